@@ -1,0 +1,58 @@
+# One file that says what can be made. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+
+# A virtual environment stands when its stamp is younger than the pins it was made from.
+# The pins are complete, so nothing is resolved (--no-deps): pip cannot bring extras and hashes together.
+define environment
+$(1)/.stamp: $(2)
+	@echo "setting up $(1) ($(2))"
+	@rm -rf $(1)
+	@$(3) -m venv $(1)
+	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $(2)
+	@touch $$@
+endef
+
+# A function runs under the deployed interpreter where this machine has it, else under the one at hand.
+RUNTIME_PYTHON := $(shell tools/find-python 3.13 $(PYTHON))
+
+$(eval $(call environment,.venv,requirements/dev.txt,$(PYTHON)))
+$(eval $(call environment,.venv-runtime,requirements/runtime.txt,$(RUNTIME_PYTHON)))
+$(eval $(call environment,.venv-contract,requirements/contract.txt,$(PYTHON)))
+$(eval $(call environment,.venv-sam,requirements/sam.txt,$(PYTHON)))
+
+.PHONY: help
+help: ## list what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: .venv/.stamp .venv-runtime/.stamp lint ## lint, types, template checks and every test
+	.venv/bin/python -m pytest --ignore=tests/contract --cov --cov-report=term
+
+.PHONY: lint
+lint: .venv/.stamp ## ruff, mypy, import floors, cfn-lint
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/cfn-lint template.yaml
+
+.PHONY: contract
+contract: .venv-contract/.stamp ## our signatures and local providers against the vendors' own clients
+	.venv-contract/bin/python -m pytest tests/contract
+
+# sam asks for a region even where it calls nothing. Its environment comes first on PATH, so that the layers' makefiles
+# find a python3 with pip. --cached leaves alone what has not changed.
+SAM = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" AWS_DEFAULT_REGION="$${AWS_DEFAULT_REGION:-eu-west-1}" SAM_CLI_TELEMETRY=0 \
+  .venv-sam/bin/sam
+
+.PHONY: build
+build: .venv-sam/.stamp ## sam build, sam validate, and a check of what was built
+	$(SAM) validate --lint
+	$(SAM) build --cached --parallel
+	.venv-sam/bin/python tools/check_build.py .aws-sam/build
+
+.PHONY: clean
+clean: ## remove what was built and every virtual environment
+	rm -rf .venv .venv-* .aws-sam .local .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

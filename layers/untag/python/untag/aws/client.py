@@ -1,0 +1,179 @@
+"""Signed calls to AWS in its two wire protocols: JSON (SQS, Secrets Manager) and Query (SNS)."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+from xml.etree import ElementTree as ET
+
+import httpx
+
+from untag import environment
+from untag.aws.keys import Keys, KeysUnavailableError
+from untag.core.timing import Timing
+from untag.signing import AWS4, Credentials, DerivedKeyAuth
+
+TRIES = 3
+_CALL_SECONDS = 5.0
+_SHORTEST_SECONDS = 0.2
+_BACKOFF_SECONDS = 0.1
+_BACKOFF_CAP = 1.0
+
+_JSON = {
+    "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),
+    "secretsmanager": ("secretsmanager", "application/x-amz-json-1.1"),
+}
+_SNS_VERSION = "2010-03-31"
+_TRANSIENT = (
+    "Throttl",
+    "RequestLimitExceeded",
+    "TooManyRequests",
+    "InternalError",
+    "InternalFailure",
+    "ServiceUnavailable",
+)
+
+
+T = TypeVar("T")
+
+
+class AwsError(Exception):
+    """A call to AWS failed. `code` is AWS's own, or `connection`, `timeout`, `unreadable`, `no_key`."""
+
+    def __init__(self, service: str, operation: str, code: str, *, transient: bool) -> None:
+        super().__init__(f"{service} {operation}: {code}")
+        self.code = code
+        self.transient = transient
+
+
+def is_transient(code: str) -> bool:
+    """Whether AWS's code means that the same call may work a moment later."""
+    return code.startswith(_TRANSIENT)
+
+
+class Aws:
+    """Calls to AWS in one region, signed afresh at each try.
+
+    `AWS_ENDPOINT_URL_<SERVICE>` and `AWS_ENDPOINT_URL` are honoured. `left` gives the seconds that calls still have.
+    """
+
+    def __init__(self, environ: Mapping[str, str], client: httpx.AsyncClient, keys: Keys, timing: Timing) -> None:
+        self._client = client
+        self._keys = keys
+        self._timing = timing
+        self._region = environment.text(environ, "AWS_REGION", pattern=r"[a-z0-9-]+")
+        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
+        everywhere = environ.get("AWS_ENDPOINT_URL", "")
+        self._endpoints = {
+            service: environment.endpoint(
+                environ,
+                f"AWS_ENDPOINT_URL_{variable}",
+                everywhere or f"https://{service}.{self._region}.{suffix}",
+            )
+            for service, variable in (("sqs", "SQS"), ("sns", "SNS"), ("secretsmanager", "SECRETS_MANAGER"))
+        }
+        self._auths: dict[str, tuple[Credentials, DerivedKeyAuth]] = {}
+        self.left: Callable[[], float] = lambda: float("inf")
+
+    async def json(self, service: str, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A call in the JSON protocol. Raises AwsError."""
+        prefix, content_type = _JSON[service]
+        headers = {"content-type": content_type, "x-amz-target": f"{prefix}.{operation}"}
+        content = json.dumps(body).encode()
+        return await self._tried(service, operation, headers, content, _read_json)
+
+    async def sns(self, operation: str, parameters: Mapping[str, str]) -> ET.Element:
+        """A call to SNS in the Query protocol; the answer's element. Raises AwsError."""
+        headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+        content = urlencode({"Action": operation, "Version": _SNS_VERSION, **parameters}).encode()
+        return await self._tried("sns", operation, headers, content, _read_xml)
+
+    async def _tried(
+        self,
+        service: str,
+        operation: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        read: Callable[[bytes], T],
+    ) -> T:
+        for number in range(TRIES):
+            try:
+                return await self._once(service, operation, headers, content, read)
+            except AwsError as error:
+                pause = self._timing.jitter(_BACKOFF_SECONDS, number, _BACKOFF_CAP)
+                if not error.transient or number + 1 == TRIES or self.left() < pause + _SHORTEST_SECONDS:
+                    raise
+                await self._timing.sleep(pause)
+        raise AssertionError("the loop returns or raises")
+
+    async def _once(
+        self,
+        service: str,
+        operation: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        read: Callable[[bytes], T],
+    ) -> T:
+        timeout = min(_CALL_SECONDS, self.left())
+        if timeout < _SHORTEST_SECONDS:
+            raise AwsError(service, operation, "deadline", transient=False)
+        try:
+            auth = await self._auth(service)
+            async with asyncio.timeout(timeout):
+                response = await self._client.post(
+                    f"{self._endpoints[service]}/",
+                    headers=headers,
+                    content=content,
+                    auth=auth,
+                    timeout=timeout,
+                )
+        except KeysUnavailableError:
+            raise AwsError(service, operation, "no_key", transient=True) from None
+        except (TimeoutError, httpx.TimeoutException):
+            raise AwsError(service, operation, "timeout", transient=True) from None
+        except (httpx.TransportError, ssl.SSLError, OSError):
+            raise AwsError(service, operation, "connection", transient=True) from None
+        if response.status_code == httpx.codes.OK:
+            try:
+                return read(response.content)
+            except (ValueError, ET.ParseError):
+                raise AwsError(service, operation, "unreadable", transient=True) from None
+        code = _error_code(response.content) or f"HTTP_{response.status_code}"
+        server = (
+            response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+            or response.status_code == httpx.codes.TOO_MANY_REQUESTS
+        )
+        raise AwsError(service, operation, code, transient=server or is_transient(code))
+
+    async def _auth(self, service: str) -> DerivedKeyAuth:
+        key = await self._keys.get()
+        known = self._auths.get(service)
+        if known is None or known[0] is not key:
+            auth = DerivedKeyAuth(AWS4, key, region=self._region, service=service, clock=self._timing.now)
+            known = self._auths[service] = (key, auth)
+        return known[1]
+
+
+def _read_json(content: bytes) -> dict[str, Any]:
+    # By body and never by content type: not every server that speaks this protocol names it rightly.
+    found = json.loads(content or b"{}")
+    if not isinstance(found, dict):
+        raise ValueError  # noqa: TRY004 - an answer that cannot be read, whatever is wrong with it
+    return found
+
+
+def _read_xml(content: bytes) -> ET.Element:
+    # AWS's own answer over TLS; expat limits entity expansion since 2.4.1, which every supported Python bundles.
+    return ET.fromstring(content)  # noqa: S314
+
+
+def _error_code(content: bytes) -> str:
+    """AWS's code out of an error in either protocol, without its namespace; empty where there is none."""
+    try:
+        if content.lstrip().startswith(b"<"):
+            return _read_xml(content).findtext(".//{*}Code", "")
+        return str(_read_json(content).get("__type", "")).rpartition("#")[2]
+    except (ValueError, ET.ParseError):
+        return ""

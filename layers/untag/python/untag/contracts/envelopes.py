@@ -1,0 +1,74 @@
+"""The envelopes that a payload may come in: SNS and EventBridge, nested either way, as text or as an object."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from untag.contracts.problems import InvalidInputError
+
+DETAIL_TYPE = "Tag Removal Requested"
+
+_MAX_ENVELOPES = 4
+"""An event on a bus that goes to a topic and to a queue is in two; more than four is nobody's event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """A payload out of its envelopes. `id` is the innermost event's or notification's, which every copy of it
+    shares.
+    """
+
+    payload: Any
+    id: str
+
+
+def parse_json(text: str) -> Any:
+    """The JSON value in `text`.
+
+    Stricter than `json.loads`: an object that names a key twice says two things, and NaN is no JSON.
+    Raises InvalidInputError.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except RecursionError:
+        raise InvalidInputError.of("the JSON is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise InvalidInputError.of(f"not JSON: {error.msg} at character {error.pos}") from None
+    except ValueError:  # an integer of thousands of digits; its text is not worth repeating
+        raise InvalidInputError.of("not JSON: a number is too long") from None
+
+
+def unwrap(payload: Any, own_id: str, detail_type: str = DETAIL_TYPE) -> Unwrapped:
+    """Take `payload` out of its envelopes. `own_id` is the id of what carried it here. Raises InvalidInputError."""
+    for _ in range(_MAX_ENVELOPES + 1):
+        if isinstance(payload, str):
+            payload = parse_json(payload)
+        if not isinstance(payload, dict):
+            break
+        if payload.get("Type") == "Notification" and "Message" in payload:
+            own_id, payload = _id_of(payload, "MessageId", own_id), payload["Message"]
+        elif "detail-type" in payload and "detail" in payload:
+            if payload["detail-type"] != detail_type:
+                raise InvalidInputError.of(f"should be '{detail_type}'", "detail-type")
+            own_id, payload = _id_of(payload, "id", own_id), payload["detail"]
+        else:
+            break
+    else:
+        raise InvalidInputError.of(f"more than {_MAX_ENVELOPES} envelopes within each other")
+    return Unwrapped(payload, own_id)
+
+
+def _id_of(envelope: dict[str, Any], field: str, otherwise: str) -> str:
+    found = envelope.get(field)
+    return found if isinstance(found, str) and found else otherwise
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise InvalidInputError.of("a key stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise InvalidInputError.of(f"not JSON: {name}")

@@ -1,0 +1,67 @@
+"""What became of a (resource, tag) pair: a closed set, as data."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """The terminal outcomes; each pair that came in leaves with exactly one of them or is deferred."""
+
+    REMOVED = "removed"
+    RESTORED = "restored"
+    WOULD_REMOVE = "would_remove"
+    WOULD_RESTORE = "would_restore"
+    ABSENT = "absent"
+    NOT_FOUND = "not_found"
+    PROTECTED = "protected"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+
+
+GOOD = frozenset(
+    {
+        Outcome.REMOVED,
+        Outcome.RESTORED,
+        Outcome.WOULD_REMOVE,
+        Outcome.WOULD_RESTORE,
+        Outcome.ABSENT,
+        Outcome.NOT_FOUND,
+    }
+)
+"""The outcomes after which nothing is left to do."""
+
+BAD = frozenset({Outcome.FAILED, Outcome.UNCONFIRMED})
+"""The outcomes that go to the dead-letter queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A terminal outcome with its evidence; one object serves every pair that a call settled alike.
+
+    `was` is the value read just before (None: read, and not there) and counts only if `looked`.
+    """
+
+    outcome: Outcome
+    code: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+    looked: bool = False
+    was: str | None = None
+
+    def seen(self, was: str | None) -> "Result":
+        """The same result for a pair whose value was read."""
+        return Result(self.outcome, self.code, self.message, self.request_id, looked=True, was=was)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """No outcome yet: the pair travels on in the remainder.
+
+    `counted` says whether this was an attempt (the provider refused, or the account is closed) or our own doing (time,
+    rate). `delay` is the least number of seconds that the next attempt has to wait.
+    """
+
+    code: str
+    message: str
+    counted: bool
+    delay: float = 0.0

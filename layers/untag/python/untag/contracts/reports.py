@@ -1,0 +1,198 @@
+"""The report: what became of every pair of a request, in numbered pages where it is too large for one message."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NotRequired
+
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict  # comes with pydantic, which refuses typing's own before Python 3.12
+
+from untag.contracts.outcomes import BAD, GOOD, Outcome, Result
+from untag.contracts.requests import Action, Tag
+
+PAGE_BYTES = 240_000
+"""Rows of one page: SNS takes 256 KiB (262,144 bytes) for body and attributes together, and the head needs some."""
+
+_TEXT_BYTES = 640
+"""What a row's code, message and request id are allowed for when pages are cut. A constant, so that the same facts are
+cut into the same pages whatever the provider's texts are; `clip` keeps them below it."""
+
+_SUBJECT_LENGTH = 99
+
+_WORDS = {
+    Outcome.REMOVED: "removed",
+    Outcome.RESTORED: "restored",
+    Outcome.WOULD_REMOVE: "would be removed",
+    Outcome.WOULD_RESTORE: "would be restored",
+    Outcome.ABSENT: "absent",
+    Outcome.NOT_FOUND: "on resources not found",
+    Outcome.PROTECTED: "protected",
+    Outcome.FAILED: "failed",
+    Outcome.UNCONFIRMED: "unconfirmed",
+    "deferred": "deferred",
+}
+
+
+class Row(TypedDict):
+    """The outcome of one pair. `was` is left out where nobody looked, and null where the tag was not there."""
+
+    type: str
+    resource_id: str
+    key: str
+    value: str | None
+    outcome: str
+    code: NotRequired[str]
+    message: NotRequired[str]
+    provider_request_id: NotRequired[str]
+    was: NotRequired[str | None]
+
+
+class Page(TypedDict):
+    """Where a part of a report belongs; both count from 1."""
+
+    number: int
+    of: int
+
+
+class Report(BaseModel):
+    """What became of one request in one attempt.
+
+    `counts`, `status`, `complete` and `summary` speak of the whole attempt on every page; `outcomes` are the page's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["removal"]
+    report_id: str
+    id: str
+    action: Action
+    provider: str
+    account: str
+    region: str | None
+    status: Literal["succeeded", "partial", "failed", "deferred"]
+    complete: bool
+    attempt: int
+    dry_run: bool
+    reason: str | None = None
+    counts: dict[str, int]
+    outcomes: list[Row]
+    page: Page
+    started_at: str
+    finished_at: str
+    summary: str
+
+    def subject(self) -> str:
+        """The summary as an SNS subject: printable ASCII, under 100 characters, no space in front."""
+        text = "".join(character if " " <= character <= "~" else "?" for character in self.summary)
+        return text.lstrip()[:_SUBJECT_LENGTH] or "untag"
+
+
+def clip(text: str | None, characters: int) -> str | None:
+    """A provider's text on one line and no longer than a row allows; None stays None."""
+    if text is None:
+        return None
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
+def row(type_: str, resource_id: str, tag: Tag, result: Result) -> Row:
+    """The row of one pair."""
+    made: Row = {
+        "type": type_,
+        "resource_id": resource_id,
+        "key": tag.key,
+        "value": tag.value,
+        "outcome": result.outcome.value,
+    }
+    if result.code is not None:
+        made["code"] = result.code
+    if result.message is not None:
+        made["message"] = result.message
+    if result.request_id is not None:
+        made["provider_request_id"] = result.request_id
+    if result.looked:
+        made["was"] = result.was
+    return made
+
+
+def status_of(counts: Mapping[str, int]) -> Literal["succeeded", "partial", "failed", "deferred"]:
+    """The status that follows from the counts."""
+    seen = {outcome for outcome, count in counts.items() if count}
+    if seen <= {"deferred"}:
+        return "deferred"
+    if seen <= GOOD:
+        return "succeeded"
+    if seen & BAD and not seen & GOOD:
+        return "failed"
+    return "partial"
+
+
+def summary_of(head: str, counts: Mapping[str, int]) -> str:
+    """One line for a person: `jdcloud/default cn-north-1: 1 of 2 tags removed, 1 failed`."""
+    told = [(count, _WORDS[outcome]) for outcome, count in counts.items() if count]
+    if not told:
+        return f"{head}: nothing asked"
+    (first, word), *rest = told
+    total = sum(counts.values())
+    parts = [f"{first} of {total} tag{'s' if total > 1 else ''} {word}", *(f"{n} {word}" for n, word in rest)]
+    return f"{head}: {', '.join(parts)}"
+
+
+def report_pages(facts: Mapping[str, Any], rows: Sequence[Row], deferred: int) -> list[Report]:
+    """The pages of the report on one request.
+
+    `facts` are the fields of `Report` that the caller knows: kind, id, action, provider, account, region, attempt,
+    dry_run, reason, started_at, finished_at. Rows are told in the order given, which has to be the same for the same
+    facts.
+    """
+    tally = Counter(row["outcome"] for row in rows)
+    counts = {outcome.value: tally[outcome] for outcome in Outcome if tally[outcome]}
+    if deferred:
+        counts["deferred"] = deferred
+    where = f"{facts['provider']}/{facts['account']}"
+    head = f"{where} {facts['region']}" if facts["region"] else where
+    whole = {
+        **facts,
+        "counts": counts,
+        "status": status_of(counts),
+        "complete": not deferred,
+        "summary": summary_of(head, counts),
+    }
+    parts = list(_cut(rows))
+    pages = []
+    for number, part in enumerate(parts, 1):
+        page = Page(number=number, of=len(parts))
+        identity = _identity(facts, page, part)
+        pages.append(Report.model_construct(**whole, page=page, outcomes=part, report_id=identity))
+    return pages
+
+
+def _cut(rows: Sequence[Row]) -> Iterable[list[Row]]:
+    part: list[Row] = []
+    size = 0
+    for one in rows:
+        weight = _TEXT_BYTES + sum(_weight(one.get(name)) for name in ("type", "resource_id", "key", "value", "was"))
+        if part and size + weight > PAGE_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(one)
+        size += weight
+    yield part
+
+
+def _weight(text: object) -> int:
+    # Six bytes cover any UTF-16 unit however it is escaped; ASCII, which nearly every name is, needs one or two.
+    return 0 if text is None else len(text) * (2 if text.isascii() else 12) if isinstance(text, str) else 0
+
+
+def _identity(facts: Mapping[str, Any], page: Page, rows: Iterable[Row]) -> str:
+    names = ("kind", "action", "id", "provider", "account", "region", "attempt", "dry_run")
+    told = sorted(
+        ([one["type"], one["resource_id"], one["key"], one["value"], one["outcome"], one.get("code")] for one in rows),
+        key=lambda fields: [(field is not None, field or "") for field in fields],
+    )
+    facts_and_rows = {**{name: facts[name] for name in names}, "page": page, "rows": told}
+    canonical = json.dumps(facts_and_rows, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,191 @@
+"""The removal request: its shape, and the rules that hold for every cloud.
+
+What only one cloud demands (a value on every tag, which types there are) is that cloud's provider module to check.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+
+from untag.contracts.problems import InvalidInputError, Problem
+
+MAX_PAIRS_NAMED = 100_000
+"""Pairs that one request may name at all. A cap of a stack's own, far below, is a guardrail; this one keeps a body of a
+megabyte, which can name a hundred million pairs, from filling the memory."""
+
+# Nothing that a request says can change the host or the path of a call: no slash, no percent sign, no control
+# character, and no name made of dots alone. The engine behind these patterns takes "$" for the very end of the text.
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]*[A-Za-z0-9_:-][A-Za-z0-9_.:-]*$", max_length=512)]
+Type = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_:.-]*$", max_length=64)]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=32)]
+Account = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+Project = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+def _date_text(value: Any) -> Any:
+    # Pydantic takes a bare number for seconds since 1970; in a request it is more likely a year, or a mistake.
+    if not isinstance(value, str) or "T" not in value:
+        raise ValueError("should be a date and time with a time zone, such as 2026-12-01T00:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_date_text)]
+
+
+class Action(StrEnum):
+    """What is asked for."""
+
+    REMOVE = "remove"
+    RESTORE = "restore"
+
+
+class Tag(NamedTuple):
+    """A tag to remove or to put back. `value` is None where only the key was named."""
+
+    key: str
+    value: str | None
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TagInput(_Input):
+    """A tag as a request names it; lengths are the widest that any cloud allows."""
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    value: Annotated[str, StringConstraints(max_length=255)] | None = None
+
+
+class ResourceGroup(_Input):
+    """Resources of one type; `type` is the cloud's own word for it."""
+
+    type: Type
+    ids: Annotated[list[Id], Field(min_length=1)]
+
+
+class RemovalRequest(_Input):
+    """A request to remove tags from resources, or to put them back.
+
+    It names the rectangle of all its resources and all its tags; equal pairs in it count once.
+    """
+
+    id: Annotated[Text, StringConstraints(min_length=1, max_length=256)] = ""
+    action: Annotated[Action, Field(strict=False)] = Action.REMOVE
+    provider: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    account: Account = "default"
+    region: Region | None = None
+    project_id: Project | None = None
+    resources: Annotated[list[ResourceGroup], Field(min_length=1)]
+    tags: Annotated[list[TagInput], Field(min_length=1)]
+    dry_run: bool = False
+    expect: Annotated[int, Field(ge=0)] | None = None
+    not_after: Moment | None = None
+    reason: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    attempt: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    first_attempt_at: Moment | None = None
+
+    def ids_by_type(self) -> dict[str, list[str]]:
+        """The resource ids under their types, each once, in the order in which they were named."""
+        found: dict[str, dict[str, None]] = {}
+        for group in self.resources:
+            found.setdefault(group.type, {}).update(dict.fromkeys(group.ids))
+        return {type_: list(ids) for type_, ids in found.items()}
+
+    def distinct_tags(self) -> list[Tag]:
+        """The tags, each once, in the order in which they were named."""
+        return list(dict.fromkeys(Tag(tag.key, tag.value) for tag in self.tags))
+
+    def pairs(self) -> int:
+        """The number of different (resource, tag) pairs."""
+        return sum(len(ids) for ids in self.ids_by_type().values()) * len(self.distinct_tags())
+
+    def body(self, resources: dict[str, list[str]], tags: list[Tag], **changes: Any) -> dict[str, Any]:
+        """A valid request body for a part of this request.
+
+        `expect` counted the whole and is left out. `changes` replaces fields; None takes a field away.
+        """
+        whole: dict[str, Any] = {
+            "id": self.id,
+            "action": self.action.value,
+            "provider": self.provider,
+            "account": self.account,
+            "region": self.region,
+            "project_id": self.project_id,
+            "resources": [{"type": type_, "ids": ids} for type_, ids in resources.items()],
+            "tags": [{"key": k} if value is None else {"key": k, "value": value} for k, value in tags],
+            "dry_run": self.dry_run,
+            "not_after": None if self.not_after is None else timestamp(self.not_after.timestamp()),
+            "reason": self.reason,
+        } | changes
+        return {name: value for name, value in whole.items() if value is not None}
+
+
+_REQUEST = TypeAdapter(RemovalRequest)
+
+
+def timestamp(seconds: float) -> str:
+    """Seconds since the epoch as RFC 3339 text in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_requests(payload: Any, own_id: str) -> tuple[RemovalRequest, ...]:
+    """The requests in a payload that is one request or a list of them; `own_id` names those without an id.
+
+    Every request comes back with an id: its own, else `own_id`, with `-1`, `-2` … behind it in a list.
+    Raises InvalidInputError with every problem of every element.
+    """
+    listed = isinstance(payload, list)
+    if listed and not payload:
+        raise InvalidInputError.of("the list is empty: at least one request is needed")
+    requests: list[RemovalRequest] = []
+    problems: list[Problem] = []
+    for number, element in enumerate(payload if listed else [payload]):
+        prefix = str(number) if listed else ""
+        try:
+            request = _REQUEST.validate_python(element)
+        except ValidationError as error:
+            problems.extend(problem.under(prefix) for problem in _problems(error))
+            continue
+        problems.extend(problem.under(prefix) for problem in _whole(request))
+        if not request.id:
+            request = request.model_copy(update={"id": f"{own_id}-{number + 1}" if listed else own_id})
+        requests.append(request)
+    if problems:
+        raise InvalidInputError(problems)
+    return tuple(requests)
+
+
+def _problems(error: ValidationError) -> Iterator[Problem]:
+    # Neither the input nor a link to pydantic's pages: a reason on a queue should be short, and repeat no value.
+    for found in error.errors(include_url=False, include_input=False, include_context=False):
+        yield Problem(".".join(str(part) for part in found["loc"]), found["msg"])
+
+
+def _whole(request: RemovalRequest) -> Iterator[Problem]:
+    if sum(len(group.ids) for group in request.resources) * len(request.tags) > MAX_PAIRS_NAMED:
+        yield Problem("resources", f"more than {MAX_PAIRS_NAMED} pairs of resource and tag in one request")
+        return
+    pairs = request.pairs()
+    if request.expect is not None and request.expect != pairs:
+        yield Problem("expect", f"says {request.expect}, but the request names {pairs} pairs of resource and tag")
+    if request.action is Action.RESTORE:
+        values: dict[str, str] = {}
+        for index, tag in enumerate(request.tags):
+            if tag.value is None:
+                yield Problem(f"tags.{index}.value", "a tag that is put back needs a value")
+            elif values.setdefault(tag.key, tag.value) != tag.value:
+                yield Problem(f"tags.{index}.value", "one key cannot be put back with two values")

@@ -1,0 +1,42 @@
+"""The removal core: requests in, calls to providers, an outcome for every pair.
+
+`jobs` holds what is asked and what became of it, `policy` the guardrails, `plan` groups pairs into calls across
+requests, `steps` judges answers (pure: an answer in, outcomes and further steps out), `accounts` guards each account's
+key and rate, and `engine` runs it all within the time there is. Nothing here reads the environment, a clock or a
+random source but by injection.
+"""
+
+from untag.core.accounts import (
+    Accounts,
+    CredentialsMissingError,
+    CredentialSource,
+    CredentialsUnavailableError,
+    Observer,
+    Rate,
+)
+from untag.core.engine import Deadline, Engine
+from untag.core.jobs import Job
+from untag.core.plan import conflicting, open_job
+from untag.core.policy import Policy
+from untag.core.reporting import Left, failed_requests, remainder, report
+from untag.core.timing import Timing
+
+__all__ = [
+    "Accounts",
+    "CredentialSource",
+    "CredentialsMissingError",
+    "CredentialsUnavailableError",
+    "Deadline",
+    "Engine",
+    "Job",
+    "Left",
+    "Observer",
+    "Policy",
+    "Rate",
+    "Timing",
+    "conflicting",
+    "failed_requests",
+    "open_job",
+    "remainder",
+    "report",
+]

@@ -1,0 +1,79 @@
+"""A request under work: its pairs as rectangles, and a slot for what became of each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from untag.contracts import Deferral, RemovalRequest, Result, Tag
+from untag.providers import Provider, Scope
+
+
+class Block:
+    """One type's resources of a request, times its tags: a rectangle of pairs, row by row in `results`.
+
+    A slot is 8 bytes and points to a result that is shared with every pair settled alike: a pair costs no object of
+    its own.
+    """
+
+    __slots__ = ("ids", "index", "job", "provider", "results", "scope", "tags")
+
+    def __init__(self, job: "Job", provider: Provider, scope: Scope, ids: list[str], tags: list[Tag]) -> None:
+        self.job = job
+        self.provider = provider
+        self.scope = scope
+        self.ids = ids
+        self.tags = tags
+        self.index = {tag: column for column, tag in enumerate(tags)}
+        self.results: list[Result | Deferral | None] = [None] * (len(ids) * len(tags))
+
+    def settle(self, at: int, result: Result | Deferral) -> None:
+        """Give the pair at a position its result. A pair has one: a second is a bug, and is refused."""
+        if self.results[at] is not None:
+            raise AssertionError("a pair was settled twice")
+        self.results[at] = result
+        self.job.open -= 1
+
+    def settle_tag(self, tag: Tag, result: Result | Deferral) -> None:
+        """Give every pair of one tag the same result."""
+        for at in range(self.index[tag], len(self.results), len(self.tags)):
+            self.settle(at, result)
+
+    def settle_rest(self, result: Result | Deferral) -> None:
+        """Give every pair that has none yet the same result."""
+        for at, settled in enumerate(self.results):
+            if settled is None:
+                self.settle(at, result)
+
+    def rows(self) -> Iterator[tuple[str, Tag, Result | Deferral | None]]:
+        """Every pair with what became of it."""
+        results = iter(self.results)
+        for id_ in self.ids:
+            for tag in self.tags:
+                yield id_, tag, next(results)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One request in one attempt. `open` counts the pairs that have no result yet."""
+
+    request: RemovalRequest
+    dry_run: bool
+    started_at: float
+    blocks: list[Block]
+    open: int
+
+    @property
+    def first_attempt_at(self) -> float:
+        """When the request was first worked at, in seconds since the epoch."""
+        first = self.request.first_attempt_at
+        return self.started_at if first is None else first.timestamp()
+
+    def rows(self) -> Iterator[tuple[str, str, Tag, Result | Deferral]]:
+        """Every pair as type, id, tag and result, in the order in which they were asked for.
+
+        Raises AssertionError if a pair has no result: pairs in = terminal outcomes + deferred, or nothing is reported.
+        """
+        for block in self.blocks:
+            for id_, tag, result in block.rows():
+                if result is None:
+                    raise AssertionError("a pair has no result")
+                yield block.scope.type, id_, tag, result

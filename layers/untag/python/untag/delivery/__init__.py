@@ -1,0 +1,23 @@
+"""Where results go: reports to the topic, dead letters and remainders to their queues.
+
+`messages` are the values and their sizes, `outbox` sends them in batches and reads failures out of answers of success.
+"""
+
+from untag.delivery.messages import (
+    Message,
+    dead_letters,
+    invalid_letter,
+    remainder_messages,
+    report_message,
+)
+from untag.delivery.outbox import DeliveryError, Outbox
+
+__all__ = [
+    "DeliveryError",
+    "Message",
+    "Outbox",
+    "dead_letters",
+    "invalid_letter",
+    "remainder_messages",
+    "report_message",
+]

@@ -1,0 +1,130 @@
+"""What is sent, within the sizes that AWS takes."""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from untag.contracts import Report
+from untag.core import Left
+
+SQS_BYTES = 1_048_576
+"""A message, and a SendMessageBatch in total: 1 MiB with attributes."""
+SNS_BYTES = 262_144
+"""A message, and a PublishBatch in total: 256 KiB with attributes."""
+
+_BODY_BYTES = SQS_BYTES - 8192
+"""A body of ours, with room for its attributes."""
+
+_ATTRIBUTE_LENGTH = 1024
+_TYPE_BYTES = len("String")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for a queue or a topic. Attributes are texts; an empty one is left out, since AWS refuses it."""
+
+    body: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    delay: int = 0
+    subject: str = ""
+
+    def size(self) -> int:
+        """Bytes as AWS counts them: the body, and each attribute's name, type and value."""
+        attributes = sum(len(name) + _TYPE_BYTES + len(value.encode()) for name, value in self.attributes.items())
+        return len(self.body.encode()) + len(self.subject) + attributes
+
+
+def report_message(report: Report) -> Message:
+    """A page of a report for the topic."""
+    attributes = {
+        "kind": report.kind,
+        "action": report.action.value,
+        "provider": report.provider,
+        "account": report.account,
+        "status": report.status,
+        "id": report.id,
+    }
+    return Message(report.model_dump_json(exclude_unset=True), _printable(attributes), subject=report.subject())
+
+
+def remainder_messages(lefts: Iterable[Left]) -> list[Message]:
+    """What is left of a record to try again, for the work queue: one message, unless it is too large for one."""
+    lefts = [left for left in lefts if left.bodies]
+    delay = round(max((left.delay for left in lefts), default=0.0))
+    return [Message(text, delay=delay) for text in _packed(body for left in lefts for body in left.bodies)]
+
+
+def dead_letters(left: Left, *, request_id: str, source: str, attempt: int) -> list[Message]:
+    """Requests that ended badly, for the dead-letter queue; they can be redriven as they lie."""
+    attributes = {
+        "reason": left.reason,
+        "code": left.code,
+        "request_id": request_id,
+        "source": source,
+        "attempt": str(attempt),
+    }
+    return [Message(text, _printable(attributes)) for text in _packed(left.bodies)]
+
+
+def invalid_letter(body: str, reason: str, *, request_id: str, source: str) -> Message:
+    """A body that does not validate, verbatim."""
+    attributes = {"reason": reason, "code": "invalid", "request_id": request_id, "source": source}
+    return Message(body, _printable(attributes))
+
+
+def within(message: Message, limit: int) -> Message:
+    """The message, or, where it is too large with its attributes, with `code` only, or else bare."""
+    for attributes in (message.attributes, {"code": message.attributes.get("code", "")}):
+        kept = Message(message.body, {k: v for k, v in attributes.items() if v}, message.delay, message.subject)
+        if kept.size() <= limit:
+            return kept
+    return Message(message.body, {}, message.delay, message.subject)
+
+
+def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Request bodies as message bodies: a single one bare, several as a list, none larger than a message may be."""
+    waiting = deque(bodies)
+    part: list[str] = []
+    size = 0
+    while waiting:
+        body = waiting.popleft()
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        weight = len(text.encode())
+        if weight > _BODY_BYTES and (halves := _in_two(body)):
+            waiting.extendleft(reversed(halves))
+            continue
+        if part and size + weight > _BODY_BYTES:
+            yield _joined(part)
+            part, size = [], 0
+        part.append(text)
+        size += weight + 1
+    if part:
+        yield _joined(part)
+
+
+def _joined(texts: list[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
+
+
+def _in_two(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """A request as two that together name the same pairs; empty if it names but one."""
+    for name in ("resources", "tags"):
+        parts = body[name]
+        if name == "resources":
+            parts = [{"type": group["type"], "ids": [id_]} for group in parts for id_ in group["ids"]]
+        if len(parts) > 1:
+            middle = len(parts) // 2
+            return [{**body, name: parts[:middle]}, {**body, name: parts[middle:]}]
+    return []
+
+
+def _printable(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Attributes as AWS takes them: printable, in XML's characters, none empty, none endless."""
+    cleaned = {}
+    for name, value in attributes.items():
+        text = "".join(c if " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else " " for c in value)
+        if text.strip():
+            cleaned[name] = text[:_ATTRIBUTE_LENGTH]
+    return cleaned

@@ -1,0 +1,187 @@
+"""Sends messages in batches, and tells of each one whether it was taken."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from untag.aws import Aws, AwsError
+from untag.aws.client import TRIES, is_transient
+from untag.core import Timing
+from untag.delivery.messages import SNS_BYTES, SQS_BYTES, Message, within
+
+_ENTRIES = 10
+_LINGER_SECONDS = 0.02
+"""How long a message waits for others to share its call: nothing beside a provider's call, a tenth of the calls."""
+_RETRY_SECONDS = 0.1
+_RETRY_CAP = 1.0
+_CALLS = 8
+"""Batches in flight for one destination."""
+
+Refusals = dict[int, tuple[str, bool]]
+"""Entries that were not taken: by their place in the batch, AWS's code and whether to try again."""
+Send = Callable[[Sequence[Message]], Awaitable[Refusals]]
+
+
+class DeliveryError(Exception):
+    """A message was not taken. The message names AWS's code."""
+
+
+class Outbox:
+    """The three places where results go. One per invocation of a function."""
+
+    def __init__(self, aws: Aws, timing: Timing, *, topic_arn: str, queue_url: str, dead_letter_queue_url: str) -> None:
+        self._reports = _Batcher(lambda batch: _publish(aws, topic_arn, batch), SNS_BYTES, timing)
+        self._letters = _Batcher(lambda batch: _send(aws, dead_letter_queue_url, batch), SQS_BYTES, timing)
+        self._work = _Batcher(lambda batch: _send(aws, queue_url, batch), SQS_BYTES, timing)
+
+    async def publish(self, messages: Iterable[Message]) -> None:
+        """Publish on the topic. Raises DeliveryError unless every one was taken."""
+        await self._reports.put_all(messages)
+
+    async def bury(self, messages: Iterable[Message]) -> None:
+        """Send to the dead-letter queue. Raises DeliveryError unless every one was taken."""
+        await self._letters.put_all(messages)
+
+    async def send_back(self, messages: Iterable[Message]) -> None:
+        """Send to the work queue. Raises DeliveryError unless every one was taken."""
+        await self._work.put_all(messages)
+
+
+class _Batcher:
+    """Collects what is sent at about the same time into as few calls as their sizes allow."""
+
+    def __init__(self, send: Send, limit: int, timing: Timing) -> None:
+        self._send = send
+        self._limit = limit
+        self._timing = timing
+        self._waiting: list[tuple[Message, asyncio.Future[None]]] = []
+        self._calls = asyncio.Semaphore(_CALLS)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def put_all(self, messages: Iterable[Message]) -> None:
+        """Send every message; raises DeliveryError if one was not taken, after all were tried."""
+        waits = [self._put(within(message, self._limit)) for message in messages]
+        for result in await asyncio.gather(*waits, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+
+    def _put(self, message: Message) -> asyncio.Future[None]:
+        taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((message, taken))
+        if len(self._waiting) >= _ENTRIES:
+            self._start(self._flush())
+        elif len(self._waiting) == 1:
+            self._start(self._flush_later())
+        return taken
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _flush_later(self) -> None:
+        await self._timing.sleep(_LINGER_SECONDS)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        await asyncio.gather(*(self._deliver(batch) for batch in self._batches(waiting)))
+
+    def _batches(
+        self, waiting: Iterable[tuple[Message, asyncio.Future[None]]]
+    ) -> Iterable[list[tuple[Message, asyncio.Future[None]]]]:
+        batch: list[tuple[Message, asyncio.Future[None]]] = []
+        size = 0
+        for message, taken in waiting:
+            weight = message.size()
+            if batch and (len(batch) == _ENTRIES or size + weight > self._limit):
+                yield batch
+                batch, size = [], 0
+            batch.append((message, taken))
+            size += weight
+        if batch:
+            yield batch
+
+    async def _deliver(self, batch: list[tuple[Message, asyncio.Future[None]]]) -> None:
+        """One batch, and again what was refused for a passing reason; every future has its answer in the end."""
+        for number in range(TRIES):
+            try:
+                async with self._calls:
+                    refused = await self._send([message for message, _ in batch])
+            except AwsError as error:  # already tried more than once
+                refused = dict.fromkeys(range(len(batch)), (error.code, False))
+            except Exception as error:  # noqa: BLE001 - a future without an answer would wait for ever
+                refused = dict.fromkeys(range(len(batch)), (type(error).__name__, False))
+            again = []
+            for place, (message, taken) in enumerate(batch):
+                code, transient = refused.get(place, ("", False))
+                if not code:
+                    taken.set_result(None)
+                elif transient and number + 1 < TRIES:
+                    again.append((message, taken))
+                else:
+                    taken.set_exception(DeliveryError(code))
+            if not again:
+                return
+            batch = again
+            await self._timing.sleep(self._timing.jitter(_RETRY_SECONDS, number, _RETRY_CAP))
+
+
+async def _send(aws: Aws, queue_url: str, batch: Sequence[Message]) -> Refusals:
+    entries = [
+        {
+            "Id": str(place),
+            "MessageBody": message.body,
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()
+            },
+            **({"DelaySeconds": message.delay} if message.delay else {}),
+        }
+        for place, message in enumerate(batch)
+    ]
+    answer = await aws.json("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries})
+    taken = {entry.get("Id") for entry in answer.get("Successful") or ()}
+    failed = {entry.get("Id"): entry for entry in answer.get("Failed") or ()}
+    return _refusals(
+        len(batch),
+        taken,
+        {id_: (entry.get("Code"), entry.get("SenderFault")) for id_, entry in failed.items()},
+    )
+
+
+async def _publish(aws: Aws, topic_arn: str, batch: Sequence[Message]) -> Refusals:
+    parameters = {"TopicArn": topic_arn}
+    for place, message in enumerate(batch):
+        entry = f"PublishBatchRequestEntries.member.{place + 1}"
+        parameters |= {f"{entry}.Id": str(place), f"{entry}.Message": message.body}
+        if message.subject:
+            parameters[f"{entry}.Subject"] = message.subject
+        for number, (name, value) in enumerate(message.attributes.items(), 1):
+            attribute = f"{entry}.MessageAttributes.entry.{number}"
+            parameters |= {
+                f"{attribute}.Name": name,
+                f"{attribute}.Value.DataType": "String",
+                f"{attribute}.Value.StringValue": value,
+            }
+    answer = await aws.sns("PublishBatch", parameters)
+    taken = {member.findtext("{*}Id") for member in answer.iterfind(".//{*}Successful/{*}member")}
+    failed = {member.findtext("{*}Id"): _failed_entry(member) for member in answer.iterfind(".//{*}Failed/{*}member")}
+    return _refusals(len(batch), taken, failed)
+
+
+def _failed_entry(member: Element) -> tuple[str | None, bool]:
+    return member.findtext("{*}Code"), member.findtext("{*}SenderFault") == "true"
+
+
+def _refusals(count: int, taken: set[Any], failed: dict[Any, tuple[Any, Any]]) -> Refusals:
+    """What the answer of success does not say was taken. An entry that it does not name at all was not."""
+    refused: Refusals = {}
+    for place in range(count):
+        id_ = str(place)
+        if id_ in failed:
+            code, sender_fault = failed[id_]
+            refused[place] = (str(code or "unknown"), not sender_fault or is_transient(str(code)))
+        elif id_ not in taken:
+            refused[place] = ("not_answered", True)
+    return refused

@@ -1,0 +1,100 @@
+"""Readers of environment variables. A mistake names the variable and the rule, never the value: it may be a secret.
+
+An empty variable counts as one that is not set, since a template can hardly leave one out.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+
+import httpx
+
+from untag.contracts.problems import InvalidInputError
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SWITCH = {
+    "on": True,
+    "true": True,
+    "1": True,
+    "yes": True,
+    "off": False,
+    "false": False,
+    "0": False,
+    "no": False,
+}
+
+
+def text(environ: Mapping[str, str], variable: str, default: str | None = None, pattern: str = r".+") -> str:
+    """A text that matches `pattern` as a whole; without a default it is required."""
+    value = environ.get(variable, "").strip()
+    if not value:
+        if default is None:
+            raise InvalidInputError.of("is required", variable)
+        return default
+    if not re.fullmatch(pattern, value):
+        raise InvalidInputError.of(f"should match {pattern}", variable)
+    return value
+
+
+def switch(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:
+    """`on` or `off`, in any of the usual words."""
+    value = environ.get(variable, "").strip().lower()
+    if not value:
+        return default
+    if value not in _SWITCH:
+        raise InvalidInputError.of("should be on or off", variable)
+    return _SWITCH[value]
+
+
+def number(environ: Mapping[str, str], variable: str, default: float, *, low: float, high: float) -> float:
+    """A number from `low` to `high`."""
+    value = environ.get(variable, "").strip()
+    if not value:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value) or not low <= float(value) <= high:
+        raise InvalidInputError.of(f"should be a number from {low:g} to {high:g}", variable)
+    return float(value)
+
+
+def whole(environ: Mapping[str, str], variable: str, default: int, *, low: int, high: int) -> int:
+    """A whole number from `low` to `high`."""
+    value = number(environ, variable, default, low=low, high=high)
+    if value != int(value):
+        raise InvalidInputError.of(f"should be a whole number from {low} to {high}", variable)
+    return int(value)
+
+
+def duration(environ: Mapping[str, str], variable: str, default: float) -> float:
+    """Seconds, from `90`, `90s`, `15m`, `24h` or `2d`."""
+    value = environ.get(variable, "").replace(" ", "").lower()
+    if not value:
+        return default
+    if not (found := re.fullmatch(r"([0-9]{1,9})([smhd]?)", value)):
+        raise InvalidInputError.of("should be a number of seconds, or a number with s, m, h or d behind it", variable)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def words(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    """The parts of a comma-separated list, without spaces around them."""
+    return tuple(part for part in (part.strip() for part in environ.get(variable, "").split(",")) if part)
+
+
+def endpoint(environ: Mapping[str, str], variable: str, default: str) -> str:
+    """`scheme://host[:port]`: https, or http to this machine itself."""
+    value = text(environ, variable, default).rstrip("/")
+    try:
+        url = httpx.URL(value)
+    except httpx.InvalidURL:
+        raise InvalidInputError.of("should be scheme://host[:port]", variable) from None
+    if not url.host or url.userinfo or url.query or url.fragment or url.path not in ("", "/"):
+        raise InvalidInputError.of("should be scheme://host[:port]", variable)
+    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+        raise InvalidInputError.of("should be https; http is for loopback addresses only", variable)
+    return value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

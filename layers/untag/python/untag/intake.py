@@ -1,0 +1,35 @@
+"""From a body to jobs: unwrapped, validated, checked against its cloud's rules and against itself."""
+
+from typing import Any
+
+from untag.contracts import InvalidInputError, parse_requests, unwrap
+from untag.contracts.problems import Problem
+from untag.core import Job, Policy, conflicting, open_job
+from untag.providers import Registry
+
+
+class Intake:
+    """Opens jobs for what comes in."""
+
+    def __init__(self, registry: Registry, policy: Policy) -> None:
+        self._registry = registry
+        self._policy = policy
+
+    def open(self, payload: Any, own_id: str, now: float) -> list[Job]:
+        """The jobs of a body or of a payload; `own_id` names the requests that have no id of their own.
+
+        All of its requests or none: raises InvalidInputError if one of them is not valid.
+        """
+        unwrapped = unwrap(payload, own_id)
+        requests = self._registry.checked(parse_requests(unwrapped.payload, unwrapped.id))
+        jobs = [open_job(request, self._registry, self._policy, now=now) for request in requests]
+        if contradicting := conflicting(jobs):
+            raise InvalidInputError(
+                Problem(str(jobs.index(job)), "contradicts an earlier request of the list") for job in contradicting
+            )
+        return jobs
+
+    def warnings(self, job: Job) -> list[str]:
+        """What looks like a mistake in a job's request but may be right."""
+        providers = {block.provider for block in job.blocks}
+        return [warning for provider in providers for warning in provider.warnings(job.request)]

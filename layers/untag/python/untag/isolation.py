@@ -1,0 +1,49 @@
+"""Records that may have killed the process: kept apart from the others, so that none of them goes down with one.
+
+A record that was received three times or more was twice not acknowledged, most likely because the process died on it or
+on a neighbour in its batch. It runs last and alone. Before it starts, it is hidden for longer than its neighbours:
+should it kill the process, they come back without it and go through. Once it is delivered it is deleted at once, since
+the batch's own acknowledgement is lost if a later one kills the process.
+"""
+
+from untag.aws import Aws, AwsError
+
+SUSPECT_RECEIVES = 3
+
+_LONGEST_SECONDS = 43_200
+"""SQS hides a message for 12 hours at most, counted from when it was received."""
+
+
+class Isolation:
+    """Hides and deletes suspect records on one queue. What fails here makes isolation weaker, and nothing wrong."""
+
+    def __init__(self, aws: Aws, queue_url: str) -> None:
+        self._aws = aws
+        self._queue_url = queue_url
+        self._visibility: int | None = None
+
+    async def hide(self, receipt_handle: str) -> None:
+        """Hide a record for half as long again as its neighbours."""
+        try:
+            if self._visibility is None:
+                answer = await self._aws.json(
+                    "sqs",
+                    "GetQueueAttributes",
+                    {"QueueUrl": self._queue_url, "AttributeNames": ["VisibilityTimeout"]},
+                )
+                self._visibility = int(answer["Attributes"]["VisibilityTimeout"])
+            longer = min(self._visibility * 3 // 2 + 1, _LONGEST_SECONDS)
+            await self._call("ChangeMessageVisibility", receipt_handle, VisibilityTimeout=longer)
+        except (AwsError, KeyError, ValueError):
+            return
+
+    async def delete(self, receipt_handle: str) -> None:
+        """Delete a record whose results are delivered."""
+        try:
+            await self._call("DeleteMessage", receipt_handle)
+        except AwsError:
+            return
+
+    async def _call(self, operation: str, receipt_handle: str, **more: int) -> None:
+        body = {"QueueUrl": self._queue_url, "ReceiptHandle": receipt_handle, **more}
+        await self._aws.json("sqs", operation, body)

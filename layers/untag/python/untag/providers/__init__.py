@@ -1,0 +1,72 @@
+"""The clouds' tag APIs. To add one: write its module and put its class in `PROVIDERS`."""
+
+from collections.abc import Iterator, Mapping
+
+from untag.contracts import InvalidInputError, Problem, RemovalRequest
+from untag.providers.base import Answer, Failure, Limits, Provider, Scope, Session, Verdict
+from untag.providers.huaweicloud_config import HuaweiConfig
+from untag.providers.jdcloud import JDCloud
+
+__all__ = [
+    "PROVIDERS",
+    "Answer",
+    "Failure",
+    "Limits",
+    "Provider",
+    "Registry",
+    "Scope",
+    "Session",
+    "Verdict",
+]
+
+PROVIDERS: tuple[type[Provider], ...] = (JDCloud, HuaweiConfig)
+
+
+class Registry:
+    """The providers of a stack, found by a request's `provider` and a resource's type."""
+
+    def __init__(self, providers: tuple[Provider, ...]) -> None:
+        self._providers = providers
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> "Registry":
+        """Every provider with its variables of this environment. Raises InvalidInputError that names the variable."""
+        return cls(tuple(provider.from_environment(environ, read_first=read_first) for provider in PROVIDERS))
+
+    def find(self, name: str, type_: str) -> Provider:
+        """The provider of that name whose API these resources belong to. KeyError where there is none."""
+        for provider in self._providers:
+            if provider.name == name and provider.accepts(type_):
+                return provider
+        raise KeyError(name, type_)
+
+    def named(self, name: str) -> list[Provider]:
+        """Every provider of that name."""
+        return [provider for provider in self._providers if provider.name == name]
+
+    def check(self, request: RemovalRequest) -> Iterator[Problem]:
+        """The rules of its cloud that a request breaks."""
+        named = self.named(request.provider)
+        if not named:
+            known = ", ".join(sorted({provider.name for provider in self._providers}))
+            yield Problem("provider", f"Input should be one of: {known}")
+            return
+        for index, group in enumerate(request.resources):
+            if not any(provider.accepts(group.type) for provider in named):
+                yield Problem(f"resources.{index}.type", f"no tag API of {request.provider} is known for this type")
+        types = {group.type for group in request.resources}
+        for provider in named:
+            if any(provider.accepts(type_) for type_ in types):
+                yield from provider.problems(request)
+
+    def checked(self, requests: tuple[RemovalRequest, ...]) -> tuple[RemovalRequest, ...]:
+        """The requests, if each keeps the rules of its cloud. Raises InvalidInputError."""
+        listed = len(requests) > 1
+        problems = [
+            problem.under(str(index)) if listed else problem
+            for index, request in enumerate(requests)
+            for problem in self.check(request)
+        ]
+        if problems:
+            raise InvalidInputError(problems)
+        return requests

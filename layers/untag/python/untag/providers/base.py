@@ -1,0 +1,130 @@
+"""What the removal core asks of a cloud's tag API, and the values that cross that edge."""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, Self
+
+import httpx
+
+from untag.contracts import Action, Problem, RemovalRequest, Tag
+from untag.signing import Credentials
+
+EMPTY: Mapping[str, "Failure"] = {}
+
+
+class Scope(NamedTuple):
+    """What one call is made within: pairs share a call only if they share all of this."""
+
+    provider: str
+    api: str
+    account: str
+    region: str | None
+    project_id: str | None
+    type: str
+
+
+class Limits(NamedTuple):
+    """What one writing call can carry."""
+
+    resources: int
+    keys: int
+
+
+class Failure(NamedTuple):
+    """One resource's failure inside an answer that is a success as a whole."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+class Verdict(enum.Enum):
+    """What an answer means for the call as a whole; the core decides by this and by nothing finer."""
+
+    DONE = "done"
+    """Carried out, but for `Answer.failures`."""
+    REFUSED = "refused"
+    """Refused as a whole for something in it: worth asking again in halves."""
+    NOT_FOUND = "not_found"
+    """A resource in it does not exist."""
+    FORBIDDEN = "forbidden"
+    UNAUTHORIZED = "unauthorized"
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"
+    """No answer, or none that can be believed. A write may or may not have been applied."""
+    FAILED = "failed"
+    """Wrong in a way that neither halves nor time will mend, such as a wrong address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A provider's answer to one call, read as far as the core needs it.
+
+    `confirmed` is the number of pairs that the provider says it has changed: None where its API does not count, -1
+    where the count is missing. `tags` is a read's result: each resource's tags by key.
+    """
+
+    verdict: Verdict
+    code: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+    retry_after: float = 0.0
+    failures: Mapping[str, Failure] = field(default_factory=lambda: EMPTY)
+    confirmed: int | None = None
+    tags: Mapping[str, Mapping[str, str]] | None = None
+
+
+class Session(NamedTuple):
+    """What a call is made with. `timeout` is the whole call's, in seconds."""
+
+    client: httpx.AsyncClient
+    credentials: Credentials
+    auth: httpx.Auth
+    timeout: float
+
+
+class Provider(Protocol):
+    """One cloud's tag API. A cloud may have several: they share a `name`, and the resource's type decides."""
+
+    name: str
+    """The request's `provider`."""
+    api: str
+    limits: Limits
+    rate: float
+    """Calls a second that an account is good for by default."""
+    reserved_prefixes: tuple[str, ...]
+    """Keys that start so belong to the cloud: they are never touched."""
+    reads_first: bool
+    """Whether a removal needs a read before it because the API does not compare values."""
+    credential_variables: Mapping[str, str]
+    """The environment variables of the default account, by the field of `Credentials` that each one fills."""
+    required_credentials: tuple[str, ...]
+    """The fields of `Credentials` without which no call can be made."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> Self:
+        """The provider as this environment's variables want it. Raises InvalidInputError that names the variable."""
+
+    def accepts(self, type_: str) -> bool:
+        """Whether resources of this type are this API's."""
+
+    def problems(self, request: RemovalRequest) -> Iterable[Problem]:
+        """The rules of this cloud that a request breaks; only the groups of types it accepts are its concern."""
+
+    def warnings(self, request: RemovalRequest) -> Iterable[str]:
+        """What looks like a mistake in a request but may be right."""
+
+    def scope(self, request: RemovalRequest, type_: str) -> Scope:
+        """What a call for this request's resources of one type is made within."""
+
+    def auth(self, credentials: Credentials, scope: Scope) -> httpx.Auth:
+        """The signer for calls in this scope; kept by the caller, since it caches what it derives."""
+
+    async def write(
+        self, session: Session, action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+    ) -> Answer:
+        """Remove or put back every tag on every resource, in one call."""
+
+    async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
+        """Read the tags of the resources, in one call; a resource without tags has an empty entry."""

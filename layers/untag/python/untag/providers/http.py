@@ -1,0 +1,149 @@
+"""One HTTP call as every provider makes it: signed, within its time, its answer bounded, its errors told as answers."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import httpx
+
+from untag import __version__
+from untag.contracts.reports import clip
+from untag.providers.base import Answer, Session, Verdict
+from untag.signing import Credentials
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""A listing may be long, and JD Cloud does not page; past this an answer is cut off with an error."""
+
+CONNECT_SECONDS = 5.0
+_MESSAGE_LENGTH = 160
+_NAME_LENGTH = 64
+_LONGEST_WAIT = 900.0
+"""A Retry-After beyond SQS's longest delay changes nothing."""
+
+
+class Reply(NamedTuple):
+    """An HTTP answer that was read to its end."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON, or None where it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    def retry_after(self) -> float:
+        """The seconds to wait that the answer names, 0.0 where it names none."""
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return min(float(text[:6]), _LONGEST_WAIT)
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return 0.0
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_WAIT)
+
+
+async def call(
+    session: Session,
+    method: str,
+    url: str,
+    body: Any = None,
+    *,
+    headers: Mapping[str, str] = {},
+    limit: int = MAX_BODY_BYTES,
+) -> Reply | Answer:
+    """Make one call; an `Answer` comes back where there is no reply to read.
+
+    A connection that was kept and turns out to be closed is replaced once, and the request signed anew.
+    """
+    content = b"" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    sent = {
+        "user-agent": f"untag/{__version__}",
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        **headers,
+    }
+    if body is not None:
+        sent["content-type"] = "application/json"
+    try:
+        async with asyncio.timeout(session.timeout):
+            opened = False
+
+            async def trace(event: str, _: Any) -> None:
+                nonlocal opened
+                opened = opened or event.endswith("connect_tcp.started")
+
+            timeouts = httpx.Timeout(session.timeout, connect=min(CONNECT_SECONDS, session.timeout)).as_dict()
+            extensions = {"timeout": timeouts, "trace": trace}
+            try:
+                return await _send(
+                    session,
+                    httpx.Request(method, url, content=content, headers=sent, extensions=extensions),
+                    limit,
+                )
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                if opened:
+                    raise
+                return await _send(
+                    session,
+                    httpx.Request(method, url, content=content, headers=sent, extensions=extensions),
+                    limit,
+                )
+    except (TimeoutError, httpx.TimeoutException):
+        return Answer(Verdict.UNAVAILABLE, code="timeout", message=f"no answer within {session.timeout:.1f} s")
+    except _TooLargeError:
+        return Answer(Verdict.FAILED, code="too_large", message=f"the answer is longer than {limit} bytes")
+    except (httpx.TransportError, ssl.SSLError, OSError) as error:
+        return Answer(Verdict.UNAVAILABLE, code="connection", message=type(error).__name__)
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+async def _send(session: Session, request: httpx.Request, limit: int) -> Reply:
+    response = await session.client.send(request, auth=session.auth, stream=True, follow_redirects=False)
+    try:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > limit:
+                raise _TooLargeError
+    finally:
+        await response.aclose()
+    return Reply(response.status_code, response.headers, bytes(body))
+
+
+def name_of(text: object) -> str | None:
+    """A code or a request id out of an answer, if it is a text or a number, no longer than a row allows."""
+    return clip(str(text), _NAME_LENGTH) if isinstance(text, str | int) and text != "" else None
+
+
+def message_of(text: object, credentials: Credentials) -> str | None:
+    """A message out of an answer, shortened, and without the key that it may repeat."""
+    if not isinstance(text, str) or not text:
+        return None
+    for secret in (credentials.secret_key, credentials.security_token, credentials.access_key):
+        if secret:
+            text = text.replace(secret, "***")
+    return clip(text, _MESSAGE_LENGTH)
+
+
+def unexpected(reply: Reply, request_id: str | None) -> Answer:
+    """An answer of success that is not the documented one, so that nothing can be concluded from it."""
+    return Answer(
+        Verdict.UNAVAILABLE,
+        code="unexpected_answer",
+        message=f"HTTP {reply.status} without the documented body",
+        request_id=request_id,
+    )

@@ -1,0 +1,198 @@
+"""JD Cloud resource tags: `unTagResources`, `tagResources`, and `describeResources` to read back.
+
+Facts from jdcloud_sdk 1.6.354, the API's page and the OpenAPI gateway's error table. What they leave open:
+
+- The API's page names the host `resource-tag.jdcloud-api.com`, every SDK `resourcetag.jdcloud-api.com`. The SDKs' is
+  used by real callers, so it is the default; the other works by way of the endpoint variable.
+- No limit for ids in a call is documented: `resources_per_call` is a setting. A resource has at most 10 tags.
+- An untag names exact pairs. What a pair that is not bound answers is not documented: a failed entry and a count that
+  is too small are both settled by reading back.
+- A failed entry names the resource, not the tag.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import httpx
+
+from untag import environment
+from untag.contracts import Action, Problem, RemovalRequest, Tag
+from untag.providers.base import Answer, Failure, Limits, Scope, Session, Verdict
+from untag.providers.http import Reply, call, message_of, name_of, unexpected
+from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
+
+DEFAULT_ENDPOINT = "https://resourcetag.jdcloud-api.com"
+
+# fmt: off
+SERVICE_CODES = frozenset({
+    "vm", "disk", "sqlserver", "es", "mongodb", "ip", "memcached", "redis", "drds", "rds", "database", "db_ro",
+    "percona", "percona_ro", "mariadb", "mariadb_ro", "pg", "cdn", "nativecontainer", "pod", "zfs", "jqs",
+    "kubernetesNodegroup", "jcq",
+})
+# fmt: on
+"""The codes that the API's page lists. More are live than are listed, so an unknown one is a warning, not an error."""
+
+_KEY_LENGTH = 127
+_CDN, _CDN_REGION = "cdn", "cn-all"
+_THROTTLES = frozenset({"RATE_LIMIT", "HTTP_RATE_LIMIT_EXCEEDED"})
+_OPERATIONS = {Action.REMOVE: "unTagResources", Action.RESTORE: "tagResources"}
+
+
+class JDCloud:
+    """The resourcetag API, version 1."""
+
+    name = "jdcloud"
+    api = "resourcetag"
+    rate = 15.0  # the gateway's limit is 1000 a minute for most product lines
+    reserved_prefixes: tuple[str, ...] = ("jrn:",)
+    reads_first = False
+    credential_variables: Mapping[str, str] = {
+        "access_key": "JDCLOUD_ACCESS_KEY",
+        "secret_key": "JDCLOUD_SECRET_KEY",
+    }
+    required_credentials: tuple[str, ...] = ("access_key", "secret_key")
+
+    def __init__(self, endpoint: str = DEFAULT_ENDPOINT, *, resources_per_call: int = 50) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self.limits = Limits(resources=resources_per_call, keys=10)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> Self:  # noqa: ARG003
+        """With its endpoint and the number of ids that go into one call."""
+        return cls(
+            environment.endpoint(environ, "UNTAG_JDCLOUD_ENDPOINT", DEFAULT_ENDPOINT),
+            resources_per_call=environment.whole(environ, "UNTAG_JDCLOUD_RESOURCES_PER_CALL", 50, low=1, high=500),
+        )
+
+    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
+        """Every type is this API's."""
+        return True
+
+    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
+        """A region is needed, a value on every tag, and cdn is at home in `cn-all` only."""
+        if request.region is None:
+            yield Problem("region", "Field required: jdcloud has no call without a region")
+        for index, tag in enumerate(request.tags):
+            if not tag.value:
+                yield Problem(
+                    f"tags.{index}.value",
+                    "Field required: jdcloud untags by key and value, and no value is empty",
+                )
+            if len(tag.key) > _KEY_LENGTH:
+                yield Problem(f"tags.{index}.key", f"String should have at most {_KEY_LENGTH} characters on jdcloud")
+        for index, group in enumerate(request.resources):
+            if group.type == _CDN and request.region not in (None, _CDN_REGION):
+                yield Problem(f"resources.{index}.type", f"cdn resources are in region {_CDN_REGION}")
+
+    def warnings(self, request: RemovalRequest) -> Iterator[str]:
+        """What looks like a mistake but may be right."""
+        for type_ in request.ids_by_type():
+            if type_ not in SERVICE_CODES:
+                yield f"service code {type_} is not among those that JD Cloud documents"
+
+    def scope(self, request: RemovalRequest, type_: str) -> Scope:
+        """One account, region and service code a call."""
+        return Scope(self.name, self.api, request.account, request.region, None, type_)
+
+    def auth(self, credentials: Credentials, scope: Scope) -> DerivedKeyAuth:
+        """JDCLOUD3, derived for the region."""
+        return DerivedKeyAuth(JDCLOUD3, credentials, region=scope.region or "jdcloud-api", service="resourcetag")
+
+    async def write(
+        self, session: Session, action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+    ) -> Answer:
+        """`unTagResources` or `tagResources`; `confirmed` counts pairs, failures are by resource."""
+        operation = _OPERATIONS[action]
+        vo = {
+            "resources": [{"serviceCode": scope.type, "resourceId": ids}],
+            "tags": [{"key": key, "value": value} for key, value in tags],
+        }
+        reply = await self._call(session, scope, operation, {operation: vo})
+        if isinstance(reply, Answer):
+            return reply
+        data, request_id = _data(reply)
+        failed = data.get("failedResourcesMap") if data is not None else None
+        if data is None or not isinstance(failed, list | None):
+            return unexpected(reply, request_id)
+        failures = {}
+        for entry in failed or ():
+            if not isinstance(entry, dict) or not isinstance(entry.get("resourceId"), str):
+                return unexpected(reply, request_id)
+            told = message_of(entry.get("msg"), session.credentials) or "no reason was given"
+            failures[entry["resourceId"]] = Failure("resource_failed", told)
+        count = data.get("successCount")
+        return Answer(
+            Verdict.DONE,
+            request_id=request_id,
+            failures=failures,
+            confirmed=count if type(count) is int else -1,
+        )
+
+    async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
+        """`describeResources` for these ids. A resource that the answer does not list has no tags."""
+        wanted = {"serviceCodes": [scope.type], "resourceIds": ids}
+        reply = await self._call(session, scope, "describeResources", {"resourceVo": wanted})
+        if isinstance(reply, Answer):
+            return reply
+        data, request_id = _data(reply)
+        listed = data.get("resourceTagMappingList", False) if data is not None else False
+        if not isinstance(listed, list | None):
+            return unexpected(reply, request_id)
+        tags: dict[str, dict[str, str]] = {id_: {} for id_ in ids}
+        try:
+            for mapping in listed or ():
+                if mapping["serviceCode"] == scope.type and mapping["resourceId"] in tags:
+                    tags[mapping["resourceId"]].update({tag["key"]: tag["value"] for tag in mapping["tags"] or ()})
+        except (KeyError, TypeError):
+            return unexpected(reply, request_id)
+        return Answer(Verdict.DONE, request_id=request_id, tags=tags)
+
+    async def _call(self, session: Session, scope: Scope, operation: str, body: dict[str, Any]) -> Reply | Answer:
+        url = f"{self._endpoint}/v1/regions/{scope.region}/tags:{operation}"
+        # The SDKs repeat the region in the body.
+        reply = await call(session, "POST", url, {"regionId": scope.region, **body})
+        return reply if isinstance(reply, Answer) else self._judged(reply, session)
+
+    def _judged(self, reply: Reply, session: Session) -> Reply | Answer:
+        """The reply if it is a success, else what it means. What may be retried is decided here and nowhere else."""
+        payload = reply.json()
+        error = payload.get("error") if isinstance(payload, dict) else None
+        if reply.status == httpx.codes.OK and not error:
+            return reply
+        error = error if isinstance(error, dict) else {}
+        code = error.get("code")
+        status = code if reply.status == httpx.codes.OK and type(code) is int else reply.status
+        name = name_of(error.get("status")) or f"HTTP_{status}"
+        message = message_of(error.get("message"), session.credentials)
+        verdict = _verdict(status, name, message or "")
+        if verdict is Verdict.UNAUTHORIZED:
+            message = "the key was not accepted"  # the gateway's text may repeat what was signed
+        return Answer(verdict, name, message, _request_id(reply, payload), reply.retry_after())
+
+
+def _verdict(status: int, name: str, message: str) -> Verdict:
+    """Retryable are 429 under either of its names, 408 and the gateway's 5xx; the error table says so of 500 to 504."""
+    if status == httpx.codes.TOO_MANY_REQUESTS or name in _THROTTLES:
+        return Verdict.THROTTLED
+    if status == httpx.codes.UNAUTHORIZED:
+        return Verdict.UNAUTHORIZED
+    if status == httpx.codes.FORBIDDEN:
+        return Verdict.FORBIDDEN
+    if status == httpx.codes.NOT_FOUND:
+        # The gateway's own 404 speaks of the address ("no route and no API found with those values [gw]").
+        return Verdict.FAILED if "[gw]" in message or not message else Verdict.NOT_FOUND
+    if status == httpx.codes.REQUEST_TIMEOUT or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return Verdict.UNAVAILABLE
+    return Verdict.REFUSED if httpx.codes.is_client_error(status) else Verdict.FAILED
+
+
+def _data(reply: Reply) -> tuple[dict[str, Any] | None, str | None]:
+    payload = reply.json()
+    result = payload.get("result") if isinstance(payload, dict) else None
+    data = result.get("data") if isinstance(result, dict) else None
+    return data if isinstance(data, dict) and data else None, _request_id(reply, payload)
+
+
+def _request_id(reply: Reply, payload: Any) -> str | None:
+    found = payload.get("requestId") if isinstance(payload, dict) else None
+    return name_of(found) or name_of(reply.headers.get("x-jdcloud-request-id"))

@@ -1,0 +1,35 @@
+"""The records of an SQS event."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class SqsRecord:
+    """A message as the event-source mapping hands it over."""
+
+    id: str
+    body: str
+    receives: int
+    receipt_handle: str
+    source: str
+
+    @classmethod
+    def batch(cls, event: Any) -> list[Self] | None:
+        """The records of an SQS event; None if the event is something else, such as a payload sent by hand."""
+        try:
+            return [cls._of(record) for record in event["Records"]] or None
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    @classmethod
+    def _of(cls, record: Any) -> Self:
+        if record["eventSource"] != "aws:sqs":
+            raise ValueError("not from SQS")
+        return cls(
+            id=record["messageId"],
+            body=record["body"],
+            receives=int(record["attributes"]["ApproximateReceiveCount"]),
+            receipt_handle=record["receiptHandle"],
+            source=record["eventSourceARN"],
+        )

@@ -1,0 +1,124 @@
+"""Logs and metrics: one line for each request, one set of metrics for each provider, flushed whatever happens."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+from untag.providers import Answer, Verdict
+
+if TYPE_CHECKING:
+    from untag.contracts import Report
+
+logger = Logger(service="untag")
+
+NAMESPACE = "untag"
+"""Where the metrics stand unless `POWERTOOLS_METRICS_NAMESPACE` says otherwise."""
+
+_MOST_VALUES = 100
+"""EMF takes at most 100 values for one metric in one line."""
+
+
+class Telemetry:
+    """What happened in one invocation; it is the core's observer.
+
+    Metrics by provider: Calls, ProviderLatency (milliseconds), Retries, Throttles, ClosedAccounts. By provider and
+    outcome: Outcomes. Of the function: Rejected (bodies that do not validate), Undelivered (records returned),
+    InternalErrors.
+    """
+
+    def __init__(self) -> None:
+        self._latencies: dict[str, list[float]] = defaultdict(list)
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._outcomes: Counter[tuple[str, str]] = Counter()
+
+    def called(self, provider: str, seconds: float, answer: Answer) -> None:
+        """A provider call was answered, or was not."""
+        self._latencies[provider].append(seconds * 1000)
+        if answer.verdict is Verdict.THROTTLED:
+            self._counts[provider, "Throttles"] += 1
+
+    def retried(self, provider: str) -> None:
+        """A call is made once more in this invocation."""
+        self._counts[provider, "Retries"] += 1
+
+    def closed(self, provider: str, account: str) -> None:
+        """An account was closed because its key is refused."""
+        self._counts[provider, "ClosedAccounts"] += 1
+        logger.error("account closed: its key is refused", extra={"provider": provider, "account": account})
+
+    def failed(self, error: Exception) -> None:
+        """Something in the program itself went wrong. The traceback names no values, and the error only its type."""
+        self._counts["", "InternalErrors"] += 1
+        logger.error("internal error", extra={"error": type(error).__name__, "at": _place(error)})
+
+    def rejected(self, record: str, reason: str) -> None:
+        """A body does not validate."""
+        self._counts["", "Rejected"] += 1
+        logger.warning("rejected", extra={"record": record, "reason": reason[:500]})
+
+    def undelivered(self, record: str, reason: str) -> None:
+        """A record's results could not be sent; it is returned."""
+        self._counts["", "Undelivered"] += 1
+        logger.error("not delivered", extra={"record": record, "reason": reason})
+
+    def warned(self, request_id: str, warnings: Iterable[str]) -> None:
+        """A request looks mistaken but may be right."""
+        for warning in warnings:
+            logger.warning(warning, extra={"id": request_id})
+
+    def finished(self, pages: "list[Report]") -> None:
+        """A request is done with for this attempt."""
+        report = pages[0]
+        for outcome, count in report.counts.items():
+            self._outcomes[report.provider, outcome] += count
+        logger.info(
+            report.summary,
+            extra={
+                "id": report.id,
+                "provider": report.provider,
+                "account": report.account,
+                "status": report.status,
+                "counts": report.counts,
+                "attempt": report.attempt,
+                "dry_run": report.dry_run,
+                "reports": [page.report_id for page in pages],
+            },
+        )
+
+    def flush(self) -> None:
+        """Write all metrics out and start anew."""
+        by_provider: dict[str, Counter[str]] = defaultdict(Counter)
+        for (provider, name), count in self._counts.items():
+            by_provider[provider][name] += count
+        for provider in sorted({*by_provider, *self._latencies}):
+            _emit({"provider": provider} if provider else {}, by_provider[provider], self._latencies[provider])
+        for (provider, outcome), count in sorted(self._outcomes.items()):
+            _emit({"provider": provider, "outcome": outcome}, {"Outcomes": count})
+        self.__init__()  # type: ignore[misc]
+
+
+def _emit(dimensions: dict[str, str], counts: "Counter[str] | dict[str, int]", latencies: Iterable[float] = ()) -> None:
+    emf = AmazonCloudWatchEMFProvider(metric_set={}, dimension_set={}, metadata_set={}, default_dimensions={})
+    emf.namespace = emf.namespace or NAMESPACE
+    for name, value in dimensions.items():
+        emf.add_dimension(name, value)
+    for name, count in counts.items():
+        emf.add_metric(name, MetricUnit.Count, count)
+    latencies = list(latencies)
+    if latencies:
+        emf.add_metric("Calls", MetricUnit.Count, len(latencies))
+    for latency in latencies[-_MOST_VALUES + 1 :]:
+        emf.add_metric("ProviderLatency", MetricUnit.Milliseconds, latency)
+    emf.flush_metrics()
+
+
+def _place(error: Exception) -> str:
+    """Where an error was raised, as `module:line`."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
