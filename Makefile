@@ -26,6 +26,10 @@ $(eval $(call environment,.venv-sam,requirements/sam.txt,$(PYTHON)))
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: demo
+demo: .venv/.stamp .venv-runtime/.stamp ## run the main job on this machine and show what happened
+	@.venv/bin/python -m local.demo
+
 .PHONY: test
 test: .venv/.stamp .venv-runtime/.stamp lint ## lint, types, template checks and every test
 	.venv/bin/python -m pytest --ignore=tests/contract --cov --cov-report=term
@@ -35,7 +39,7 @@ lint: .venv/.stamp ## ruff, mypy, import floors, cfn-lint
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports
+	PYTHONPATH=layers/untag/python .venv/bin/lint-imports --no-logo
 	.venv/bin/cfn-lint template.yaml
 
 .PHONY: contract

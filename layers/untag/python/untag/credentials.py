@@ -13,6 +13,8 @@ TTL_SECONDS = 300.0
 """How long a secret is used before it is read again; a refused key is read again at once."""
 
 _TEXTS = ("access_key", "secret_key", "security_token", "domain_id")
+_FIELDS = (*_TEXTS, "projects", "rate")
+_MOST_CALLS = 100_000
 _DENIED = frozenset(
     {"AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException", "DecryptionFailure"}
 )
@@ -41,6 +43,8 @@ class EnvironmentKeys:
         }
         if missing := [provider.credential_variables[n] for n in provider.required_credentials if n not in found]:
             raise CredentialsMissingError(f"not set: {', '.join(missing)}")
+        if odd := [provider.credential_variables[name] for name, value in found.items() if not _fits_a_header(value)]:
+            raise CredentialsMissingError(f"should be a printable ASCII text: {', '.join(odd)}")
         return Credentials(**found)
 
 
@@ -77,21 +81,25 @@ def _credentials(secret: Any, required: tuple[str, ...]) -> Credentials:
     """A secret's JSON as a key. Raises InvalidInputError that names the field, never its value."""
     if not isinstance(secret, dict):
         raise InvalidInputError.of("should be a JSON object")
-    if unknown := sorted(set(secret) - {*_TEXTS, "projects", "rate"}):
-        raise InvalidInputError.of(f"unknown fields: {', '.join(unknown)}")
+    if set(secret) - set(_FIELDS):  # not named: whoever puts a key where a name belongs should not read it in a log
+        raise InvalidInputError.of(f"holds an unknown field; known are {', '.join(_FIELDS)}")
     for name in _TEXTS:
         value = secret.get(name)
         if value is None and name in required:
             raise InvalidInputError.of("is required", name)
-        # A key travels in headers: what no header can hold is a mistake of whoever wrote the secret.
-        if value is not None and not (isinstance(value, str) and value and value.isascii() and value.isprintable()):
+        if value is not None and not _fits_a_header(value):
             raise InvalidInputError.of("should be a printable ASCII text", name)
     projects, rate = secret.get("projects"), secret.get("rate")
     if projects is not None and not (
         isinstance(projects, dict) and all(isinstance(value, str) for value in projects.values())
     ):
         raise InvalidInputError.of("should map regions to project ids", "projects")
-    if rate is not None and not (isinstance(rate, int | float) and not isinstance(rate, bool) and rate > 0):
-        raise InvalidInputError.of("should be a number above 0", "rate")
+    if rate is not None and not (type(rate) in (int, float) and 0 < rate <= _MOST_CALLS):
+        raise InvalidInputError.of(f"should be a number above 0, up to {_MOST_CALLS}", "rate")
     texts: dict[str, Any] = {name: secret.get(name) for name in _TEXTS}
     return Credentials(**texts, projects=projects or {}, rate=rate)
+
+
+def _fits_a_header(value: object) -> bool:
+    """Whether a part of a key can travel in a header: what cannot is a mistake of whoever wrote it down."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()

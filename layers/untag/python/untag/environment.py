@@ -86,7 +86,8 @@ def endpoint(environ: Mapping[str, str], variable: str, default: str) -> str:
         url = httpx.URL(value)
     except httpx.InvalidURL:
         raise InvalidInputError.of("should be scheme://host[:port]", variable) from None
-    if not url.host or url.userinfo or url.query or url.fragment or url.path not in ("", "/"):
+    # An empty query or fragment counts too: a path put behind it would be none.
+    if not url.host or url.userinfo or url.path not in ("", "/") or set(value) & set("?#@\\"):
         raise InvalidInputError.of("should be scheme://host[:port]", variable)
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
         raise InvalidInputError.of("should be https; http is for loopback addresses only", variable)

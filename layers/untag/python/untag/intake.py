@@ -21,7 +21,8 @@ class Intake:
         All of its requests or none: raises InvalidInputError if one of them is not valid.
         """
         unwrapped = unwrap(payload, own_id)
-        requests = self._registry.checked(parse_requests(unwrapped.payload, unwrapped.id))
+        requests = parse_requests(unwrapped.payload, unwrapped.id)
+        requests = self._registry.checked(requests, listed=isinstance(unwrapped.payload, list))
         jobs = [open_job(request, self._registry, self._policy, now=now) for request in requests]
         if contradicting := conflicting(jobs):
             raise InvalidInputError(

@@ -18,8 +18,8 @@ logger = Logger(service="untag")
 NAMESPACE = "untag"
 """Where the metrics stand unless `POWERTOOLS_METRICS_NAMESPACE` says otherwise."""
 
-_MOST_VALUES = 100
-"""EMF takes at most 100 values for one metric in one line."""
+_MOST_VALUES = 99
+"""Values of one metric in one line: EMF takes 100, but at the hundredth powertools writes the line by itself."""
 
 
 class Telemetry:
@@ -95,7 +95,13 @@ class Telemetry:
         for (provider, name), count in self._counts.items():
             by_provider[provider][name] += count
         for provider in sorted({*by_provider, *self._latencies}):
-            _emit({"provider": provider} if provider else {}, by_provider[provider], self._latencies[provider])
+            dimensions = {"provider": provider} if provider else {}
+            latencies = self._latencies[provider]
+            if latencies:
+                by_provider[provider]["Calls"] = len(latencies)
+            _emit(dimensions, by_provider[provider], latencies[:_MOST_VALUES])
+            for start in range(_MOST_VALUES, len(latencies), _MOST_VALUES):
+                _emit(dimensions, {}, latencies[start : start + _MOST_VALUES])
         for (provider, outcome), count in sorted(self._outcomes.items()):
             _emit({"provider": provider, "outcome": outcome}, {"Outcomes": count})
         self.__init__()  # type: ignore[misc]
@@ -108,10 +114,7 @@ def _emit(dimensions: dict[str, str], counts: "Counter[str] | dict[str, int]", l
         emf.add_dimension(name, value)
     for name, count in counts.items():
         emf.add_metric(name, MetricUnit.Count, count)
-    latencies = list(latencies)
-    if latencies:
-        emf.add_metric("Calls", MetricUnit.Count, len(latencies))
-    for latency in latencies[-_MOST_VALUES + 1 :]:
+    for latency in latencies:
         emf.add_metric("ProviderLatency", MetricUnit.Milliseconds, latency)
     emf.flush_metrics()
 

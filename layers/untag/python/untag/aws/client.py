@@ -27,7 +27,6 @@ _JSON = {
 }
 _SNS_VERSION = "2010-03-31"
 _TRANSIENT = (
-    "Throttl",
     "RequestLimitExceeded",
     "TooManyRequests",
     "InternalError",
@@ -40,7 +39,7 @@ T = TypeVar("T")
 
 
 class AwsError(Exception):
-    """A call to AWS failed. `code` is AWS's own, or `connection`, `timeout`, `unreadable`, `no_key`."""
+    """A call to AWS failed. `code` is AWS's own, or `connection`, `timeout`, `deadline`, `unreadable`, `no_key`."""
 
     def __init__(self, service: str, operation: str, code: str, *, transient: bool) -> None:
         super().__init__(f"{service} {operation}: {code}")
@@ -50,7 +49,8 @@ class AwsError(Exception):
 
 def is_transient(code: str) -> bool:
     """Whether AWS's code means that the same call may work a moment later."""
-    return code.startswith(_TRANSIENT)
+    # Throttling, ThrottlingException, Throttled (SNS), RequestThrottled, KmsThrottled (SQS), KMSThrottling (SNS).
+    return "throttl" in code.lower() or code.startswith(_TRANSIENT)
 
 
 class Aws:
@@ -65,15 +65,11 @@ class Aws:
         self._timing = timing
         self._region = environment.text(environ, "AWS_REGION", pattern=r"[a-z0-9-]+")
         suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
-        everywhere = environ.get("AWS_ENDPOINT_URL", "")
-        self._endpoints = {
-            service: environment.endpoint(
-                environ,
-                f"AWS_ENDPOINT_URL_{variable}",
-                everywhere or f"https://{service}.{self._region}.{suffix}",
-            )
-            for service, variable in (("sqs", "SQS"), ("sns", "SNS"), ("secretsmanager", "SECRETS_MANAGER"))
-        }
+        self._endpoints = {}
+        for service, variable in (("sqs", "SQS"), ("sns", "SNS"), ("secretsmanager", "SECRETS_MANAGER")):
+            own = f"https://{service}.{self._region}.{suffix}"
+            everywhere = environment.endpoint(environ, "AWS_ENDPOINT_URL", own)
+            self._endpoints[service] = environment.endpoint(environ, f"AWS_ENDPOINT_URL_{variable}", everywhere)
         self._auths: dict[str, tuple[Credentials, DerivedKeyAuth]] = {}
         self.left: Callable[[], float] = lambda: float("inf")
 
@@ -133,7 +129,7 @@ class Aws:
             raise AwsError(service, operation, "no_key", transient=True) from None
         except (TimeoutError, httpx.TimeoutException):
             raise AwsError(service, operation, "timeout", transient=True) from None
-        except (httpx.TransportError, ssl.SSLError, OSError):
+        except (httpx.RequestError, ssl.SSLError, OSError):
             raise AwsError(service, operation, "connection", transient=True) from None
         if response.status_code == httpx.codes.OK:
             try:

@@ -1,6 +1,7 @@
 """The envelopes that a payload may come in: SNS and EventBridge, nested either way, as text or as an object."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,14 @@ DETAIL_TYPE = "Tag Removal Requested"
 _MAX_ENVELOPES = 4
 """An event on a bus that goes to a topic and to a queue is in two; more than four is nobody's event."""
 
+_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,240}")
+"""An id that can name a request, with room for `-<n>` behind it; an envelope's own is not looked at by anyone else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unwrapped:
     """A payload out of its envelopes. `id` is the innermost event's or notification's, which every copy of it
-    shares.
+    shares, if it can name a request.
     """
 
     payload: Any
@@ -60,7 +64,7 @@ def unwrap(payload: Any, own_id: str, detail_type: str = DETAIL_TYPE) -> Unwrapp
 
 def _id_of(envelope: dict[str, Any], field: str, otherwise: str) -> str:
     found = envelope.get(field)
-    return found if isinstance(found, str) and found else otherwise
+    return found if isinstance(found, str) and _ID.fullmatch(found) else otherwise
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

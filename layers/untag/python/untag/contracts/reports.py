@@ -15,9 +15,13 @@ from untag.contracts.requests import Action, Tag
 PAGE_BYTES = 240_000
 """Rows of one page: SNS takes 256 KiB (262,144 bytes) for body and attributes together, and the head needs some."""
 
-_TEXT_BYTES = 640
-"""What a row's code, message and request id are allowed for when pages are cut. A constant, so that the same facts are
-cut into the same pages whatever the provider's texts are; `clip` keeps them below it."""
+NAME_BYTES = 64
+MESSAGE_BYTES = 240
+"""A row's code and request id, and its message, in UTF-8; every one of them may be a quotation mark, and so double."""
+
+_ROW_BYTES = 2 * (NAME_BYTES + MESSAGE_BYTES + NAME_BYTES) + 160
+"""What a row takes beside its facts when pages are cut: its code, message and request id, and the names of its fields.
+A constant, so that the same facts are cut into the same pages whatever the provider's texts are."""
 
 _SUBJECT_LENGTH = 99
 
@@ -89,12 +93,11 @@ class Report(BaseModel):
         return text.lstrip()[:_SUBJECT_LENGTH] or "untag"
 
 
-def clip(text: str | None, characters: int) -> str | None:
-    """A provider's text on one line and no longer than a row allows; None stays None."""
-    if text is None:
-        return None
+def clip(text: str, size: int) -> str:
+    """A text on one line, in no more than `size` bytes of UTF-8."""
     text = "".join(character if character.isprintable() else " " for character in text)
-    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+    encoded = text.encode()
+    return text if len(encoded) <= size else f"{encoded[: size - len('…'.encode())].decode(errors='ignore')}…"
 
 
 def row(type_: str, resource_id: str, tag: Tag, result: Result) -> Row:
@@ -107,11 +110,11 @@ def row(type_: str, resource_id: str, tag: Tag, result: Result) -> Row:
         "outcome": result.outcome.value,
     }
     if result.code is not None:
-        made["code"] = result.code
+        made["code"] = clip(result.code, NAME_BYTES)
     if result.message is not None:
-        made["message"] = result.message
+        made["message"] = clip(result.message, MESSAGE_BYTES)
     if result.request_id is not None:
-        made["provider_request_id"] = result.request_id
+        made["provider_request_id"] = clip(result.request_id, NAME_BYTES)
     if result.looked:
         made["was"] = result.was
     return made
@@ -173,7 +176,7 @@ def _cut(rows: Sequence[Row]) -> Iterable[list[Row]]:
     part: list[Row] = []
     size = 0
     for one in rows:
-        weight = _TEXT_BYTES + sum(_weight(one.get(name)) for name in ("type", "resource_id", "key", "value", "was"))
+        weight = _ROW_BYTES + sum(_weight(one.get(name)) for name in ("type", "resource_id", "key", "value", "was"))
         if part and size + weight > PAGE_BYTES:
             yield part
             part, size = [], 0
@@ -183,8 +186,8 @@ def _cut(rows: Sequence[Row]) -> Iterable[list[Row]]:
 
 
 def _weight(text: object) -> int:
-    # Six bytes cover any UTF-16 unit however it is escaped; ASCII, which nearly every name is, needs one or two.
-    return 0 if text is None else len(text) * (2 if text.isascii() else 12) if isinstance(text, str) else 0
+    # Escaped as far as JSON can be: a control character is six bytes however it is written, anything else no more.
+    return len(json.dumps(text)) if isinstance(text, str) else 0
 
 
 def _identity(facts: Mapping[str, Any], page: Page, rows: Iterable[Row]) -> str:

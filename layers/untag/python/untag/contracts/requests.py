@@ -22,8 +22,12 @@ from pydantic import (
 from untag.contracts.problems import InvalidInputError, Problem
 
 MAX_PAIRS_NAMED = 100_000
-"""Pairs that one request may name at all. A cap of a stack's own, far below, is a guardrail; this one keeps a body of a
+"""Pairs that one body may name at all. A cap of a stack's own, far below, is a guardrail; this one keeps a body of a
 megabyte, which can name a hundred million pairs, from filling the memory."""
+
+_MOST_PROBLEMS = 100
+"""A list is not read further after so many: no sender reads them all, and a megabyte can hold half a million. For the
+same reason a list inside a request fails at its first bad element."""
 
 # Nothing that a request says can change the host or the path of a call: no slash, no percent sign, no control
 # character, and no name made of dots alone. The engine behind these patterns takes "$" for the very end of the text.
@@ -42,7 +46,11 @@ def _date_text(value: Any) -> Any:
     return value
 
 
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_date_text)]
+# What goes out again as seconds since the epoch and back must stay inside the years that there are.
+_FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+Moment = Annotated[AwareDatetime, Field(strict=False, ge=_FIRST_MOMENT, le=_LAST_MOMENT), BeforeValidator(_date_text)]
 
 
 class Action(StrEnum):
@@ -74,7 +82,7 @@ class ResourceGroup(_Input):
     """Resources of one type; `type` is the cloud's own word for it."""
 
     type: Type
-    ids: Annotated[list[Id], Field(min_length=1)]
+    ids: Annotated[list[Id], Field(min_length=1, fail_fast=True)]
 
 
 class RemovalRequest(_Input):
@@ -89,8 +97,8 @@ class RemovalRequest(_Input):
     account: Account = "default"
     region: Region | None = None
     project_id: Project | None = None
-    resources: Annotated[list[ResourceGroup], Field(min_length=1)]
-    tags: Annotated[list[TagInput], Field(min_length=1)]
+    resources: Annotated[list[ResourceGroup], Field(min_length=1, fail_fast=True)]
+    tags: Annotated[list[TagInput], Field(min_length=1, fail_fast=True)]
     dry_run: bool = False
     expect: Annotated[int, Field(ge=0)] | None = None
     not_after: Moment | None = None
@@ -138,28 +146,38 @@ _REQUEST = TypeAdapter(RemovalRequest)
 
 
 def timestamp(seconds: float) -> str:
-    """Seconds since the epoch as RFC 3339 text in UTC, to the millisecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Seconds since the epoch as RFC 3339 text in UTC, to the nearest millisecond."""
+    # isoformat cuts off: a time that is read back and written again would lose a millisecond each time.
+    return datetime.fromtimestamp(seconds + 0.0005, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_requests(payload: Any, own_id: str) -> tuple[RemovalRequest, ...]:
     """The requests in a payload that is one request or a list of them; `own_id` names those without an id.
 
     Every request comes back with an id: its own, else `own_id`, with `-1`, `-2` … behind it in a list.
-    Raises InvalidInputError with every problem of every element.
+    Raises InvalidInputError with the problems of every element, up to `_MOST_PROBLEMS`.
     """
     listed = isinstance(payload, list)
     if listed and not payload:
         raise InvalidInputError.of("the list is empty: at least one request is needed")
     requests: list[RemovalRequest] = []
     problems: list[Problem] = []
+    pairs = 0
     for number, element in enumerate(payload if listed else [payload]):
         prefix = str(number) if listed else ""
+        if len(problems) >= _MOST_PROBLEMS:
+            problems.append(Problem(prefix, "not looked at: there are enough problems before it"))
+            break
         try:
             request = _REQUEST.validate_python(element)
         except ValidationError as error:
             problems.extend(problem.under(prefix) for problem in _problems(error))
             continue
+        pairs += sum(len(group.ids) for group in request.resources) * len(request.tags)
+        if pairs > MAX_PAIRS_NAMED:
+            told = f"more than {MAX_PAIRS_NAMED} pairs of resource and tag in one body"
+            problems.append(Problem("resources", told).under(prefix))
+            break
         problems.extend(problem.under(prefix) for problem in _whole(request))
         if not request.id:
             request = request.model_copy(update={"id": f"{own_id}-{number + 1}" if listed else own_id})
@@ -176,9 +194,6 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
 
 
 def _whole(request: RemovalRequest) -> Iterator[Problem]:
-    if sum(len(group.ids) for group in request.resources) * len(request.tags) > MAX_PAIRS_NAMED:
-        yield Problem("resources", f"more than {MAX_PAIRS_NAMED} pairs of resource and tag in one request")
-        return
     pairs = request.pairs()
     if request.expect is not None and request.expect != pairs:
         yield Problem("expect", f"says {request.expect}, but the request names {pairs} pairs of resource and tag")

@@ -121,10 +121,10 @@ def _in_two(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _printable(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Attributes as AWS takes them: printable, in XML's characters, none empty, none endless."""
+    """Attributes as AWS takes them: printable, none empty, none endless."""
     cleaned = {}
     for name, value in attributes.items():
-        text = "".join(c if " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else " " for c in value)
+        text = "".join(character if character.isprintable() else " " for character in value[:_ATTRIBUTE_LENGTH])
         if text.strip():
-            cleaned[name] = text[:_ATTRIBUTE_LENGTH]
+            cleaned[name] = text
     return cleaned

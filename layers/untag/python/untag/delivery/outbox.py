@@ -1,6 +1,7 @@
 """Sends messages in batches, and tells of each one whether it was taken."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -17,6 +18,8 @@ _RETRY_SECONDS = 0.1
 _RETRY_CAP = 1.0
 _CALLS = 8
 """Batches in flight for one destination."""
+
+_log = logging.getLogger("untag.delivery")
 
 Refusals = dict[int, tuple[str, bool]]
 """Entries that were not taken: by their place in the batch, AWS's code and whether to try again."""
@@ -61,10 +64,19 @@ class _Batcher:
 
     async def put_all(self, messages: Iterable[Message]) -> None:
         """Send every message; raises DeliveryError if one was not taken, after all were tried."""
-        waits = [self._put(within(message, self._limit)) for message in messages]
+        waits = [self._put(self._fitted(message)) for message in messages]
         for result in await asyncio.gather(*waits, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
+
+    def _fitted(self, message: Message) -> Message:
+        kept = within(message, self._limit)
+        if kept.attributes != message.attributes:
+            # What the message itself has no room for can be read here.
+            _log.warning(
+                "sent without attributes: the body leaves no room", extra={"attributes": {**message.attributes}}
+            )
+        return kept
 
     def _put(self, message: Message) -> asyncio.Future[None]:
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -59,9 +59,11 @@ class Registry:
             if any(provider.accepts(type_) for type_ in types):
                 yield from provider.problems(request)
 
-    def checked(self, requests: tuple[RemovalRequest, ...]) -> tuple[RemovalRequest, ...]:
-        """The requests, if each keeps the rules of its cloud. Raises InvalidInputError."""
-        listed = len(requests) > 1
+    def checked(self, requests: tuple[RemovalRequest, ...], *, listed: bool) -> tuple[RemovalRequest, ...]:
+        """The requests, if each keeps the rules of its cloud. Raises InvalidInputError.
+
+        `listed` says whether they came as a list, so that a problem's path begins with the place in it.
+        """
         problems = [
             problem.under(str(index)) if listed else problem
             for index, request in enumerate(requests)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from untag import __version__
-from untag.contracts.reports import clip
+from untag.contracts.reports import MESSAGE_BYTES, NAME_BYTES, clip
 from untag.providers.base import Answer, Session, Verdict
 from untag.signing import Credentials
 
@@ -19,8 +19,6 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 """A listing may be long, and JD Cloud does not page; past this an answer is cut off with an error."""
 
 CONNECT_SECONDS = 5.0
-_MESSAGE_LENGTH = 160
-_NAME_LENGTH = 64
 _LONGEST_WAIT = 900.0
 """A Retry-After beyond SQS's longest delay changes nothing."""
 
@@ -103,7 +101,7 @@ async def call(
         return Answer(Verdict.UNAVAILABLE, code="timeout", message=f"no answer within {session.timeout:.1f} s")
     except _TooLargeError:
         return Answer(Verdict.FAILED, code="too_large", message=f"the answer is longer than {limit} bytes")
-    except (httpx.TransportError, ssl.SSLError, OSError) as error:
+    except (httpx.RequestError, ssl.SSLError, OSError) as error:
         return Answer(Verdict.UNAVAILABLE, code="connection", message=type(error).__name__)
 
 
@@ -126,7 +124,7 @@ async def _send(session: Session, request: httpx.Request, limit: int) -> Reply:
 
 def name_of(text: object) -> str | None:
     """A code or a request id out of an answer, if it is a text or a number, no longer than a row allows."""
-    return clip(str(text), _NAME_LENGTH) if isinstance(text, str | int) and text != "" else None
+    return clip(str(text), NAME_BYTES) if isinstance(text, str | int) and text != "" else None
 
 
 def message_of(text: object, credentials: Credentials) -> str | None:
@@ -136,7 +134,24 @@ def message_of(text: object, credentials: Credentials) -> str | None:
     for secret in (credentials.secret_key, credentials.security_token, credentials.access_key):
         if secret:
             text = text.replace(secret, "***")
-    return clip(text, _MESSAGE_LENGTH)
+    return clip(text, MESSAGE_BYTES)
+
+
+def tags_of(listed: Any) -> dict[str, str]:
+    """A list of `{"key", "value"}` as tags by key; no value is an empty one.
+
+    What is left of a character that a cloud cut in two can be in no request, and in no report: it is told as "?".
+    KeyError, TypeError or AttributeError if it is no such list.
+    """
+    if not isinstance(listed, list):
+        raise TypeError("tags should be a list")
+    tags: dict[str, str] = {}
+    for tag in listed:
+        key, value = tag["key"], tag.get("value") or ""
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError("a tag's key and value should be texts")
+        tags[key.encode(errors="replace").decode()] = value.encode(errors="replace").decode()
+    return tags
 
 
 def unexpected(reply: Reply, request_id: str | None) -> Answer:

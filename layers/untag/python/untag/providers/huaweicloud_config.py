@@ -19,7 +19,7 @@ import httpx
 from untag import environment
 from untag.contracts import Action, Problem, RemovalRequest, Tag
 from untag.providers.base import Answer, Limits, Scope, Session, Verdict
-from untag.providers.http import Reply, call, message_of, name_of, unexpected
+from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
 from untag.signing import Credentials, HuaweiAuth
 
 DEFAULT_ENDPOINT = "https://rms.myhuaweicloud.com"
@@ -103,7 +103,7 @@ class HuaweiConfig:
             return _judged(reply, session)
         payload = reply.json()
         try:
-            tags = {tag["key"]: tag.get("value") or "" for tag in payload["tags"]}
+            tags = tags_of(payload["tags"])
         except (KeyError, TypeError, AttributeError):
             return unexpected(reply, _request_id(reply, payload))
         return Answer(Verdict.DONE, request_id=_request_id(reply, payload), tags={ids[0]: tags})

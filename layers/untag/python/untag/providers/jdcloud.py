@@ -18,7 +18,7 @@ import httpx
 from untag import environment
 from untag.contracts import Action, Problem, RemovalRequest, Tag
 from untag.providers.base import Answer, Failure, Limits, Scope, Session, Verdict
-from untag.providers.http import Reply, call, message_of, name_of, unexpected
+from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
 from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
 
 DEFAULT_ENDPOINT = "https://resourcetag.jdcloud-api.com"
@@ -142,8 +142,8 @@ class JDCloud:
         try:
             for mapping in listed or ():
                 if mapping["serviceCode"] == scope.type and mapping["resourceId"] in tags:
-                    tags[mapping["resourceId"]].update({tag["key"]: tag["value"] for tag in mapping["tags"] or ()})
-        except (KeyError, TypeError):
+                    tags[mapping["resourceId"]].update(tags_of(mapping["tags"] or []))
+        except (KeyError, TypeError, AttributeError):
             return unexpected(reply, request_id)
         return Answer(Verdict.DONE, request_id=request_id, tags=tags)
 
@@ -157,14 +157,14 @@ class JDCloud:
         """The reply if it is a success, else what it means. What may be retried is decided here and nowhere else."""
         payload = reply.json()
         error = payload.get("error") if isinstance(payload, dict) else None
-        if reply.status == httpx.codes.OK and not error:
-            return reply
+        if httpx.codes.is_success(reply.status) and not error:
+            return reply if reply.status == httpx.codes.OK else unexpected(reply, _request_id(reply, payload))
         error = error if isinstance(error, dict) else {}
         code = error.get("code")
         status = code if reply.status == httpx.codes.OK and type(code) is int else reply.status
         name = name_of(error.get("status")) or f"HTTP_{status}"
         message = message_of(error.get("message"), session.credentials)
-        verdict = _verdict(status, name, message or "")
+        verdict = _verdict(status, name, str(error.get("message") or ""))
         if verdict is Verdict.UNAUTHORIZED:
             message = "the key was not accepted"  # the gateway's text may repeat what was signed
         return Answer(verdict, name, message, _request_id(reply, payload), reply.retry_after())

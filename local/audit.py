@@ -1,0 +1,131 @@
+"""An account kept outside the program: what was asked, what was reported, and what really happened at the clouds.
+
+It reads the events as they were sent, the reports as they were published and the clouds' own history, and shares no
+code with the functions: a mistake that both made alike would go unseen.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from local.providers import Change, ProviderServer
+
+REMOVALS = {"removed": "remove", "restored": "restore"}
+"""Outcomes that say that a tag was changed, by the action they belong to."""
+
+
+class Asked(NamedTuple):
+    """A pair that somebody asked for. `value` is None where only the key was named."""
+
+    provider: str
+    account: str
+    type: str
+    id: str
+    key: str
+    value: str | None
+
+
+@dataclass
+class Wish:
+    """What one request asks for."""
+
+    action: str
+    dry_run: bool
+    pairs: set[Asked] = field(default_factory=set)
+
+
+class Audit:
+    """Holds the wishes, and finds what does not agree with them."""
+
+    def __init__(self) -> None:
+        self.wishes: dict[str, Wish] = {}
+
+    def ask(self, body: str) -> None:
+        """Write down what a message's body asks for. Its requests need ids of their own."""
+        content = json.loads(body)
+        while isinstance(content, Mapping) and ("detail" in content or content.get("Type") == "Notification"):
+            content = content["detail"] if "detail" in content else json.loads(content["Message"])
+        for request in content if isinstance(content, list) else [content]:
+            wish = self.wishes.setdefault(
+                request["id"], Wish(request.get("action", "remove"), bool(request.get("dry_run")))
+            )
+            wish.pairs |= {
+                Asked(
+                    request["provider"],
+                    request.get("account", "default"),
+                    group["type"],
+                    id_,
+                    tag["key"],
+                    tag.get("value"),
+                )
+                for group in request["resources"]
+                for id_ in group["ids"]
+                for tag in request["tags"]
+            }
+
+    def findings(self, reports: Iterable[Mapping[str, Any]], servers: Iterable[ProviderServer]) -> list[str]:
+        """What does not agree, in sentences; empty if everything does."""
+        servers = list(servers)
+        rows = Counter[tuple[str, Asked, str]]()
+        for report in reports:
+            for row in report["outcomes"]:
+                pair = Asked(
+                    report["provider"], report["account"], row["type"], row["resource_id"], row["key"], row["value"]
+                )
+                rows[report["id"], pair, row["outcome"]] += 1
+        return [
+            *self._lost(rows),
+            *self._untold(rows, servers),
+            *self._false(rows, servers),
+        ]
+
+    def _lost(self, rows: Mapping[tuple[str, Asked, str], int]) -> Iterable[str]:
+        """Every pair that was asked for has one outcome, and no other pair has any."""
+        told = Counter((id_, pair) for id_, pair, _ in rows)
+        for id_, wish in self.wishes.items():
+            for pair in wish.pairs:
+                if told[id_, pair] != 1:
+                    yield f"{id_}: {_name(pair)} has {told[id_, pair]} outcomes"
+        for id_, pair in told:
+            if id_ not in self.wishes or pair not in self.wishes[id_].pairs:
+                yield f"{id_}: {_name(pair)} has an outcome, and nobody asked for it"
+
+    def _untold(self, rows: Mapping[tuple[str, Asked, str], int], servers: Iterable[ProviderServer]) -> Iterable[str]:
+        """Every change at a cloud was asked for, and reported."""
+        reported = {(REMOVALS[outcome], pair) for _, pair, outcome in rows if outcome in REMOVALS}
+        wished = {(wish.action, pair) for wish in self.wishes.values() if not wish.dry_run for pair in wish.pairs}
+        for server in servers:
+            for change in server.tags.history:
+                action, names = _names(server, change)
+                if not any((action, pair) in wished for pair in names):
+                    yield f"{_name(names[0])} was changed at the cloud, and nobody asked for it"
+                elif not any((action, pair) in reported for pair in names):
+                    yield f"{_name(names[0])} was changed at the cloud, and no report says so"
+
+    def _false(self, rows: Mapping[tuple[str, Asked, str], int], servers: Iterable[ProviderServer]) -> Iterable[str]:
+        """Every change that was reported happened."""
+        happened = {
+            (action, pair)
+            for server in servers
+            for change in server.tags.history
+            for action, names in [_names(server, change)]
+            for pair in names
+        }
+        for id_, pair, outcome in rows:
+            if outcome in REMOVALS and (REMOVALS[outcome], pair) not in happened:
+                yield f"{id_}: {_name(pair)} is reported as {outcome}, and nothing was changed at the cloud"
+
+
+def _names(server: ProviderServer, change: Change) -> tuple[str, list[Asked]]:
+    """The action that a change was, and the pairs that may have asked for it: by value, or by the key alone."""
+    action = "remove" if change.after is None else "restore"
+    value = change.before if change.after is None else change.after
+    place = (server.provider, change.account, change.type, change.id, change.key)
+    return action, [Asked(*place, value), Asked(*place, None)]
+
+
+def _name(pair: Asked) -> str:
+    tag = pair.key if pair.value is None else f"{pair.key}={pair.value}"
+    return f"{pair.provider}/{pair.account} {pair.type} {pair.id} {tag}"

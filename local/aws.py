@@ -1,0 +1,171 @@
+"""Queues, topics, buses, rules and secrets in a moto server on loopback.
+
+The functions reach them over HTTP as they would reach AWS. The local stack itself uses the same objects directly: it
+runs in the server's process.
+"""
+
+import contextlib
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from unittest.mock import patch
+
+from local.errors import LocalError
+from local.resolve import ACCOUNT
+
+# The first is the usual one; the others are for further stacks in the same process.
+REGIONS = ("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1", "eu-south-1", "us-east-1")
+
+_JSON_503 = b'{"__type": "ServiceUnavailable", "message": "The service is down."}'
+_XML_503 = (
+    b"<ErrorResponse><Error><Type>Receiver</Type><Code>ServiceUnavailable</Code>"
+    b"<Message>The service is down.</Message></Error></ErrorResponse>"
+)
+
+_lock = threading.Lock()
+_taken: set[str] = set()
+
+
+class Aws:
+    """The AWS services of one stack, in one region.
+
+    In one process each stack needs a region of its own, since moto keeps one set of queues for each.
+    """
+
+    def __init__(self, region: str, *, max_delay: float | None = None, visibility_timeout: float | None = None) -> None:
+        self.region = region
+        self.url = ""
+        self._max_delay = max_delay
+        self._visibility_timeout = visibility_timeout
+        self._stack = contextlib.ExitStack()
+        self._front = _Front()
+
+    def start(self) -> None:
+        """Listens on 127.0.0.1, on a port that the system chooses; `url` says which."""
+        import moto.events.models  # noqa: PLC0415
+        import moto.sns.models  # noqa: PLC0415
+        import moto.sqs.models  # noqa: PLC0415
+        from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
+            DomainDispatcherApplication,
+            MotoRequestHandler,
+            create_backend_app,
+        )
+        from werkzeug.serving import make_server  # noqa: PLC0415
+
+        from local.strict import StrictBuses, StrictQueues, StrictTopics  # noqa: PLC0415
+
+        _mend_moto()
+        # It would write a line for every request.
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self.queues = StrictQueues(self.region, ACCOUNT, self._max_delay, self._visibility_timeout)
+        self.topics = StrictTopics(self.region, ACCOUNT)
+        self.events = StrictBuses(self.region, ACCOUNT)
+        moto.sqs.models.sqs_backends[ACCOUNT][self.region] = self.queues
+        moto.sns.models.sns_backends[ACCOUNT][self.region] = self.topics
+        moto.events.models.events_backends[ACCOUNT][self.region] = self.events
+        self._stack.callback(moto.sqs.models.sqs_backends[ACCOUNT].pop, self.region, None)
+        self._stack.callback(moto.sns.models.sns_backends[ACCOUNT].pop, self.region, None)
+        self._stack.callback(moto.events.models.events_backends[ACCOUNT].pop, self.region, None)
+        self._front.application = DomainDispatcherApplication(create_backend_app)
+        # moto's own ThreadedMotoServer, but for the front that can take a service down.
+        server = make_server("127.0.0.1", 0, self._front, threaded=True, request_handler=MotoRequestHandler)
+        self._stack.callback(server.server_close)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="aws", daemon=True)
+        thread.start()
+        self._stack.callback(thread.join)
+        self._stack.callback(server.shutdown)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+
+    def reserve(self) -> None:
+        """Takes the region; LocalError if another stack of this process has it."""
+        with _lock:
+            if self.region in _taken:
+                raise LocalError(f"a local stack is already up in this process for {self.region}")
+            _taken.add(self.region)
+        self._stack.callback(_taken.discard, self.region)
+
+    def stop(self) -> None:
+        """Closes the server and forgets everything that it held."""
+        self._stack.close()
+
+    def put_secret(self, name: str, value: str) -> None:
+        """Creates a secret."""
+        from moto.secretsmanager.models import secretsmanager_backends  # noqa: PLC0415
+
+        backend = secretsmanager_backends[ACCOUNT][self.region]
+        backend.create_secret(
+            name,
+            secret_string=value,
+            secret_binary=None,
+            description=None,
+            tags=None,
+            kms_key_id=None,
+            client_request_token=None,
+            replica_regions=[],
+            force_overwrite=False,
+        )
+        self._stack.callback(secretsmanager_backends[ACCOUNT].pop, self.region, None)
+
+    @contextlib.contextmanager
+    def outage(self, *services: str) -> Iterator[None]:
+        """While it lasts, every request to these services ("sqs", "sns", ...) is answered with 503."""
+        self._front.down.update(services)
+        try:
+            yield
+        finally:
+            self._front.down.difference_update(services)
+
+
+def free_region() -> str:
+    """A region that no stack of this process has."""
+    with _lock:
+        return next(region for region in REGIONS if region not in _taken)
+
+
+@functools.cache
+def _mend_moto() -> None:
+    """Two mends for the whole process; they are never taken back, since several stacks may be up."""
+    import moto.events.utils  # noqa: PLC0415
+    import moto.sqs.models  # noqa: PLC0415
+
+    # moto asks a time-zone library whenever it looks at a message's time: 115 ms to receive from 100 messages.
+    patch.object(moto.sqs.models, "unix_time_millis", lambda _=None: time.time() * 1000).start()
+    parser = moto.events.utils.EventTemplateParser
+    patch.object(parser, "parse", staticmethod(_as_it_is(parser.parse))).start()
+
+
+class _Front:
+    """moto's application behind a switch for each service."""
+
+    def __init__(self) -> None:
+        self.application: Callable[..., Iterable[bytes]]
+        self.down: set[str] = set()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # Credential=KEY/DATE/REGION/SERVICE/aws4_request
+        scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
+        if not self.down.intersection(scope):
+            return self.application(environ, start_response)
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        # Each in its own protocol: SNS speaks the query protocol, the others JSON.
+        kind, body = ("text/xml", _XML_503) if "sns" in scope else ("application/x-amz-json-1.0", _JSON_503)
+        start_response("503 Service Unavailable", [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        return [body]
+
+
+def _as_it_is(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Delivers an event without a transformer as it is.
+
+    moto fills in a template of its own, which leaves out `account`, and which replaces "<id>" and the like in
+    the event's own texts too.
+    """
+
+    def parsed(input_template: str | None, input_paths_map: dict[str, Any], event: Mapping[str, Any]) -> Any:
+        if input_template:
+            return parse(input_template, input_paths_map, event)
+        return {key: value for key, value in event.items() if key != "ingestion-time"}
+
+    return parsed

@@ -1,0 +1,189 @@
+"""What the commands show a person."""
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+# The last lines of a function's log that are shown.
+LOG_TAIL = 20
+
+_OUTCOME_STYLES = {
+    "removed": "green",
+    "restored": "green",
+    "would_remove": "cyan",
+    "would_restore": "cyan",
+    "failed": "red",
+    "unconfirmed": "red",
+    "protected": "yellow",
+    "deferred": "yellow",
+}
+
+
+def table(title: str, *columns: str) -> Table:
+    """An empty table in the house style."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def outcome_style(outcome: str) -> str:
+    """The colour of an outcome, as rich writes it."""
+    return _OUTCOME_STYLES.get(outcome, "default")
+
+
+def show_up(console: Console, session: Mapping[str, Any]) -> None:
+    """What runs, and what can be done with it."""
+    console.print(f"[bold green]{session['name']} is up[/] [dim]after {session['seconds_to_start']} s[/]")
+    made = table("", "what", "where")
+    made.add_row("AWS (SQS, SNS, EventBridge)", session["aws"])
+    for name, url in session["providers"].items():
+        made.add_row(name, url)
+    for logical_id, function in session["functions"].items():
+        made.add_row(f"function {logical_id}", f"time-out {function['timeout']:g} s")
+    for logical_id, name in session["queues"].items():
+        made.add_row(f"queue {logical_id}", name)
+    for name in session["buses"]:
+        made.add_row("bus", name)
+    console.print(made)
+    function = next(iter(session["functions"]), "FUNCTION")
+    console.print("In another terminal:")
+    commands = Table.grid(padding=(0, 2))
+    for command, what in (
+        ("python -m local send EVENT", "send an event from events/ to where it belongs"),
+        (f"python -m local invoke {function} EVENT", "run the function once with it"),
+        ("python -m local state", "see tags, queues, dead letters and reports"),
+    ):
+        commands.add_row(f"  [cyan]{command}[/]", f"[dim]{what}[/]")
+    console.print(commands)
+    console.print("Ctrl-C stops it.")
+
+
+def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
+    """Where an event went."""
+    for (to, name), count in Counter((item["to"], item["name"]) for item in sent).items():
+        what = "event" if to == "bus" else "message"
+        console.print(f"{count} {what}{'' if count == 1 else 's'} to the {to} [bold]{name}[/]")
+
+
+def lines(text: str) -> str:
+    """A log line with its line breaks: a text log carries them as carriage returns."""
+    return text.replace("\r", "\n")
+
+
+def show_answer(console: Console, answer: Mapping[str, Any]) -> None:
+    """What a function answered, and the end of its log."""
+    for line in answer["log"][-LOG_TAIL:]:
+        console.print(f"[dim]{escape(lines(line))}[/]", highlight=False, soft_wrap=True)
+    start = f", cold start {answer['init_seconds'] * 1000:.0f} ms" if answer["cold"] else ""
+    took = f"{answer['seconds'] * 1000:.1f} ms{start}"
+    if answer["error"]:
+        console.print(f"[bold red]{answer['error']}[/] [dim]after {took}[/]")
+    else:
+        console.print(f"[bold green]answered[/] [dim]after {took}[/]")
+    try:
+        console.print_json(answer["payload"] or "null")
+    except ValueError:
+        console.print(answer["payload"], markup=False)
+
+
+def show_state(console: Console, state: Mapping[str, Any]) -> None:
+    """Tags, queues, dead letters and reports."""
+    console.print(tags_table(state["providers"]))
+    console.print(queues_table(state["queues"]))
+    for logical_id, failures in state["failed_invocations"].items():
+        for failure in failures:
+            console.print(f"[red]{logical_id}[/] {escape(failure)}", highlight=False)
+    if state["dead_letters"]:
+        console.print(dead_letters_table(state["dead_letters"]))
+    else:
+        console.print("[dim]No dead letters.[/]\n")
+    if state["reports"]:
+        console.print(reports_table(state["reports"]))
+    else:
+        console.print("[dim]No reports yet.[/]")
+
+
+def tags_table(providers: Mapping[str, Any]) -> Table:
+    """The tags that stand at each provider."""
+    made = table("Tags at the providers", "where", "resource", "tags")
+    shown = ""
+    for name, provider in providers.items():
+        for account, region, kind, resource, tags in _resources(provider["tags"]):
+            where = " ".join(filter(None, (f"{name}/{account}", region, kind)))
+            listed = "\n".join(f"{key}={value}" for key, value in sorted(tags.items()))
+            # Said once, not for every resource of the same kind.
+            made.add_row("" if where == shown else where, escape(resource), escape(listed) or "[dim]none[/]")
+            shown = where
+    return made
+
+
+def queues_table(queues: Sequence[Mapping[str, Any]]) -> Table:
+    """How many messages lie in each queue."""
+    made = table("Queues", "queue", "visible", "in flight", "delayed")
+    for queue in queues:
+        figures = [str(queue[key]) for key in ("visible", "in_flight", "delayed")]
+        style = "red" if queue["dead_letters"] and queue["visible"] else ""
+        made.add_row(queue["logical_id"], *figures, style=style)
+    return made
+
+
+def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
+    """What lies on the dead-letter queues, and why."""
+    made = table("Dead letters", "queue", "why", "body")
+    for letter in letters:
+        attributes = dict(letter["attributes"])
+        reason = attributes.pop("reason", "") or f"received {letter['receive_count']} times and never done"
+        rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
+        made.add_row(letter["queue"], escape(f"{reason}\n{rest}".strip()), escape(_short(letter["body"])))
+    return made
+
+
+def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
+    """What was published on the topic."""
+    made = table("Reports", "id", "status", "outcomes", "summary")
+    for notification in notifications:
+        body = notification["body"]
+        if not isinstance(body, Mapping):
+            made.add_row("", "", "", escape(_short(str(body))))
+            continue
+        counts = "\n".join(
+            f"[{outcome_style(outcome)}]{count} {outcome}[/]"
+            for outcome, count in dict(body.get("counts") or {}).items()
+        )
+        made.add_row(
+            escape(str(body.get("id", ""))),
+            str(body.get("status", "")),
+            counts,
+            escape(str(body.get("summary") or notification.get("subject") or "")),
+        )
+    return made
+
+
+def show_error(console: Console, message: str, hint: str) -> None:
+    """What went wrong, and what to do next."""
+    console.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+    if hint:
+        console.print(f"[dim]{escape(hint)}[/]", highlight=False)
+
+
+def _resources(tags: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, Mapping[str, str]]]:
+    for account, regions in tags.items():
+        for region, kinds in regions.items():
+            for kind, resources in kinds.items():
+                for resource, found in resources.items():
+                    yield account, region, kind, resource, found
+
+
+def _short(text: str, length: int = 300) -> str:
+    """A body on one line, and not all of a long one."""
+    with contextlib.suppress(ValueError):
+        text = json.dumps(json.loads(text), ensure_ascii=False)
+    return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"

@@ -1,0 +1,184 @@
+"""How a command finds a stack that is up in another process: a session file, and a server on loopback.
+
+The session file holds the server's address and a key. The key is asked for with every request, so that
+neither another user of this machine nor a page in a browser can run anything.
+"""
+
+import contextlib
+import hmac
+import http.client
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.errors import LocalError, NotRunning
+
+if TYPE_CHECKING:
+    from local.stack import Stack
+
+SESSION = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
+_KEY = "X-Local-Key"
+# Longer than any function may run.
+_SECONDS = 960.0
+# The latest failures of each mapping that are shown.
+_LAST = 5
+_START = "python -m local up"
+
+
+def state(stack: "Stack") -> dict[str, Any]:
+    """Everything that can be seen of a stack, as JSON."""
+    return {
+        "providers": {
+            name: {"url": server.url, "tags": server.tags.snapshot(), "calls": len(server.calls)}
+            for name, server in stack.providers.items()
+        },
+        "queues": [asdict(queue) for queue in stack.queues().values()],
+        "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()},
+        "dead_letters": [asdict(letter) for letter in stack.dead_letters()],
+        "reports": [asdict(notification) for notification in stack.notifications()],
+    }
+
+
+def describe(stack: "Stack") -> dict[str, Any]:
+    """What runs and where, as JSON."""
+    return {
+        "name": stack.name,
+        "pid": os.getpid(),
+        "aws": stack.aws.url,
+        "region": stack.region,
+        "seconds_to_start": round(stack.seconds_to_start, 2),
+        "providers": {name: server.url for name, server in stack.providers.items()},
+        "functions": {
+            logical_id: {"name": function.spec.name, "timeout": function.spec.timeout}
+            for logical_id, function in stack.functions.items()
+        },
+        "queues": {logical_id: queue.name for logical_id, queue in stack.queues().items()},
+        "buses": [stack.template.resolver.name(bus) for bus in stack.template.of_type("AWS::Events::EventBus")],
+    }
+
+
+def refuse_second(session: Path = SESSION) -> None:
+    """LocalError if the session file's stack is up: a second one would take its place in the file."""
+    with contextlib.suppress(NotRunning):
+        other = Client(session).get("describe")
+        raise LocalError(f"a stack is already up, in process {other['pid']}", "stop that one with Ctrl-C first")
+
+
+@contextlib.contextmanager
+def serve(stack: "Stack", session: Path = SESSION) -> Iterator[dict[str, Any]]:
+    """While it lasts, commands in other processes find the stack; gives the session file's content."""
+    key = secrets.token_urlsafe(24)
+    server = _Server(stack, key)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="control", daemon=True)
+    thread.start()
+    content = {**describe(stack), "control": f"127.0.0.1:{server.server_port}", "key": key}
+    session.parent.mkdir(parents=True, exist_ok=True)
+    with open(session, "w", encoding="utf-8", opener=_only_mine) as file:
+        json.dump(content, file, indent=2)
+    try:
+        yield content
+    finally:
+        session.unlink(missing_ok=True)
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _only_mine(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class Client:
+    """Talks to the stack that a session file names; NotRunning where there is none."""
+
+    def __init__(self, session: Path = SESSION) -> None:
+        self._session = session
+
+    def get(self, what: str) -> Any:
+        """Asks for something."""
+        return self._call("GET", what, None)
+
+    def post(self, what: str, body: Mapping[str, Any]) -> Any:
+        """Has something done."""
+        return self._call("POST", what, json.dumps(body).encode())
+
+    def _call(self, method: str, what: str, body: bytes | None) -> Any:
+        try:
+            content = json.loads(self._session.read_text(encoding="utf-8"))
+            connection = http.client.HTTPConnection(content["control"], timeout=_SECONDS)
+            with contextlib.closing(connection):
+                connection.request(method, f"/{what}", body, {_KEY: content["key"]})
+                response = connection.getresponse()
+                answer = json.loads(response.read())
+        except (OSError, ValueError, KeyError, http.client.HTTPException):
+            # No file, or one that a killed process left behind.
+            raise NotRunning("no stack is up", f"start one in another terminal: {_START}") from None
+        if response.status != http.client.OK:
+            raise LocalError(answer["error"], answer["hint"])
+        return answer
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, stack: "Stack", key: str) -> None:
+        self.stack = stack
+        self.key = key
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._do({"describe": lambda: describe(self.server.stack), "state": lambda: state(self.server.stack)})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        self._do(
+            {
+                "send": lambda: [asdict(sent) for sent in self._send(body)],
+                "invoke": lambda: self._invoke(body),
+                "drain": lambda: self.server.stack.drain(float(body["seconds"])),
+            }
+        )
+
+    def _send(self, body: Mapping[str, Any]) -> list[Any]:
+        return list(self.server.stack.send(body["event"], queue=body.get("queue")))
+
+    def _invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self.server.stack.invoke(body["function"], str(body["payload"]).encode())
+        shown = asdict(answer)
+        shown["payload"] = answer.payload.decode("utf-8", "replace")
+        return shown
+
+    def _do(self, actions: Mapping[str, Any]) -> None:
+        action = actions.get(self.path.removeprefix("/"))
+        if not hmac.compare_digest(self.headers.get(_KEY, "").encode(), self.server.key.encode()):
+            self._reply(403, {"error": "the key is not this stack's", "hint": ""})
+        elif action is None:
+            self._reply(404, {"error": f"there is no {self.path}", "hint": ""})
+        else:
+            try:
+                self._reply(200, action())
+            except LocalError as error:
+                self._reply(409, {"error": str(error), "hint": error.hint})
+            except Exception as error:  # noqa: BLE001  the person at the other end is to hear of it
+                self._reply(500, {"error": f"{type(error).__name__}: {error}", "hint": ""})
+
+    def _reply(self, status: int, answer: Any) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Keeps quiet."""

@@ -1,0 +1,232 @@
+"""`make demo`: the main job, from events to reports, on this machine, with an account of it at the end."""
+
+import json
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from local import routing
+from local.audit import Audit
+from local.console import outcome_style, table
+from local.stack import ROOT, Overrides, Stack
+
+FLEET = 100
+"""Messages with one resource each and the same tags: what they cost is shown."""
+
+_SHOWN_IDS = 2
+_PLAIN_WIDTH = 120
+"""Columns where the output is no terminal, as in a log."""
+
+
+class Demo:
+    """What was sent under which name, to tell the story of it afterwards."""
+
+    def __init__(self, stack: Stack, console: Console) -> None:
+        self._stack = stack
+        self._console = console
+        self._audit = Audit()
+        self._origin: dict[str, str] = {}
+        self._before: dict[tuple[str, str, str], dict[str, str]] = {}
+        self._ways: list[tuple[str, str, str]] = []
+
+    def prepare(self) -> None:
+        """Put tags on resources at both clouds."""
+        self._stack.seed()
+        for number in range(1, FLEET + 1):
+            self._stack.providers["jdcloud"].tags.put("cn-north-1", "vm", f"i-fleet{number:03}", "env", "staging")
+        self._before = _tags(self._stack)
+
+    def send(self, name: str, bodies: list[Any]) -> None:
+        """Send what belongs together, and wait until it is worked off."""
+        with self._stack.paused():
+            for body in bodies:
+                self._write_down(name, body)
+                self._stack.send(body)
+        self._stack.drain()
+
+    def story(self) -> list[str]:
+        """Show everything, and return what does not agree."""
+        reports = self._stack.reports()
+        print_ = self._console.print
+        print_(self._came_in(reports))
+        print_(self._calls())
+        print_(self._outcomes(reports))
+        print_(self._letters())
+        print_(self._tags())
+        return self._audit.findings(reports, self._stack.providers.values())
+
+    def _write_down(self, name: str, body: Any) -> None:
+        for item in routing.route(body):
+            text = json.dumps(item.entry) if isinstance(item, routing.BusEvent) else item.body
+            way = "event bus" if isinstance(item, routing.BusEvent) else "work queue"
+            inner = json.loads(text)
+            if isinstance(item, routing.BusEvent):
+                text = inner["Detail"]
+            try:
+                known = set(self._audit.wishes)
+                if "invalid" not in name:  # such a body asks for nothing: it has to come out verbatim
+                    self._audit.ask(text)
+            except (ValueError, KeyError, TypeError):
+                known = set()
+            for id_ in set(self._audit.wishes) - known:
+                self._origin[id_] = name
+            self._ways.append((name, way, text))
+
+    def _came_in(self, reports: Iterable[Mapping[str, Any]]) -> Table:
+        pages = Counter(self._origin.get(report["id"], "") for report in reports)
+        made = table("What came in", "event", "way in", "messages", "reports")
+        for (name, way), count in Counter((name, way) for name, way, _ in self._ways).items():
+            made.add_row(name, way, str(count), str(pages[name]) if pages[name] else "[dim]none: see dead letters[/]")
+        return made
+
+    def _calls(self) -> Table:
+        made = table("Calls to the clouds", "cloud", "operation", "status", "calls", "pairs", "tags changed")
+        for name, server in self._stack.providers.items():
+            kinds: dict[tuple[str, int], list[Any]] = defaultdict(list)
+            for call in server.calls:
+                kinds[call.operation, call.status].append(call)
+            for (operation, status), calls in sorted(kinds.items()):
+                pairs, changed = sum(call.pairs for call in calls), sum(call.applied for call in calls)
+                style = "yellow" if status >= 400 else ""  # noqa: PLR2004 - HTTP's first error status
+                made.add_row(name, operation, str(status), str(len(calls)), str(pairs), str(changed), style=style)
+        return made
+
+    def _outcomes(self, reports: Iterable[Mapping[str, Any]]) -> Table:
+        made = table("Outcomes", "event", "tag", "outcome", "resources", "why")
+        told: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+        for report in reports:
+            for row in report["outcomes"]:
+                tag = row["key"] if row["value"] is None else f"{row['key']}={row['value']}"
+                why = row.get("message") or row.get("code") or ""
+                if "was" in row and row["outcome"] == "absent":
+                    why = "not there" if row["was"] is None else f"it is {row['key']}={row['was']}"
+                key = (self._origin.get(report["id"], report["id"]), tag, row["outcome"], why)
+                told[key].append(row["resource_id"])
+        shown = ""
+        for (name, tag, outcome, why), ids in told.items():
+            ids_shown = ", ".join(ids[:_SHOWN_IDS]) + (f" and {len(ids) - _SHOWN_IDS} more" if ids[_SHOWN_IDS:] else "")
+            style = outcome_style(outcome)
+            event = "" if name == shown else name
+            made.add_row(event, escape(tag), f"[{style}]{outcome}[/]", ids_shown, escape(why))
+            shown = name
+        return made
+
+    def _letters(self) -> Table:
+        made = table("On the dead-letter queue", "request", "code", "pairs", "why")
+        for letter in self._stack.dead_letters():
+            attributes = letter.attributes
+            if attributes.get("code") == "invalid":
+                asked, pairs = "the body as it came", "[dim]none called[/]"
+            else:
+                counted = Audit()
+                counted.ask(letter.body)
+                asked = attributes.get("request_id", "")
+                pairs = str(sum(len(wish.pairs) for wish in counted.wishes.values()))
+            made.add_row(asked, attributes.get("code", ""), pairs, escape(attributes.get("reason", "")))
+        return made
+
+    def _tags(self) -> Table:
+        made = table("Tags at the clouds, before and after", "cloud", "resource", "tags")
+        after = _tags(self._stack)
+        alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+        texts: dict[tuple[str, str], Text] = {}
+        for place, before in self._before.items():
+            cloud, type_, id_ = place
+            text = _difference(before, after[place])
+            key = (f"{cloud} {type_}", text.markup if "fleet" in id_ else id_)
+            alike[key].append(id_)
+            texts[key] = text
+        shown = ""
+        for key, ids in alike.items():
+            name = ids[0] if len(ids) == 1 else f"{ids[0]} … {ids[-1]} ({len(ids)})"
+            made.add_row("" if key[0] == shown else key[0], name, texts[key])
+            shown = key[0]
+        return made
+
+
+def _tags(stack: Stack) -> dict[tuple[str, str, str], dict[str, str]]:
+    return {
+        (server.provider, type_, id_): tags
+        for server in stack.providers.values()
+        for regions in server.tags.snapshot().values()
+        for types in regions.values()
+        for type_, resources in types.items()
+        for id_, tags in resources.items()
+    }
+
+
+def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> Text:
+    text = Text()
+    for key in sorted({*before, *after}):
+        was, now = before.get(key), after.get(key)
+        if was is not None and now != was:
+            text.append(f"-{key}={was}", style="red").append("  ")
+        if now is not None:
+            same = now == was
+            text.append(f"{key}={now}" if same else f"+{key}={now}", style="" if same else "green").append("  ")
+    return text
+
+
+def main() -> int:
+    """Run the demo; 0 only if reports and clouds agree."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PLAIN_WIDTH)
+    started = time.monotonic()
+    # The pace that the clouds allow would make a viewer wait, and a refused call should come again while he looks.
+    overrides = Overrides(environment={"UNTAG_RATE": "500"}, visibility_timeout=5, batching_window=0.2, max_delay=1)
+    console.print("[bold]untag[/]: template.yaml on this machine, two clouds that check signatures, and no account\n")
+    with console.status("starting the stack"):
+        stack = Stack(overrides=overrides).__enter__()
+    try:
+        demo = Demo(stack, console)
+        demo.prepare()
+        files = sorted(Path(ROOT / "events").glob("*.json"))
+        scenes: list[tuple[str, list[Any]]] = [(path.stem, [routing.read(path)]) for path in files]
+        scenes.append((f"a fleet of {FLEET}", [_fleet_request(number) for number in range(1, FLEET + 1)]))
+        bar = Progress(
+            TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), console=console, transient=True
+        )
+        with bar:
+            task = bar.add_task("", total=len(scenes))
+            for name, bodies in scenes:
+                bar.update(task, description=name)
+                demo.send(name, bodies)
+                bar.advance(task)
+        findings = demo.story()
+    finally:
+        stack.__exit__(*sys.exc_info())
+    for finding in findings:
+        console.print(f"[bold red]does not agree:[/] {escape(finding)}")
+    if not findings:
+        console.print(
+            "[bold green]Reports and clouds agree:[/] every pair asked for has one outcome, every change at a"
+        )
+        console.print("cloud was asked for and reported, and every change that was reported happened.")
+    console.print(f"[dim]{time.monotonic() - started:.1f} s[/]")
+    return 1 if findings else 0
+
+
+def _fleet_request(number: int) -> str:
+    return json.dumps(
+        {
+            "id": f"fleet-{number:03}",
+            "provider": "jdcloud",
+            "region": "cn-north-1",
+            "resources": [{"type": "vm", "ids": [f"i-fleet{number:03}"]}],
+            "tags": [{"key": "env", "value": "staging"}],
+        }
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""Clouds on this machine: small servers that check signatures, keep tags, and misbehave when told to."""
+
+from local.providers.accounts import Account
+from local.providers.calls import Call, CallLog
+from local.providers.faults import KINDS, Fault, Faults
+from local.providers.huaweicloud_config import HuaweicloudConfigOptions, HuaweicloudConfigServer
+from local.providers.jdcloud import JdcloudOptions, JdcloudServer
+from local.providers.server import ProviderServer
+from local.providers.truth import Change, Pair, TagTable
+
+SERVERS: dict[str, type[ProviderServer]] = {
+    JdcloudServer.name: JdcloudServer,
+    HuaweicloudConfigServer.name: HuaweicloudConfigServer,
+}
+
+__all__ = [
+    "KINDS",
+    "SERVERS",
+    "Account",
+    "Call",
+    "CallLog",
+    "Change",
+    "Fault",
+    "Faults",
+    "HuaweicloudConfigOptions",
+    "HuaweicloudConfigServer",
+    "JdcloudOptions",
+    "JdcloudServer",
+    "Pair",
+    "ProviderServer",
+    "TagTable",
+]

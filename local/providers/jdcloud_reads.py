@@ -1,0 +1,81 @@
+"""The reading operations of JD Cloud resourcetag: the answers' models are those of the SDK."""
+
+from collections.abc import Callable
+from typing import Any
+
+from local.providers.jdcloud_input import names, tag_filters
+from local.providers.server import Ask
+from local.providers.truth import Holding, TagTable
+
+ALL_REGIONS = "all-region"  # describeTags accepts it: no region limit
+SYSTEM_PREFIX = "jrn:"
+
+Read = Callable[[TagTable, Ask, bool], dict[str, Any]]
+
+
+def _holdings(table: TagTable, ask: Ask) -> list[Holding]:
+    """The resources that a read speaks of, with the tags it may show."""
+    body: dict[str, Any] = ask.body
+    one = body.get("serviceCode")  # queryResource names one, the others a list
+    codes = [one] if isinstance(one, str) else names(body, "serviceCodes") or None
+    region = None if ask.route.region == ALL_REGIONS else ask.route.region
+    filters = tag_filters(body)
+    together = any if body.get("operator") == "or" else all
+    system = body.get("showTagStatus") == 1
+    found = []
+    for holding in table.select(ask.account, region, codes, ask.ids or None):
+        matches = [key in holding.tags and (not values or holding.tags[key] in values) for key, values in filters]
+        if filters and not together(matches):
+            continue
+        tags = {key: value for key, value in holding.tags.items() if system or not key.startswith(SYSTEM_PREFIX)}
+        found.append(holding._replace(tags=tags))
+    return found
+
+
+def _data(ask: Ask, **fields: Any) -> dict[str, Any]:
+    return {"data": {"pin": ask.account, "region": ask.route.region, **fields}}
+
+
+def _describe_resources(table: TagTable, ask: Ask, list_untagged: bool) -> dict[str, Any]:
+    mappings = [
+        {
+            "jrn": None,
+            "serviceCode": holding.type,
+            "resourceId": holding.id,
+            "tags": [{"key": key, "value": value} for key, value in holding.tags.items()],
+        }
+        for holding in _holdings(table, ask)
+        if holding.tags or list_untagged
+    ]
+    return _data(ask, resourceTagMappingList=mappings)
+
+
+def _describe_tags(table: TagTable, ask: Ask, _: bool) -> dict[str, Any]:
+    pairs = sorted({pair for holding in _holdings(table, ask) for pair in holding.tags.items()})
+    return _data(ask, tags=[{"key": key, "value": value} for key, value in pairs])
+
+
+def _describe_keys(table: TagTable, ask: Ask, _: bool) -> dict[str, Any]:
+    return _data(ask, tagKeys=sorted({key for holding in _holdings(table, ask) for key in holding.tags}))
+
+
+def _describe_values(table: TagTable, ask: Ask, _: bool) -> dict[str, Any]:
+    wanted = {key for key, _ in tag_filters(ask.body)}
+    values = {
+        value for holding in _holdings(table, ask) for key, value in holding.tags.items() if not wanted or key in wanted
+    }
+    return _data(ask, tagValues=sorted(values))
+
+
+def _query_resource(table: TagTable, ask: Ask, _: bool) -> dict[str, Any]:
+    # The one answer without a data wrapper.
+    return {"resourceIds": [holding.id for holding in _holdings(table, ask)]}
+
+
+READS: dict[str, Read] = {
+    "describeResources": _describe_resources,
+    "describeTags": _describe_tags,
+    "describeKeys": _describe_keys,
+    "describeValues": _describe_values,
+    "queryResource": _query_resource,
+}

@@ -1,0 +1,92 @@
+"""Where an event goes, told by its shape."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.errors import LocalError
+
+
+@dataclass(frozen=True)
+class QueueMessage:
+    """A body for a queue; `arn` is the queue's, where the event names one."""
+
+    body: str
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    arn: str = ""
+
+
+@dataclass(frozen=True)
+class BusEvent:
+    """An event for the bus: an entry for PutEvents, without the bus's name."""
+
+    entry: Mapping[str, Any]
+
+
+def read(source: Path) -> str:
+    """The text of an event file."""
+    try:
+        return source.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise LocalError(f"there is no event file {source}", "ls events/ shows the ones that come with it") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalError(f"{source} cannot be read: {error}") from None
+
+
+def route(event: Any) -> list[QueueMessage | BusEvent]:
+    """What to send for an event, in order.
+
+    An SQS batch is taken apart: each record's body is a message. An EventBridge envelope goes on the bus.
+    Anything else is a message as it is; text that is not JSON too, since a queue takes what it is given.
+    """
+    if isinstance(event, str):
+        try:
+            parsed = json.loads(event)
+        except ValueError:
+            return [QueueMessage(event)]
+        return route(parsed) if _is_batch(parsed) or _is_envelope(parsed) else [QueueMessage(event)]
+    if _is_batch(event):
+        return [_message(record) for record in event["Records"]]
+    if _is_envelope(event):
+        return [BusEvent(_entry(event))]
+    return [QueueMessage(json.dumps(event, ensure_ascii=False))]
+
+
+def _is_batch(event: Any) -> bool:
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    return (
+        isinstance(records, list)
+        and bool(records)
+        and all(
+            isinstance(record, Mapping) and record.get("eventSource") == "aws:sqs" and "body" in record
+            for record in records
+        )
+    )
+
+
+def _is_envelope(event: Any) -> bool:
+    return isinstance(event, Mapping) and {"detail-type", "source", "detail"} <= set(event)
+
+
+def _message(record: Mapping[str, Any]) -> QueueMessage:
+    attributes = {
+        name: {
+            key[0].upper() + key[1:]: value
+            for key, value in attribute.items()
+            if key in {"dataType", "stringValue", "binaryValue"} and value is not None
+        }
+        for name, attribute in record.get("messageAttributes", {}).items()
+    }
+    return QueueMessage(str(record["body"]), attributes, str(record.get("eventSourceARN", "")))
+
+
+def _entry(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """EventBridge gives an event its id and time itself; the file's are those of some earlier delivery."""
+    return {
+        "Source": envelope["source"],
+        "DetailType": envelope["detail-type"],
+        "Detail": json.dumps(envelope["detail"], ensure_ascii=False),
+        "Resources": list(envelope.get("resources", [])),
+    }

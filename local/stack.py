@@ -1,0 +1,398 @@
+"""The whole: AWS services, provider servers, functions and event-source mappings of one template.
+
+with Stack(overrides=Overrides(visibility_timeout=2)) as stack:
+    stack.send(Path("events/jdcloud-sqs.json"))
+    stack.drain()
+    stack.reports()
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from local import functions, mappings, routing
+from local import template as templates
+from local.aws import Aws, free_region
+from local.create import create
+from local.errors import LocalError, TemplateError
+from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, QueueState, Sent
+
+if TYPE_CHECKING:
+    from moto.sqs.models import Message
+
+    from local.runtime import Answer
+
+__all__ = ["DeadLetter", "NotDrainedError", "Notification", "Overrides", "QueueState", "Sent", "Stack"]
+
+ROOT = Path(__file__).resolve().parent.parent
+# Only functions on this machine see these, and nothing checks them.
+_KEYS = {
+    "AWS_ACCESS_KEY_ID": "ASIALOCALSTACK",
+    "AWS_SECRET_ACCESS_KEY": "local-secret",
+    "AWS_SESSION_TOKEN": "local-token",
+}
+_LOOK_AGAIN_SECONDS = 0.01
+
+
+class Stack:
+    """One template, running on this machine. A context manager; everything listens on 127.0.0.1 only.
+
+    `providers` False starts no provider servers. `sink` is given every line that a function prints, with the
+    function's name.
+    """
+
+    def __init__(
+        self,
+        template: Path = ROOT / "template.yaml",
+        *,
+        name: str = "untag",
+        region: str | None = None,
+        overrides: Overrides | None = None,
+        providers: bool = True,
+        python: Path = ROOT / ".venv-runtime" / "bin" / "python",
+        sink: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.region = region or free_region()
+        self.overrides = overrides or Overrides()
+        self.template_path = template
+        self.functions: dict[str, functions.Function] = {}
+        """By logical id."""
+        self.mappings: dict[str, mappings.EventSourceMapping] = {}
+        """By logical id."""
+        self.providers: dict[str, Any] = {}
+        """The provider servers, by the name that `local.providers.SERVERS` has them under."""
+        self.seconds_to_start = 0.0
+        self._python = python
+        self._sink = sink
+        self._with_providers = providers
+        self._exit = contextlib.ExitStack()
+        self.aws = Aws(
+            self.region,
+            max_delay=self.overrides.max_delay,
+            visibility_timeout=self.overrides.visibility_timeout,
+        )
+        self.template: templates.Template
+        self._queues: dict[str, str] = {}
+        self._dead: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts everything, or nothing."""
+        began = time.monotonic()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)
+            self._start()
+            undo.pop_all()
+        self.seconds_to_start = time.monotonic() - began
+
+    def stop(self) -> None:
+        """Stops everything that was started."""
+        self._exit.close()
+
+    def _start(self) -> None:
+        if not self._python.exists():
+            raise LocalError(
+                f"the functions' interpreter is missing: {self._python}",
+                "make .venv-runtime/.stamp sets it up",
+            )
+        self.aws.reserve()
+        self._exit.callback(self.aws.stop)
+        self.template = templates.read(
+            self.template_path, stack=self.name, region=self.region, parameters=self.overrides.parameters
+        )
+        self.aws.start()
+        self._find_queues()
+        create(self.aws, self.template)
+        environment = self._start_providers() | self._environment()
+        self._create_functions(environment | dict(self.overrides.environment))
+        self._create_mappings()
+        for mapping in self.mappings.values():
+            mapping.start()
+
+    def _environment(self) -> dict[str, str]:
+        """What Lambda sets besides, and where AWS is to be found here."""
+        return {
+            **_KEYS,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.aws.url,
+            "AWS_REGION": self.region,
+        }
+
+    def _start_providers(self) -> dict[str, str]:
+        if not self._with_providers:
+            return {}
+        from local.providers import SERVERS  # noqa: PLC0415
+
+        environment = {"UNTAG_CREDENTIALS": "env"}
+        for provider, server_class in SERVERS.items():
+            server = server_class()
+            server.start()
+            self._exit.callback(server.stop)
+            self.providers[provider] = server
+            environment |= server.environment
+        return environment
+
+    def _create_functions(self, environment: Mapping[str, str]) -> None:
+        for logical_id in self.template.of_type("AWS::Lambda::Function"):
+            spec = functions.specify(
+                self.template,
+                logical_id,
+                python=self._python,
+                environment=environment,
+                timeout=self.overrides.timeout,
+            )
+            self.functions[logical_id] = functions.Function(spec, self._sink)
+        self._exit.callback(self._close_functions)
+
+    def _create_mappings(self) -> None:
+        by_name = {function.spec.name: function for function in self.functions.values()}
+        for logical_id in self.template.of_type("AWS::Lambda::EventSourceMapping"):
+            spec = mappings.specify(self.template, logical_id, window=self.overrides.batching_window)
+            self._check_visibility(logical_id, spec)
+            self.mappings[logical_id] = mappings.EventSourceMapping(
+                spec, self.aws.queues, by_name[spec.function], self.region
+            )
+        self._exit.callback(self._stop_mappings)
+
+    def _check_visibility(self, logical_id: str, spec: mappings.MappingSpec) -> None:
+        """What Lambda refuses: a queue whose messages come back while the function works on them."""
+        queue, function = self._logical_id(spec.queue), self._logical_id(spec.function)
+        visibility = int(self.template.properties(queue).get("VisibilityTimeout", 30))
+        timeout = int(self.template.properties(function).get("Timeout", 3))
+        if visibility < timeout:
+            raise TemplateError(
+                f"{logical_id}: the queue's visibility timeout ({visibility} s) is less than the function's "
+                f"time-out ({timeout} s)"
+            )
+
+    def _logical_id(self, name: str) -> str:
+        for logical_id in self.template.resources:
+            if self.template.resources[logical_id] in {"AWS::SQS::Queue", "AWS::Lambda::Function"} and (
+                self.template.resolver.name(logical_id) == name
+            ):
+                return logical_id
+        raise TemplateError(f"the template has no {name}")
+
+    def _close_functions(self) -> None:
+        if self.functions:
+            with ThreadPoolExecutor(len(self.functions)) as pool:
+                list(pool.map(functions.Function.close, self.functions.values()))
+
+    def _stop_mappings(self) -> None:
+        """Functions first: a mapping's thread may wait for one."""
+        for mapping in self.mappings.values():
+            mapping.stop_soon()
+        self._close_functions()
+        for mapping in self.mappings.values():
+            mapping.stop()
+
+    # What goes in
+
+    def seed(self) -> None:
+        """Puts the tags at the providers that the files in events/ are made for."""
+        for server in self.providers.values():
+            server.seed()
+
+    def send(self, event: Path | str | Mapping[str, Any] | list[Any], *, queue: str | None = None) -> list[Sent]:
+        """Sends an event where its shape belongs: the queue that a batch names, the bus, or the work queue.
+
+        A path is read; text is sent as it is. `queue` (a logical id) decides where messages go.
+        """
+        content = routing.read(event) if isinstance(event, Path) else event
+        sent: list[Sent] = []
+        for item in routing.route(content):
+            if isinstance(item, routing.BusEvent):
+                sent.append(self._put_event(item))
+            else:
+                sent.append(self._send_message(item, queue))
+        return sent
+
+    def _send_message(self, message: routing.QueueMessage, queue: str | None) -> Sent:
+        from moto.sqs.exceptions import SQSException  # noqa: PLC0415
+
+        name = self._queue_name(queue) if queue else self._queue_named_by(message.arn) or self.work_queue
+        try:
+            found = self.aws.queues.send_message(name, message.body, dict(message.attributes))
+        except SQSException as error:
+            raise LocalError(f"{name} does not take the message: {error}") from None
+        return Sent("queue", name, (found.id,))
+
+    def _put_event(self, event: routing.BusEvent) -> Sent:
+        from moto.events.exceptions import ValidationException  # noqa: PLC0415
+
+        buses = self.template.of_type("AWS::Events::EventBus")
+        if len(buses) != 1:
+            raise LocalError(f"the template has {len(buses)} buses; an event can only be sent where there is one")
+        bus = self.template.resolver.name(buses[0])
+        try:
+            (answer,) = self.aws.events.put_events([{**event.entry, "EventBusName": bus}])
+        except ValidationException as error:
+            raise LocalError(f"the bus does not take the event: {error.message}") from None
+        if "EventId" not in answer:
+            raise LocalError(f"the bus does not take the event: {answer['ErrorMessage']}")
+        return Sent("bus", bus, (str(answer["EventId"]),))
+
+    def invoke(self, function: str, payload: Any) -> "Answer":
+        """Runs a function once, by logical id or name; the payload is anything that is JSON, or its bytes."""
+        by_name = {found.spec.name: found for found in self.functions.values()}
+        found = self.functions.get(function) or by_name.get(function)
+        if found is None:
+            raise LocalError(f"there is no function {function}", f"there is {', '.join(self.functions)}")
+        return found.invoke(payload if isinstance(payload, bytes) else json.dumps(payload).encode())
+
+    # What comes out
+
+    def drain(self, timeout: float = 30.0) -> None:
+        """Waits until every queue that a function reads is empty; NotDrainedError after `timeout` seconds.
+
+        A message counts until it is deleted or moved: visible, delayed or in flight. So nothing that will
+        still be worked on is overlooked.
+        """
+        deadline = time.monotonic() + timeout
+        read = {mapping.spec.queue for mapping in self.mappings.values()}
+        while True:
+            # One lock around all, so that a message that moves from one queue to another is seen in one of them.
+            with self.aws.queues.lock:
+                busy = {name for name in read if self.aws.queues.messages(name)}
+            if not busy:
+                return
+            if time.monotonic() >= deadline:
+                raise NotDrainedError(timeout, [queue for queue in self.queues().values() if queue.name in busy])
+            time.sleep(_LOOK_AGAIN_SECONDS)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """While it lasts, no mapping begins a batch: what is sent meanwhile lies on its queue together."""
+        for mapping in self.mappings.values():
+            mapping.pause()
+        try:
+            yield
+        finally:
+            for mapping in self.mappings.values():
+                mapping.resume()
+
+    def purge(self, queue: str) -> None:
+        """Empties a queue, by logical id; unlike SQS, as often as wanted."""
+        self.aws.queues.clear(self._queue_name(queue))
+
+    def put_secret(self, name: str, value: Mapping[str, Any]) -> None:
+        """Puts a secret, as JSON, where functions that read secrets find it."""
+        self.aws.put_secret(name, json.dumps(value))
+
+    def outage(self, *services: str) -> contextlib.AbstractContextManager[None]:
+        """While it lasts, functions get 503 from these AWS services ("sqs", "sns", "secretsmanager")."""
+        return self.aws.outage(*services)
+
+    def queues(self) -> dict[str, QueueState]:
+        """Every queue's counts, by logical id."""
+        states = {}
+        for logical_id, name in self._queues.items():
+            counts = self.aws.queues.counts(name)
+            states[logical_id] = QueueState(
+                name, logical_id, counts.visible, counts.in_flight, counts.delayed, name in self._dead
+            )
+        return states
+
+    def messages(self, queue: str) -> "list[Message]":
+        """What lies in a queue (by logical id), without receiving it."""
+        return self.aws.queues.messages(self._queue_name(queue))
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Every message on a dead-letter queue, oldest first."""
+        return [
+            DeadLetter(
+                name,
+                message.id,
+                message.body,
+                {key: str(value.get("StringValue", "")) for key, value in message.message_attributes.items()},
+                message.approximate_receive_count,
+            )
+            for name in sorted(self._dead)
+            for message in self.aws.queues.messages(name)
+        ]
+
+    def notifications(self) -> list[Notification]:
+        """Everything that was published on the template's topics, in order."""
+        found = []
+        for logical_id in self.template.of_type("AWS::SNS::Topic"):
+            topic = self.aws.topics.get_topic(self.template.resolver.ref(logical_id))
+            for message_id, message, subject, attributes, _ in list(topic.sent_notifications):
+                texts = {key: str(value.get("Value")) for key, value in (attributes or {}).items()}
+                found.append(Notification(topic.name, message_id, subject, texts, _parsed(message)))
+        return found
+
+    def reports(self) -> list[Any]:
+        """The bodies of everything that was published, parsed, in order."""
+        return [notification.body for notification in self.notifications()]
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The template's outputs, resolved."""
+        return {
+            name: self.template.resolver.value(output.get("Value"))
+            for name, output in self.template.outputs.items()
+            if "Condition" not in output or self.template.resolver.condition(output["Condition"])
+        }
+
+    @property
+    def work_queue(self) -> str:
+        """The name of the queue for removal requests: the one that the functions know as UNTAG_QUEUE_URL.
+
+        Where no function says so, it is the only queue that a function reads.
+        """
+        named = {
+            function.spec.environment["UNTAG_QUEUE_URL"].rpartition("/")[2]
+            for function in self.functions.values()
+            if "UNTAG_QUEUE_URL" in function.spec.environment
+        }
+        candidates = named or {mapping.spec.queue for mapping in self.mappings.values()}
+        if len(candidates) != 1:
+            raise LocalError(f"{len(candidates)} queues could be meant", "name one of them")
+        return candidates.pop()
+
+    def _queue_name(self, logical_id: str) -> str:
+        if logical_id not in self._queues:
+            raise LocalError(f"there is no queue {logical_id}", f"there is {', '.join(self._queues)}")
+        return self._queues[logical_id]
+
+    def _queue_named_by(self, arn: str) -> str | None:
+        """The queue that a record says it came from: by its name, or by its logical id at the end of it."""
+        given = arn.rpartition(":")[2]
+        for logical_id, name in self._queues.items():
+            if given and (given in {name, logical_id} or given.endswith(f"-{logical_id}")):
+                return name
+        return None
+
+    def _find_queues(self) -> None:
+        """The queues by logical id, and which of them are for dead letters."""
+        resolver, properties = self.template.resolver, self.template.properties
+        self._queues = {
+            logical_id: resolver.name(logical_id) for logical_id in self.template.of_type("AWS::SQS::Queue")
+        }
+        arns = {
+            properties(logical_id).get("RedrivePolicy", {}).get("deadLetterTargetArn", "")
+            for logical_id in self._queues
+        } | {
+            target.get("DeadLetterConfig", {}).get("Arn", "")
+            for logical_id in self.template.of_type("AWS::Events::Rule")
+            for target in properties(logical_id).get("Targets", [])
+        }
+        self._dead = {arn.rpartition(":")[2] for arn in arns} & set(self._queues.values())
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

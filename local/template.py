@@ -1,0 +1,157 @@
+"""Reads a SAM template as it is, and says what the local stack is to create from it.
+
+The template is transformed by aws-sam-translator, the same code that CloudFormation runs, and resolved
+afterwards. So the topology stands in one place: the template.
+"""
+
+import copy
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.errors import TemplateError
+from local.known import CREATED, LEFT_OUT
+from local.resolve import Resolver
+
+_TRANSFORM = "AWS::Serverless-2016-10-31"
+# The property of a SAM resource that names a folder beside the template.
+_FOLDERS = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
+_FUNCTION = "AWS::Serverless::Function"
+# The bucket name that stands for "a folder on this machine" while the translator works on the template.
+_BUCKET = "local"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template after its transform, with its conditions decided and its parameters known."""
+
+    resources: Mapping[str, str]
+    """Logical ids and types of what is to be created, in the template's order."""
+    resolver: Resolver
+    outputs: Mapping[str, Any]
+    folders: Mapping[str, Path]
+    """The folder of each function's and layer's code, by the key that stands in the transformed template."""
+
+    def of_type(self, kind: str) -> list[str]:
+        """The logical ids of one type."""
+        return [logical_id for logical_id, found in self.resources.items() if found == kind]
+
+    def properties(self, logical_id: str) -> dict[str, Any]:
+        """The resolved properties of a resource."""
+        return self.resolver.properties(logical_id)
+
+    def folder(self, location: Mapping[str, Any]) -> Path:
+        """The folder that a function's `Code` or a layer's `Content` stands for."""
+        key = location.get("S3Key")
+        if location.get("S3Bucket") != _BUCKET or key not in self.folders:
+            raise TemplateError(
+                f"code that does not lie in a folder beside the template cannot be run here: {dict(location)}"
+            )
+        return self.folders[str(key)]
+
+
+def read(path: Path, *, stack: str, region: str, parameters: Mapping[str, str]) -> Template:
+    """Reads, transforms and resolves a template; what it does not know is refused by name."""
+    source = _parse(path)
+    folders = _name_folders(source, path.parent)
+    values = _parameters(source.get("Parameters", {}), parameters)
+    transformed = _transform(source, values, region)
+    resolver = Resolver(transformed, stack=stack, region=region, parameters=values)
+    resources: dict[str, str] = {}
+    for logical_id, resource in transformed["Resources"].items():
+        if "Condition" in resource and not resolver.condition(resource["Condition"]):
+            continue
+        kind = resource["Type"]
+        if kind in LEFT_OUT:
+            continue
+        if kind not in CREATED:
+            raise TemplateError(
+                f"{logical_id} is of type {kind}, which the local stack does not know",
+                "teach it in local/known.py: create it, or list it under LEFT_OUT with the reason",
+            )
+        unknown = sorted(set(resource.get("Properties", {})) - CREATED[kind])
+        if unknown:
+            raise TemplateError(f"{logical_id} has {', '.join(unknown)}, which the local stack does not know")
+        resources[logical_id] = kind
+    return Template(resources, resolver, transformed.get("Outputs", {}), folders)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    # Imported here, and not at the top: `--help` and the commands for a running stack need none of it.
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415
+
+    try:
+        source: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TemplateError(f"there is no template at {path}", "run from the project's folder") from None
+    except ValueError as error:
+        raise TemplateError(f"{path} is not a template: {error}") from None
+    if not isinstance(source, dict) or not source.get("Resources"):
+        raise TemplateError(f"{path} is not a template: it has no Resources")
+    transforms = source.get("Transform", [])
+    others = [name for name in ([transforms] if isinstance(transforms, str) else transforms) if name != _TRANSFORM]
+    if others:
+        raise TemplateError(f"the local stack does not know the transform {', '.join(others)}")
+    return source
+
+
+def _name_folders(source: dict[str, Any], base: Path) -> dict[str, Path]:
+    """Replaces every local code folder by a made-up object key, which is all that the translator takes."""
+    folders: dict[str, Path] = {}
+    shared = source.get("Globals", {}).get("Function", {})
+    shared_folder = shared.pop("CodeUri", None)
+    for logical_id, resource in source["Resources"].items():
+        name = _FOLDERS.get(resource.get("Type", ""))
+        if name is None:
+            continue
+        properties = resource.setdefault("Properties", {})
+        given = properties.get(name, shared_folder if resource["Type"] == _FUNCTION else None)
+        folder = base / str(given)
+        if not isinstance(given, str) or not folder.is_dir():
+            raise TemplateError(f"{logical_id}: {name} is not a folder beside the template: {given}")
+        folders[logical_id] = folder.resolve()
+        properties[name] = f"s3://{_BUCKET}/{logical_id}"
+    return folders
+
+
+def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise TemplateError(f"the template has no parameter {', '.join(unknown)}")
+    values: dict[str, Any] = {}
+    for name, declaration in declared.items():
+        if name not in given and "Default" not in declaration:
+            raise TemplateError(f"parameter {name} has no default and was given no value")
+        value = str(given.get(name, declaration.get("Default")))
+        kind = str(declaration.get("Type", "String"))
+        if kind.startswith("AWS::SSM::"):
+            raise TemplateError(f"parameter {name} is read from a parameter store, which is not here")
+        pattern, allowed = declaration.get("AllowedPattern"), declaration.get("AllowedValues")
+        if pattern is not None and not re.fullmatch(str(pattern), value):
+            raise TemplateError(f"parameter {name}: {value!r} does not match {pattern}")
+        if allowed is not None and value not in map(str, allowed):
+            raise TemplateError(f"parameter {name}: {value!r} is none of {', '.join(map(str, allowed))}")
+        is_list = kind.startswith("List<") or kind == "CommaDelimitedList"
+        values[name] = [part.strip() for part in value.split(",")] if is_list else value
+    return values
+
+
+def _transform(source: dict[str, Any], parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+    import boto3  # type: ignore[import-untyped]  # noqa: PLC0415
+    from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415
+    from samtranslator.parser.parser import Parser  # noqa: PLC0415
+    from samtranslator.translator.translator import Translator  # noqa: PLC0415
+
+    # Its metrics complain, whenever they are dropped, that nobody published them.
+    logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
+    # The session only tells the translator the region; no credentials are asked for and nothing is called.
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
+    try:
+        transformed: dict[str, Any] = translator.translate(copy.deepcopy(source), dict(parameters))
+    except InvalidDocumentException as error:
+        reasons = "; ".join(cause.message for cause in error.causes) or error.message
+        raise TemplateError(f"the template is not valid: {reasons}") from None
+    return transformed

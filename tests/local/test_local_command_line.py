@@ -1,0 +1,114 @@
+"""The commands, each in a process of its own, as a person types them."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from throwaway import project
+
+from local.stack import ROOT
+
+COMMAND = [sys.executable, "-m", "local"]
+
+
+def run(*arguments, text=None):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], input=text, capture_output=True, text=True, cwd=ROOT, check=False, timeout=30
+    )
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """A throw-away stack that is up in another process; gives its session file."""
+    folder = tmp_path_factory.mktemp("up")
+    file = folder / "session.json"
+    options = ["--template", project(folder), "--session", file, "--no-seed", "--batching-window", "0.1", "--json"]
+    command = [*COMMAND, "up", *map(str, options)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        described = json.loads(process.stdout.readline())
+        assert described["pid"] == process.pid
+        assert "key" not in described
+        yield file
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+        assert process.returncode == 0
+    assert not file.exists()
+
+
+def test_only_the_user_can_read_the_session_file(session):
+    assert session.stat().st_mode & 0o077 == 0
+
+
+def test_what_one_command_sends_another_sees(session, tmp_path):
+    event = tmp_path / "event.json"
+    event.write_text('{"a": 1}', encoding="utf-8")
+    sent = run("send", event, "--session", session, "--queue", "Dead")
+    assert (sent.returncode, sent.stdout) == (0, "1 message to the queue untag-Dead\n")
+    state = json.loads(run("state", "--session", session, "--json").stdout)
+    assert [letter["body"] for letter in state["dead_letters"]] == ['{"a": 1}']
+    assert {queue["logical_id"]: queue["visible"] for queue in state["queues"]} == {"Work": 0, "Dead": 1}
+    assert set(state["providers"]) >= {"jdcloud"}
+    shown = run("state", "--session", session).stdout
+    assert "Dead letters" in shown
+    assert "No reports yet." in shown
+
+
+def test_an_event_from_stdin_is_worked_on_before_a_waiting_send_returns(session):
+    envelope = {"source": "tests", "detail-type": "Wanted", "detail": {}}
+    sent = run("send", "-", "--wait", "10", "--session", session, "--json", text=json.dumps(envelope))
+    (where,) = json.loads(sent.stdout)
+    assert (where["to"], where["name"]) == ("bus", "untag")
+    state = json.loads(run("state", "--session", session, "--json").stdout)
+    assert all(queue["visible"] == 0 for queue in state["queues"] if queue["logical_id"] == "Work")
+
+
+def test_invoke_shows_the_answer_and_the_log_and_fails_with_the_function(session):
+    good = run("invoke", "Probe", "-", "--session", session, text='{"do": "print"}')
+    assert good.returncode == 0
+    assert "a line of its own" in good.stdout
+    assert '"left"' in good.stdout
+    bad = run("invoke", "Probe", "-", "--session", session, text='{"do": "raise"}')
+    assert bad.returncode == 1
+    assert "no good" in bad.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "complaint"),
+    [
+        (["invoke", "Prob", "-"], "{}", "there is Probe"),
+        (["invoke", "Probe", "-"], "{", "has to be JSON"),
+        (["send", "no/such.json"], None, "no event file"),
+        (["send", "-", "--queue", "Nope"], "{}", "there is Work, Dead"),
+        (["up"], None, "already up"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line_that_says_what_would_help(session, arguments, text, complaint):
+    answer = run(*arguments, "--session", session, text=text)
+    assert answer.returncode == 1
+    assert complaint in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("arguments", [["state"], ["send", "-"], ["invoke", "Probe", "-"]])
+def test_without_a_stack_a_command_says_how_to_start_one(tmp_path, arguments):
+    answer = run(*arguments, "--session", tmp_path / "none.json", text="{}")
+    assert answer.returncode == 1
+    assert "python -m local up" in answer.stderr
+
+
+def test_a_session_file_of_a_stack_that_is_gone_counts_as_none(tmp_path):
+    file = tmp_path / "stale.json"
+    file.write_text('{"control": "127.0.0.1:9", "key": "k"}', encoding="utf-8")
+    answer = run("state", "--session", file, "--json")
+    assert json.loads(answer.stdout)["error"] == "no stack is up"
+
+
+def test_the_control_server_asks_for_the_key(session):
+    import http.client
+
+    connection = http.client.HTTPConnection(json.loads(session.read_text())["control"], timeout=5)
+    connection.request("GET", "/state")
+    assert connection.getresponse().status == 403
+    connection.close()

@@ -1,0 +1,193 @@
+"""What an operator can set, and what the functions are told."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.template.reading import of_type, text
+
+Json = dict[str, Any]
+
+# The variables that the functions know, as the README lists them.
+SETTINGS = {
+    *("UNTAG_QUEUE_URL", "UNTAG_DEAD_LETTER_QUEUE_URL", "UNTAG_TOPIC_ARN"),
+    *("UNTAG_SWEEP_QUEUE_URL", "UNTAG_DECOMMISSION_TAGS", "UNTAG_ACCOUNTS"),
+    *("UNTAG_JDCLOUD_ENDPOINT", "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT", "UNTAG_HUAWEICLOUD_TMS_ENDPOINT"),
+    *("UNTAG_CREDENTIALS", "UNTAG_DRY_RUN", "UNTAG_PROTECTED_KEYS", "UNTAG_MAX_PAIRS"),
+    *("UNTAG_ALLOWED_ACCOUNTS", "UNTAG_ALLOWED_REGIONS", "UNTAG_ALLOWED_TYPES", "UNTAG_READ_FIRST"),
+    *("UNTAG_MAX_ATTEMPTS", "UNTAG_MAX_AGE", "UNTAG_CONCURRENCY", "UNTAG_RATE", "UNTAG_ENVIRONMENTS"),
+    "UNTAG_JDCLOUD_RESOURCES_PER_CALL",
+}
+POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+
+# Settings that no deployed function reads yet, and what each belongs to.
+NOT_READ_YET = {
+    "UNTAG_SWEEP_QUEUE_URL": "sweeps",
+    "UNTAG_DECOMMISSION_TAGS": "decommission events",
+    "UNTAG_ACCOUNTS": "decommission events",
+    "UNTAG_HUAWEICLOUD_TMS_ENDPOINT": "Huawei Cloud's tag management service",
+}
+
+# Lambda's bound for all variables of a function, names and values together.
+ENVIRONMENT_LIMIT_BYTES = 4096
+
+
+def environments(resources: Json) -> dict[str, Json]:
+    """The variables of each function."""
+    return {
+        name: function["Environment"]["Variables"] for name, function in of_type(resources, "Lambda::Function").items()
+    }
+
+
+def accepts(parameter: Json, value: Any) -> bool:
+    """Whether CloudFormation would take the value."""
+    if "AllowedValues" in parameter and value not in parameter["AllowedValues"]:
+        return False
+    if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
+        return False
+    if len(str(value)) > parameter.get("MaxLength", 4096):
+        return False
+    return parameter.get("Type") != "Number" or (
+        parameter.get("MinValue", value) <= value <= parameter.get("MaxValue", value)
+    )
+
+
+# Parameters
+
+
+def test_every_parameter_has_bounds_a_default_and_a_description(source: Json) -> None:
+    for name, parameter in source["Parameters"].items():
+        assert parameter["Description"].endswith("."), name
+        assert "Default" in parameter, name
+        if "AllowedValues" not in parameter:
+            bounds = {"Number": {"MinValue", "MaxValue"}, "String": {"AllowedPattern", "MaxLength"}}
+            assert bounds[parameter["Type"]] <= set(parameter), name
+
+
+def test_every_default_keeps_to_its_own_bounds(source: Json) -> None:
+    for name, parameter in source["Parameters"].items():
+        assert accepts(parameter, parameter["Default"]), name
+
+
+def test_every_parameter_is_used_and_stands_in_one_group(source: Json) -> None:
+    used = text([source["Resources"], source["Globals"], source["Conditions"]])
+    for name in source["Parameters"]:
+        assert f'"Ref": "{name}"' in used or f"${{{name}}}" in used, name
+    groups = source["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(source["Parameters"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JdcloudEndpoint", "https://resourcetag.internal.cn-north-1.jdcloud-api.com"),
+        ("JdcloudEndpoint", "http://127.0.0.1:8080"),
+        ("HuaweicloudConfigEndpoint", "https://rms.myhuaweicloud.com"),
+        ("SecretsPrefix", "platform/untag"),
+        ("AllowedRegions", "cn-north-1,cn-all"),
+        ("AllowedTypes", "vm,config:configurationAggregators"),
+        ("AllowedAccounts", "default,team_a"),
+        ("ProtectedKeys", "owner,cost-*,成本"),
+        ("Rate", "0.5"),
+        ("Rate", "20"),
+        ("MaxAge", "36h"),
+        ("MaxAge", "86400"),
+    ],
+)
+def test_a_parameter_takes_what_an_operator_would_give(source: Json, name: str, value: str) -> None:
+    assert accepts(source["Parameters"][name], value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        # No path, no query, no user: none of them belongs to an endpoint.
+        ("JdcloudEndpoint", "https://example.com/path"),
+        ("JdcloudEndpoint", "https://user@example.com"),
+        ("HuaweicloudConfigEndpoint", "http://rms.myhuaweicloud.com"),
+        ("HuaweicloudConfigEndpoint", "rms.myhuaweicloud.com"),
+        # The prefix stands inside an IAM resource.
+        ("SecretsPrefix", "*"),
+        ("SecretsPrefix", "untag/"),
+        ("SecretsPrefix", ""),
+        ("SecretsPrefix", "unt?g"),
+        ("AllowedRegions", "cn-north-1, cn-east-2"),
+        ("AllowedAccounts", "default,"),
+        ("Rate", "0"),
+        ("Rate", "0.0"),
+        ("Rate", "fast"),
+        ("MaxAge", "0"),
+        ("MaxAge", "24 hours"),
+        ("DryRun", "maybe"),
+        ("MaximumConcurrency", 1),
+        ("BatchingWindow", 0),
+    ],
+)
+def test_a_parameter_refuses_what_would_go_wrong_later(source: Json, name: str, value: Any) -> None:
+    assert not accepts(source["Parameters"][name], value)
+
+
+# Environment
+
+
+def test_every_variable_is_one_that_the_functions_know(resources: Json) -> None:
+    for variables in environments(resources).values():
+        assert set(variables) <= SETTINGS | POWERTOOLS
+
+
+def test_remove_tags_is_given_every_setting_that_it_reads(resources: Json) -> None:
+    assert set(environments(resources)["RemoveTagsFunction"]) == SETTINGS - set(NOT_READ_YET) | POWERTOOLS
+
+
+def test_a_parameter_bears_the_name_of_the_variable_that_it_sets(resources: Json) -> None:
+    for variables in environments(resources).values():
+        for name, value in variables.items():
+            # The share of the rate is the mapping's bound, and where the keys lie takes two parameters.
+            composed = name in {"UNTAG_ENVIRONMENTS", "UNTAG_CREDENTIALS", "UNTAG_TOPIC_ARN"}
+            is_queue = name.endswith("_QUEUE_URL")
+            if name.startswith("UNTAG_") and not composed and not is_queue:
+                parameter = "".join(word.capitalize() for word in name.split("_")[1:])
+                assert value == {"Ref": parameter}
+
+
+def test_queue_and_topic_variables_name_this_stacks_own(resources: Json) -> None:
+    variables = environments(resources)["RemoveTagsFunction"]
+    assert variables["UNTAG_QUEUE_URL"] == {"Ref": "WorkQueue"}
+    assert variables["UNTAG_DEAD_LETTER_QUEUE_URL"] == {"Ref": "DeadLetterQueue"}
+    assert variables["UNTAG_TOPIC_ARN"] == {"Ref": "NotificationTopic"}
+
+
+def test_credentials_come_from_secrets_unless_an_operator_says_otherwise(source: Json, resources: Json) -> None:
+    assert source["Parameters"]["CredentialsSource"]["Default"] == "secretsmanager"
+    assert source["Parameters"]["SecretsPrefix"]["Default"] == "untag"
+    assert source["Conditions"]["ReadsSecrets"] == {"Fn::Equals": [{"Ref": "CredentialsSource"}, "secretsmanager"]}
+    for variables in environments(resources).values():
+        assert variables["UNTAG_CREDENTIALS"] == {
+            "Fn::If": ["ReadsSecrets", {"Fn::Sub": "secretsmanager:${SecretsPrefix}"}, "env"]
+        }
+
+
+def test_no_provider_key_passes_through_the_template(source: Json, resources: Json) -> None:
+    for variables in environments(resources).values():
+        assert not [name for name in variables if name.startswith(("JDCLOUD_", "HUAWEICLOUD_", "AWS_"))]
+    assert not [name for name in source["Parameters"] if re.search(r"(?i)key$|token|password|access", name)]
+
+
+def test_the_longest_environment_fits_what_lambda_allows(source: Json, resources: Json) -> None:
+    def longest(value: Any) -> int:
+        match value:
+            case {"Ref": str(name)} if name in source["Parameters"]:
+                parameter = source["Parameters"][name]
+                choices = parameter.get("AllowedValues", [parameter.get("MaxValue", "")])
+                return max(parameter.get("MaxLength", 0), *(len(str(choice)) for choice in choices), 0)
+            case {"Ref": _}:  # a queue's URL or a topic's ARN: a name of 80 and what stands around it
+                return 160
+            case {"Fn::If": [_, _, _]}:
+                return len("secretsmanager:") + source["Parameters"]["SecretsPrefix"]["MaxLength"]
+        return len(value)
+
+    for variables in environments(resources).values():
+        assert sum(len(name) + longest(value) for name, value in variables.items()) <= ENVIRONMENT_LIMIT_BYTES

@@ -1,0 +1,141 @@
+"""What the template lets whom do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.template.reading import arn, named_by, of_type, rule_targets, statements, text
+
+Json = dict[str, Any]
+
+SECRETS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+SECRETS_UNDER_THE_PREFIX = {"Fn::Sub": SECRETS + "${SecretsPrefix}/*"}
+
+# Every Resource in an IAM policy that spells a wildcard, with the reason why it is not avoidable.
+WILDCARDS = {
+    text(SECRETS_UNDER_THE_PREFIX): (
+        "one secret for each provider and account, named by whoever operates the stack, "
+        "and each ARN ends in six random characters"
+    ),
+}
+
+
+def identity_statements(resources: Json) -> list[tuple[str, Json]]:
+    """Every statement that is given to a role, with its owner."""
+    inline = [
+        (name, statement)
+        for name, role in of_type(resources, "IAM::Role").items()
+        for policy in role.get("Policies", [])
+        for statement in statements(policy)
+    ]
+    attached = [
+        (name, statement)
+        for kind in ("IAM::Policy", "IAM::ManagedPolicy", "IAM::RolePolicy")
+        for name, policy in of_type(resources, kind).items()
+        for statement in statements(policy)
+    ]
+    return inline + attached
+
+
+def resource_statements(resources: Json) -> list[tuple[str, Json]]:
+    """Every statement that stands at a queue or a topic, with the queue or topic."""
+    found = []
+    for kind, where in (("SQS::QueuePolicy", "Queues"), ("SNS::TopicPolicy", "Topics")):
+        for policy in of_type(resources, kind).values():
+            (owner,) = policy[where]
+            found += [(named_by(owner), statement) for statement in statements(policy)]
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_role_is_written_out_and_none_is_generated(source: Json, resources: Json) -> None:
+    assert set(of_type(resources, "IAM::Role")) == set(of_type(source["Resources"], "IAM::Role"))
+
+
+def test_every_function_has_a_role_of_its_own(resources: Json) -> None:
+    functions = of_type(resources, "Lambda::Function")
+    roles = [named_by(function["Role"]) for function in functions.values()]
+    assert len(set(roles)) == len(functions)
+
+
+def test_only_lambda_takes_on_a_functions_role(resources: Json) -> None:
+    for function in of_type(resources, "Lambda::Function").values():
+        role = of_type(resources, "IAM::Role")[named_by(function["Role"])]
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert statement["Action"] == "sts:AssumeRole"
+        assert "ManagedPolicyArns" not in role
+
+
+def test_no_role_may_do_anything_to_everything(resources: Json) -> None:
+    assert identity_statements(resources)
+    for name, statement in identity_statements(resources):
+        assert statement["Effect"] == "Allow", name
+        assert not {"NotAction", "NotResource"} & set(statement), name
+        for action in as_list(statement["Action"]):
+            assert "*" not in action, (name, action)
+        for resource in as_list(statement["Resource"]):
+            assert resource != "*", name
+            assert "*" not in text(resource) or text(resource) in WILDCARDS, (name, resource)
+
+
+def test_remove_tags_may_do_what_it_does_and_no_more(resources: Json) -> None:
+    granted = {
+        text(statement["Resource"]): sorted(as_list(statement["Action"]))
+        for name, statement in identity_statements(resources)
+        if name == "RemoveTagsRole"
+    }
+    assert granted == {
+        text(arn("WorkQueue")): [
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        ],
+        text(arn("DeadLetterQueue")): ["sqs:SendMessage"],
+        text({"Ref": "NotificationTopic"}): ["sns:Publish"],
+        text(arn("RemoveTagsLogGroup")): ["logs:CreateLogStream", "logs:PutLogEvents"],
+    }
+
+
+def test_provider_keys_may_be_read_below_the_prefix_and_only_if_they_lie_there(resources: Json) -> None:
+    policies = of_type(resources, "IAM::Policy")
+    assert set(policies) == {"RemoveTagsSecrets"}
+    assert resources["RemoveTagsSecrets"]["Condition"] == "ReadsSecrets"
+    assert policies["RemoveTagsSecrets"]["Roles"] == [{"Ref": "RemoveTagsRole"}]
+    (statement,) = statements(policies["RemoveTagsSecrets"])
+    assert statement["Action"] == "secretsmanager:GetSecretValue"
+    assert statement["Resource"] == SECRETS_UNDER_THE_PREFIX
+
+
+def test_a_queue_lets_only_its_own_rule_send_to_it(resources: Json) -> None:
+    allowed = [
+        (owner, statement) for owner, statement in resource_statements(resources) if statement["Effect"] == "Allow"
+    ]
+    wanted = set()
+    for rule, target in rule_targets(resources):
+        wanted |= {(named_by(target["Arn"]), rule), (named_by(target["DeadLetterConfig"]["Arn"]), rule)}
+    found = set()
+    for owner, statement in allowed:
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        assert statement["Action"] == "sqs:SendMessage"
+        assert statement["Resource"] == arn(owner)
+        assert set(statement["Condition"]) == {"ArnEquals"}
+        found.add((owner, named_by(statement["Condition"]["ArnEquals"]["aws:SourceArn"])))
+    assert found == wanted
+
+
+def test_every_queue_and_topic_refuses_what_does_not_come_over_tls(resources: Json) -> None:
+    refused = set()
+    for owner, statement in resource_statements(resources):
+        if statement["Effect"] == "Deny":
+            assert statement["Principal"] == "*"
+            assert statement["Resource"] in (arn(owner), {"Ref": owner})
+            assert statement["Action"] in ("sqs:*", "sns:Publish")
+            assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            refused.add(owner)
+    assert refused == {*of_type(resources, "SQS::Queue"), *of_type(resources, "SNS::Topic")}
