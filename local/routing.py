@@ -44,7 +44,7 @@ def route(event: Any) -> list[QueueMessage | BusEvent]:
     if isinstance(event, str):
         try:
             parsed = json.loads(event)
-        except ValueError:
+        except (ValueError, RecursionError):
             return [QueueMessage(event)]
         return route(parsed) if _is_batch(parsed) or _is_envelope(parsed) else [QueueMessage(event)]
     if _is_batch(event):

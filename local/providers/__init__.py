@@ -4,6 +4,7 @@ from local.providers.accounts import Account
 from local.providers.calls import Call, CallLog
 from local.providers.faults import KINDS, Fault, Faults
 from local.providers.huaweicloud_config import HuaweicloudConfigOptions, HuaweicloudConfigServer
+from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
 from local.providers.server import ProviderServer
 from local.providers.truth import Change, Pair, TagTable
@@ -11,6 +12,7 @@ from local.providers.truth import Change, Pair, TagTable
 SERVERS: dict[str, type[ProviderServer]] = {
     JdcloudServer.name: JdcloudServer,
     HuaweicloudConfigServer.name: HuaweicloudConfigServer,
+    HuaweicloudTmsServer.name: HuaweicloudTmsServer,
 }
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "Faults",
     "HuaweicloudConfigOptions",
     "HuaweicloudConfigServer",
+    "HuaweicloudTmsOptions",
+    "HuaweicloudTmsServer",
     "JdcloudOptions",
     "JdcloudServer",
     "Pair",

@@ -4,7 +4,6 @@ Paths, models and codes are the documents' (Config API reference, API-Explorer) 
 (huaweicloudsdkconfig 3.1.219). What no source states is an option, and its default is a guess that says so.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,37 +13,14 @@ from urllib.parse import unquote
 from local.providers import huaweicloud_config_input as given
 from local.providers.accounts import Account
 from local.providers.faults import KINDS, Verdict
-from local.providers.huaweicloud_signature import (
-    LOCK_TIME,
-    MAX_FAILURES,
-    MAX_SKEW,
-    HuaweicloudVerifier,
-    SignatureError,
-)
-from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
+from local.providers.huaweicloud import HuaweicloudServer
+from local.providers.server import Answer, Ask, Refusal, Route
 from local.providers.truth import Cause, Holding, Pair
-from local.providers.wire import Request, Response
+from local.providers.wire import Request
 
 TYPES = ("config:policyAssignments", "config:aggregators", "config:aggregationAuthorizations")
 MAX_TAGS_PER_RESOURCE = 20
 REGION = ""  # a global service: its resources stand in no region
-
-# code and message by HTTP status, as the gateway says them (API Request Signing Guide, error codes).
-GATEWAY = {
-    400: ("APIGW.0201", "Bad request"),
-    401: ("APIGW.0301", "Incorrect IAM authentication information"),
-    403: ("APIGW.0302", "The IAM user is not authorized to access the API"),
-    404: ("APIGW.0101", "The API does not exist or has not been published in the environment"),
-    413: ("APIGW.0201", "Request entity too large"),
-    429: (
-        "APIGW.0308",
-        "The throttling threshold has been reached: policy user over ratelimit,limit:10,time:1 minute",
-    ),
-    500: ("APIGW.0606", "Failed to load the API configuration"),
-    502: ("APIGW.0201", "Backend unavailable"),
-    503: ("APIGW.0201", "Service unavailable"),
-    504: ("APIGW.0201", "Backend timeout"),
-}
 
 _ROUTES = (
     ("POST", re.compile(r"/v1/resource-manager/([^/]+)/([^/]+)/tags/delete"), "tags/delete", True),
@@ -69,51 +45,22 @@ class HuaweicloudConfigOptions:
     not_found_code: str = "RMS.00010404"
 
 
-class HuaweicloudConfigServer(ProviderServer):
-    """Tags of Config's own resources; the SDK-HMAC-SHA256 signature is checked."""
+class HuaweicloudConfigServer(HuaweicloudServer):
+    """Tags of Config's own resources."""
 
     name: ClassVar[str] = "huaweicloud-config"
-    provider: ClassVar[str] = "huaweicloud"
-    max_body: ClassVar[int] = 12 * 1024 * 1024
+    endpoint_variable: ClassVar[str] = "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT"
     fault_kinds: ClassVar[frozenset[str]] = KINDS - {"partial", "count"}
-    default_credentials: ClassVar[Mapping[str, Account]] = {
-        "FAKEAKFAKEAKFAKEAK00": Account(
-            "fake-secret-key-not-real-0123456789abcdefgh",
-            domain_id="00000000000000000000000000d0ma1n",
-        ),
-    }
 
     def __init__(
         self,
         credentials: Mapping[str, Account] | None = None,
         *,
         options: HuaweicloudConfigOptions = HuaweicloudConfigOptions(),
-        max_skew: float = MAX_SKEW,
-        max_failures: int = MAX_FAILURES,
-        lock_time: float = LOCK_TIME,
         **common: Any,
     ) -> None:
         super().__init__(credentials, **common)
         self.options = options
-        self.verifier = HuaweicloudVerifier(self.credentials, self.clock, max_skew, max_failures, lock_time)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The endpoint, and the keys of the account "default"."""
-        secret = self.secrets.get("default", {})
-        variables = {
-            "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT": self.url,
-            "HUAWEICLOUD_SDK_AK": secret.get("access_key", ""),
-            "HUAWEICLOUD_SDK_SK": secret.get("secret_key", ""),
-            "HUAWEICLOUD_SDK_DOMAIN_ID": secret.get("domain_id", ""),
-        }
-        if "security_token" in secret:
-            variables["HUAWEICLOUD_SDK_SECURITY_TOKEN"] = secret["security_token"]
-        return variables
-
-    def claim(self, request: Request) -> tuple[str, str]:
-        """What the Authorization header says, unchecked."""
-        return self.verifier.claim(request)
 
     def match(self, request: Request) -> Route:
         """The colon of a type comes as `%3A` from the SDK and raw from Terraform's provider."""
@@ -123,28 +70,6 @@ class HuaweicloudConfigServer(ProviderServer):
             if found and method == request.method:
                 return Route(operation, writing, REGION, found[1], found[2])
         raise Refusal(self.failure(404, None, None))
-
-    def verify(self, request: Request) -> str:
-        """The account's name; else 401 APIGW.0301 with the gateway's words."""
-        try:
-            return self.verifier.verify(request).name
-        except SignatureError as error:
-            raise Refusal(self.failure(401, None, f"{GATEWAY[401][1]}: {error}")) from None
-
-    def failure(self, status: int, code: str | None, message: str | None) -> Answer:
-        """`{"error_code", "error_msg"}`; the gateway, where it speaks, adds a `request_id`."""
-        usual_code, usual_message = GATEWAY.get(status, ("APIGW.0201", f"status {status}"))
-        code = code or usual_code
-        document = {"error_code": code, "error_msg": message or usual_message}
-        return Answer(status, document, code, gateway=code.startswith("APIGW."))
-
-    def render(self, answer: Answer, request_id: str) -> Response:
-        """The request id stands in a header, and in the body where the gateway speaks."""
-        headers = (("X-Request-Id", request_id),)
-        if answer.document is None:
-            return Response(answer.status, headers=headers)
-        document = answer.document | ({"request_id": request_id} if answer.gateway else {})
-        return Response(answer.status, json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"), headers)
 
     def parse(self, request: Request, route: Route, account: str) -> Ask:
         """The type, the id, the body and the page that a call names."""

@@ -226,6 +226,7 @@ class ProviderServer(ABC):
         call.operation, call.writing, call.region = route.operation, route.writing, route.region
         call.account = self.verify(request)
         ask = self.parse(request, route, call.account)
+        call.region = ask.route.region  # some clouds name the place in the body
         call.type, call.ids, call.tags, call.pairs = ask.type, ask.ids, ask.tags, ask.pairs
         verdict = self.faults.judge(ask.asked)
         call.fault = "+".join(verdict.names)

@@ -22,6 +22,7 @@ with warnings.catch_warnings():
     from huaweicloudsdkconfig.v1 import ConfigClient
     from huaweicloudsdkcore.auth.credentials import GlobalCredentials
     from huaweicloudsdkcore.http.http_config import HttpConfig
+    from huaweicloudsdktms import v1 as sdk_tms
     from jdcloud_sdk.core.config import Config
     from jdcloud_sdk.core.credential import Credential
     from jdcloud_sdk.core.logger import Logger
@@ -43,12 +44,21 @@ def jdcloud_client(server: ProviderServer, **changes: str) -> Any:
 
 def huaweicloud_client(server: ProviderServer, **changes: str) -> Any:
     """The official client for a local Huawei Cloud Config; `changes` are to its secret."""
+    return _global_client(ConfigClient, server, changes)
+
+
+def tms_client(server: ProviderServer, **changes: str) -> Any:
+    """The official client for a local Tag Management Service; `changes` are to its secret."""
+    return _global_client(sdk_tms.TmsClient, server, changes)
+
+
+def _global_client(kind: Any, server: ProviderServer, changes: dict[str, str]) -> Any:
     secret = server.secrets["default"] | changes
     credentials = GlobalCredentials(secret["access_key"], secret["secret_key"], secret["domain_id"])
     if "security_token" in secret:
         credentials.with_security_token(secret["security_token"])
     # with_endpoint, unlike with_region, asks no IAM server for the account's id.
-    builder = ConfigClient.new_builder().with_credentials(credentials).with_endpoint(server.url)
+    builder = kind.new_builder().with_credentials(credentials).with_endpoint(server.url)
     return builder.with_http_config(HttpConfig(timeout=(5, 5))).build()
 
 

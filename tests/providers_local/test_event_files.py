@@ -14,8 +14,9 @@ from untag.contracts import InvalidInputError, RemovalRequest, parse_requests, u
 
 EVENTS = Path(__file__).parents[2] / "events"
 WAYS = ("manual", "sqs_batch", "eventbridge", "partial_failure", "invalid", "dry_run", "restore")
-SERVER_OF = {"jdcloud": "jdcloud", "huaweicloud": "huaweicloud-config"}
-FILES = [f"{provider}_{way}" for provider in SERVER_OF for way in WAYS]
+SERVER_OF = {"jdcloud": "jdcloud", "huaweicloud": "huaweicloud-config", "huaweicloud_tms": "huaweicloud-tms"}
+"""The local server by what its files' names begin with: a cloud, and its API where it has several."""
+FILES = [f"{api}_{way}" for api in SERVER_OF for way in WAYS]
 
 
 def load(name: str) -> Any:
@@ -30,8 +31,13 @@ def requests_in(event: Any) -> Iterator[RemovalRequest]:
 
 
 @pytest.fixture(params=SERVER_OF)
-def seeded(request: pytest.FixtureRequest) -> ProviderServer:
-    server = SERVERS[SERVER_OF[request.param]]()
+def api(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def seeded(api: str) -> ProviderServer:
+    server = SERVERS[SERVER_OF[api]]()
     server.seed()
     return server
 
@@ -49,18 +55,17 @@ def test_every_way_in_has_an_event_for_every_provider(name: str) -> None:
         assert len({request.id for request in found}) == len(found)
 
 
-@pytest.mark.parametrize("provider", SERVER_OF)
-def test_a_batch_comes_as_lambda_gets_it(provider: str) -> None:
-    records = load(f"{provider}_sqs_batch")["Records"]
+def test_a_batch_comes_as_lambda_gets_it(api: str) -> None:
+    records = load(f"{api}_sqs_batch")["Records"]
     for record in records:
         assert record["md5OfBody"] == hashlib.md5(record["body"].encode()).hexdigest()  # noqa: S324 - as SQS does
     assert len({record["messageId"] for record in records}) == len(records) == 4
 
 
-def test_what_the_events_name_stands_at_the_cloud(seeded: ProviderServer) -> None:
+def test_what_the_events_name_stands_at_the_cloud(api: str, seeded: ProviderServer) -> None:
     held = {(row["type"], row["id"]): row["tags"] for row in _rows(seeded)}
     for way in ("manual", "sqs_batch", "eventbridge"):
-        for request in requests_in(load(f"{seeded.provider}_{way}")):
+        for request in requests_in(load(f"{api}_{way}")):
             for type_, ids in request.ids_by_type().items():
                 for name in ids:
                     for tag in request.distinct_tags():
@@ -68,14 +73,14 @@ def test_what_the_events_name_stands_at_the_cloud(seeded: ProviderServer) -> Non
                         assert tag.value in {None, held[type_, name][tag.key]}
 
 
-def test_events_do_not_share_resources(seeded: ProviderServer) -> None:
+def test_events_do_not_share_resources(api: str) -> None:
     taken: set[tuple[str, str]] = set()
     for way in WAYS:
         if way == "invalid":
             continue
         named = {
             (type_, name)
-            for request in requests_in(load(f"{seeded.provider}_{way}"))
+            for request in requests_in(load(f"{api}_{way}"))
             for type_, ids in request.ids_by_type().items()
             for name in ids
         }
@@ -83,8 +88,8 @@ def test_events_do_not_share_resources(seeded: ProviderServer) -> None:
         taken |= named
 
 
-def test_the_partial_failure_has_one_of_each(seeded: ProviderServer) -> None:
-    (request,) = requests_in(load(f"{seeded.provider}_partial_failure"))
+def test_the_partial_failure_has_one_of_each(api: str, seeded: ProviderServer) -> None:
+    (request,) = requests_in(load(f"{api}_partial_failure"))
     (ids,) = request.ids_by_type().values()
     known = {row["id"] for row in _rows(seeded)}
     (fault,) = seeded.faults

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.providers import SERVERS, HuaweicloudConfigServer, JdcloudServer
+from local.providers import SERVERS, HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer
 from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
 
 Body = Callable[..., dict[str, Any]]
@@ -85,8 +85,8 @@ def test_a_chunked_body_and_a_careful_client_are_understood(jdcloud: JdcloudServ
 
 
 def test_the_environment_is_what_a_function_reads() -> None:
-    assert set(SERVERS) == {"jdcloud", "huaweicloud-config"}
-    with JdcloudServer() as jdcloud, HuaweicloudConfigServer() as huaweicloud:
+    assert set(SERVERS) == {"jdcloud", "huaweicloud-config", "huaweicloud-tms"}
+    with JdcloudServer() as jdcloud, HuaweicloudConfigServer() as huaweicloud, HuaweicloudTmsServer() as tms:
         assert jdcloud.environment == {
             "UNTAG_JDCLOUD_ENDPOINT": jdcloud.url,
             "JDCLOUD_ACCESS_KEY": "FAKEJDAK0000000000000000000000AA",
@@ -98,4 +98,6 @@ def test_the_environment_is_what_a_function_reads() -> None:
             "HUAWEICLOUD_SDK_SK": "fake-secret-key-not-real-0123456789abcdefgh",
             "HUAWEICLOUD_SDK_DOMAIN_ID": "00000000000000000000000000d0ma1n",
         }
+        endpoint = {"UNTAG_HUAWEICLOUD_TMS_ENDPOINT": tms.url}
+        assert tms.environment | huaweicloud.environment == huaweicloud.environment | endpoint, "one key for both"
         assert "FAKEJDSK" not in repr(jdcloud.credentials)

@@ -7,10 +7,13 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
-import httpx
-
 from untag.contracts.problems import InvalidInputError
 
+# Nothing but these: what is put behind an endpoint has to be the path.
+_ENDPOINT = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
+)
+_HIGHEST_PORT = 65_535
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SWITCH = {
     "on": True,
@@ -82,20 +85,25 @@ def words(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
 def endpoint(environ: Mapping[str, str], variable: str, default: str) -> str:
     """`scheme://host[:port]`: https, or http to this machine itself."""
     value = text(environ, variable, default).rstrip("/")
-    try:
-        url = httpx.URL(value)
-    except httpx.InvalidURL:
-        raise InvalidInputError.of("should be scheme://host[:port]", variable) from None
-    # An empty query or fragment counts too: a path put behind it would be none.
-    if not url.host or url.userinfo or url.path not in ("", "/") or set(value) & set("?#@\\"):
+    found = _ENDPOINT.fullmatch(value)
+    if not found or not _is_host(found["host"]) or int(found["port"] or 0) > _HIGHEST_PORT:
         raise InvalidInputError.of("should be scheme://host[:port]", variable)
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+    if found["scheme"] == "http" and not _is_loopback(found["host"]):
         raise InvalidInputError.of("should be https; http is for loopback addresses only", variable)
     return value
 
 
+def _is_host(host: str) -> bool:
+    return not host.startswith("[") or _address(host) is not None
+
+
 def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return host == "localhost"
+        return None

@@ -32,7 +32,7 @@ _RESERVE_SECONDS = 10.0
 _RESERVE_SHARE = 0.25
 """What of an invocation's time is kept for delivery: ten seconds, or a quarter of a short one."""
 
-_MARGIN_SECONDS = 0.5
+MARGIN_SECONDS = 0.5
 """Delivery itself has ended this long before the invocation does."""
 
 
@@ -89,11 +89,13 @@ class Invocation:
     async def payload(self, payload: Any, own_id: str) -> tuple[list[Report], list[Problem]]:
         """Work at a payload sent by hand: its reports, and what is wrong with it or with their delivery."""
         try:
-            jobs = self._intake.open(payload, own_id, self._timing.now())
+            work = self._open(payload, own_id, "manual")
         except InvalidInputError as error:
             self._telemetry.rejected(own_id, str(error))
             return [], list(error.problems)
-        work = _Work(own_id, "manual", jobs)
+        except Exception as error:  # noqa: BLE001 - nothing was called yet, and whoever sent it should be told so
+            self._telemetry.failed(error)
+            return [], [Problem("", f"internal error: {type(error).__name__}; nothing was called")]
         await self._work_at([work])
         if not work.problem:
             return work.reports, []
@@ -116,8 +118,7 @@ class Invocation:
         failed = []
         for record in records:
             try:
-                jobs = self._intake.open(record.body, record.id, self._timing.now())
-                opened.append(_Work(record.id, record.source, jobs))
+                opened.append(self._open(record.body, record.id, record.source))
             except InvalidInputError as error:
                 rejected.append((record, error))
             except Exception as error:  # noqa: BLE001 - one record must not take down the others
@@ -126,6 +127,13 @@ class Invocation:
         buried = await asyncio.gather(self._work_at(opened), *(self._bury(*pair) for pair in rejected))
         failed += [work.id for work in opened if work.problem]
         return failed + [record.id for (record, _), done in zip(rejected, buried[1:], strict=True) if not done]
+
+    def _open(self, payload: Any, own_id: str, source: str) -> _Work:
+        """The work that a body or a payload asks for. Raises InvalidInputError."""
+        jobs = self._intake.open(payload, own_id, self._timing.now())
+        for job in jobs:
+            self._telemetry.warned(job.request.id, self._intake.warnings(job))
+        return _Work(own_id, source, jobs)
 
     async def _work_at(self, works: list[_Work]) -> None:
         """Run the jobs of several records together and deliver each record as soon as its last pair is settled."""
@@ -136,8 +144,6 @@ class Invocation:
             owner[job].problem = "contradicts an earlier record of the batch"
             owner[job].open = -1
         jobs = [job for job, work in owner.items() if work.open > 0]
-        for job in jobs:
-            self._telemetry.warned(job.request.id, self._intake.warnings(job))
         deliveries: list[asyncio.Task[None]] = []
 
         def done(job: Job) -> None:
@@ -173,11 +179,15 @@ class Invocation:
     async def _bury(self, record: SqsRecord, error: InvalidInputError) -> bool:
         """Put a body that does not validate on the dead-letter queue, verbatim."""
         self._telemetry.rejected(record.id, str(error))
-        letter = invalid_letter(record.body, str(error), request_id=record.id, source=record.source)
         try:
-            await self._outbox.bury([letter])
+            await self._outbox.bury(
+                [invalid_letter(record.body, str(error), request_id=record.id, source=record.source)]
+            )
         except DeliveryError as failure:
             self._telemetry.undelivered(record.id, str(failure))
+            return False
+        except Exception as failure:  # noqa: BLE001 - one record must not take down the others
+            self._telemetry.failed(failure)
             return False
         return True
 

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import httpx
 
 from untag.aws import Aws, Keys
-from untag.contracts import Report
+from untag.contracts import Problem, Report
 from untag.core import Accounts, Engine, Timing
 from untag.credentials import source_of
 from untag.intake import Intake
-from untag.invocation import Invocation
+from untag.invocation import MARGIN_SECONDS, Invocation
 from untag.isolation import Isolation
 from untag.providers import Registry
 from untag.records import SqsRecord
@@ -21,6 +21,9 @@ from untag.telemetry import Telemetry
 
 MAX_ANSWER_BYTES = 5_000_000
 """Lambda's answer may have 6 MB; past this a manual invoke answers counts and report ids only."""
+
+MAX_PROBLEMS = 100
+"""A payload of 6 MB has room for a million mistakes, which no answer has."""
 
 T = TypeVar("T")
 
@@ -65,11 +68,11 @@ class Remover:
         if reports:
             answer["reports"] = [report.model_dump(mode="json", exclude_unset=True) for report in reports]
         if problems:
-            answer["errors"] = [problem._asdict() for problem in problems]
+            answer["errors"] = [problem._asdict() for problem in _most(problems)]
         return answer if len(json.dumps(answer)) <= MAX_ANSWER_BYTES else {**answer, "reports": _short(reports)}
 
     def _invocation(self, left: Callable[[], float]) -> Invocation:
-        self._aws.left = left
+        self._aws.left = lambda: left() - MARGIN_SECONDS
         return Invocation(
             self._settings,
             self._intake,
@@ -86,6 +89,12 @@ class Remover:
             return self._loop.run_until_complete(work)
         finally:
             self._telemetry.flush()
+
+
+def _most(problems: list[Problem]) -> list[Problem]:
+    if len(problems) <= MAX_PROBLEMS:
+        return problems
+    return [*problems[:MAX_PROBLEMS], Problem("", f"and {len(problems) - MAX_PROBLEMS} more")]
 
 
 def _short(reports: list[Report]) -> list[dict[str, Any]]:

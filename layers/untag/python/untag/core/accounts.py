@@ -11,7 +11,7 @@ Kept between invocations. Everything that makes a caller wait or turn back stand
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -27,6 +27,9 @@ CLOSED_SECONDS = 300.0
 
 CIRCUIT_FAILURES = 10
 CIRCUIT_SECONDS = 30.0
+
+PATIENCE_SECONDS = 5.0
+"""A call that cannot start within this time is better made by the remainder: a function that waits is paid for."""
 
 _SLOWEST = 1 / 32
 """A pace never falls below this share of its rate: half of half, five times."""
@@ -164,34 +167,27 @@ class Account:
         """Wait for leave to make one call, or learn why there is none. `left` gives the seconds that calls still
         have.
         """
-        if self._proved:
-            yield await self._leave(provider, scope, left)
-            return
-        await self._proving.acquire()
-        proving = not self._proved
-        if not proving:
-            self._proving.release()
-        try:
-            yield await self._leave(provider, scope, left)
-        finally:
-            if proving:
-                self._proving.release()
-
-    async def _leave(self, provider: Provider, scope: Scope, left: Callable[[], float]) -> Turn | Deferral | Result:
         while True:
-            now = self._timing.monotonic()
-            if now < self._closed_until:
-                return Deferral("account_closed", "the key was refused", counted=True, delay=self._closed_until - now)
-            if now < self._circuit_until:
-                return Deferral(
-                    "circuit_open",
-                    "the provider does not answer",
-                    counted=True,
-                    delay=self._circuit_until - now,
-                )
-            credentials = await self._key()
+            if self._proved and (leave := await self._leave(provider, scope, left, proving=False)) is not None:
+                yield leave
+                return
+            async with self._proving:
+                if not self._proved and (leave := await self._leave(provider, scope, left, proving=True)) is not None:
+                    yield leave
+                    return
+
+    async def _leave(
+        self, provider: Provider, scope: Scope, left: Callable[[], float], *, proving: bool
+    ) -> Turn | Deferral | Result | None:
+        """Leave to make one call; None if the key has changed since the caller came, and has to be proved first."""
+        while True:
+            credentials = await self._key(left)
             if not isinstance(credentials, Credentials):
                 return credentials
+            if not (proving or self._proved):
+                return None
+            if (delay := self._circuit_until - self._timing.monotonic()) > 0.0:
+                return Deferral("circuit_open", "the provider does not answer", counted=True, delay=delay)
             if self._pace is None:
                 self._pace = Pace(self._rate.of(provider, credentials), self._timing)
             wait = self._pace.wait()
@@ -200,14 +196,14 @@ class Account:
                 if scope not in self._auths:
                     self._auths[scope] = provider.auth(credentials, scope)
                 return Turn(credentials, self._auths[scope])
-            if wait > left():
-                return Deferral("rate", "the account's rate leaves no time for it", counted=False, delay=wait)
+            if wait > min(PATIENCE_SECONDS, left()):
+                return Deferral("rate", "the account's pace leaves no time for it", counted=False, delay=wait)
             await self._timing.sleep(wait)
 
-    async def answered(self, credentials: Credentials, answer: Answer) -> bool:
+    async def answered(self, credentials: Credentials, answer: Answer, left: Callable[[], float]) -> bool:
         """Learn from an answer. True if the call is worth making again because the key has changed since."""
         if answer.verdict is Verdict.UNAUTHORIZED:
-            return await self._refused(credentials)
+            return await self._refused(credentials, left)
         if answer.verdict in _ACCEPTED:
             self._proved = self._proved or credentials is self._credentials
         if answer.verdict is Verdict.UNAVAILABLE:
@@ -228,32 +224,38 @@ class Account:
         """Seconds for which the account stays closed, 0.0 if it is open."""
         return max(0.0, self._closed_until - self._timing.monotonic())
 
-    async def _key(self) -> Credentials | Deferral | Result:
+    async def _key(self, left: Callable[[], float]) -> Credentials | Deferral | Result:
         if self._credentials is None:
             async with self._reading:
-                if self._credentials is None:
+                if self._credentials is None and not self.closed_for():
                     try:
-                        self._use(await self._source.get(self._provider, self.name, fresh=self._refuted))
+                        self._use(await self._read(left, fresh=self._refuted))
                     except CredentialsMissingError as error:
                         return Result(Outcome.FAILED, "no_credentials", str(error))
                     except CredentialsUnavailableError as error:
                         return Deferral("credentials_unavailable", str(error), counted=True)
+                    except TimeoutError:
+                        return Deferral("deadline", "no time was left to read the key", counted=False)
         if self._credentials is None:
-            raise AssertionError("a source gives a key or raises")
+            return Deferral("account_closed", "the key was refused", counted=True, delay=self.closed_for())
         return self._credentials
 
-    async def _refused(self, refused: Credentials) -> bool:
+    async def _read(self, left: Callable[[], float], *, fresh: bool) -> Credentials:
+        """The key from its source. Raises TimeoutError rather than take the time that delivery needs."""
+        async with asyncio.timeout(left()):
+            return await self._source.get(self._provider, self.name, fresh=fresh)
+
+    async def _refused(self, refused: Credentials, left: Callable[[], float]) -> bool:
         async with self._reading:
             if self._credentials is not refused:
                 return True
-            self._proved = False
-            try:
-                fresh = await self._source.get(self._provider, self.name, fresh=True)
-            except (CredentialsMissingError, CredentialsUnavailableError):
-                fresh = refused
+            # Nobody may use it while it is read afresh, nor be the second to try another before that is proved.
+            self._credentials, self._proved, self._refuted = None, False, True
+            fresh = refused
+            with suppress(CredentialsMissingError, CredentialsUnavailableError, TimeoutError):
+                fresh = await self._read(left, fresh=True)
             if fresh == refused:
                 self._closed_until = self._timing.monotonic() + CLOSED_SECONDS
-                self._credentials, self._refuted = None, True  # read afresh when the account opens again
                 self._observer.closed(self._provider.name, self.name)
                 return False
             self._use(fresh)

@@ -3,16 +3,16 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
 from untag.contracts import Deferral, Outcome, Result, Tag
-from untag.core.accounts import Account, Accounts, Observer, Turn
+from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, Turn
 from untag.core.jobs import Block, Job
 from untag.core.plan import Group, group
 from untag.core.policy import Policy
-from untag.core.steps import AGAIN, Kind, Settled, Step, first_steps, judge, last_checks
+from untag.core.steps import AGAIN, Kind, Settled, Step, deferral, first_steps, judge, last_checks, released
 from untag.core.timing import Timing
 from untag.providers import Answer, Session, Verdict
 
@@ -26,8 +26,6 @@ SHORTEST_CALL_SECONDS = 0.5
 RETRIES = 2
 _RETRY_SECONDS = 0.2
 _RETRY_CAP = 2.0
-_PATIENCE = 5.0
-"""A provider that wants a longer pause than this is asked again by the remainder, not in this invocation."""
 
 _NO_TIME = Deferral("deadline", "no time was left in this invocation", counted=False)
 
@@ -96,15 +94,20 @@ class Engine:
         A Deferral or a Result comes back where there is no answer to judge.
         """
         tries = 0
+        refused: Deferral | None = None
         while True:
             answer = await self._try(account, step, deadline)
             if answer is None:
                 continue  # the key has changed under way; the account sees to it that this ends
+            if isinstance(answer, Deferral) and not answer.counted and refused is not None:
+                # It was tried and refused: that nothing is left for another try does not make it our own doing.
+                return replace(refused, delay=max(refused.delay, answer.delay))
             if not isinstance(answer, Answer) or answer.verdict not in AGAIN:
                 return answer
             tries += 1
+            refused = deferral(answer)
             pause = answer.retry_after or self._timing.jitter(_RETRY_SECONDS, tries, _RETRY_CAP)
-            if tries > RETRIES or pause > min(_PATIENCE, deadline.for_calls()):
+            if tries > RETRIES or pause > min(PATIENCE_SECONDS, deadline.for_calls()):
                 return answer
             self._observer.retried(step.group.provider.name)
             if answer.verdict is Verdict.UNAVAILABLE:  # after a throttle the account's pace holds everyone
@@ -122,7 +125,7 @@ class Engine:
                 if timeout < SHORTEST_CALL_SECONDS:
                     return _NO_TIME
                 answer = await self._call(step, Session(self._client, turn.credentials, turn.auth, timeout))
-            rekeyed = await account.answered(turn.credentials, answer)
+            rekeyed = await account.answered(turn.credentials, answer, deadline.for_calls)
         if rekeyed:
             return None
         if answer.verdict is Verdict.UNAUTHORIZED:
@@ -199,13 +202,11 @@ class _Run:
     async def _outcome(self, lane: _Lane, step: Step) -> list[Settled | Step]:
         try:
             answer = await self._engine.ask(lane.account, step, self._deadline)
-            if isinstance(answer, Answer):
-                return list(judge(step, answer))
+            found = list(judge(step, answer)) if isinstance(answer, Answer) else _unanswered(step, answer)
         except Exception as error:  # noqa: BLE001 - a bug in one step must not lose the other steps' outcomes
             answer = self._engine.failed(error)
-        if step.last and isinstance(answer, Deferral) and answer.counted and step.doubt is not None:
-            return [Settled((id_,), step.tags, step.doubt.unread[id_]) for id_ in step.ids]
-        return [Settled(step.ids, step.tags, answer, step.seen)]
+            found = _unanswered(step, answer)
+        return [*found, *released(step, answer)]
 
     def _settle(self, lane: _Lane, step: Step, settled: Settled) -> None:
         """Give the pairs their result in every request that asked for them."""
@@ -236,3 +237,9 @@ class _Run:
         if not block.job.open:
             self._done(block.job)
         return None
+
+
+def _unanswered(step: Step, result: Deferral | Result) -> list[Settled | Step]:
+    if step.last and isinstance(result, Deferral) and result.counted and step.doubt is not None:
+        return [Settled((id_,), step.tags, step.doubt.unread[id_]) for id_ in step.ids]
+    return [Settled(step.ids, step.tags, result, step.seen)]

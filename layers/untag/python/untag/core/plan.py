@@ -1,12 +1,16 @@
 """From requests to groups: what may travel together is put together, across the requests of a batch."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from untag.contracts import Action, Outcome, RemovalRequest, Result, Tag
 from untag.core.jobs import Block, Job
 from untag.core.policy import Policy
 from untag.providers import Provider, Registry, Scope
+
+if TYPE_CHECKING:
+    from untag.core.steps import Halves
 
 WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_RESTORE}
 
@@ -26,6 +30,8 @@ class Group:
     rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
     forbidden: bool = False
     """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
+    halves: "Halves | None" = None
+    """The halves of a forbidden call that are being tried: others forbidden meanwhile wait for what they tell."""
 
     @property
     def guarded(self) -> bool:
@@ -79,11 +85,17 @@ def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...]]
         alike.setdefault(wanted[key], []).append(id_)
     limits = group.provider.limits
     for tags, ids in alike.items():
-        # A guarded group is read resource by resource, with all its tags at once; the writes are cut after that.
+        # A guarded group is read first, each resource with all its tags at once; the writes are cut after that.
         parts = [tags] if group.guarded else list(cut_tags(tags, limits.keys))
         for part in parts:
-            for start in range(0, len(ids), limits.resources):
-                yield tuple(ids[start : start + limits.resources]), part
+            for few in cut_ids(ids, limits.in_a_read if group.guarded else limits.resources):
+                yield few, part
+
+
+def cut_ids(ids: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
+    """The ids in parts of at most `size`."""
+    for start in range(0, len(ids), size):
+        yield tuple(ids[start : start + size])
 
 
 def cut_tags(tags: Iterable[Tag], keys: int) -> Iterator[tuple[Tag, ...]]:

@@ -1,5 +1,6 @@
 """What a finished job has to tell, and what it leaves to do: reports, remainders, dead requests."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,8 @@ def remainder(job: Job, chance: Callable[[], float]) -> Left:
     for deferral in deferrals:
         base = _BACKOFF_SECONDS * 2 ** min(request.attempt - 1, 10) if deferral.counted else _SOON_SECONDS
         delay = max(delay, deferral.delay + chance() * min(_LONGEST_SECONDS, base))
-    return Left(bodies, delay=min(max(delay, 1.0), _LONGEST_SECONDS))
+    # Whole seconds, as SQS takes them, and never fewer than were asked for.
+    return Left(bodies, delay=min(max(math.ceil(delay), 1.0), _LONGEST_SECONDS))
 
 
 def failed_requests(job: Job) -> list[Left]:

@@ -1,15 +1,16 @@
 """What an answer means for the pairs of a call: outcomes, and the calls that are still needed to tell.
 
-Pure: a step and its answer in, settled rectangles and further steps out. The engine makes the calls.
+Pure: a step and its answer in, settled rectangles and further steps out. The engine makes the calls. All that is kept
+between answers stands in the step's budget and its group.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
 
 from untag.contracts import Action, Deferral, Outcome, Result, Tag
-from untag.core.plan import WOULD, Group, cut_tags, rectangles
+from untag.core.plan import WOULD, Group, cut_ids, cut_tags, rectangles
 from untag.providers import Answer, Verdict
 
 CALLS_PER_STEP = 64
@@ -20,6 +21,9 @@ DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
 
 AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
 """Answers after which the same call may do better a little later."""
+
+
+_HALVES = 2
 
 
 class Kind(Enum):
@@ -41,9 +45,14 @@ class Budget:
 
 @dataclass(slots=True)
 class Halves:
-    """The two halves of a call that was forbidden: if both are forbidden too, so is everything like it."""
+    """The two halves of a call that was forbidden: if both are forbidden too, so is everything like it.
 
+    `waiting` are the calls of the group that were forbidden meanwhile, with their answers.
+    """
+
+    open: int = _HALVES
     forbidden: int = 0
+    waiting: list[tuple["Step", Answer]] = field(default_factory=list)
 
 
 class Doubt(NamedTuple):
@@ -62,7 +71,8 @@ class Step:
     """One call to make for a rectangle of pairs.
 
     `seen` is what a guard read just before; `alone` marks a pair asked for once more after a wrong count, `last` a
-    check that only requests which give up are waiting for.
+    check that only requests which give up are waiting for. `halves` marks one half of a forbidden call, `halved` it and
+    everything that follows from it.
     """
 
     group: Group
@@ -73,6 +83,7 @@ class Step:
     seen: Mapping[str, Mapping[str, str]] | None = None
     alone: bool = False
     halves: Halves | None = None
+    halved: bool = False
     doubt: Doubt | None = None
     last: bool = False
 
@@ -102,15 +113,17 @@ def first_steps(group: Group) -> Iterator[Step]:
 
 def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], result: Result) -> Iterator[Step]:
     """Read back, once, what is given up."""
-    for start in range(0, len(ids), group.provider.limits.resources):
-        part = ids[start : start + group.provider.limits.resources]
+    for part in cut_ids(ids, group.provider.limits.in_a_read):
         given_up = dict.fromkeys(part, result)
         doubt = Doubt(_reached(group, None), given_up, given_up)
         yield Step(group, Kind.CHECK, part, tags, Budget(), doubt=doubt, last=True)
 
 
 def judge(step: Step, answer: Answer) -> Iterator[Settled | Step]:
-    """What follows from the answer to a step; every pair of the step is in exactly one of the things that come out."""
+    """What follows from the answer to a step; every pair of the step is in exactly one of the things that come out.
+
+    Only a forbidden call may have nothing come out yet: it comes out of `released` then.
+    """
     match step.kind:
         case Kind.WRITE:
             followed = _after_write(step, answer)
@@ -118,17 +131,39 @@ def judge(step: Step, answer: Answer) -> Iterator[Settled | Step]:
             followed = _after_guard(step, answer)
         case Kind.CHECK:
             followed = _after_check(step, answer)
+    yield from _bounded(step, followed)
+
+
+def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Settled | Step]:
+    """What a half of a forbidden call sets free: the calls that waited for what it and the other half tell."""
+    halves = step.halves
+    if halves is None:
+        return
+    halves.open -= 1
+    halves.forbidden += isinstance(answer, Answer) and answer.verdict is Verdict.FORBIDDEN
+    if halves.open:
+        return
+    step.group.forbidden = halves.forbidden > 1
+    step.group.halves = None
+    for waiting, its_answer in halves.waiting:
+        yield from _bounded(waiting, _after_forbidden(waiting, its_answer))
+
+
+def deferral(answer: Answer) -> Deferral:
+    """An answer after which the call may do better later, as what becomes of its pairs."""
+    return Deferral(answer.code or answer.verdict.value, answer.message or "", counted=True, delay=answer.retry_after)
+
+
+def _bounded(step: Step, followed: Iterator[Settled | Step]) -> Iterator[Settled | Step]:
     for one in followed:
-        if isinstance(one, Step) and one.budget is step.budget:
-            if step.budget.left == 0:
-                yield Settled(
-                    one.ids,
-                    one.tags,
-                    Deferral("call_bound", "too many calls followed from one", counted=True),
-                )
-                continue
+        if not isinstance(one, Step) or one.budget is not step.budget:
+            yield one
+        elif step.budget.left == 0:
+            yield Settled(one.ids, one.tags, Deferral("call_bound", "too many calls followed from one", counted=True))
+        else:
             step.budget.left -= 1
-        yield one
+            # What follows from a half is no half itself.
+            yield one if step.halves is None else replace(one, halves=None)
 
 
 def _after_write(step: Step, answer: Answer) -> Iterator[Settled | Step]:
@@ -146,10 +181,10 @@ def _after_write(step: Step, answer: Answer) -> Iterator[Settled | Step]:
         case Verdict.UNAUTHORIZED:
             yield _settled(step, _result(Outcome.FAILED, answer))
         case Verdict.THROTTLED | Verdict.UNAVAILABLE:
-            yield _settled(step, _deferral(answer))
+            yield _settled(step, deferral(answer))
         case Verdict.REFUSED | Verdict.FAILED:
             failed = _result(Outcome.FAILED, answer)
-            yield _check(step, step.ids, step.tags, dict.fromkeys(step.ids, failed), answer)
+            yield from _checks(step, step.ids, step.tags, dict.fromkeys(step.ids, failed), answer)
 
 
 def _after_success(step: Step, answer: Answer) -> Iterator[Settled | Step]:
@@ -163,7 +198,7 @@ def _after_success(step: Step, answer: Answer) -> Iterator[Settled | Step]:
         if answer.confirmed is None or least <= answer.confirmed <= most:
             yield Settled(good, step.tags, _result(DONE[step.group.action], answer), step.seen)
         else:
-            yield _check_count(step, good, answer)
+            yield from _check_counts(step, good, answer)
     again = tuple(id_ for id_ in failed if failed[id_].retryable)
     if again:
         code, message, _ = failed[again[0]]
@@ -176,23 +211,25 @@ def _after_success(step: Step, answer: Answer) -> Iterator[Settled | Step]:
         results = {
             id_: Result(Outcome.FAILED, failed[id_].code, failed[id_].message, answer.request_id) for id_ in named
         }
-        yield _check(step, named, step.tags, results, answer)
+        yield from _checks(step, named, step.tags, results, answer)
 
 
 def _after_forbidden(step: Step, answer: Answer) -> Iterator[Settled | Step]:
-    # Halved at most once: a missing permission must not cost a call for every resource.
-    if step.halves is None and not step.group.forbidden and len(step.ids) * len(step.tags) > 1:
-        yield from _in_two(replace(step, halves=Halves()))
-        return
-    if step.halves is not None:
-        step.halves.forbidden += 1
-        step.group.forbidden = step.group.forbidden or step.halves.forbidden > 1
-    yield _settled(step, _result(Outcome.FAILED, answer))
+    # Halved at most once, and one call of a group after the other: a missing permission must not cost a call for every
+    # resource, however many calls are in flight when it shows.
+    group = step.group
+    if step.halved or group.forbidden or len(step.ids) * len(step.tags) == 1 or step.budget.left < _HALVES:
+        yield _settled(step, _result(Outcome.FAILED, answer))
+    elif group.halves is not None:
+        group.halves.waiting.append((step, answer))
+    else:
+        group.halves = Halves()
+        yield from _in_two(replace(step, halves=group.halves, halved=True))
 
 
 def _after_guard(step: Step, answer: Answer) -> Iterator[Settled | Step]:
     if answer.verdict in AGAIN:
-        yield _settled(step, _deferral(answer))
+        yield _settled(step, deferral(answer))
     elif answer.verdict is Verdict.DONE and answer.tags is not None:
         for id_ in step.ids:
             yield from _after_reading(step, id_, answer.tags.get(id_, {}))
@@ -227,6 +264,9 @@ def _after_check(step: Step, answer: Answer) -> Iterator[Settled | Step]:
     if answer.verdict is Verdict.NOT_FOUND and len(step.ids) == 1:
         yield _settled(step, _result(Outcome.NOT_FOUND, answer))
         return
+    if answer.verdict in (Verdict.REFUSED, Verdict.NOT_FOUND) and len(step.ids) > 1:
+        yield from _in_two(step)  # one bad id must not leave the others in doubt
+        return
     if answer.verdict is not Verdict.DONE or answer.tags is None:
         for id_ in step.ids:
             yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
@@ -245,15 +285,16 @@ def _after_check(step: Step, answer: Answer) -> Iterator[Settled | Step]:
                 yield Settled((id_,), (tag,), doubt.there[id_], {id_: there})
 
 
-def _check(
+def _checks(
     step: Step, ids: tuple[str, ...], tags: tuple[Tag, ...], failed: Mapping[str, Result], answer: Answer
-) -> Step:
+) -> Iterator[Step]:
     """A read back before a failure is believed."""
     doubt = Doubt(_reached(step.group, answer.request_id), failed, failed)
-    return replace(step, kind=Kind.CHECK, ids=ids, tags=tags, doubt=doubt)
+    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+        yield replace(step, kind=Kind.CHECK, ids=part, tags=tags, doubt=doubt)
 
 
-def _check_count(step: Step, ids: tuple[str, ...], answer: Answer) -> Step:
+def _check_counts(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Step]:
     """A read back of what the provider's count does not confirm, though its answer was a success."""
     done = _result(DONE[step.group.action], answer)
     wrong = Result(
@@ -264,7 +305,9 @@ def _check_count(step: Step, ids: tuple[str, ...], answer: Answer) -> Step:
     )
     still = Result(Outcome.FAILED, "not_applied", "answered with success twice, but it still stands", answer.request_id)
     there = dict.fromkeys(ids, still) if step.alone else None
-    return replace(step, kind=Kind.CHECK, ids=ids, doubt=Doubt(done, there, dict.fromkeys(ids, wrong)))
+    doubt = Doubt(done, there, dict.fromkeys(ids, wrong))
+    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+        yield replace(step, kind=Kind.CHECK, ids=part, doubt=doubt)
 
 
 def _in_two(step: Step) -> Iterator[Step]:
@@ -295,7 +338,3 @@ def _settled(step: Step, result: Result | Deferral) -> Settled:
 def _result(outcome: Outcome, answer: Answer, prefix: str = "") -> Result:
     message = f"{prefix}{answer.message or ''}".strip() or None
     return Result(outcome, answer.code, message, answer.request_id)
-
-
-def _deferral(answer: Answer) -> Deferral:
-    return Deferral(answer.code or answer.verdict.value, answer.message or "", counted=True, delay=answer.retry_after)

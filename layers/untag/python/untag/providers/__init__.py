@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from untag.contracts import InvalidInputError, Problem, RemovalRequest
 from untag.providers.base import Answer, Failure, Limits, Provider, Scope, Session, Verdict
 from untag.providers.huaweicloud_config import HuaweiConfig
+from untag.providers.huaweicloud_tms import HuaweiTms
 from untag.providers.jdcloud import JDCloud
 
 __all__ = [
@@ -19,7 +20,7 @@ __all__ = [
     "Verdict",
 ]
 
-PROVIDERS: tuple[type[Provider], ...] = (JDCloud, HuaweiConfig)
+PROVIDERS: tuple[type[Provider], ...] = (JDCloud, HuaweiConfig, HuaweiTms)
 
 
 class Registry:

@@ -25,10 +25,19 @@ class Scope(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What one writing call can carry."""
+    """What one call can carry: `resources` and `keys` in a writing one, `read_resources` in a read.
+
+    A read brings all keys of its resources. None: it takes as many resources as a writing call.
+    """
 
     resources: int
     keys: int
+    read_resources: int | None = None
+
+    @property
+    def in_a_read(self) -> int:
+        """Resources in one reading call."""
+        return self.read_resources or self.resources
 
 
 class Failure(NamedTuple):

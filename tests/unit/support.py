@@ -1,0 +1,135 @@
+"""A clock that nobody waits for, a wire that answers what it is told, and the values that many tests begin with."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import httpx
+
+from untag.contracts import RemovalRequest, parse_requests
+from untag.core import Timing
+from untag.providers import Session
+from untag.signing import Credentials
+
+ACCESS_KEY = "AKFAKE-access-key-0001"
+SECRET_KEY = "fake-secret-key-0001"
+TOKEN = "fake-security-token-0001"
+KEY = Credentials(ACCESS_KEY, SECRET_KEY, security_token=TOKEN, domain_id="d0ma1n")
+
+Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+
+
+class Clock:
+    """Time that passes when somebody sleeps, and only then."""
+
+    def __init__(self, now: float = 1_780_000_000.0, chance: float = 0.5) -> None:
+        self.time = now
+        self.slept: list[float] = []
+        self.timing = Timing(
+            now=lambda: self.time, monotonic=lambda: self.time, sleep=self.sleep, chance=lambda: chance
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+        await asyncio.sleep(0)
+
+
+class Wire:
+    """Answers each request with the next of the answers, the last one for ever; keeps the requests.
+
+    It stands where the network would: below httpx, the signature and the reading of streams.
+    """
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer), trust_env=False)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, httpx.Response):
+            # A response can be read once: each request gets one of its own.
+            return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+        return answer(request)
+
+
+def session(client: httpx.AsyncClient, auth: httpx.Auth | None = None, timeout: float = 5.0) -> Session:
+    return Session(client, KEY, auth or httpx.Auth(), timeout)
+
+
+def run(work: Awaitable[Any]) -> Any:
+    async def main() -> Any:
+        return await work
+
+    return asyncio.run(main())
+
+
+class _HurriedLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock jumps to the next timer when nothing else is left to do."""
+
+    _seconds = 0.0
+
+    def time(self) -> float:
+        return self._seconds
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:
+            self._seconds = max(self._seconds, self._scheduled[0]._when)
+        super()._run_once()
+
+
+def run_hurried(work: Awaitable[Any]) -> Any:
+    """Run what waits for time-outs without waiting; for work that touches no socket."""
+
+    async def main() -> Any:
+        return await work
+
+    with asyncio.Runner(loop_factory=_HurriedLoop) as runner:
+        return runner.run(main())
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    """A request for JD Cloud that is valid; None takes a field away."""
+    whole = {
+        "id": "chg-1",
+        "provider": "jdcloud",
+        "region": "cn-north-1",
+        "resources": [{"type": "vm", "ids": ["i-1", "i-2"]}],
+        "tags": [{"key": "env", "value": "prod"}],
+    } | changes
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def request(**changes: Any) -> RemovalRequest:
+    (made,) = parse_requests(body(**changes), "own")
+    return made
+
+
+def problems_of(error: Any) -> dict[str, str]:
+    """What pytest.raises caught, as messages by path."""
+    return dict(error.value.problems)
+
+
+def pairs_of(bodies: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Every pair that request bodies name, read without the program's help."""
+    return [
+        (one["id"], group["type"], id_, tag["key"], tag.get("value"))
+        for one in bodies
+        for group in one["resources"]
+        for id_ in group["ids"]
+        for tag in one["tags"]
+    ]
+
+
+def stamp(text: str) -> float:
+    """The time `20251015T101456Z` in seconds since the epoch."""
+    import calendar
+
+    return float(calendar.timegm(time.strptime(text, "%Y%m%dT%H%M%SZ")))

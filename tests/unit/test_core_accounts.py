@@ -1,0 +1,387 @@
+"""An account's key, its pace and whether it is open."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from core_support import Bench, KeyRing, Made, Script, done, refusing, request, tally
+
+from untag.contracts import Deferral, Result
+from untag.core import CredentialsMissingError, CredentialsUnavailableError, Job, Rate, Timing
+from untag.core.accounts import CIRCUIT_FAILURES, CIRCUIT_SECONDS, CLOSED_SECONDS, PATIENCE_SECONDS, Pace
+from untag.providers import Answer, Verdict
+from untag.signing import Credentials
+
+OLD, NEW, NEWER = Credentials("AK-old", "s1"), Credentials("AK-new", "s2"), Credentials("AK-newer", "s3")
+
+
+def many(number: int, **fields: Any) -> dict[str, Any]:
+    """A request for resources that need one call each, at a provider that takes one in a call."""
+    return request(resources=[{"type": "vm", "ids": [f"i-{n}" for n in range(number)]}], **fields)
+
+
+def accepting(*keys: str, seconds: float = 0.1) -> Script:
+    """Takes only these keys, and takes its time."""
+
+    async def answer(made: Made) -> Answer:
+        await asyncio.sleep(seconds)
+        return done(made) if made.key in keys else Answer(Verdict.UNAUTHORIZED, code="401")
+
+    return answer
+
+
+def deferrals(job: Job) -> list[Deferral]:
+    return [result for *_, result in job.rows() if isinstance(result, Deferral)]
+
+
+# Keys.
+
+
+def test_until_a_key_has_been_accepted_one_call_of_the_account_is_in_flight() -> None:
+    seen: list[int] = []
+
+    async def answer(made: Made) -> Answer:
+        seen.append(bench.provider.flying[made.key])
+        await asyncio.sleep(0.1)
+        return Answer(Verdict.UNAVAILABLE) if len(seen) < 4 else done(made)
+
+    bench = Bench(answer, resources=1)
+    bench.run(many(30))
+    assert seen[:4] == [1, 1, 1, 1]
+    assert max(seen[4:]) > 10
+
+
+@pytest.mark.parametrize("verdict", [Verdict.THROTTLED, Verdict.UNAVAILABLE, Verdict.FAILED])
+def test_an_answer_that_anybody_gets_does_not_prove_a_key(verdict: Verdict) -> None:
+    bench = Bench(refusing(verdict), resources=1)
+    bench.run(many(10))
+    assert bench.provider.most_flying == {"AK-1": 1}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REFUSED, Verdict.NOT_FOUND, Verdict.FORBIDDEN])
+def test_an_answer_that_only_a_known_caller_gets_proves_a_key(verdict: Verdict) -> None:
+    async def answer(_: Made) -> Answer:
+        await asyncio.sleep(0.1)
+        return Answer(verdict)
+
+    bench = Bench(answer, resources=1)
+    bench.run(many(20))
+    assert bench.provider.most_flying["AK-1"] > 5
+
+
+def test_two_accounts_are_proved_apart() -> None:
+    bench = Bench(accepting("AK-1"), resources=1)
+    bench.run(many(5, account="one"), many(5, account="two"))
+    first = [(call.scope.account, call.at) for call in bench.provider.calls if call.at == 0.0]
+    assert sorted(first) == [("one", 0.0), ("two", 0.0)]
+
+
+@pytest.mark.parametrize("number", [1, 200])
+def test_a_refused_key_is_used_once_however_much_there_is_to_do(number: int) -> None:
+    bench = Bench(accepting(), resources=1)
+    (job,) = bench.run(many(number))
+    assert len(bench.provider.calls) == 1
+    assert tally(job) == {"deferred:account_closed": number}
+    assert bench.seen.closings == [("scripted", "default")]
+    assert bench.keys.reads == [False, True], "read afresh once"
+
+
+def test_pairs_of_a_closed_account_wait_at_least_as_long_as_it_is_closed() -> None:
+    bench = Bench(accepting(), resources=1)
+    (job,) = bench.run(many(50))
+    assert {deferral.counted for deferral in deferrals(job)} == {True}
+    assert min(deferral.delay for deferral in deferrals(job)) == CLOSED_SECONDS
+    bench.clock.seconds += 100
+    (again,) = bench.run(many(3))
+    assert len(bench.provider.calls) == 1
+    assert {round(deferral.delay) for deferral in deferrals(again)} == {200}
+
+
+def test_after_five_minutes_a_closed_account_is_tried_again_with_a_key_read_afresh() -> None:
+    bench = Bench(accepting("AK-new"), resources=1, keys=KeyRing(OLD))
+    bench.run(many(3))
+    bench.keys.keys = [OLD, NEW]
+    bench.clock.seconds += CLOSED_SECONDS
+    (job,) = bench.run(many(3))
+    assert tally(job) == {"removed": 3}
+    assert Counter(call.key for call in bench.provider.calls) == {"AK-old": 1, "AK-new": 3}
+    assert bench.keys.reads == [False, True, True]
+
+
+def test_a_key_that_has_changed_goes_on_in_the_same_invocation() -> None:
+    bench = Bench(accepting("AK-new"), resources=1, keys=KeyRing(OLD, NEW))
+    (job,) = bench.run(many(40))
+    assert tally(job) == {"removed": 40}
+    assert Counter(call.key for call in bench.provider.calls) == {"AK-old": 1, "AK-new": 40}
+    assert bench.seen.closings == []
+
+
+def test_a_second_key_that_is_refused_too_closes_the_account() -> None:
+    bench = Bench(accepting(), resources=1, keys=KeyRing(OLD, NEW))
+    (job,) = bench.run(many(40))
+    assert Counter(call.key for call in bench.provider.calls) == {"AK-old": 1, "AK-new": 1}
+    assert tally(job) == {"deferred:account_closed": 40}
+
+
+@pytest.mark.parametrize("reading", [0.0, 0.5])
+@pytest.mark.parametrize("good", [True, False])
+def test_a_key_that_changes_while_many_calls_wait_is_proved_by_one_call_before_the_others_use_it(
+    good: bool, reading: float
+) -> None:
+    """The old key is refused from one moment on, with calls in flight and others waiting for their pace."""
+
+    async def answer(made: Made) -> Answer:
+        await asyncio.sleep(1.0)
+        if made.key == "AK-old":
+            return done(made) if made.at < 3.0 else Answer(Verdict.UNAUTHORIZED)
+        assert made.key == "AK-new"
+        proved.append(bench.provider.flying["AK-new"])
+        return done(made) if good else Answer(Verdict.UNAUTHORIZED)
+
+    proved: list[int] = []
+    bench = Bench(answer, resources=1, keys=KeyRing(OLD, NEW, seconds=reading), rate=Rate(5.0))
+    (job,) = bench.run(many(60))
+    refused_at = min(call.at for call in bench.provider.calls if call.key == "AK-old" and call.at >= 3.0) + 1.0
+    assert all(call.at <= refused_at for call in bench.provider.calls if call.key == "AK-old"), "never again"
+    if good:
+        assert tally(job) == {"removed": 60}
+        assert proved[0] == 1
+        assert max(proved) > 1
+    else:
+        assert len(proved) == 1
+        assert set(tally(job)) == {"removed", "deferred:account_closed"}
+
+
+def test_calls_in_flight_with_a_key_that_is_refused_meanwhile_do_not_close_the_account_twice() -> None:
+    async def answer(made: Made) -> Answer:
+        await asyncio.sleep(1.0)
+        return done(made) if made.at < 1.0 else Answer(Verdict.UNAUTHORIZED)
+
+    bench = Bench(answer, resources=1)
+    (job,) = bench.run(many(20))
+    assert bench.seen.closings == [("scripted", "default")]
+    assert tally(job) == {"removed": 1, "deferred:account_closed": 19}
+    assert bench.keys.reads == [False, True]
+
+
+@pytest.mark.parametrize("error", [CredentialsMissingError("gone"), CredentialsUnavailableError("later")])
+def test_a_key_that_is_refused_and_cannot_be_read_afresh_closes_the_account(error: Exception) -> None:
+    bench = Bench(accepting(), resources=1, keys=KeyRing(OLD, error))
+    (job,) = bench.run(many(5))
+    assert tally(job) == {"deferred:account_closed": 5}
+    assert len(bench.provider.calls) == 1
+
+
+def test_without_a_key_the_requests_of_an_account_fail_by_name_and_nothing_is_called() -> None:
+    bench = Bench(keys=KeyRing(CredentialsMissingError("secret untag/x/default: not there")))
+    (job,) = bench.run(many(5))
+    results = {result for *_, result in job.rows()}
+    assert {(result.code, result.message) for result in results} == {
+        ("no_credentials", "secret untag/x/default: not there")
+    }
+    assert bench.provider.calls == []
+
+
+def test_a_key_that_cannot_be_read_now_defers_its_requests_and_counts() -> None:
+    bench = Bench(keys=KeyRing(CredentialsUnavailableError("secret: throttled")))
+    (job,) = bench.run(many(5))
+    assert {(deferral.code, deferral.counted) for deferral in deferrals(job)} == {("credentials_unavailable", True)}
+    assert bench.provider.calls == []
+
+
+def test_a_key_that_takes_longer_to_read_than_there_is_time_leaves_delivery_its_time() -> None:
+    bench = Bench(keys=KeyRing(OLD, seconds=1e6), seconds=30.0, reserve=10.0)
+    (job,) = bench.run(many(5))
+    assert {(deferral.code, deferral.counted) for deferral in deferrals(job)} == {("deadline", False)}
+    assert bench.clock.seconds <= 20.0 + 0.1
+
+
+def test_a_key_that_is_refused_and_takes_too_long_to_read_afresh_is_not_used_again() -> None:
+    keys = KeyRing(OLD)
+    bench = Bench(accepting(), keys=keys, resources=1, seconds=30.0, reserve=10.0)
+    keys_get = keys.get
+
+    async def get(provider: Any, account: str, *, fresh: bool = False) -> Credentials:
+        keys.seconds = 1e6 if fresh else 0.0
+        return await keys_get(provider, account, fresh=fresh)
+
+    keys.get = get  # type: ignore[method-assign]
+    (job,) = bench.run(many(5))
+    assert bench.clock.seconds <= 20.0 + 0.1
+    assert tally(job) == {"deferred:account_closed": 5}
+    assert len(bench.provider.calls) == 1
+
+
+def test_a_signer_is_made_once_for_each_scope_and_anew_for_each_key() -> None:
+    bench = Bench(accepting("AK-new"), resources=1, keys=KeyRing(OLD, NEW))
+    bench.run(many(10))
+    bench.run(many(10), many(2, region="cn-south-1"))
+    assert bench.provider.auths == 3
+
+
+def test_the_accounts_key_is_read_once_for_all_invocations() -> None:
+    bench = Bench(resources=1)
+    for _ in range(3):
+        bench.run(many(10))
+    assert bench.keys.reads == [False]
+
+
+# Pace.
+
+
+def test_calls_keep_to_the_accounts_rate_after_a_seconds_worth() -> None:
+    bench = Bench(resources=1, rate=Rate(4.0))
+    (job,) = bench.run(many(40))
+    assert tally(job) == {"removed": 40}
+    starts = [call.at for call in bench.provider.calls]
+    assert bench.clock.seconds == pytest.approx((40 - 4) / 4.0, abs=0.5)
+    for second in range(9):
+        assert sum(second <= at < second + 1 for at in starts) <= 4 * (2 if second == 0 else 1) + 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "key", "expected"),
+    [
+        (Rate(), OLD, 20.0),
+        (Rate(None, 5), OLD, 4.0),
+        (Rate(10.0, 5), OLD, 2.0),
+        (Rate(10.0, 5), Credentials("a", "b", rate=40.0), 8.0),
+    ],
+)
+def test_an_environment_takes_its_share_of_the_rate(rate: Rate, key: Credentials, expected: float) -> None:
+    assert rate.of(Bench(rate=Rate()).provider.__class__(Bench().clock, done, rate=20.0), key) == expected
+
+
+def test_a_share_that_leaves_no_time_for_a_call_defers_it_without_counting() -> None:
+    bench = Bench(resources=1, rate=Rate(0.1), seconds=30.0)
+    (job,) = bench.run(many(10))
+    assert {(deferral.code, deferral.counted) for deferral in deferrals(job)} == {("rate", False)}
+    assert min(deferral.delay for deferral in deferrals(job)) > PATIENCE_SECONDS
+    assert tally(job)["removed"] >= 1
+
+
+def test_a_throttle_holds_every_caller_of_the_account() -> None:
+    async def answer(made: Made) -> Answer:
+        await asyncio.sleep(0.1)
+        if made.ids == ("i-6",) and not throttled:
+            throttled.append(made.at)
+            return Answer(Verdict.THROTTLED, retry_after=3.0)
+        return done(made)
+
+    throttled: list[float] = []
+    bench = Bench(answer, resources=1, rate=Rate(5.0))
+    (job,) = bench.run(many(30))
+    assert tally(job) == {"removed": 30}
+    told_at = throttled[0] + 0.1
+    assert len([call for call in bench.provider.calls if call.at > told_at]) > 10
+    assert not [call.at for call in bench.provider.calls if told_at < call.at < told_at + 3.0]
+
+
+def test_another_account_is_not_held_by_it() -> None:
+    def script(made: Made) -> Answer:
+        return Answer(Verdict.THROTTLED, retry_after=4.0) if made.scope.account == "slow" else done(made)
+
+    bench = Bench(script, resources=1)
+    slow, quick = bench.run(many(5, account="slow"), many(5, account="quick"))
+    assert tally(quick) == {"removed": 5}
+    assert {call.at for call in bench.provider.calls if call.scope.account == "quick"} == {0.0}
+    assert set(tally(slow)) <= {"deferred:throttled", "deferred:rate"}
+
+
+def test_a_pace_halves_with_each_throttle_down_to_a_floor_and_recovers_slowly() -> None:
+    pace = Pace(16.0, Timing(monotonic=lambda: 0.0, chance=lambda: 0.5))
+    rates = []
+    for _ in range(8):
+        pace.throttled(0.0)
+        rates.append(pace.rate)
+    assert rates == [8.0, 4.0, 2.0, 1.0, 0.5, 0.5, 0.5, 0.5]
+    for _ in range(19):
+        pace.answered()
+    assert 0.5 < pace.rate < 16.0
+    pace.answered()
+    pace.answered()
+    assert pace.rate == 16.0
+
+
+def test_the_pause_after_a_throttle_is_the_clouds_own_or_else_grows() -> None:
+    pace = Pace(16.0, Timing(monotonic=lambda: 0.0, chance=lambda: 1.0))
+    pace.throttled(7.0)
+    assert pace.wait() == 7.0
+    fresh = Pace(16.0, Timing(monotonic=lambda: 0.0, chance=lambda: 1.0))
+    waits = []
+    for _ in range(7):
+        fresh.throttled(0.0)
+        waits.append(fresh.wait())
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
+
+
+def test_a_hold_longer_than_patience_defers_the_others_by_as_long_and_waits_for_nobody() -> None:
+    bench = Bench(refusing(Verdict.THROTTLED, retry_after=60.0), resources=1)
+    (job,) = bench.run(many(20))
+    assert bench.clock.seconds < 1.0
+    assert len(bench.provider.calls) == 1
+    assert {(d.code, d.counted, d.delay) for d in deferrals(job)} == {("scripted", True, 60.0), ("rate", False, 60.0)}
+
+
+# The circuit.
+
+
+def test_in_a_total_outage_an_unproved_account_makes_ten_calls() -> None:
+    bench = Bench(refusing(Verdict.UNAVAILABLE), resources=1)
+    (job,) = bench.run(many(500))
+    assert len(bench.provider.calls) == CIRCUIT_FAILURES
+    assert tally(job)["deferred:circuit_open"] > 400
+    assert {deferral.counted for deferral in deferrals(job)} == {True}
+
+
+def test_in_an_outage_after_success_the_calls_are_bounded_by_what_was_in_flight() -> None:
+    async def answer(made: Made) -> Answer:
+        await asyncio.sleep(0.3)
+        return done(made) if made.at < 0.5 else Answer(Verdict.UNAVAILABLE)
+
+    bench = Bench(answer, resources=1, concurrency=16)
+    (job,) = bench.run(many(800))
+    failed = [call for call in bench.provider.calls if call.at >= 0.5]
+    assert CIRCUIT_FAILURES <= len(failed) <= CIRCUIT_FAILURES + 16
+    assert tally(job)["deferred:circuit_open"] > 700
+
+
+def test_after_the_pause_an_open_circuit_lets_calls_through_and_one_more_failure_opens_it_again() -> None:
+    bench = Bench(refusing(Verdict.UNAVAILABLE), resources=1)
+    (job,) = bench.run(many(100))
+    waits = [deferral.delay for deferral in deferrals(job) if deferral.code == "circuit_open"]
+    assert max(waits) <= CIRCUIT_SECONDS
+    before = len(bench.provider.calls)
+    bench.clock.seconds += CIRCUIT_SECONDS + 1
+    bench.run(many(100))
+    assert len(bench.provider.calls) == before + 1
+    bench.provider.script = done
+    bench.clock.seconds += CIRCUIT_SECONDS + 1
+    (job,) = bench.run(many(100))
+    assert tally(job) == {"removed": 100}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DONE, Verdict.REFUSED, Verdict.THROTTLED])
+def test_any_answer_breaks_the_row_of_unanswered_calls(verdict: Verdict) -> None:
+    calls = iter(range(10**6))
+
+    def script(made: Made) -> Answer:
+        return Answer(verdict, confirmed=1, tags={}) if next(calls) % 5 == 4 else Answer(Verdict.UNAVAILABLE)
+
+    bench = Bench(script, resources=1, concurrency=1)
+    (job,) = bench.run(many(100))
+    assert "deferred:circuit_open" not in tally(job)
+
+
+def test_a_source_of_keys_that_breaks_defers_and_is_told() -> None:
+    bench = Bench(keys=KeyRing(ZeroDivisionError()))
+    (job,) = bench.run(many(3))
+    assert tally(job) == {"deferred:internal_error": 3}
+    assert [type(error) for error in bench.seen.errors] == [ZeroDivisionError]
+
+
+def test_results_without_a_key_are_results_and_not_deferrals() -> None:
+    bench = Bench(keys=KeyRing(CredentialsMissingError("x")))
+    (job,) = bench.run(many(1))
+    assert all(isinstance(result, Result) for *_, result in job.rows())

@@ -1,0 +1,455 @@
+"""Huawei Cloud's TMS: what is asked, what each documented answer means, and what becomes of pairs."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from support import KEY, SECRET_KEY, Clock, Wire, request, run
+
+from local.providers import HuaweicloudConfigServer, HuaweicloudTmsOptions, HuaweicloudTmsServer
+from untag.contracts import Action, InvalidInputError, Tag
+from untag.core import Accounts, Deadline, Engine, Policy, Rate, open_job
+from untag.providers import Registry, Scope, Session, Verdict
+from untag.providers.huaweicloud_config import HuaweiConfig
+from untag.providers.huaweicloud_tms import HuaweiTms
+from untag.signing import Credentials
+
+PROJECT = "5f0c2a9d8e7b46310f00c0de00000001"
+SCOPE = Scope("huaweicloud", "tms", "default", None, PROJECT, "ecs")
+BARE = SCOPE._replace(project_id=None, type="cdn")
+REGION = SCOPE._replace(project_id=None, region="cn-north-4")
+TAGS = (Tag("env", "prod"), Tag("owner", None), Tag("空", ""))
+OK = httpx.Response(200, json={"failed_resources": []}, headers={"x-request-id": "req-1"})
+
+
+def asked(answer, kind="write", action=Action.REMOVE, ids=("i-1", "i-2"), scope=SCOPE, key=KEY):
+    """A call's answer as the provider reads it, and the requests that were made for it."""
+    wire = Wire(answer)
+
+    async def ask():
+        provider = HuaweiTms()
+        async with wire.client() as client:
+            one = Session(client, key, provider.auth(key, scope), 5.0)
+            if kind == "read":
+                return await provider.read(one, scope, ids[:1])
+            return await provider.write(one, action, scope, ids, TAGS)
+
+    return run(ask()), wire.requests
+
+
+def error(status, code, message="told", *, nested=True):
+    told = {"error_code": code, "error_msg": message}
+    return httpx.Response(status, json={"error": told} if nested else told)
+
+
+def failing(*entries):
+    return httpx.Response(200, json={"failed_resources": list(entries)})
+
+
+def failed(id_="i-2", code="TMS.0002", **more):
+    return {"resource_id": id_, "resource_type": "ecs", "error_code": code, "error_msg": "told", **more}
+
+
+# What is asked.
+
+
+@pytest.mark.parametrize(("action", "word"), [(Action.REMOVE, "delete"), (Action.RESTORE, "create")])
+def test_a_write_names_project_resources_and_tags_and_no_value_that_is_not_known(action, word):
+    _, (sent,) = asked(OK, action=action)
+    assert (sent.method, str(sent.url)) == ("POST", f"https://tms.myhuaweicloud.com/v1.0/resource-tags/batch-{word}")
+    assert json.loads(sent.content) == {
+        "project_id": PROJECT,
+        "resources": [
+            {"resource_id": "i-1", "resource_type": "ecs"},
+            {"resource_id": "i-2", "resource_type": "ecs"},
+        ],
+        "tags": [{"key": "env", "value": "prod"}, {"key": "owner"}, {"key": "空", "value": ""}],
+    }
+    assert sent.headers["x-domain-id"] == "d0ma1n"
+    assert "SignedHeaders=content-type;host;x-domain-id;x-sdk-date;x-security-token" in sent.headers["authorization"]
+
+
+def test_a_read_is_of_one_resource_and_its_id_stays_one_part_of_the_path():
+    listed = {"tags": [{"key": "env", "value": "prod"}, {"key": "空", "value": ""}, {"key": "none"}]}
+    answer, (sent,) = asked(httpx.Response(200, json=listed), "read", ids=("a:b.c",))
+    assert (sent.method, sent.content) == ("GET", b"")
+    path = f"/v2.0/resources/a%3Ab.c/tags?project_id={PROJECT}&resource_type=ecs"
+    assert str(sent.url) == f"https://tms.myhuaweicloud.com{path}"
+    assert answer.tags == {"a:b.c": {"env": "prod", "空": "", "none": ""}}
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
+def test_the_project_of_a_region_comes_with_the_key(kind):
+    key = Credentials("AK", "SK", domain_id="d", projects={"cn-north-4": "p-north-4", "cn-east-3": "p-east-3"})
+    _, (sent,) = asked(OK, kind, scope=REGION, key=key)
+    named = sent.url.params.get("project_id") if kind == "read" else json.loads(sent.content)["project_id"]
+    assert named == "p-north-4"
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
+def test_a_region_without_a_known_project_fails_by_name_and_nothing_is_called(kind):
+    key = Credentials("AK", "SK", domain_id="d", projects={"cn-east-3": "p-east-3"})
+    answer, sent = asked(OK, kind, scope=REGION, key=key)
+    assert (answer.verdict, answer.code) == (Verdict.FAILED, "no_project")
+    assert "cn-north-4" in answer.message
+    assert sent == []
+
+
+def test_without_project_and_region_no_project_is_sent():
+    _, (sent,) = asked(OK, scope=BARE)
+    assert "project_id" not in json.loads(sent.content)
+    _, (sent,) = asked(OK, "read", scope=BARE)
+    assert dict(sent.url.params) == {"resource_type": "cdn"}
+
+
+def test_requests_of_one_project_share_a_scope_whatever_region_they_name_beside_it():
+    def scope(**changes):
+        made = request(provider="huaweicloud", resources=[{"type": "ecs", "ids": ["i"]}], **changes)
+        return HuaweiTms().scope(made, "ecs")
+
+    assert {scope(region=None, project_id=PROJECT), scope(region="cn-north-4", project_id=PROJECT)} == {SCOPE}
+    assert scope(region="cn-north-4") == REGION
+    assert scope(region="cn-east-3") != REGION
+
+
+# Which resources are its.
+
+
+def test_every_type_but_configs_is_tms_own():
+    registry = Registry((HuaweiTms(), HuaweiConfig()))
+    assert {registry.find("huaweicloud", type_).api for type_ in ("ecs", "security-groups", "Config", "cdn")} == {"tms"}
+    assert registry.find("huaweicloud", "config:aggregators").api == "config"
+    made = request(
+        provider="huaweicloud", resources=[{"type": "ecs", "ids": ["i"]}, {"type": "config:x", "ids": ["i"]}]
+    )
+    assert [problem.path for problem in registry.check(made)] == ["resources.1.type"]
+
+
+@pytest.mark.parametrize("id_", ["..", ".", "a/b", "a%2Fb", "a b", "a?b", "a#b", "", "é", "x" * 513, "a\n"])
+def test_an_id_that_could_be_a_part_of_a_path_is_a_problem(id_):
+    made = request(provider="huaweicloud", resources=[{"type": "ecs", "ids": ["i"]}])
+    group = made.resources[0].model_copy(update={"ids": ["static.example.com", id_]})
+    made = made.model_copy(update={"resources": [group]})
+    assert [problem.path for problem in HuaweiTms().problems(made)] == ["resources.0.ids.1"]
+
+
+def test_endpoint_and_size_come_from_the_environment_and_a_mistake_names_the_variable():
+    size = "UNTAG_HUAWEICLOUD_TMS_RESOURCES_PER_CALL"
+    told = HuaweiTms.from_environment({size: "50", "UNTAG_HUAWEICLOUD_TMS_ENDPOINT": ""}, read_first=False)
+    assert (told.limits.resources, told.limits.keys, told.reads_first) == (50, 10, False)
+    assert HuaweiTms.from_environment({}, read_first=True).limits == (20, 10, 1)
+    for variable, value in [
+        (size, "5001"),
+        (size, "0.25"),
+        ("UNTAG_HUAWEICLOUD_TMS_ENDPOINT", "http://tms.example.com"),
+    ]:
+        with pytest.raises(InvalidInputError, match=variable) as caught:
+            HuaweiTms.from_environment({variable: value}, read_first=True)
+        assert value not in str(caught.value)
+
+
+# What an answer means.
+
+
+def test_an_empty_list_of_failures_is_the_success_of_all():
+    answer, _ = asked(OK)
+    assert (answer.verdict, answer.failures, answer.confirmed, answer.request_id) == (Verdict.DONE, {}, None, "req-1")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200),
+        httpx.Response(204),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"failed_resources": None}),
+        httpx.Response(200, json={"failed_resources": {}}),
+        httpx.Response(202, json={"failed_resources": []}),
+        httpx.Response(200, text="<html>It works!</html>"),
+        failing("i-1"),
+        failing({"error_code": "TMS.0002"}),
+        failing(failed("i-3")),
+        failing(failed(["i-1"])),
+    ],
+    ids=range(12),
+)
+def test_a_success_without_a_list_of_this_calls_failures_is_not_believed(answer):
+    judged, _ = asked(answer)
+    assert (judged.verdict, judged.code) == (Verdict.UNAVAILABLE, "unexpected_answer")
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"tags": None}, {"tags": {}}, {"tags": [{"value": "v"}]}])
+def test_a_listing_without_the_documented_body_shows_nothing(body):
+    judged, _ = asked(httpx.Response(200, json=body), "read")
+    assert (judged.verdict, judged.code, judged.tags) == (Verdict.UNAVAILABLE, "unexpected_answer", None)
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable"),
+    [
+        ("TMS.0001", True),
+        ("TMS.0006", True),
+        ("APIGW.0308", True),
+        ("429", True),
+        ("503", True),
+        (500, True),
+        ("TMS.0002", False),
+        ("TMS.0004", False),
+        ("TMS.0005", False),
+        ("VPC.0504", False),
+        ("Ecs.0500", False),
+        ("404", False),
+        ("5000", False),
+        (None, False),
+    ],
+)
+def test_a_resources_own_failure_is_retried_only_by_a_code_that_is_known_to_pass(code, retryable):
+    answer, _ = asked(failing(failed(code=code)))
+    assert (answer.verdict, list(answer.failures)) == (Verdict.DONE, ["i-2"])
+    assert answer.failures["i-2"] == (str(code or "resource_failed"), "told", retryable)
+
+
+def test_a_resource_named_twice_is_retried_if_any_of_it_may_pass():
+    for codes in (("TMS.0002", "TMS.0006"), ("TMS.0006", "TMS.0002")):
+        answer, _ = asked(failing(*(failed(code=code) for code in codes)))
+        assert answer.failures["i-2"].code == "TMS.0006"
+
+
+def test_a_resources_failure_may_lack_a_reason_and_carries_no_key():
+    answer, _ = asked(failing({"resource_id": "i-1"}, failed(error_msg=f"{SECRET_KEY} may not")))
+    assert [failure.message for failure in answer.failures.values()] == ["no reason was given", "*** may not"]
+
+
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("kind", ["write", "read"])
+@pytest.mark.parametrize(
+    ("status", "code", "verdict"),
+    [
+        (400, "TMS.0002", Verdict.REFUSED),
+        (400, "TMS.5027", Verdict.FAILED),
+        (400, "TMS.2011", Verdict.FAILED),
+        (401, "TMS.0003", Verdict.UNAUTHORIZED),
+        (401, "APIGW.0301", Verdict.UNAUTHORIZED),
+        (403, "TMS.0004", Verdict.FORBIDDEN),
+        (403, "TMS.2030", Verdict.FORBIDDEN),
+        (403, "TMS.0006", Verdict.THROTTLED),
+        (429, "APIGW.0308", Verdict.THROTTLED),
+        (404, "TMS.0005", Verdict.NOT_FOUND),
+        (404, "APIGW.0101", Verdict.FAILED),
+        (404, "RMS.00010404", Verdict.FAILED),
+        (413, "APIGW.0201", Verdict.REFUSED),
+        (500, "TMS.0001", Verdict.UNAVAILABLE),
+        (503, "APIGW.0201", Verdict.UNAVAILABLE),
+    ],
+)
+def test_each_documented_error_has_its_verdict_flat_or_nested(status, code, verdict, kind, nested):
+    answer, _ = asked(error(status, code, nested=nested), kind)
+    assert (answer.verdict, answer.code, answer.failures, answer.tags) == (verdict, code, {}, None)
+    assert answer.message == ("the key was not accepted" if status == 401 else "told")
+
+
+@pytest.mark.parametrize("body", ["<html>", "[]", '{"error": "text"}', '{"error": {"error_code": {}}}', ""])
+def test_an_error_in_another_form_is_told_by_its_status(body):
+    answer, _ = asked(httpx.Response(404, text=body))
+    assert (answer.verdict, answer.code, answer.message) == (Verdict.FAILED, "HTTP_404", None)
+
+
+# What becomes of pairs, with both of this cloud's local services.
+
+
+class Bench:
+    """An engine with both of Huawei Cloud's APIs, at local servers, and a clock that nobody waits for."""
+
+    def __init__(self, tms, config, *, key=None, **options):
+        secret = tms.secrets["default"]
+        self.tms, self.clock = tms, Clock()
+        self.key = key or Credentials(**secret)
+        self.registry = Registry((HuaweiConfig(config.url), HuaweiTms(tms.url, **options)))
+
+    async def get(self, *_, **__):  # a source of keys
+        return self.key
+
+    def called(self, provider, seconds, answer): ...  # an observer
+    def retried(self, provider): ...
+    def closed(self, provider, account): ...
+    def failed(self, error):
+        raise error
+
+    def run(self, *resources, tags=(("env", "prod"),), **changes):
+        """One request; what became of each (id, key): an outcome, or `deferred:CODE`."""
+        made = request(
+            provider="huaweicloud",
+            resources=[{"type": type_, "ids": list(ids)} for type_, ids in resources],
+            tags=[{"key": key} if value is None else {"key": key, "value": value} for key, value in tags],
+            **{"region": None, "project_id": PROJECT, **changes},
+        )
+        assert list(self.registry.check(made)) == []
+        job = open_job(made, self.registry, Policy(), now=self.clock.time)
+        self.jobs = [job]
+
+        async def work():
+            async with httpx.AsyncClient(trust_env=False) as client:
+                accounts = Accounts(self, Rate(1000.0), self.clock.timing, self)
+                engine = Engine(client, accounts, Policy(), self.clock.timing, self, concurrency=8)
+                await engine.run([job], Deadline(lambda: 100.0, 10.0), lambda _: None)
+
+        run(work())
+        self.results = {(id_, tag.key): result for _, id_, tag, result in job.rows()}
+        return {
+            pair: getattr(result, "outcome", None) or f"deferred:{result.code}" for pair, result in self.results.items()
+        }
+
+    def calls(self):
+        return Counter(call.operation for call in self.tms.calls)
+
+
+@pytest.fixture
+def config() -> Iterator[HuaweicloudConfigServer]:
+    with HuaweicloudConfigServer() as server:
+        yield server
+
+
+@pytest.fixture
+def tms() -> Iterator[HuaweicloudTmsServer]:
+    with HuaweicloudTmsServer() as server:
+        yield server
+
+
+def put(tms, *ids, tags=None):
+    tms.tags.load({"region": PROJECT, "type": "ecs", "id": id_, "tags": tags or {"env": "prod"}} for id_ in ids)
+
+
+def standing(tms, type_="ecs"):
+    return tms.tags.snapshot()["default"][PROJECT][type_]
+
+
+def test_a_request_whose_types_belong_to_two_apis_is_carried_out_at_both(tms, config):
+    put(tms, "i-1")
+    config.tags.put("", "config:aggregators", "ag-1", "env", "prod")
+    told = Bench(tms, config).run(("ecs", ["i-1"]), ("config:aggregators", ["ag-1"]))
+    assert told == {("i-1", "env"): "removed", ("ag-1", "env"): "removed"}
+    assert standing(tms) == {"i-1": {}}
+    assert config.tags.pairs() == set()
+
+
+def test_only_what_stands_there_with_the_value_asked_for_is_removed(tms, config):
+    put(tms, "i-1")
+    put(tms, "i-2", tags={"env": "test", "a": "b"})
+    bench = Bench(tms, config)
+    told = bench.run(("ecs", ["i-1", "i-2", "i-3"]))
+    assert told == {("i-1", "env"): "removed", ("i-2", "env"): "absent", ("i-3", "env"): "not_found"}
+    assert [bench.results[id_, "env"].was for id_ in ("i-1", "i-2")] == ["prod", "test"]
+    assert standing(tms) == {"i-1": {}, "i-2": {"env": "test", "a": "b"}}
+    assert all(len(call.ids) == 1 for call in tms.calls if call.operation == "tags"), "a read takes one resource"
+    assert bench.calls() == {"tags": 3, "batch-delete": 1}
+
+
+@pytest.mark.parametrize("size", [20, 50])
+def test_without_the_read_a_call_carries_as_many_resources_as_it_may_and_ten_tags(tms, config, size):
+    ids = [f"i-{number}" for number in range(45)]
+    tags = {f"key{number}": "v" for number in range(12)}
+    put(tms, *ids, tags=tags)
+    bench = Bench(tms, config, read_first=False, resources_per_call=size)
+    told = bench.run(("ecs", ids), tags=tags.items())
+    assert set(told.values()) == {"removed"}
+    assert len(told) == 45 * 12
+    assert sorted({len(call.ids) for call in tms.calls}) == ([5, 20] if size == 20 else [45])
+    assert {len(call.tags) for call in tms.calls} == {10, 2}
+    assert tms.tags.pairs() == set()
+
+
+def test_failures_inside_a_200_do_not_take_their_neighbours_down(tms, config):
+    put(tms, "i-good", "i-busy", "i-locked", tags={"env": "prod", "a": "b"})
+    tms.faults.add("partial", ids=["i-busy"], code="TMS.0006")
+    tms.faults.add("partial", ids=["i-locked"], code="TMS.0004", message="locked")
+    bench = Bench(tms, config, read_first=False)
+    told = bench.run(("ecs", ["i-good", "i-busy", "i-locked", "i-nowhere"]), tags=[("env", "prod"), ("a", "b")])
+    for key in ("env", "a"):
+        assert told["i-good", key] == "removed"
+        assert told["i-busy", key] == "deferred:TMS.0006"
+        assert told["i-locked", key] == "failed"
+        assert told["i-nowhere", key] == "not_found"
+    assert (bench.results["i-locked", "env"].code, bench.results["i-locked", "env"].message) == ("TMS.0004", "locked")
+    assert {id_ for id_, tags in standing(tms).items() if tags} == {"i-busy", "i-locked"}
+
+
+def test_a_failure_that_did_take_effect_is_found_out_by_reading_back(tms, config):
+    put(tms, "i-1", "i-2")
+    tms.faults.add("partial", ids=["i-2"], applied=True)
+    told = Bench(tms, config, read_first=False).run(("ecs", ["i-1", "i-2"]))
+    assert told == {("i-1", "env"): "removed", ("i-2", "env"): "absent"}
+
+
+def test_a_wrong_type_or_project_is_not_asked_for_in_halves_and_each_resource_is_read_back_alone(tms, config):
+    bench = Bench(tms, config)
+    told = bench.run(("ECS", ["i-1", "i-2", "i-3"]), action="restore")
+    assert set(told.values()) == {"failed"}
+    assert {result.code for result in bench.results.values()} == {"TMS.5027"}
+    assert bench.calls() == {"batch-create": 1, "tags": 3}
+
+
+def test_what_is_given_up_is_read_back_resource_by_resource(tms, config):
+    put(tms, "i-1", "i-2", "i-3")
+    tms.faults.add("forbidden", operation="writing", code="TMS.0006")
+    bench = Bench(tms, config, read_first=False)
+    told = bench.run(("ecs", ["i-1", "i-2", "i-3"]), attempt=10, first_attempt_at="2026-01-01T00:00:00Z")
+    assert set(told.values()) == {"failed"}
+    assert {result.code for result in bench.results.values()} == {"exhausted"}
+    assert bench.calls()["tags"] == 3
+
+
+@pytest.mark.parametrize("do", ["empty", "not_json", "truncate", "reset", "unavailable", "throttle"])
+def test_a_write_that_was_not_answered_as_documented_is_never_told_as_removed(tms, config, do):
+    put(tms, "i-1")
+    tms.faults.add(do, operation="writing")
+    told = Bench(tms, config).run(("ecs", ["i-1"]))
+    assert [outcome.partition(":")[0] for outcome in told.values()] == ["deferred"]
+
+
+def test_tags_are_put_back_twenty_resources_at_a_time(tms, config):
+    ids = [f"i-{number}" for number in range(25)]
+    put(tms, *ids, tags={"a": "b"})
+    told = Bench(tms, config).run(("ecs", ids), tags=[("env", "prod"), ("b", "")], action="restore")
+    assert set(told.values()) == {"restored"}
+    assert [len(call.ids) for call in tms.calls] == [20, 5]
+    assert set(map(str, standing(tms).values())) == {"{'a': 'b', 'b': '', 'env': 'prod'}"}
+
+
+def test_a_dry_run_reads_and_changes_nothing(tms, config):
+    put(tms, "i-1")
+    bench = Bench(tms, config)
+    told = bench.run(("ecs", ["i-1"]), tags=[("env", "prod"), ("a", None)], dry_run=True)
+    assert told == {("i-1", "env"): "would_remove", ("i-1", "a"): "absent"}
+    assert bench.calls() == {"tags": 1}
+
+
+def test_pairs_in_a_region_without_a_project_fail_by_name_before_any_call(tms, config):
+    put(tms, "i-1")
+    bench = Bench(tms, config)
+    told = bench.run(("ecs", ["i-1", "i-2"]), region="cn-north-4", project_id=None)
+    assert set(told.values()) == {"failed"}
+    assert {result.code for result in bench.results.values()} == {"no_project"}
+    assert len(tms.calls) == 0
+
+
+def test_the_region_finds_its_project_in_the_key(tms, config):
+    put(tms, "i-1")
+    key = Credentials(**tms.secrets["default"], projects={"cn-north-4": PROJECT})
+    told = Bench(tms, config, key=key).run(("ecs", ["i-1"]), region="cn-north-4", project_id=None)
+    assert told == {("i-1", "env"): "removed"}
+
+
+def test_where_documents_leave_it_open_the_outcome_is_the_same(config):
+    for options in (
+        HuaweicloudTmsOptions(compare_values=True, unbound="failed", unknown_id="refused", read_unknown="refused"),
+        HuaweicloudTmsOptions(compare_values=False, unbound="ignored", unknown_id="failed", read_unknown="refused"),
+    ):
+        for read_first in (True, False):
+            with HuaweicloudTmsServer(options=options) as tms:
+                put(tms, "i-1", "i-2")
+                told = Bench(tms, config, read_first=read_first).run(("ecs", ["i-1", "i-0", "i-2"]))
+                assert told == {("i-1", "env"): "removed", ("i-0", "env"): "not_found", ("i-2", "env"): "removed"}
+                assert tms.tags.pairs() == set()

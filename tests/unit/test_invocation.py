@@ -1,0 +1,557 @@
+"""Records in, results out in an order that loses nothing and multiplies nothing."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from core_support import (
+    DEAD_LETTERS,
+    QUEUE,
+    House,
+    Json,
+    down,
+    flat,
+    huawei_request,
+    jd_request,
+    put,
+    record,
+    taken_away,
+)
+
+from untag.contracts import Deferral
+from untag.core import Engine
+from untag.providers.jdcloud import JDCloud
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with House() as house:
+        put(house.jd, *(f"i-{n}" for n in range(100)))
+        put(house.huawei, *(f"pa-{n}" for n in range(10)))
+        yield house
+
+
+def operations(house: House) -> list[str]:
+    return [operation for service, operation, _ in house.aws.calls if service != "secretsmanager"]
+
+
+# What one batch does.
+
+
+def test_a_hundred_records_with_one_resource_each_make_two_calls_and_a_hundred_reports(house: House) -> None:
+    raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in range(100)]
+    assert house.batch(*(record(raw, f"m-{n}") for n, raw in enumerate(raws))) == []
+    assert [(call.operation, len(call.ids)) for call in house.jd.calls] == [("unTagResources", 50)] * 2
+    assert sorted(report["id"] for report in house.aws.reports) == sorted(raw["id"] for raw in raws)
+    for n, raw in enumerate(raws):
+        assert house.outcomes(raw["id"]) == {(f"i-{n}", "env"): "removed"}
+    house.check(*raws)
+    assert len(house.aws.made("PublishBatch")) == 10
+
+
+def test_each_of_a_hundred_records_has_its_own_outcome(house: House) -> None:
+    house.jd.faults.add("partial", ids=["i-13", "i-57"])
+    house.jd.tags.remove("cn-north-1", "vm", "i-99")
+    raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in range(100)]
+    assert house.batch(*(record(raw, f"m-{n}") for n, raw in enumerate(raws))) == []
+    house.check(*raws)
+    wrong = {raw["id"]: set(house.outcomes(raw["id"]).values()) for raw in raws}
+    assert {id_: found for id_, found in wrong.items() if found != {"removed"}} == {
+        "chg-13": {"failed"},
+        "chg-57": {"failed"},
+        "chg-99": {"absent"},
+    }
+    assert {attributes["request_id"] for _, attributes in house.aws.letters()} == {"chg-13", "chg-57"}
+    assert len(house.jd.calls) == 4
+
+
+def test_a_report_goes_out_with_its_attributes_and_its_summary_as_the_subject(house: House) -> None:
+    house.batch(record(jd_request("i-1", action="restore", dry_run=True, reason="why")))
+    assert house.aws.attributes == [
+        {
+            "kind": "removal",
+            "action": "restore",
+            "provider": "jdcloud",
+            "account": "default",
+            "status": "succeeded",
+            "id": "chg-1",
+            "Subject": "jdcloud/default cn-north-1: 1 of 1 tag would be restored",
+        }
+    ]
+
+
+def test_results_are_delivered_as_they_complete(house: House) -> None:
+    house.huawei.latency = 5.0
+    house.batch(record(huawei_request("pa-1", id_="slow"), "m-1"), record(jd_request("i-1", id_="quick"), "m-2"))
+    assert [report["id"] for report in house.aws.reports] == ["quick", "slow"]
+    ended = {report["id"]: report["finished_at"] for report in house.aws.reports}
+    assert ended["quick"] < ended["slow"]
+
+
+def test_a_list_of_requests_is_one_record_with_a_report_for_each(house: House) -> None:
+    body = [jd_request("i-1", id_=""), jd_request("i-2", id_="own"), huawei_request("pa-1", id_="")]
+    for raw in body:
+        if not raw["id"]:
+            del raw["id"]
+    assert house.batch(record(body, "m-7")) == []
+    assert [report["id"] for report in house.aws.reports] == ["m-7-1", "own", "m-7-3"]
+    house.check(*({**raw, "id": id_} for raw, id_ in zip(body, ["m-7-1", "own", "m-7-3"], strict=True)))
+
+
+def test_a_request_of_several_types_is_one_report() -> None:
+    with House() as house:
+        put(house.jd, "i-1")
+        house.jd.tags.put("cn-north-1", "disk", "d-1", "env", "prod")
+        raw = jd_request("i-1", resources=[{"type": "vm", "ids": ["i-1"]}, {"type": "disk", "ids": ["d-1"]}])
+        house.batch(record(raw))
+        house.check(raw)
+        assert len(house.aws.reports) == 1
+        assert house.outcomes("chg-1") == {("i-1", "env"): "removed", ("d-1", "env"): "removed"}
+
+
+def test_an_empty_batch_does_nothing(house: House) -> None:
+    assert house.batch() == []
+    assert house.aws.calls == []
+
+
+# Remainders.
+
+
+def test_what_is_deferred_goes_back_to_the_work_queue_as_one_message_with_its_delay(house: House) -> None:
+    house.jd.faults.add("throttle", retry_after="42")
+    raw = jd_request("i-1", "i-2", tags={"env": "prod", "a": "b"}, reason="why")
+    assert house.batch(record(raw)) == []
+    house.check(raw)
+    (message,) = house.aws.queues[QUEUE]
+    assert 42 <= message["DelaySeconds"] <= 57
+    (body,) = flat(message["MessageBody"])
+    assert (body["attempt"], body["reason"], body["first_attempt_at"]) == (2, "why", "2026-09-21T14:13:20.000Z")
+    assert house.aws.letters() == []
+    (report,) = house.aws.reports
+    assert (report["status"], report["complete"], report["counts"]) == ("deferred", False, {"deferred": 4})
+
+
+def test_a_remainder_names_exactly_what_is_left_even_if_that_is_no_rectangle(house: House) -> None:
+    house.huawei.faults.add("unavailable", operation="writing", ids=["pa-2"])
+    house.huawei.tags.put("", "config:policyAssignments", "pa-2", "a", "b")
+    house.huawei.tags.put("", "config:policyAssignments", "pa-3", "a", "other")
+    raw = huawei_request("pa-1", "pa-2", "pa-3", tags={"env": "prod", "a": "b"})
+    house.batch(record(raw))
+    house.check(raw)
+    assert house.outcomes("chg-1") == {
+        ("pa-1", "env"): "removed",
+        ("pa-1", "a"): "absent",
+        ("pa-3", "env"): "removed",
+        ("pa-3", "a"): "absent",
+    }
+    (left,) = house.aws.messages()
+    assert [group["ids"] for group in left["resources"]] == [["pa-2"]]
+
+
+def test_remainders_carry_on_until_all_is_done(house: House) -> None:
+    house.jd.faults.add("unavailable", times=7)
+    raw = jd_request(*(f"i-{n}" for n in range(60)))
+    bodies = [json.dumps(raw)]
+    for _ in range(20):
+        if not bodies:
+            break
+        house.batch(record(bodies.pop(0)))
+        bodies += [message["MessageBody"] for message in house.aws.queues[QUEUE]]
+        house.aws.queues[QUEUE].clear()
+        house.clock.seconds += 900
+    rows = house.rows("chg-1")
+    assert sorted(row["resource_id"] for row in rows) == sorted(f"i-{n}" for n in range(60))
+    assert {row["outcome"] for row in rows} == {"removed"}
+    assert max(report["attempt"] for report in house.aws.reports) > 1
+
+
+# The order of delivery.
+
+
+@pytest.mark.parametrize("trouble", ["down", "entries", "unnamed", "reset", "stall"])
+def test_if_a_report_is_not_taken_the_record_comes_again_and_nothing_else_is_sent(house: House, trouble: str) -> None:
+    house.jd.faults.add("partial", ids=["i-1"])
+    house.jd.faults.add("unavailable", ids=["i-2"])
+    house.aws.trouble = lambda service, *_: (500 if trouble == "down" else trouble) if service == "sns" else None
+    house.aws.refuse = lambda _: ("InvalidParameter", True)
+    body = [jd_request("i-1", id_="a"), jd_request("i-2", id_="b", tags={"other": "tag"})]
+    assert house.batch(record(body)) == ["m-1"]
+    assert house.aws.queues == {QUEUE: [], DEAD_LETTERS: []}
+    assert "SendMessageBatch" not in operations(house)
+
+
+def test_a_topic_that_is_down_for_ten_receives_of_a_record_leaves_no_extra_message_on_the_work_queue(
+    house: House,
+) -> None:
+    house.aws.trouble = down("sns")
+    house.jd.faults.add("unavailable", ids=["i-2"])
+    body = [jd_request("i-1", id_="a"), jd_request("i-2", id_="b", tags={"other": "tag"})]
+    for receives in range(1, 11):
+        assert house.batch(record(body, receives=receives)) == ["m-1"]
+        house.clock.seconds += 800
+    assert house.aws.queues == {QUEUE: [], DEAD_LETTERS: []}
+    house.aws.trouble = lambda *_: None
+    house.jd.faults.clear()
+    assert house.batch(record(body, receives=11)) == []
+    house.check(*body)
+
+
+def test_if_a_dead_letter_is_not_taken_the_record_comes_again_without_a_remainder(house: House) -> None:
+    house.jd.faults.add("partial", ids=["i-1"])
+    house.jd.faults.add("unavailable", ids=["i-2"])
+
+    def trouble(_: str, operation: str, body: Json) -> int | None:
+        return 500 if operation == "SendMessageBatch" and body["QueueUrl"] == DEAD_LETTERS else None
+
+    house.aws.trouble = trouble
+    body = [jd_request("i-1", id_="a"), jd_request("i-2", id_="b", tags={"other": "tag"})]
+    assert house.batch(record(body)) == ["m-1"]
+    assert len(house.aws.reports) == 2
+    assert house.aws.queues == {QUEUE: [], DEAD_LETTERS: []}
+
+
+@pytest.mark.parametrize("trouble", ["down", "entries", "unnamed"])
+def test_if_a_remainder_is_not_taken_the_record_comes_again(house: House, trouble: str) -> None:
+    house.jd.faults.add("unavailable")
+    house.aws.trouble = lambda service, *_: (500 if trouble == "down" else trouble) if service == "sqs" else None
+    house.aws.refuse = lambda _: ("InvalidMessageContents", True)
+    assert house.batch(record(jd_request("i-1"))) == ["m-1"]
+    if trouble != "unnamed":
+        assert house.aws.queues[QUEUE] == []
+
+
+def test_one_entry_that_is_refused_inside_an_answer_of_success_brings_back_its_record_only(house: House) -> None:
+    house.aws.trouble = lambda service, *_: "entries" if service == "sns" else None
+    house.aws.refuse = lambda body: ("InvalidParameter", True) if '"chg-3"' in body else None
+    raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in range(12)]
+    assert house.batch(*(record(raw, f"m-{n}") for n, raw in enumerate(raws))) == ["m-3"]
+    house.check(*(raw for raw in raws if raw["id"] != "chg-3"))
+
+
+def test_an_entry_that_is_refused_for_a_passing_reason_is_sent_again(house: House) -> None:
+    times = iter(range(10))
+    house.aws.trouble = lambda service, *_: "entries" if service == "sns" else None
+    house.aws.refuse = lambda _: ("InternalError", False) if next(times) == 0 else None
+    raw = jd_request("i-1")
+    assert house.batch(record(raw)) == []
+    house.check(raw)
+
+
+def test_the_remainder_is_the_last_thing_sent_for_a_record(house: House) -> None:
+    house.jd.faults.add("partial", ids=["i-1"])
+    house.jd.faults.add("unavailable", ids=["i-2"])
+    body = [jd_request("i-1", id_="a"), jd_request("i-2", id_="b", tags={"other": "tag"})]
+    assert house.batch(record(body)) == []
+    sent = [(name, call.get("QueueUrl")) for _, name, call in house.aws.calls]
+    assert sent == [("PublishBatch", None), ("SendMessageBatch", DEAD_LETTERS), ("SendMessageBatch", QUEUE)]
+    house.check(*body)
+
+
+# Bad input.
+
+POISON = [
+    "not json",
+    "[]",
+    "{}",
+    "null",
+    "17",
+    '"text"',
+    '{"provider": "nobody", "resources": [{"type": "vm", "ids": ["i"]}], "tags": [{"key": "a", "value": "b"}]}',
+    json.dumps(jd_request("i-1", region="../etc")),
+    json.dumps(jd_request("a/b")),
+    json.dumps(jd_request("i-1", tags={"k" * 129: "v"})),
+    json.dumps(jd_request("i-1", surprise=1)),
+    json.dumps(jd_request("i-1", expect=2)),
+    json.dumps([jd_request("i-1"), {"provider": "jdcloud"}]),
+    json.dumps([jd_request("i-1"), jd_request("i-1", action="restore")]),
+    "\ud800",
+    "x" * 1_000_000,
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("poison", POISON, ids=range(len(POISON)))
+def test_a_poison_record_goes_to_the_dead_letters_verbatim_and_its_neighbours_go_through(
+    house: House, poison: str
+) -> None:
+    # The one that is no text SQS could hold is returned, and its neighbours do not notice.
+    expected = ["m-2"] if poison == "\ud800" else []
+    good = [jd_request("i-1", id_="a"), jd_request("i-2", id_="b")]
+    found = house.batch(record(good[0], "m-1"), record(poison, "m-2"), record(good[1], "m-3"))
+    assert found == expected
+    house_letters = house.aws.letters()
+    for raw in good:
+        assert set(house.outcomes(raw["id"]).values()) == {"removed"}
+    assert taken_away(house.jd) == {("i-1", "env", "prod"), ("i-2", "env", "prod")}
+    if not expected:
+        ((body, attributes),) = house_letters
+        assert body == poison
+        assert attributes["code"] == "invalid"
+        assert attributes["request_id"] == "m-2"
+        assert attributes["source"].endswith(":work")
+        assert attributes["reason"]
+
+
+def test_a_reason_names_the_field_and_the_rule(house: House) -> None:
+    house.batch(record([jd_request("i-1"), jd_request("i-2", region="..")]))
+    ((_, attributes),) = house.aws.letters()
+    assert attributes["reason"].startswith("1.region: ")
+
+
+def test_a_poison_record_whose_letter_is_not_taken_comes_again(house: House) -> None:
+    house.aws.trouble = down("sqs")
+    assert house.batch(record("not json", "m-1"), record(jd_request("i-1"), "m-2")) == ["m-1"]
+    assert house.outcomes("chg-1") == {("i-1", "env"): "removed"}
+
+
+# Contradictions.
+
+
+def test_of_records_that_contradict_each_other_the_later_one_comes_again_and_nothing_of_it_is_done(
+    house: House,
+) -> None:
+    first, later = jd_request("i-1", id_="a"), jd_request("i-1", id_="b", action="restore", tags={"env": "new"})
+    third = jd_request("i-2", id_="c")
+    assert house.batch(record(first, "m-1"), record([later], "m-2"), record(third, "m-3")) == ["m-2"]
+    house.check(first, third)
+    assert house.rows("b") == []
+    assert [call.operation for call in house.jd.calls] == ["unTagResources"]
+    assert house.batch(record([later], "m-2", receives=2)) == []
+    house.check(later)
+    assert house.jd.tags.get("default", "cn-north-1", "vm", "i-1") == {"env": "new"}
+
+
+def test_a_list_that_contradicts_itself_is_rejected_and_nothing_of_it_is_called(house: House) -> None:
+    body = [jd_request("i-1", id_="a"), jd_request("i-1", id_="b", action="restore")]
+    assert house.batch(record(body)) == []
+    ((_, attributes),) = house.aws.letters()
+    assert attributes["reason"] == "1: contradicts an earlier request of the list"
+    assert list(house.jd.calls) == []
+
+
+# Suspects.
+
+
+def test_records_received_three_times_run_last_and_alone_hidden_longer_and_deleted_after_delivery(
+    house: House,
+) -> None:
+    raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in range(4)]
+    records = [record(raw, f"m-{n}", receives=3 if n in {0, 2} else 2) for n, raw in enumerate(raws)]
+    assert house.batch(*records) == []
+    assert [call.ids for call in house.jd.calls] == [("i-1", "i-3"), ("i-0",), ("i-2",)]
+    house.check(*raws)
+    wanted = ["GetQueueAttributes", "ChangeMessageVisibility", "PublishBatch", "DeleteMessage"]
+    assert operations(house) == ["PublishBatch", *wanted, *wanted[1:]]
+    hidden = house.aws.made("ChangeMessageVisibility")
+    assert [(body["ReceiptHandle"], body["VisibilityTimeout"]) for body in hidden] == [
+        ("receipt-m-0", 1201),
+        ("receipt-m-2", 1201),
+    ]
+    assert [body["ReceiptHandle"] for body in house.aws.made("DeleteMessage")] == ["receipt-m-0", "receipt-m-2"]
+
+
+def test_a_suspect_that_is_not_delivered_is_not_deleted(house: House) -> None:
+    house.aws.trouble = down("sns")
+    assert house.batch(record(jd_request("i-1"), receives=3)) == ["m-1"]
+    assert house.aws.made("DeleteMessage") == []
+
+
+def test_a_suspect_is_worked_at_even_if_it_cannot_be_hidden_or_deleted(house: House) -> None:
+    house.aws.trouble = lambda _, operation, __: 400 if operation in {"GetQueueAttributes", "DeleteMessage"} else None
+    raw = jd_request("i-1")
+    assert house.batch(record(raw, receives=5)) == []
+    house.check(raw)
+
+
+def test_a_suspect_for_which_there_is_no_time_comes_again_untouched() -> None:
+    with House(seconds=30.0) as house:
+        put(house.jd, "i-1", "i-2", "i-3")
+        house.jd.latency = 9.0
+        records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(1, 6)]
+        failed = house.batch(*records)
+        assert failed[-2:] == ["m-4", "m-5"]
+        assert len(house.aws.made("ChangeMessageVisibility")) == 5 - len(failed)
+        assert house.took < 30.0
+
+
+def test_a_suspect_that_is_poison_is_buried_and_deleted(house: House) -> None:
+    assert house.batch(record("not json", receives=4)) == []
+    assert len(house.aws.letters()) == 1
+    assert len(house.aws.made("DeleteMessage")) == 1
+
+
+# Time.
+
+
+@pytest.mark.parametrize("seconds", [3.0, 10.0, 30.0, 120.0])
+@pytest.mark.parametrize("stalled", [["jd"], ["sns"], ["sqs"], ["jd", "sns"], ["jd", "sqs"], ["jd", "sns", "sqs"]])
+@pytest.mark.parametrize("receives", [1, 3])
+def test_an_invocation_ends_before_its_time_out_whatever_stalls(
+    seconds: float, stalled: list[str], receives: int
+) -> None:
+    with House(seconds=seconds) as house:
+        put(house.jd, "i-1", "i-2")
+        if "jd" in stalled:
+            house.jd.faults.add("stall", applied=True)
+        house.aws.trouble = lambda service, *_: "stall" if service in stalled else None
+        raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in (1, 2)]
+        records = [record(raw, raw["id"], receives=receives) for raw in raws]
+        failed = house.batch(*records, record("poison", "m-9"))
+        assert house.took < seconds
+        for raw in raws:
+            if raw["id"] not in failed:
+                house.check(raw)
+            else:
+                assert not [body for body in house.aws.messages() if body["id"] == raw["id"]]
+
+
+def test_a_stalled_cloud_leaves_delivery_the_time_it_needs() -> None:
+    with House(seconds=20.0) as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("stall")
+        raw = jd_request("i-1")
+        assert house.batch(record(raw)) == []
+        house.check(raw)
+        assert house.took <= 15.1
+
+
+def test_secrets_that_stall_leave_delivery_the_time_it_needs() -> None:
+    with House(seconds=20.0, environ={"UNTAG_CREDENTIALS": "secretsmanager:untag"}) as house:
+        house.aws.trouble = lambda service, *_: "stall" if service == "secretsmanager" else None
+        raws = [jd_request("i-1", id_=f"chg-{n}", account=f"a{n}") for n in range(5)]
+        assert house.batch(*(record(raw, raw["id"]) for raw in raws)) == []
+        house.check(*raws)
+        assert house.took <= 15.1
+
+
+# Bugs.
+
+
+def raising(*_: Any, **__: Any) -> Any:
+    raise ZeroDivisionError("secret text")
+
+
+def test_a_bug_in_one_provider_module_defers_only_its_own_pairs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JDCloud, "write", raising)
+    ours, theirs = huawei_request("pa-1", id_="a"), jd_request("i-1", id_="b")
+    assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == []
+    house.check(ours, theirs)
+    assert house.outcomes("a") == {("pa-1", "env"): "removed"}
+    assert [body["id"] for body in house.aws.messages()] == ["b"]
+
+
+@pytest.mark.parametrize("method", ["problems", "warnings", "scope"])
+def test_a_bug_while_a_record_is_opened_brings_back_that_record_only(
+    house: House, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(JDCloud, method, raising)
+    ours, theirs = huawei_request("pa-1", id_="a"), jd_request("i-1", id_="b")
+    assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == ["m-2"]
+    house.check(ours)
+    assert house.rows("b") == []
+
+
+def test_if_the_engine_breaks_down_what_is_not_settled_comes_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Engine.run
+
+    async def run(self: Engine, jobs: Any, deadline: Any, done: Callable[[Any], None]) -> None:
+        jobs = list(jobs)
+        await real(self, jobs[:1], deadline, done)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Engine, "run", run)
+    good = jd_request("i-1", id_="a")
+    assert house.batch(record(good, "m-1"), record(jd_request("i-2", id_="b"), "m-2")) == ["m-2"]
+    house.check(good)
+    assert house.rows("b") == []
+
+
+def test_a_request_that_does_not_add_up_is_not_delivered_and_comes_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Engine.run
+
+    async def run(self: Engine, jobs: Any, deadline: Any, done: Callable[[Any], None]) -> None:
+        def tampering(job: Any) -> None:
+            if job.request.id == "b":
+                job.blocks[0].results[0] = None
+            done(job)
+
+        await real(self, jobs, deadline, tampering)
+
+    monkeypatch.setattr(Engine, "run", run)
+    good = jd_request("i-1", id_="a")
+    assert house.batch(record(good, "m-1"), record(jd_request("i-2", id_="b"), "m-2")) == ["m-2"]
+    house.check(good)
+    assert house.rows("b") == []
+
+
+def test_a_letter_that_cannot_be_written_brings_back_its_record_only(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("untag.invocation.invalid_letter", raising)
+    good = jd_request("i-1")
+    assert house.batch(record("poison", "m-1"), record(good, "m-2")) == ["m-1"]
+    house.check(good)
+
+
+# By hand.
+
+
+def test_a_payload_sent_by_hand_is_delivered_like_any_other(house: House) -> None:
+    house.jd.faults.add("partial", ids=["i-1"])
+    raw = jd_request("i-1", "i-2")
+    answer = house.payload(raw)
+    assert list(answer) == ["reports"]
+    assert answer["reports"] == house.aws.reports
+    house.check(raw)
+
+
+def test_a_payload_without_an_id_bears_the_invocations(house: House) -> None:
+    raw = jd_request("i-1")
+    del raw["id"]
+    assert house.payload(raw)["reports"][0]["id"] == "manual-1"
+
+
+@pytest.mark.parametrize(
+    ("payload", "errors"),
+    [
+        (jd_request("i-1", region=".."), ["region"]),
+        ([jd_request("i-1"), jd_request("a/b", surprise=1)], ["1.resources.0.ids.0", "1.surprise"]),
+        ([], [""]),
+        (None, [""]),
+        ({"provider": "nobody"}, ["resources", "tags"]),
+    ],
+)
+def test_a_payload_that_does_not_validate_is_answered_with_its_errors_and_nothing_is_called(
+    house: House, payload: Any, errors: list[str]
+) -> None:
+    answer = house.payload(payload)
+    assert list(answer) == ["errors"]
+    assert [error["path"] for error in answer["errors"]] == errors
+    assert all(error["message"] for error in answer["errors"])
+    assert house.aws.calls == []
+    assert list(house.jd.calls) == []
+
+
+def test_a_payload_whose_results_are_not_delivered_is_answered_with_both(house: House) -> None:
+    house.aws.trouble = down("sns")
+    answer = house.payload(jd_request("i-1"))
+    assert [report["counts"] for report in answer["reports"]] == [{"removed": 1}]
+    assert "not delivered (InternalError)" in answer["errors"][0]["message"]
+
+
+def test_a_bug_while_a_payload_is_opened_is_answered_as_an_error(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JDCloud, "scope", raising)
+    answer = house.payload(jd_request("i-1"))
+    assert answer == {"errors": [{"path": "", "message": "internal error: ZeroDivisionError; nothing was called"}]}
+
+
+def test_what_a_deferral_is_stays_out_of_the_rows(house: House) -> None:
+    house.jd.faults.add("unavailable")
+    answer = house.payload(jd_request("i-1"))
+    assert answer["reports"][0]["outcomes"] == []
+    assert Deferral.__name__ not in json.dumps(answer)

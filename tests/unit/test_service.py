@@ -1,0 +1,411 @@
+"""The service and its handler: one loop, bounded answers, metrics whatever happens, and no secret in a log."""
+
+import asyncio
+import importlib.util
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from core_support import ENVIRON, QUEUE, House, Json, down, huawei_request, jd_request, put, record
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.providers import HuaweicloudConfigServer, JdcloudServer
+from local.providers.accounts import Account
+from untag import service
+from untag.contracts import InvalidInputError, Problem
+from untag.invocation import Invocation
+from untag.service import MAX_ANSWER_BYTES, MAX_PROBLEMS, Remover
+from untag.telemetry import logger
+
+HANDLER = Path(__file__).parents[2] / "functions" / "remove_tags" / "app.py"
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with House() as house:
+        put(house.jd, *(f"i-{n}" for n in range(20)))
+        put(house.huawei, "pa-1")
+        yield house
+
+
+@pytest.fixture
+def logs() -> Iterator[io.StringIO]:
+    (handler,) = logger.handlers
+    assert hasattr(handler, "setStream")
+    text = io.StringIO()
+    before = handler.setStream(text)
+    yield text
+    handler.setStream(before)
+
+
+def lines(text: str) -> list[Json]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def metrics(text: str) -> dict[tuple[str, ...], list[float]]:
+    """Metric values by provider, outcome and name, out of EMF lines."""
+    return {
+        (line.get("provider", ""), line.get("outcome", ""), metric["Name"]): line[metric["Name"]]
+        for line in lines(text)
+        if "_aws" in line
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+    }
+
+
+def load(monkeypatch: pytest.MonkeyPatch, house: House) -> ModuleType:
+    """The handler's module, with a service in virtual time."""
+    monkeypatch.setattr(service, "Remover", lambda _: house.remover)
+    spec = importlib.util.spec_from_file_location("remove_tags_app", HANDLER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def context(house: House, seconds: float = 120.0) -> SimpleNamespace:
+    left = house.clock.left(seconds)
+    return SimpleNamespace(
+        function_name="remove_tags",
+        memory_limit_in_mb=512,
+        invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:remove_tags",
+        aws_request_id="req-1",
+        get_remaining_time_in_millis=lambda: int(left() * 1000),
+    )
+
+
+def sqs_event(*bodies: Any) -> Json:
+    return {
+        "Records": [
+            {
+                "messageId": f"m-{number}",
+                "receiptHandle": f"receipt-{number}",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:work",
+                "awsRegion": "eu-west-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+# The handler.
+
+
+def test_the_handler_answers_a_batch_with_the_records_that_have_to_come_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = load(monkeypatch, house).handler
+    first, second = jd_request("i-1", id_="a"), jd_request("i-1", id_="b", action="restore")
+    answer = handler(sqs_event(first, second, "poison"), context(house))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+    house.check(first)
+
+
+def test_the_handler_answers_a_payload_with_its_reports(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = jd_request("i-1")
+    del raw["id"]
+    answer = load(monkeypatch, house).handler(raw, context(house))
+    assert [report["id"] for report in answer["reports"]] == ["req-1"]
+    assert answer["reports"] == house.aws.reports
+
+
+@pytest.mark.parametrize("file", sorted((HANDLER.parents[2] / "events").glob("*.json")), ids=lambda file: file.stem)
+def test_every_event_that_lies_beside_the_code_runs_as_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with House() as house:
+        house.jd.seed()
+        house.huawei.seed()
+        event = json.loads(file.read_text(encoding="utf-8"))
+        answer = load(monkeypatch, house).handler(event, context(house))
+        if "invalid" in file.stem:
+            assert answer["errors"]
+            assert list(house.jd.calls) == list(house.huawei.calls) == []
+        elif "sqs_batch" in file.stem:
+            assert answer == {"batchItemFailures": []}
+            assert house.aws.reports
+        elif "eventbridge" in file.stem or "Records" not in event:
+            assert answer["reports"]
+            assert "errors" not in answer
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**6), 10**6)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=6)
+            | st.sampled_from(["provider", "resources", "tags", "Records", "detail", "detail-type", "Type"]),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=15,
+)
+FIELDS = ["id", "action", "provider", "account", "region", "project_id", "resources", "tags", "dry_run", "expect"]
+FIELDS += ["not_after", "reason", "attempt", "first_attempt_at", "surprise"]
+NEARLY = st.builds(lambda field, value: {**jd_request("i-1"), field: value}, st.sampled_from(FIELDS), JSON) | st.builds(
+    lambda detail, id_: {"detail-type": "Tag Removal Requested", "id": id_, "source": "x", "detail": detail}, JSON, JSON
+)
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[House]:
+    """One house for thousands of events."""
+    with House() as house:
+        put(house.jd, "i-1")
+        yield house
+
+
+@settings(max_examples=150)
+@given(event=JSON | NEARLY)
+def test_the_handler_never_raises_on_any_json_event(patient: House, event: Any) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        answer = load(monkeypatch, patient).handler(event, context(patient))
+    assert set(answer) <= {"reports", "errors"}
+    assert answer
+    assert len(json.dumps(answer)) <= MAX_ANSWER_BYTES
+
+
+@settings(max_examples=150)
+@given(bodies=st.lists(st.text() | JSON.map(json.dumps) | NEARLY.map(json.dumps), min_size=1, max_size=3))
+def test_the_handler_never_raises_on_any_body_and_loses_none(patient: House, bodies: list[str]) -> None:
+    patient.aws.queues = {name: [] for name in patient.aws.queues}
+    patient.aws.reports.clear()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        answer = load(monkeypatch, patient).handler(sqs_event(*bodies), context(patient))
+    returned = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    invalid = [body for body, attributes in patient.aws.letters() if attributes.get("code") == "invalid"]
+    told = {report["id"] for report in patient.aws.reports}
+    assert len(returned) == len(set(returned))
+    assert set(invalid) <= set(bodies)
+    assert len(returned) + len(invalid) + len(told) >= len(bodies), "each is returned, buried or reported"
+
+
+# What the process keeps.
+
+
+def test_one_event_loop_one_client_and_one_engine_are_kept_between_invocations(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loops = []
+    real = Invocation.batch
+
+    async def batch(self: Invocation, records: Any) -> list[str]:
+        loops.append((asyncio.get_running_loop(), house.remover._aws._client, self._engine))
+        return await real(self, records)
+
+    monkeypatch.setattr(Invocation, "batch", batch)
+    for number in range(3):
+        assert house.batch(record(jd_request(f"i-{number}"))) == []
+    assert len(loops) == 3
+    assert len(set(loops)) == 1
+    assert not loops[0][0].is_closed()
+
+
+def test_what_is_known_of_an_account_is_kept_between_invocations() -> None:
+    with House(environ={"JDCLOUD_SECRET_KEY": "wrong-secret"}) as house:
+        raw = jd_request(*(f"i-{n}" for n in range(200)))
+        assert house.batch(record(raw)) == []
+        assert house.batch(record({**raw, "id": "chg-2"}, "m-2")) == []
+        assert len(house.jd.calls) == 1
+        house.check(raw, {**raw, "id": "chg-2"})
+        first, second = house.aws.queues[QUEUE]
+        assert first["DelaySeconds"] >= 300
+        assert second["DelaySeconds"] >= 299
+
+
+def test_a_service_that_is_told_something_wrong_names_the_variable_and_not_its_value() -> None:
+    with pytest.raises(InvalidInputError, match="UNTAG_MAX_PAIRS") as caught:
+        Remover({**ENVIRON, "UNTAG_MAX_PAIRS": "canary-value"})
+    assert "canary" not in str(caught.value)
+
+
+def test_without_a_transport_of_its_own_it_speaks_http_and_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
+    remover = Remover(ENVIRON)
+    client = remover._aws._client
+    assert client._mounts == {}
+    assert isinstance(client._transport, httpx.AsyncHTTPTransport)
+    remover._loop.run_until_complete(client.aclose())
+    remover._loop.close()
+
+
+# Answers.
+
+
+def test_an_answer_past_five_megabytes_has_counts_and_report_ids_only() -> None:
+    ids = [f"{'x' * 480}-{n}" for n in range(900)]
+    tags = {f"k{n}": "v" for n in range(10)}
+    with House(environ={"UNTAG_MAX_PAIRS": "100000"}) as large:
+        answer = large.payload(jd_request(*ids, tags=tags, dry_run=True))
+        assert len(json.dumps(answer)) < 100_000
+        assert [set(report) for report in answer["reports"]] == [{"report_id", "id", "counts", "page"}] * len(
+            large.aws.reports
+        )
+        assert [report["report_id"] for report in answer["reports"]] == [r["report_id"] for r in large.aws.reports]
+        assert len(answer["reports"]) > 1
+        assert answer["reports"][0]["counts"] == {"would_remove": 9000}
+        large.check(jd_request(*ids, tags=tags))
+
+
+def test_an_answer_below_that_has_every_row(house: House) -> None:
+    raw = jd_request(*(f"i-{n}" for n in range(20)))
+    assert len(house.payload(raw)["reports"][0]["outcomes"]) == 20
+
+
+def test_a_payload_of_a_million_mistakes_is_answered_with_the_first_of_them(house: House) -> None:
+    raw = jd_request("i-1") | {"tags": [{"key": f"k{n}"} for n in range(50_000)]}
+    answer = house.payload(raw)
+    assert len(answer["errors"]) == MAX_PROBLEMS + 1
+    assert answer["errors"][0]["path"] == "tags.0.value"
+    assert answer["errors"][-1] == Problem("", f"and {50_000 - MAX_PROBLEMS} more")._asdict()
+    assert len(json.dumps(answer)) < 100_000
+
+
+# Metrics.
+
+
+def test_metrics_tell_calls_outcomes_retries_throttles_and_what_was_rejected(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.jd.faults.add("throttle", times=1)
+    house.jd.faults.add("partial", ids=["i-1"])
+    house.jd.faults.add("unavailable", ids=["i-3"])
+    house.batch(
+        record(jd_request("i-1", "i-2", id_="a"), "m-1"),
+        record(jd_request("i-3", id_="b", tags={"other": "tag"}), "m-2"),
+        record("poison", "m-3"),
+    )
+    found = metrics(capsys.readouterr().out)
+    assert found["jdcloud", "", "Calls"] == [len(house.jd.calls)]
+    assert len(found["jdcloud", "", "ProviderLatency"]) == len(house.jd.calls)
+    assert found["jdcloud", "", "Throttles"] == [1]
+    assert found["jdcloud", "", "Retries"][0] >= 3
+    assert found["", "", "Rejected"] == [1]
+    assert {key[1]: value for key, value in found.items() if key[2] == "Outcomes"} == {
+        "removed": [1],
+        "failed": [1],
+        "deferred": [1],
+    }
+
+
+def test_metrics_are_flushed_once_for_each_invocation(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    house.batch(record(jd_request("i-1")))
+    assert metrics(capsys.readouterr().out)["jdcloud", "", "Calls"] == [1]
+    house.payload([])
+    assert metrics(capsys.readouterr().out) == {("", "", "Rejected"): [1]}
+
+
+def test_metrics_are_flushed_even_if_the_invocation_breaks(
+    house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def batch(self: Invocation, _: Any) -> list[str]:
+        self._telemetry.retried("jdcloud")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Invocation, "batch", batch)
+    with pytest.raises(ZeroDivisionError):
+        house.batch(record(jd_request("i-1")))
+    assert metrics(capsys.readouterr().out) == {("jdcloud", "", "Retries"): [1]}
+
+
+def test_a_closed_account_and_an_undelivered_record_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    with House(environ={"JDCLOUD_SECRET_KEY": "wrong-secret"}) as house:
+        house.aws.trouble = down("sns")
+        house.batch(record(jd_request("i-1")))
+        found = metrics(capsys.readouterr().out)
+        assert found["jdcloud", "", "ClosedAccounts"] == [1]
+        assert found["", "", "Undelivered"] == [1]
+
+
+# Secrets.
+
+AWS_SECRET, JD_SECRET, HUAWEI_SECRET = "canary-aws-secret", "canary-jd-secret", "canary-huawei-secret"
+TOKEN = "canary-security-token"
+CANARIES = re.compile(r"canary|Signature=|authorization|HMAC-SHA256", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("source", ["env", "secretsmanager:untag"])
+def test_no_key_token_or_signature_reaches_a_log_a_report_a_letter_or_a_remainder(
+    source: str, refused: bool, logs: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jd = JdcloudServer({"canary-jd-key": Account(JD_SECRET)})
+    huawei = HuaweicloudConfigServer({"canary-hw-key": Account(HUAWEI_SECRET, security_token=TOKEN, domain_id="d")})
+    environ = {
+        "AWS_SECRET_ACCESS_KEY": AWS_SECRET,
+        "AWS_SESSION_TOKEN": TOKEN,
+        "UNTAG_CREDENTIALS": source,
+        "JDCLOUD_SECRET_KEY": JD_SECRET + "-wrong" * refused,
+        "HUAWEICLOUD_SDK_SK": HUAWEI_SECRET + "-wrong" * refused,
+    }
+    with House(jd=jd, huawei=huawei, environ=environ) as house:
+        put(jd, "i-1", "i-2", "i-3")
+        put(huawei, "pa-1", "pa-2", "pa-3")
+        for server in (jd, huawei):
+            (secret,) = server.secrets.values()
+            secret["secret_key"] += "-wrong" * refused
+            house.aws.secrets[f"untag/{server.provider}/default"] = secret
+        jd_echo = f"no: POST|/v1/|host:x|canary-jd-key {JD_SECRET}"
+        huawei_echo = f"no: POST|/v1/|host:x|canary-hw-key {HUAWEI_SECRET} {TOKEN}"
+        for server, echo, one, two in ((jd, jd_echo, "i-1", "i-2"), (huawei, huawei_echo, "pa-1", "pa-2")):
+            server.faults.add("refuse", ids=[one], message=echo)
+            server.faults.add("unavailable", ids=[two], message=echo)
+        ours = [jd_request("i-1", "i-2", "i-3", id_="a"), huawei_request("pa-1", "pa-2", "pa-3", id_="b")]
+        assert house.batch(*(record(raw, raw["id"]) for raw in ours), record("poison", "m-9")) == []
+        house.check(*ours)
+        sent = json.dumps([house.aws.reports, house.aws.attributes, house.aws.queues])
+        if refused:
+            assert {body["id"] for body in house.aws.messages()} == {"a", "b"}
+        else:
+            assert "***" in sent
+    told = logs.getvalue() + capsys.readouterr().out
+    assert len(lines(told)) > 3
+    for text in (told, sent):
+        assert CANARIES.findall(text) == []
+
+
+def test_a_bugs_own_message_reaches_no_log(house: House, logs: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    from untag.providers.jdcloud import JDCloud
+
+    def write(*_: Any) -> Any:
+        raise ZeroDivisionError("canary")
+
+    monkeypatch.setattr(JDCloud, "write", write)
+    house.batch(record(jd_request("i-1")))
+    (line,) = [line for line in lines(logs.getvalue()) if line["message"] == "internal error"]
+    assert (line["error"], line["at"].split(":")[0]) == ("ZeroDivisionError", "test_service")
+    assert "canary" not in logs.getvalue()
+
+
+def test_one_line_is_logged_for_a_request_and_none_for_a_resource(house: House, logs: io.StringIO) -> None:
+    house.batch(
+        record(jd_request(*(f"i-{n}" for n in range(20)), id_="a")), record(huawei_request("pa-1", id_="b"), "m-2")
+    )
+    told = lines(logs.getvalue())
+    assert sorted(line["id"] for line in told) == ["a", "b"]
+    (line,) = [line for line in told if line["id"] == "a"]
+    assert line["counts"] == {"removed": 20}
+    assert line["reports"] == [report["report_id"] for report in house.aws.reports if report["id"] == "a"]
+
+
+def test_a_service_code_that_is_not_documented_is_a_warning_and_is_worked_at(house: House, logs: io.StringIO) -> None:
+    house.jd.tags.put("cn-north-1", "kafka", "k-1", "env", "prod")
+    house.batch(record(jd_request(resources=[{"type": "kafka", "ids": ["k-1"]}])))
+    assert house.outcomes("chg-1") == {("k-1", "env"): "removed"}
+    assert [line["level"] for line in lines(logs.getvalue())] == ["WARNING", "INFO"]
