@@ -13,6 +13,7 @@ from rich.console import Console
 
 from local import console as show
 from local import control, routing
+from local import undo as undoing
 from local.errors import LocalError
 
 app = typer.Typer(
@@ -138,6 +139,41 @@ def invoke(
 def state(*, session: Session = control.SESSION, as_json: Json = False) -> None:
     """Show the tags left at each cloud, what lies in each queue, the dead letters and the reports."""
     _print(control.Client(session).get("state"), show.show_state, as_json)
+
+
+@app.command()
+def undo(
+    report: Annotated[
+        str, typer.Argument(metavar="REPORT", help="A report's file, - for stdin, or the id of a request.")
+    ],
+    *,
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Print the request, for a queue that is not this machine's.")
+    ] = False,
+    session: Session = control.SESSION,
+    as_json: Json = False,
+) -> None:
+    """Put back what a report says was removed, each tag with the value that stood there.
+
+    Tags of which nobody knows the value are left out. With --print nothing is sent.
+    """
+    if report == "-" or Path(report).exists():
+        pages = undoing.reports_of(_read(report))
+    else:
+        published = control.Client(session).get("state")["reports"]
+        pages = [one["body"] for one in published if one["body"].get("id") == report]
+        if not pages:
+            raise LocalError(f"there is no file and no published report {report}", "python -m local state lists them")
+    requests, skipped = undoing.restore_requests(pages)
+    if skipped:
+        _err.print(f"[yellow]{skipped} left out: nobody knows the value that stood there[/]")
+    if not requests:
+        raise LocalError("nothing to put back: the report removed nothing")
+    if only_print:
+        print(json.dumps(requests, ensure_ascii=False))
+        return
+    sent = control.Client(session).post("send", {"event": json.dumps(requests, ensure_ascii=False), "queue": None})
+    _print(sent, show.show_sent, as_json)
 
 
 def _print(answer: Any, shown: Callable[[Console, Any], None], as_json: bool) -> None:

@@ -615,17 +615,17 @@ class House:
         timing = self.clock.timing(random.Random(seed).random)  # noqa: S311 - repeatable, not secret
         clouds = {JD_HOST: self.jd, HUAWEI_HOST: self.huawei}
         self.remover = Remover(self.environ, timing=timing, transport=_Wire(self.aws, clouds))
-        self.remover._loop.close()
-        self.remover._loop = VirtualLoop(self.clock)
-        self.accounts = self.remover._engine._accounts
+        self.remover._runtime._loop.close()
+        self.remover._runtime._loop = VirtualLoop(self.clock)
+        self.accounts = self.remover._runtime.engine._accounts
         self.took = 0.0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.remover._loop.run_until_complete(self.remover._aws._client.aclose())
-        self.remover._loop.close()
+        self.remover._runtime._loop.run_until_complete(self.remover._runtime.aws._client.aclose())
+        self.remover._runtime._loop.close()
 
     def batch(self, *records: SqsRecord) -> list[str]:
         """Work at records: the ids of those that have to come again."""

@@ -9,7 +9,14 @@ from core_support import Bench, KeyRing, Made, Script, done, refusing, request, 
 
 from untag.contracts import Deferral, Result
 from untag.core import CredentialsMissingError, CredentialsUnavailableError, Job, Rate, Timing
-from untag.core.accounts import CIRCUIT_FAILURES, CIRCUIT_SECONDS, CLOSED_SECONDS, PATIENCE_SECONDS, Pace
+from untag.core.accounts import (
+    CIRCUIT_FAILURES,
+    CIRCUIT_SECONDS,
+    CLOSED_SECONDS,
+    KEYLESS_SECONDS,
+    PATIENCE_SECONDS,
+    Pace,
+)
 from untag.providers import Answer, Verdict
 from untag.signing import Credentials
 
@@ -188,6 +195,17 @@ def test_a_key_that_cannot_be_read_now_defers_its_requests_and_counts() -> None:
     (job,) = bench.run(many(5))
     assert {(deferral.code, deferral.counted) for deferral in deferrals(job)} == {("credentials_unavailable", True)}
     assert bench.provider.calls == []
+
+
+@pytest.mark.parametrize("error", [CredentialsMissingError("gone"), CredentialsUnavailableError("later")])
+def test_a_key_that_cannot_be_had_is_looked_up_once_for_all_calls_and_again_a_little_later(error: Exception) -> None:
+    bench = Bench(keys=KeyRing(error), resources=1)
+    bench.run(many(300))
+    assert bench.keys.reads == [False]
+    bench.keys.keys = [NEW]
+    bench.clock.seconds += KEYLESS_SECONDS
+    (job,) = bench.run(many(3))
+    assert tally(job) == {"removed": 3}
 
 
 def test_a_key_that_takes_longer_to_read_than_there_is_time_leaves_delivery_its_time() -> None:

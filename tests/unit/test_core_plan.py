@@ -175,3 +175,8 @@ def test_a_provider_that_reads_first_is_guarded_when_it_removes_and_not_when_it_
     removal, restoration = group(bench.open(request(), request(action="restore", account="other")))
     assert (removal.guarded, restoration.guarded) == (True, False)
     assert isinstance(removal.provider, ScriptedProvider)
+
+
+def test_a_dry_removal_that_is_read_first_contradicts_nobody() -> None:
+    jobs = Bench(reads_first=True).open(request(dry_run=True), request(action="restore"))
+    assert conflicting(jobs) == []

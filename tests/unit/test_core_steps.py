@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from untag.contracts import Outcome, Result, Tag
 from untag.core import Policy
 from untag.core.plan import group
-from untag.core.steps import CALLS_PER_STEP, Budget, Doubt, Kind, Settled, Step, judge
+from untag.core.steps import CALLS_PER_STEP, Budget, Doubt, Kind, Settled, Step, judge, released
 from untag.providers import Answer, Failure, Verdict
 
 
@@ -242,6 +242,20 @@ def test_a_forbidden_half_of_a_half_that_was_refused_is_not_halved_again() -> No
     assert told(job)["i-0", "a"] == told(job)["i-1", "a"] == "failed"
     assert tally(job) == {"failed": 2, "removed": 6}
     assert len(bench.provider.calls) == 1 + 2 + 2
+
+
+def test_what_follows_from_a_half_is_no_half_and_sets_nothing_free() -> None:
+    (made,) = group(Bench().open(request(**ids(4), **tags("a"))))
+    names = tuple(f"i-{n}" for n in range(4))
+    whole = Step(made, Kind.WRITE, names, (Tag("a", "v"),), Budget())
+    first, second = judge(whole, Answer(Verdict.FORBIDDEN))
+    assert isinstance(first, Step)
+    assert isinstance(second, Step)
+    assert first.halves is second.halves is not None
+    quarters = [one for one in judge(first, Answer(Verdict.REFUSED)) if isinstance(one, Step)]
+    assert [(one.ids, one.halves, one.halved) for one in quarters] == [(("i-0",), None, True), (("i-1",), None, True)]
+    assert list(released(quarters[0], Answer(Verdict.FORBIDDEN))) == []
+    assert first.halves.open == 2
 
 
 def test_a_403_on_a_single_pair_is_not_asked_again_nor_read_back() -> None:

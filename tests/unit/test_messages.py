@@ -9,7 +9,7 @@ from support import body, pairs_of
 
 from untag.contracts import parse_requests
 from untag.core import Left
-from untag.delivery import Message, dead_letters, invalid_letter, remainder_messages
+from untag.delivery import Message, dead_letters, rejected_letter, remainder_messages
 from untag.delivery.messages import SQS_BYTES, within
 
 # SQS: #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]
@@ -54,14 +54,14 @@ def test_a_dead_letter_can_be_redriven_as_it_lies_and_says_why_it_is_one():
 
 
 def test_a_body_that_does_not_validate_is_kept_verbatim():
-    letter = invalid_letter(" {not json\n", "not JSON", request_id="m-1", source="arn:q")
+    letter = rejected_letter(" {not json\n", "not JSON", code="invalid", request_id="m-1", source="arn:q")
     assert letter.body == " {not json\n"
     assert letter.attributes == {"reason": "not JSON", "code": "invalid", "request_id": "m-1", "source": "arn:q"}
 
 
 @given(st.text(st.characters(), max_size=2000))
 def test_attributes_are_printable_not_empty_and_not_endless(text):
-    attributes = invalid_letter("{}", text, request_id=text, source="s").attributes
+    attributes = rejected_letter("{}", text, code="invalid", request_id=text, source="s").attributes
     for value in attributes.values():
         assert value.isprintable()
         assert 0 < len(value) <= 1024
@@ -73,7 +73,7 @@ ALLOWED_SET = frozenset(ALLOWED)
 
 
 def test_an_attribute_that_is_empty_is_left_out():
-    assert set(invalid_letter("{}", "", request_id="\n", source="s").attributes) == {"code", "source"}
+    assert set(rejected_letter("{}", "", code="invalid", request_id="\n", source="s").attributes) == {"code", "source"}
 
 
 def test_a_message_is_measured_in_bytes_with_its_attributes():

@@ -107,3 +107,12 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return None
+
+
+def mapping(environ: Mapping[str, str], variable: str) -> dict[str, str]:
+    """The pairs of a comma-separated list of `name=value`, each name once."""
+    pairs = [part.partition("=") for part in words(environ, variable)]
+    found = {name.strip(): value.strip() for name, _, value in pairs}
+    if len(found) != len(pairs) or not all(name and value for name, value in found.items()):
+        raise InvalidInputError.of("should be name=value pairs separated by commas, each name once", variable)
+    return found

@@ -6,34 +6,23 @@ for that record, and it comes again: at least once, and removal is idempotent.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from untag.aws import Aws
 from untag.contracts import InvalidInputError, Problem, Report
-from untag.core import Deadline, Engine, Job, Timing, conflicting, failed_requests, remainder, report
+from untag.core import Job, conflicting, failed_requests, remainder, report
 from untag.delivery import (
     DeliveryError,
     Message,
-    Outbox,
     dead_letters,
-    invalid_letter,
     remainder_messages,
     report_message,
 )
 from untag.intake import Intake
-from untag.isolation import SUSPECT_RECEIVES, Isolation
+from untag.isolation import Isolation
 from untag.records import SqsRecord
-from untag.settings import Settings
-from untag.telemetry import Telemetry
-
-_RESERVE_SECONDS = 10.0
-_RESERVE_SHARE = 0.25
-"""What of an invocation's time is kept for delivery: ten seconds, or a quarter of a short one."""
-
-MARGIN_SECONDS = 0.5
-"""Delivery itself has ended this long before the invocation does."""
+from untag.runtime import Runtime, Window
+from untag.worker import Worker
 
 
 @dataclass(slots=True, eq=False)
@@ -49,42 +38,12 @@ class _Work:
     """Why its results are not delivered; empty once they are."""
 
 
-class Invocation:
-    """What one invocation of a function does. `left` gives its remaining seconds."""
+class Invocation(Worker):
+    """What one invocation of the function does."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        intake: Intake,
-        engine: Engine,
-        aws: Aws,
-        isolation: Isolation,
-        telemetry: Telemetry,
-        timing: Timing,
-        left: Callable[[], float],
-    ) -> None:
+    def __init__(self, runtime: Runtime, window: Window, isolation: Isolation, intake: Intake) -> None:
+        super().__init__(runtime, window, isolation)
         self._intake = intake
-        self._engine = engine
-        self._isolation = isolation
-        self._telemetry = telemetry
-        self._timing = timing
-        self._deadline = Deadline(left, reserve=min(_RESERVE_SECONDS, left() * _RESERVE_SHARE))
-        self._outbox = Outbox(
-            aws,
-            timing,
-            topic_arn=settings.topic_arn,
-            queue_url=settings.queue_url,
-            dead_letter_queue_url=settings.dead_letter_queue_url,
-        )
-
-    async def batch(self, records: Iterable[SqsRecord]) -> list[str]:
-        """Work at the records; the ids of those that have to come again."""
-        records = list(records)
-        failed = await self._together([record for record in records if record.receives < SUSPECT_RECEIVES])
-        for record in records:
-            if record.receives >= SUSPECT_RECEIVES:
-                failed += await self._alone(record)
-        return failed
 
     async def payload(self, payload: Any, own_id: str) -> tuple[list[Report], list[Problem]]:
         """Work at a payload sent by hand: its reports, and what is wrong with it or with their delivery."""
@@ -102,16 +61,7 @@ class Invocation:
         told = f"not delivered ({work.problem}): send the payload again, it asks for nothing twice"
         return work.reports, [Problem("", told)]
 
-    async def _alone(self, record: SqsRecord) -> list[str]:
-        if self._deadline.for_calls() <= 0.0:
-            return [record.id]
-        await self._isolation.hide(record.receipt_handle)
-        failed = await self._together([record])
-        if not failed:
-            await self._isolation.delete(record.receipt_handle)
-        return failed
-
-    async def _together(self, records: list[SqsRecord]) -> list[str]:
+    async def together(self, records: list[SqsRecord]) -> list[str]:
         """Work at records whose pairs may share calls; the ids of those that have to come again."""
         opened: list[_Work] = []
         rejected: list[tuple[SqsRecord, InvalidInputError]] = []
@@ -124,7 +74,7 @@ class Invocation:
             except Exception as error:  # noqa: BLE001 - one record must not take down the others
                 self._telemetry.failed(error)
                 failed.append(record.id)
-        buried = await asyncio.gather(self._work_at(opened), *(self._bury(*pair) for pair in rejected))
+        buried = await asyncio.gather(self._work_at(opened), *(self.reject(*pair) for pair in rejected))
         failed += [work.id for work in opened if work.problem]
         return failed + [record.id for (record, _), done in zip(rejected, buried[1:], strict=True) if not done]
 
@@ -175,21 +125,6 @@ class Invocation:
         except Exception as error:  # noqa: BLE001 - one record must not take down the others
             work.problem = type(error).__name__
             self._telemetry.failed(error)
-
-    async def _bury(self, record: SqsRecord, error: InvalidInputError) -> bool:
-        """Put a body that does not validate on the dead-letter queue, verbatim."""
-        self._telemetry.rejected(record.id, str(error))
-        try:
-            await self._outbox.bury(
-                [invalid_letter(record.body, str(error), request_id=record.id, source=record.source)]
-            )
-        except DeliveryError as failure:
-            self._telemetry.undelivered(record.id, str(failure))
-            return False
-        except Exception as failure:  # noqa: BLE001 - one record must not take down the others
-            self._telemetry.failed(failure)
-            return False
-        return True
 
 
 def _letters(job: Job, source: str) -> list[Message]:

@@ -6,6 +6,8 @@ should it kill the process, they come back without it and go through. Once it is
 the batch's own acknowledgement is lost if a later one kills the process.
 """
 
+from typing import Self
+
 from untag.aws import Aws, AwsError
 
 SUSPECT_RECEIVES = 3
@@ -21,6 +23,12 @@ class Isolation:
         self._aws = aws
         self._queue_url = queue_url
         self._visibility: int | None = None
+
+    @classmethod
+    def of_source(cls, aws: Aws, arn: str) -> Self:
+        """For the queue that a record's `eventSourceARN` names."""
+        *_, region, account, name = arn.split(":")
+        return cls(aws, f"https://sqs.{region}.amazonaws.com/{account}/{name}")
 
     async def hide(self, receipt_handle: str) -> None:
         """Hide a record for half as long again as its neighbours."""

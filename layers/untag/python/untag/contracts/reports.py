@@ -75,6 +75,8 @@ class Report(BaseModel):
     provider: str
     account: str
     region: str | None
+    project_id: str | None = None
+    """Only there where the request named one: without it what was removed could not be put back."""
     status: Literal["succeeded", "partial", "failed", "deferred"]
     complete: bool
     attempt: int
@@ -87,10 +89,11 @@ class Report(BaseModel):
     finished_at: str
     summary: str
 
-    def subject(self) -> str:
-        """The summary as an SNS subject: printable ASCII, under 100 characters, no space in front."""
-        text = "".join(character if " " <= character <= "~" else "?" for character in self.summary)
-        return text.lstrip()[:_SUBJECT_LENGTH] or "untag"
+
+def subject(summary: str) -> str:
+    """A summary as an SNS subject: printable ASCII, under 100 characters, no space in front."""
+    text = "".join(character if " " <= character <= "~" else "?" for character in summary)
+    return text.lstrip()[:_SUBJECT_LENGTH] or "untag"
 
 
 def clip(text: str, size: int) -> str:
@@ -147,8 +150,8 @@ def report_pages(facts: Mapping[str, Any], rows: Sequence[Row], deferred: int) -
     """The pages of the report on one request.
 
     `facts` are the fields of `Report` that the caller knows: kind, id, action, provider, account, region, attempt,
-    dry_run, reason, started_at, finished_at. Rows are told in the order given, which has to be the same for the same
-    facts.
+    dry_run, reason, started_at, finished_at, and project_id if there is one. Rows are told in the order given, which
+    has to be the same for the same facts.
     """
     tally = Counter(row["outcome"] for row in rows)
     counts = {outcome.value: tally[outcome] for outcome in Outcome if tally[outcome]}

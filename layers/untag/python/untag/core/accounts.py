@@ -31,6 +31,9 @@ CIRCUIT_SECONDS = 30.0
 PATIENCE_SECONDS = 5.0
 """A call that cannot start within this time is better made by the remainder: a function that waits is paid for."""
 
+KEYLESS_SECONDS = 5.0
+"""An account whose key cannot be had is looked up again after this time, and not for each of its calls."""
+
 _SLOWEST = 1 / 32
 """A pace never falls below this share of its rate: half of half, five times."""
 _RECOVERY = 1 / 20
@@ -151,6 +154,7 @@ class Account:
         self._rate = rate
         self._credentials: Credentials | None = None
         self._refuted = False
+        self._keyless: tuple[float, Deferral | Result] | None = None
         self._auths: dict[Scope, httpx.Auth] = {}
         self._reading = asyncio.Lock()
         self._proving = asyncio.Lock()
@@ -228,12 +232,14 @@ class Account:
         if self._credentials is None:
             async with self._reading:
                 if self._credentials is None and not self.closed_for():
+                    if self._keyless is not None and self._timing.monotonic() < self._keyless[0]:
+                        return self._keyless[1]
                     try:
                         self._use(await self._read(left, fresh=self._refuted))
                     except CredentialsMissingError as error:
-                        return Result(Outcome.FAILED, "no_credentials", str(error))
+                        return self._without_key(Result(Outcome.FAILED, "no_credentials", str(error)))
                     except CredentialsUnavailableError as error:
-                        return Deferral("credentials_unavailable", str(error), counted=True)
+                        return self._without_key(Deferral("credentials_unavailable", str(error), counted=True))
                     except TimeoutError:
                         return Deferral("deadline", "no time was left to read the key", counted=False)
         if self._credentials is None:
@@ -260,6 +266,10 @@ class Account:
                 return False
             self._use(fresh)
             return True
+
+    def _without_key(self, told: Deferral | Result) -> Deferral | Result:
+        self._keyless = (self._timing.monotonic() + KEYLESS_SECONDS, told)
+        return told
 
     def _use(self, credentials: Credentials) -> None:
         self._credentials = credentials

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from untag.contracts import Deferral, Outcome, Result, Tag
+from untag.contracts import Action, Deferral, Outcome, Result, Tag
 from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, Turn
 from untag.core.jobs import Block, Job
 from untag.core.plan import Group, group
 from untag.core.policy import Policy
-from untag.core.steps import AGAIN, Kind, Settled, Step, deferral, first_steps, judge, last_checks, released
+from untag.core.steps import AGAIN, Budget, Kind, Settled, Step, deferral, first_steps, judge, last_checks, released
 from untag.core.timing import Timing
-from untag.providers import Answer, Session, Verdict
+from untag.providers import Answer, Provider, Scope, Session, Verdict
 
 CALL_SECONDS = 10.0
 """A call's own time-out, as in JD Cloud's SDK. Huawei Cloud's waits for two minutes, which is a function's whole
@@ -83,6 +83,13 @@ class Engine:
             for made in group(jobs):
                 run.add(first_steps(made))
             run.start(tasks)
+
+    async def read(
+        self, provider: Provider, scope: Scope, ids: tuple[str, ...], deadline: Deadline
+    ) -> Answer | Deferral | Result:
+        """Read the tags of resources within the account's limits; no more ids than `provider.limits.in_a_read`."""
+        asking = Group(provider, scope, Action.REMOVE, dry_run=True)
+        return await self.ask(self.lane(asking), Step(asking, Kind.GUARD, ids, (), Budget()), deadline)
 
     def lane(self, made: Group) -> Account:
         """The account that a group's calls are made for."""

@@ -52,6 +52,8 @@ def report(job: Job, now: float) -> list[Report]:
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(now),
     }
+    if request.project_id is not None:
+        facts["project_id"] = request.project_id
     return report_pages(facts, rows, deferred)
 
 

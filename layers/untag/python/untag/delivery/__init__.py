@@ -6,9 +6,11 @@
 from untag.delivery.messages import (
     Message,
     dead_letters,
-    invalid_letter,
+    notice_message,
+    rejected_letter,
     remainder_messages,
     report_message,
+    request_messages,
 )
 from untag.delivery.outbox import DeliveryError, Outbox
 
@@ -17,7 +19,9 @@ __all__ = [
     "Message",
     "Outbox",
     "dead_letters",
-    "invalid_letter",
+    "notice_message",
+    "rejected_letter",
     "remainder_messages",
     "report_message",
+    "request_messages",
 ]

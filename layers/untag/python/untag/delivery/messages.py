@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from untag.contracts import Report
+from untag.contracts.notices import Notice
+from untag.contracts.reports import subject
 from untag.core import Left
 
 SQS_BYTES = 1_048_576
@@ -46,7 +48,17 @@ def report_message(report: Report) -> Message:
         "status": report.status,
         "id": report.id,
     }
-    return Message(report.model_dump_json(exclude_unset=True), _printable(attributes), subject=report.subject())
+    return Message(report.model_dump_json(exclude_unset=True), _printable(attributes), subject=subject(report.summary))
+
+
+def notice_message(notice: Notice) -> Message:
+    """A notice for the topic."""
+    return Message(notice.model_dump_json(), _printable(notice.attributes()), subject=subject(notice.summary))
+
+
+def request_messages(bodies: Iterable[dict[str, Any]]) -> list[Message]:
+    """Removal requests for the work queue, one message each."""
+    return [Message(text) for body in bodies for text in _packed([body])]
 
 
 def remainder_messages(lefts: Iterable[Left]) -> list[Message]:
@@ -68,9 +80,9 @@ def dead_letters(left: Left, *, request_id: str, source: str, attempt: int) -> l
     return [Message(text, _printable(attributes)) for text in _packed(left.bodies)]
 
 
-def invalid_letter(body: str, reason: str, *, request_id: str, source: str) -> Message:
-    """A body that does not validate, verbatim."""
-    attributes = {"reason": reason, "code": "invalid", "request_id": request_id, "source": source}
+def rejected_letter(body: str, reason: str, *, code: str, request_id: str, source: str) -> Message:
+    """A body that was not worked at, verbatim. With the code `invalid` it never can be."""
+    attributes = {"reason": reason, "code": code, "request_id": request_id, "source": source}
     return Message(body, _printable(attributes))
 
 

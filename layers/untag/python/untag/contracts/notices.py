@@ -1,0 +1,51 @@
+"""The notice: a report that is not about pairs, but says what became of an event or of a sweep."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Notice(BaseModel):
+    """What became of a decommission event that led to no request, or of a sweep.
+
+    `code` and `reason` say why; `counts` and `details` are the kind's own. `report_id` is the same for the same facts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["decommission", "sweep"]
+    report_id: str
+    id: str
+    provider: str | None
+    account: str | None
+    region: str | None
+    status: Literal["skipped", "succeeded", "partial", "failed", "continued"]
+    code: str | None
+    reason: str | None
+    dry_run: bool
+    counts: dict[str, int]
+    details: list[dict[str, Any]]
+    started_at: str
+    finished_at: str
+    summary: str
+
+    @classmethod
+    def of(cls, **facts: Any) -> "Notice":
+        """A notice with the id that follows from its facts; times and texts are none."""
+        told = {
+            name: facts[name] for name in ("kind", "id", "provider", "account", "region", "status", "code", "counts")
+        }
+        return cls(report_id=_identity(told), **facts)
+
+    def attributes(self) -> dict[str, str]:
+        """What subscribers filter by."""
+        named = {"kind": self.kind, "provider": self.provider, "account": self.account, "status": self.status}
+        return {**{name: value for name, value in named.items() if value}, "id": self.id}
+
+
+def _identity(facts: Mapping[str, Any]) -> str:
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

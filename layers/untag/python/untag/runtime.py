@@ -1,0 +1,80 @@
+"""What a function keeps for the life of its process: one event loop, one HTTP client, one engine."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+
+from untag.aws import Aws, Keys
+from untag.core import Accounts, Deadline, Engine, Timing
+from untag.credentials import source_of
+from untag.delivery import Outbox
+from untag.providers import Registry
+from untag.settings import Settings
+from untag.telemetry import Telemetry
+
+_RESERVE_SECONDS = 10.0
+_RESERVE_SHARE = 0.25
+"""What of an invocation's time is kept for delivery: ten seconds, or a quarter of a short one."""
+
+_MARGIN_SECONDS = 0.5
+"""Delivery itself has ended this long before the invocation does."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time and the ways out of one invocation."""
+
+    deadline: Deadline
+    outbox: Outbox
+
+
+class Runtime:
+    """Everything that the functions of a stack share; made once in a process, and kept between invocations."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        timing: Timing | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Read the environment; raises InvalidInputError that names the variable. `transport` is for tests."""
+        self.environ = environ
+        self.timing = timing or Timing()
+        self.settings = settings = Settings.from_environment(environ)
+        self.telemetry = Telemetry()
+        self._loop = asyncio.new_event_loop()
+        # No proxies out of the environment, and one TLS context for all calls: to make one takes longer than a call.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=settings.concurrency)
+        client = httpx.AsyncClient(transport=transport, trust_env=False, limits=limits)
+        self.aws = Aws(environ, client, Keys(environ, client, self.timing), self.timing)
+        self.registry = Registry.from_environment(environ, read_first=settings.read_first)
+        source = source_of(settings.credentials, environ, self.aws, self.timing)
+        accounts = Accounts(source, settings.rate, self.timing, self.telemetry)
+        self.engine = Engine(
+            client, accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency
+        )
+
+    def window(self, left: Callable[[], float]) -> Window:
+        """What one invocation has; `left` gives its remaining seconds."""
+        self.aws.left = lambda: left() - _MARGIN_SECONDS
+        outbox = Outbox(
+            self.aws,
+            self.timing,
+            topic_arn=self.settings.topic_arn,
+            queue_url=self.settings.queue_url,
+            dead_letter_queue_url=self.settings.dead_letter_queue_url,
+        )
+        return Window(Deadline(left, reserve=min(_RESERVE_SECONDS, left() * _RESERVE_SHARE)), outbox)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run an invocation's work to its end; metrics are written whatever happens."""
+        try:
+            return self._loop.run_until_complete(work)
+        finally:
+            self.telemetry.flush()
