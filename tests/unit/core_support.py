@@ -136,11 +136,13 @@ class ScriptedProvider:
         resources: int = 50,
         tags: int = 10,
         reads_first: bool = False,
+        removes_pairs: bool = False,
         rate: float = 1000.0,
     ) -> None:
         self.name = name
         self.limits = Limits(resources, tags)
         self.reads_first = reads_first
+        self.removes_pairs = removes_pairs
         self.rate = rate
         self.script = script
         self.calls: list[Made] = []

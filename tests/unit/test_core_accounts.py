@@ -308,11 +308,13 @@ def test_another_account_is_not_held_by_it() -> None:
 
 
 def test_a_pace_halves_with_each_throttle_down_to_a_floor_and_recovers_slowly() -> None:
-    pace = Pace(16.0, Timing(monotonic=lambda: 0.0, chance=lambda: 0.5))
+    now = [0.0]
+    pace = Pace(16.0, Timing(monotonic=lambda: now[0], chance=lambda: 0.5))
     rates = []
     for _ in range(8):
         pace.throttled(0.0)
         rates.append(pace.rate)
+        now[0] += 60.0
     assert rates == [8.0, 4.0, 2.0, 1.0, 0.5, 0.5, 0.5, 0.5]
     for _ in range(19):
         pace.answered()
@@ -322,15 +324,25 @@ def test_a_pace_halves_with_each_throttle_down_to_a_floor_and_recovers_slowly() 
     assert pace.rate == 16.0
 
 
+def test_calls_that_are_throttled_together_halve_the_pace_once_and_wait_for_the_longest_pause() -> None:
+    pace = Pace(16.0, Timing(monotonic=lambda: 0.0, chance=lambda: 1.0))
+    for retry_after in (2.0, 0.0, 9.0, 4.0):
+        pace.throttled(retry_after)
+    assert pace.rate == 8.0
+    assert pace.wait() == 9.0
+
+
 def test_the_pause_after_a_throttle_is_the_clouds_own_or_else_grows() -> None:
     pace = Pace(16.0, Timing(monotonic=lambda: 0.0, chance=lambda: 1.0))
     pace.throttled(7.0)
     assert pace.wait() == 7.0
-    fresh = Pace(16.0, Timing(monotonic=lambda: 0.0, chance=lambda: 1.0))
+    now = [0.0]
+    fresh = Pace(16.0, Timing(monotonic=lambda: now[0], chance=lambda: 1.0))
     waits = []
     for _ in range(7):
         fresh.throttled(0.0)
         waits.append(fresh.wait())
+        now[0] += 60.0
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
 
 

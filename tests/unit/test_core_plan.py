@@ -177,6 +177,16 @@ def test_a_provider_that_reads_first_is_guarded_when_it_removes_and_not_when_it_
     assert isinstance(removal.provider, ScriptedProvider)
 
 
+def test_where_pairs_are_removed_only_a_tag_without_a_value_is_read_first() -> None:
+    bench = Bench(removes_pairs=True)
+    raw = request() | {"tags": [{"key": "env", "value": "prod"}, {"key": "owner"}]}
+    groups = group(bench.open(raw))
+    assert {made.guarded: [tags for _, tags in rectangles(made)] for made in groups} == {
+        False: [(Tag("env", "prod"),)],
+        True: [(Tag("owner", None),)],
+    }
+
+
 def test_a_dry_removal_that_is_read_first_contradicts_nobody() -> None:
     jobs = Bench(reads_first=True).open(request(dry_run=True), request(action="restore"))
     assert conflicting(jobs) == []

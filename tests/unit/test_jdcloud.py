@@ -214,7 +214,7 @@ def test_a_read_gives_each_resources_tags_and_none_for_those_it_does_not_list():
     ("change", "paths"),
     [
         ({"region": None}, {"region"}),
-        ({"tags": [{"key": "a"}]}, {"tags.0.value"}),
+        ({"tags": [{"key": "a"}]}, set()),
         ({"tags": [{"key": "a", "value": ""}]}, {"tags.0.value"}),
         ({"tags": [{"key": "k" * 128, "value": "v"}]}, {"tags.0.key"}),
         ({"resources": [{"type": "vm", "ids": ["i"]}, {"type": "cdn", "ids": ["c"]}]}, {"resources.1.type"}),

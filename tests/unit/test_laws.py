@@ -606,6 +606,50 @@ def test_a_request_too_large_for_its_rate_never_uses_up_its_attempts() -> None:
         assert Counter(row["outcome"] for row in house.rows("chg-1")) == {"removed": 120}
 
 
+# A tag without a value where the cloud untags by exact pair.
+
+
+def key_only(*ids: str, **fields: Any) -> Json:
+    return jd_request(*ids, **fields) | {"tags": [{"key": "env"}, {"key": "team", "value": "a"}]}
+
+
+def test_a_tag_without_a_value_is_resolved_by_reading_and_resources_with_the_same_value_share_a_call() -> None:
+    with House() as house:
+        put(house.jd, *(f"i-p{n}" for n in range(30)), tags={"env": "prod", "team": "a"})
+        put(house.jd, *(f"i-s{n}" for n in range(30)), tags={"env": "staging", "team": "b"})
+        put(house.jd, "i-none", tags={"other": "x"})
+        ids = [*(f"i-p{n}" for n in range(30)), *(f"i-s{n}" for n in range(30)), "i-none"]
+        assert house.batch(record(key_only(*ids))) == []
+        rows = {(row["resource_id"], row["key"]): row for row in house.rows("chg-1")}
+        assert len(rows) == 2 * len(ids)
+        for id_ in ids:
+            row = rows[id_, "env"]
+            stood = {"p": "prod", "s": "staging"}.get(id_[2])
+            assert (row["value"], row["was"]) == (None, stood if id_ != "i-none" else None)
+            assert row["outcome"] == ("absent" if id_ == "i-none" else "removed")
+        taken = taken_away(house.jd)
+        assert {(id_, key) for id_, key, _ in taken if key == "env"} == {(id_, "env") for id_ in ids[:-1]}
+        assert {(id_, value) for id_, key, value in taken if key == "team"} == {(f"i-p{n}", "a") for n in range(30)}
+        writes = [
+            call for call in house.jd.calls if call.operation == "unTagResources" and ("env", None) not in call.tags
+        ]
+        assert {tag for call in writes for tag in call.tags} == {("env", "prod"), ("env", "staging"), ("team", "a")}
+
+
+def test_a_dry_run_of_a_tag_without_a_value_reads_and_writes_nothing() -> None:
+    with House() as house:
+        put(house.jd, "i-1", "i-2", tags={"env": "prod", "team": "a"})
+        house.batch(record(key_only("i-1", "i-2", "i-3", dry_run=True)))
+        assert [call.operation for call in house.jd.calls] == ["describeResources"]
+        found = {(row["resource_id"], row["key"]): row["outcome"] for row in house.rows("chg-1")}
+        assert found == {
+            ("i-1", "env"): "would_remove",
+            ("i-2", "env"): "would_remove",
+            ("i-3", "env"): "absent",
+            **{(f"i-{n}", "team"): "would_remove" for n in (1, 2, 3)},
+        }
+
+
 # Over real sockets.
 
 

@@ -269,7 +269,7 @@ def test_an_answer_below_that_has_every_row(house: House) -> None:
 
 
 def test_a_payload_of_a_million_mistakes_is_answered_with_the_first_of_them(house: House) -> None:
-    raw = jd_request("i-1") | {"tags": [{"key": f"k{n}"} for n in range(50_000)]}
+    raw = jd_request("i-1") | {"tags": [{"key": f"k{n}", "value": ""} for n in range(50_000)]}
     answer = house.payload(raw)
     assert len(answer["errors"]) == MAX_PROBLEMS + 1
     assert answer["errors"][0]["path"] == "tags.0.value"

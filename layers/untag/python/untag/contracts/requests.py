@@ -25,6 +25,9 @@ MAX_PAIRS_NAMED = 100_000
 """Pairs that one body may name at all. A cap of a stack's own, far below, is a guardrail; this one keeps a body of a
 megabyte, which can name a hundred million pairs, from filling the memory."""
 
+MAX_ATTEMPT = 1_000_000
+"""Attempts are counted no further: a remainder has to stay a valid request."""
+
 _MOST_PROBLEMS = 100
 """A list is not read further after so many: no sender reads them all, and a megabyte can hold half a million. For the
 same reason a list inside a request fails at its first bad element."""
@@ -103,7 +106,7 @@ class RemovalRequest(_Input):
     expect: Annotated[int, Field(ge=0)] | None = None
     not_after: Moment | None = None
     reason: Annotated[str, StringConstraints(max_length=1024)] | None = None
-    attempt: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    attempt: Annotated[int, Field(ge=1, le=MAX_ATTEMPT)] = 1
     first_attempt_at: Moment | None = None
 
     def ids_by_type(self) -> dict[str, list[str]]:

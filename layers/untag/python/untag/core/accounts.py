@@ -122,7 +122,13 @@ class Pace:
         self.free_at = max(self.free_at, self.timing.monotonic()) + 1.0 / self.rate
 
     def throttled(self, retry_after: float) -> None:
-        """Halve the rate and hold every caller for a while."""
+        """Halve the rate and hold every caller for a while.
+
+        Calls that were in flight together are throttled together: that is one throttle, and halves once.
+        """
+        if self.timing.monotonic() < self.hold_until:
+            self.hold_until = max(self.hold_until, self.timing.monotonic() + retry_after)
+            return
         self.rate = max(self.base * _SLOWEST, self.rate / 2)
         pause = retry_after or self.timing.jitter(_THROTTLE_SECONDS, self.throttles, _THROTTLE_CAP)
         self.throttles += 1

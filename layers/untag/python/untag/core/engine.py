@@ -88,7 +88,7 @@ class Engine:
         self, provider: Provider, scope: Scope, ids: tuple[str, ...], deadline: Deadline
     ) -> Answer | Deferral | Result:
         """Read the tags of resources within the account's limits; no more ids than `provider.limits.in_a_read`."""
-        asking = Group(provider, scope, Action.REMOVE, dry_run=True)
+        asking = Group(provider, scope, Action.REMOVE, dry_run=True, guarded=True)
         return await self.ask(self.lane(asking), Step(asking, Kind.GUARD, ids, (), Budget()), deadline)
 
     def lane(self, made: Group) -> Account:

@@ -27,16 +27,21 @@ class Group:
     scope: Scope
     action: Action
     dry_run: bool
+    guarded: bool
+    """Whether what stands at the provider is read before anything is written."""
     rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
     forbidden: bool = False
     """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
     halves: "Halves | None" = None
     """The halves of a forbidden call that are being tried: others forbidden meanwhile wait for what they tell."""
 
-    @property
-    def guarded(self) -> bool:
-        """Whether what stands at the provider is read before anything is written."""
-        return self.provider.reads_first and self.action is Action.REMOVE
+
+def guards(provider: Provider, action: Action, tag: Tag) -> bool:
+    """Whether what stands at the provider is read before this tag is removed.
+
+    Either because the provider does not compare values, or because it does and the request names none.
+    """
+    return action is Action.REMOVE and (provider.reads_first or (provider.removes_pairs and tag.value is None))
 
 
 def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now: float) -> Job:
@@ -53,24 +58,24 @@ def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now
         for tag in tags:
             if (protected := policy.protects(block, tag)) is not None:
                 block.settle_tag(tag, protected)
-        if job.dry_run and not (block.provider.reads_first and request.action is Action.REMOVE):
-            block.settle_rest(Result(WOULD[request.action]))
+            elif job.dry_run and not guards(block.provider, request.action, tag):
+                block.settle_tag(tag, Result(WOULD[request.action]))
     return job
 
 
 def group(jobs: Iterable[Job]) -> list[Group]:
     """The groups of all pairs that are still open."""
-    groups: dict[tuple[Scope, Action, bool], Group] = {}
+    groups: dict[tuple[Scope, Action, bool, bool], Group] = {}
     for job in jobs:
+        action = job.request.action
         for block in job.blocks if job.open else ():
-            if None not in block.results:
-                continue
-            key = (block.scope, job.request.action, job.dry_run)
-            if key not in groups:
-                groups[key] = Group(block.provider, block.scope, job.request.action, job.dry_run)
-            rows = groups[key].rows
-            for row, id_ in enumerate(block.ids):
-                rows.setdefault(id_, []).append((block, row))
+            for guarded in sorted({guards(block.provider, action, tag) for tag in _open_tags(block)}):
+                key = (block.scope, action, job.dry_run, guarded)
+                if key not in groups:
+                    groups[key] = Group(block.provider, block.scope, action, job.dry_run, guarded)
+                rows = groups[key].rows
+                for row, id_ in enumerate(block.ids):
+                    rows.setdefault(id_, []).append((block, row))
     return list(groups.values())
 
 
@@ -81,7 +86,7 @@ def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...]]
     for id_, asking in group.rows.items():
         key = tuple(id(block) for block, _ in asking)
         if key not in wanted:
-            wanted[key] = _tags(block for block, _ in asking)
+            wanted[key] = _tags(group, (block for block, _ in asking))
         alike.setdefault(wanted[key], []).append(id_)
     limits = group.provider.limits
     for tags, ids in alike.items():
@@ -112,11 +117,16 @@ def cut_tags(tags: Iterable[Tag], keys: int) -> Iterator[tuple[Tag, ...]]:
         yield tuple(part.values())
 
 
-def _tags(blocks: Iterable[Block]) -> tuple[Tag, ...]:
-    # A tag is open or settled for all of a block's resources alike before the first call, so the first row tells.
+def _open_tags(block: Block) -> list[Tag]:
+    # Before the first call a tag is open or settled for all of a block's resources alike, so the first row tells.
+    return [tag for tag, column in block.index.items() if block.results[column] is None]
+
+
+def _tags(group: Group, blocks: Iterable[Block]) -> tuple[Tag, ...]:
     # Sorted, so that requests that name the same tags in another order still share their calls.
-    open_tags = {tag for block in blocks for tag, column in block.index.items() if block.results[column] is None}
-    return tuple(sorted(open_tags, key=lambda tag: (tag.key, tag.value is not None, tag.value or "")))
+    found = {tag for block in blocks for tag in _open_tags(block)}
+    mine = [tag for tag in found if guards(group.provider, group.action, tag) is group.guarded]
+    return tuple(sorted(mine, key=lambda tag: (tag.key, tag.value is not None, tag.value or "")))
 
 
 def conflicting(jobs: Iterable[Job]) -> list[Job]:

@@ -8,7 +8,7 @@ from typing import Any
 from untag.contracts import Deferral, Report, Result, Tag, report_pages
 from untag.contracts.outcomes import BAD
 from untag.contracts.reports import row
-from untag.contracts.requests import timestamp
+from untag.contracts.requests import MAX_ATTEMPT, timestamp
 from untag.core.jobs import Job
 
 _SOON_SECONDS = 1.0
@@ -64,12 +64,13 @@ def remainder(job: Job, chance: Callable[[], float]) -> Left:
     bodies = []
     delay = 0.0
     for counted in (True, False):
-        attempt = request.attempt + 1 if counted else request.attempt
+        attempt = min(request.attempt + 1, MAX_ATTEMPT) if counted else request.attempt
 
         def wanted(result: Result | Deferral, counted: bool = counted) -> bool:
             return isinstance(result, Deferral) and result.counted is counted
 
-        bodies += _bodies(job, wanted, attempt=attempt, first_attempt_at=first)
+        # What a stack's switch made a dry run stays one, even if the switch is turned off while it is under way.
+        bodies += _bodies(job, wanted, attempt=attempt, first_attempt_at=first, dry_run=job.dry_run)
     deferrals = {result for *_, result in job.rows() if isinstance(result, Deferral)}
     for deferral in deferrals:
         base = _BACKOFF_SECONDS * 2 ** min(request.attempt - 1, 10) if deferral.counted else _SOON_SECONDS

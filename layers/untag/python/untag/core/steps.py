@@ -231,8 +231,7 @@ def _after_guard(step: Step, answer: Answer) -> Iterator[Settled | Step]:
     if answer.verdict in AGAIN:
         yield _settled(step, deferral(answer))
     elif answer.verdict is Verdict.DONE and answer.tags is not None:
-        for id_ in step.ids:
-            yield from _after_reading(step, id_, answer.tags.get(id_, {}))
+        yield from _after_reading(step, {id_: answer.tags.get(id_, {}) for id_ in step.ids})
     elif answer.verdict is not Verdict.FORBIDDEN and len(step.ids) > 1:
         yield from _in_two(step)
     else:
@@ -240,21 +239,35 @@ def _after_guard(step: Step, answer: Answer) -> Iterator[Settled | Step]:
         yield _settled(step, _result(outcome, answer, "reading the tags first: "))
 
 
-def _after_reading(step: Step, id_: str, there: Mapping[str, str]) -> Iterator[Settled | Step]:
-    seen = {id_: there}
-    standing = tuple(tag for tag in step.tags if _stands(tag, there))
-    gone = tuple(tag for tag in step.tags if not _stands(tag, there))
-    if gone:
-        yield Settled((id_,), gone, Result(Outcome.ABSENT), seen)
-    if standing and step.group.dry_run:
-        yield Settled((id_,), standing, Result(WOULD[step.group.action]), seen)
-    elif standing:
-        # A key named twice (bare, and with the value that stands there) is one tag at the provider.
-        keys = dict.fromkeys(tag.key for tag in standing)
-        for part in cut_tags([Tag(key, None) for key in keys], step.group.provider.limits.keys):
-            of_part = {tag.key for tag in part}
-            tags = tuple(tag for tag in standing if tag.key in of_part)
-            yield Step(step.group, Kind.WRITE, (id_,), tags, Budget(), seen=seen)
+def _after_reading(step: Step, seen: Mapping[str, Mapping[str, str]]) -> Iterator[Settled | Step]:
+    alike: dict[tuple[tuple[Tag, str], ...], list[str]] = {}
+    for id_, there in seen.items():
+        gone = tuple(tag for tag in step.tags if not _stands(tag, there))
+        if gone:
+            yield Settled((id_,), gone, Result(Outcome.ABSENT), seen)
+        standing = tuple((tag, there[tag.key]) for tag in step.tags if _stands(tag, there))
+        if standing:
+            alike.setdefault(standing, []).append(id_)
+    for pairs, ids in alike.items():
+        standing_tags = tuple(tag for tag, _ in pairs)
+        if step.group.dry_run:
+            yield Settled(tuple(ids), standing_tags, Result(WOULD[step.group.action]), seen)
+        else:
+            yield from _guarded_writes(step, ids, standing_tags, seen)
+
+
+def _guarded_writes(
+    step: Step, ids: list[str], tags: tuple[Tag, ...], seen: Mapping[str, Mapping[str, str]]
+) -> Iterator[Step]:
+    """The writes for resources on which the same tags stand with the same values."""
+    limits = step.group.provider.limits
+    # A key named twice (bare, and with the value that stands there) is one tag at the provider.
+    keys = dict.fromkeys(tag.key for tag in tags)
+    for part in cut_tags([Tag(key, None) for key in keys], limits.keys):
+        of_part = {tag.key for tag in part}
+        some = tuple(tag for tag in tags if tag.key in of_part)
+        for few in cut_ids(ids, limits.resources):
+            yield Step(step.group, Kind.WRITE, few, some, Budget(), seen=seen)
 
 
 def _after_check(step: Step, answer: Answer) -> Iterator[Settled | Step]:

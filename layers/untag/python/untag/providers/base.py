@@ -106,6 +106,8 @@ class Provider(Protocol):
     """Keys that start so belong to the cloud: they are never touched."""
     reads_first: bool
     """Whether a removal needs a read before it because the API does not compare values."""
+    removes_pairs: bool
+    """Whether a removal names exact pairs, so that for a tag without a value the value has to be read before."""
     credential_variables: Mapping[str, str]
     """The environment variables of the default account, by the field of `Credentials` that each one fills."""
     required_credentials: tuple[str, ...]

@@ -39,6 +39,7 @@ class HuaweiCloud(ABC):
 
     name = "huaweicloud"
     rate = 20.0  # the gateway allows 200 a second for an API; some services' writes are said to be far below
+    removes_pairs = False
     reserved_prefixes: tuple[str, ...] = ("_sys_",)
     credential_variables: Mapping[str, str] = {
         "access_key": "HUAWEICLOUD_SDK_AK",

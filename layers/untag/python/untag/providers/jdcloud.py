@@ -5,8 +5,8 @@ Facts from jdcloud_sdk 1.6.354, the API's page and the OpenAPI gateway's error t
 - The API's page names the host `resource-tag.jdcloud-api.com`, every SDK `resourcetag.jdcloud-api.com`. The SDKs' is
   used by real callers, so it is the default; the other works by way of the endpoint variable.
 - No limit for ids in a call is documented: `resources_per_call` is a setting. A resource has at most 10 tags.
-- An untag names exact pairs. What a pair that is not bound answers is not documented: a failed entry and a count that
-  is too small are both settled by reading back.
+- An untag names exact pairs: for a tag without a value the resource's tags are read before. What a pair that is not
+  bound answers is not documented: a failed entry and a count that is too small are both settled by reading back.
 - A failed entry names the resource, not the tag.
 """
 
@@ -46,6 +46,7 @@ class JDCloud:
     rate = 15.0  # the gateway's limit is 1000 a minute for most product lines
     reserved_prefixes: tuple[str, ...] = ("jrn:",)
     reads_first = False
+    removes_pairs = True
     credential_variables: Mapping[str, str] = {
         "access_key": "JDCLOUD_ACCESS_KEY",
         "secret_key": "JDCLOUD_SECRET_KEY",
@@ -69,15 +70,12 @@ class JDCloud:
         return True
 
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """A region is needed, a value on every tag, and cdn is at home in `cn-all` only."""
+        """A region is needed, no value is empty, and cdn is at home in `cn-all` only."""
         if request.region is None:
             yield Problem("region", "Field required: jdcloud has no call without a region")
         for index, tag in enumerate(request.tags):
-            if not tag.value:
-                yield Problem(
-                    f"tags.{index}.value",
-                    "Field required: jdcloud untags by key and value, and no value is empty",
-                )
+            if tag.value == "":
+                yield Problem(f"tags.{index}.value", "String should have at least 1 character on jdcloud")
             if len(tag.key) > _KEY_LENGTH:
                 yield Problem(f"tags.{index}.key", f"String should have at most {_KEY_LENGTH} characters on jdcloud")
         for index, group in enumerate(request.resources):
