@@ -66,9 +66,9 @@ def test_the_invalid_event_files_are_refused_for_what_is_wrong_with_them(intake,
 
 
 def test_a_clouds_own_rules_are_told_with_the_place_in_a_list(intake):
-    assert set(refused(intake, [body(), body(tags=[{"key": "k"}])])) == {"1.tags.0.value"}
-    assert set(refused(intake, [body(tags=[{"key": "k"}])])) == {"0.tags.0.value"}
-    assert set(refused(intake, body(tags=[{"key": "k"}]))) == {"tags.0.value"}
+    assert set(refused(intake, [body(), body(tags=[{"key": "k", "value": ""}])])) == {"1.tags.0.value"}
+    assert set(refused(intake, [body(tags=[{"key": "k", "value": ""}])])) == {"0.tags.0.value"}
+    assert set(refused(intake, body(tags=[{"key": "k", "value": ""}]))) == {"tags.0.value"}
 
 
 def test_an_unknown_provider_is_refused(intake):

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 from core_support import ENVIRON, QUEUE, House, Json, down, huawei_request, jd_request, put, record
 from hypothesis import given, settings
@@ -23,6 +22,7 @@ from untag.contracts import InvalidInputError, Problem
 from untag.invocation import Invocation
 from untag.service import MAX_ANSWER_BYTES, MAX_PROBLEMS, Remover
 from untag.telemetry import logger
+from untag.transport import Transport
 
 HANDLER = Path(__file__).parents[2] / "functions" / "remove_tags" / "app.py"
 
@@ -240,7 +240,7 @@ def test_without_a_transport_of_its_own_it_speaks_http_and_uses_no_proxy(monkeyp
     remover = Remover(ENVIRON)
     client = remover._runtime.aws._client
     assert client._mounts == {}
-    assert isinstance(client._transport, httpx.AsyncHTTPTransport)
+    assert isinstance(client._transport, Transport)
     remover._runtime._loop.run_until_complete(client.aclose())
     remover._runtime._loop.close()
 

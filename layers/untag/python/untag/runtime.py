@@ -14,6 +14,7 @@ from untag.delivery import Outbox
 from untag.providers import Registry
 from untag.settings import Settings
 from untag.telemetry import Telemetry
+from untag.transport import Transport
 
 _RESERVE_SECONDS = 10.0
 _RESERVE_SHARE = 0.25
@@ -49,9 +50,8 @@ class Runtime:
         self.settings = settings = Settings.from_environment(environ)
         self.telemetry = Telemetry()
         self._loop = asyncio.new_event_loop()
-        # No proxies out of the environment, and one TLS context for all calls: to make one takes longer than a call.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=settings.concurrency)
-        client = httpx.AsyncClient(transport=transport, trust_env=False, limits=limits)
+        # No proxies out of the environment, and one transport with one TLS context for all calls.
+        client = httpx.AsyncClient(transport=transport or Transport(), trust_env=False)
         self.aws = Aws(environ, client, Keys(environ, client, self.timing), self.timing)
         self.registry = Registry.from_environment(environ, read_first=settings.read_first)
         source = source_of(settings.credentials, environ, self.aws, self.timing)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -61,6 +61,7 @@ class _Batcher:
         self._waiting: list[tuple[Message, asyncio.Future[None]]] = []
         self._calls = asyncio.Semaphore(_CALLS)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._later: asyncio.Task[None] | None = None
 
     async def put_all(self, messages: Iterable[Message]) -> None:
         """Send every message; raises DeliveryError if one was not taken, after all were tried."""
@@ -82,18 +83,22 @@ class _Batcher:
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((message, taken))
         if len(self._waiting) >= _ENTRIES:
+            if self._later is not None:
+                self._later.cancel()
             self._start(self._flush())
         elif len(self._waiting) == 1:
-            self._start(self._flush_later())
+            self._later = self._start(self._flush_later())
         return taken
 
-    def _start(self, work: Any) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _flush_later(self) -> None:
         await self._timing.sleep(_LINGER_SECONDS)
+        self._later = None  # from here on it sends, and is nobody's to cancel
         await self._flush()
 
     async def _flush(self) -> None:
