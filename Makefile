@@ -21,6 +21,9 @@ $(eval $(call environment,.venv,requirements/dev.txt,$(PYTHON)))
 $(eval $(call environment,.venv-runtime,requirements/runtime.txt,$(RUNTIME_PYTHON)))
 $(eval $(call environment,.venv-contract,requirements/contract.txt,$(PYTHON)))
 $(eval $(call environment,.venv-sam,requirements/sam.txt,$(PYTHON)))
+$(eval $(call environment,.venv-bench,requirements/bench.txt,$(PYTHON)))
+$(eval $(call environment,.venv-bench-own,requirements/runtime.txt,$(PYTHON)))
+$(eval $(call environment,.venv-bench-runtime,requirements/bench.txt,$(RUNTIME_PYTHON)))
 
 .PHONY: help
 help: ## list what can be made
@@ -56,6 +59,14 @@ build: .venv-sam/.stamp ## sam build, sam validate, and a check of what was buil
 	$(SAM) validate --lint
 	$(SAM) build --cached --parallel
 	.venv-sam/bin/python tools/check_build.py .aws-sam/build
+
+.PHONY: sweep-run
+sweep-run: .venv/.stamp .venv-runtime/.stamp ## a sweep over 100,000 resources at the local clouds, against their truth
+	.venv/bin/python -W ignore -m tools.sweep_run
+
+.PHONY: bench
+bench: .venv/.stamp .venv-runtime/.stamp .venv-bench/.stamp .venv-bench-own/.stamp .venv-bench-runtime/.stamp ## measure against the vendors' SDKs and write docs/performance.md (QUICK=1: fewer times)
+	.venv/bin/python -W ignore -m bench
 
 .PHONY: clean
 clean: ## remove what was built and every virtual environment

@@ -81,7 +81,7 @@ def up(
     with Stack(template.resolve(), overrides=overrides, sink=log if logs else None) as stack:
         if seed:
             stack.seed()
-        with control.serve(stack, session) as content:
+        with control.serve(stack, session) as content, stack.clock():
             if as_json:
                 print(json.dumps({key: value for key, value in content.items() if key != "key"}), flush=True)
             else:
@@ -106,7 +106,7 @@ def send(
     """Send an event to where it belongs, told by its shape.
 
     An SQS batch: each record's body goes on the queue that it names, or the work queue. An EventBridge event:
-    on the bus. Anything else: on the work queue, as it is.
+    on the bus. A vendor's event: on the decommission queue. Anything else: on the work queue, as it is.
     """
     client = control.Client(session)
     sent = client.post("send", {"event": _read(event), "queue": queue})
@@ -133,6 +133,25 @@ def invoke(
     _print(answer, show.show_answer, as_json)
     if answer["error"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def fire(
+    schedule: Annotated[str, typer.Argument(metavar="SCHEDULE", help="The schedule's logical id or name.")],
+    *,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="The time that the schedule is told; now.")] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait so long for the queues to become quiet.")
+    ] = 0,
+    session: Session = control.SESSION,
+    as_json: Json = False,
+) -> None:
+    """Fire a schedule now, whether it is on or off, with a fresh execution id."""
+    client = control.Client(session)
+    sent = client.post("fire", {"schedule": schedule, "at": at})
+    if wait:
+        client.post("drain", {"seconds": wait})
+    _print(sent, show.show_sent, as_json)
 
 
 @app.command()

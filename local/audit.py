@@ -10,10 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from local.decommissioned import gone
 from local.providers import Change, ProviderServer
+from local.swept import swept
 
 REMOVALS = {"removed": "remove", "restored": "restore"}
 """Outcomes that say that a tag was changed, by the action they belong to."""
+
+RESERVED = ("jrn:", "_sys_")
+"""What keys begin with that belong to a cloud: nobody asks for them without naming them."""
 
 
 class Asked(NamedTuple):
@@ -41,6 +46,8 @@ class Audit:
 
     def __init__(self) -> None:
         self.wishes: dict[str, Wish] = {}
+        self.decommissioned: Counter[Asked] = Counter()
+        """What decommission events ask for; under which ids it is asked is the function's to choose."""
 
     def ask(self, body: str) -> None:
         """Write down what a message's body asks for. Its requests need ids of their own."""
@@ -65,12 +72,24 @@ class Audit:
                 for tag in request["tags"]
             }
 
+    def decommission(self, event: Any, servers: Iterable[ProviderServer]) -> None:
+        """Write down what a decommission event asks for, now: where it names no tags, those that stand there."""
+        servers = list(servers)
+        for resource in gone(event):
+            place = (resource.provider, resource.account, resource.type, resource.id)
+            tags = resource.tags if resource.tags is not None else _standing(place, servers)
+            self.decommissioned.update(Asked(*place, key, value) for key, value in tags)
+
+    def sweep(self, event: Mapping[str, Any], servers: Iterable[ProviderServer]) -> None:
+        """Write down what a sweep asks for, now; its requests' ids are the function's to choose, too."""
+        self.decommissioned.update(Asked(*found) for found in swept(event, servers))
+
     def findings(self, reports: Iterable[Mapping[str, Any]], servers: Iterable[ProviderServer]) -> list[str]:
         """What does not agree, in sentences; empty if everything does."""
         servers = list(servers)
         rows = Counter[tuple[str, Asked, str]]()
         for report in reports:
-            for row in report["outcomes"]:
+            for row in report.get("outcomes", ()):  # a notice has none
                 pair = Asked(
                     report["provider"], report["account"], row["type"], row["resource_id"], row["key"], row["value"]
                 )
@@ -88,14 +107,21 @@ class Audit:
             for pair in wish.pairs:
                 if told[id_, pair] != 1:
                     yield f"{id_}: {_name(pair)} has {told[id_, pair]} outcomes"
+        free = Counter(pair for id_, pair in told if id_ not in self.wishes)
+        for pair in self.decommissioned.keys() - free.keys():
+            yield f"{_name(pair)} was asked for, and has no outcome"
         for id_, pair in told:
-            if id_ not in self.wishes or pair not in self.wishes[id_].pairs:
+            wished = self.wishes[id_].pairs if id_ in self.wishes else self.decommissioned
+            if pair not in wished:
                 yield f"{id_}: {_name(pair)} has an outcome, and nobody asked for it"
+            elif id_ not in self.wishes and free[pair] > self.decommissioned[pair]:
+                yield f"{id_}: {_name(pair)} has {free[pair]} outcomes"
 
     def _untold(self, rows: Mapping[tuple[str, Asked, str], int], servers: Iterable[ProviderServer]) -> Iterable[str]:
         """Every change at a cloud was asked for, and reported."""
         reported = {(REMOVALS[outcome], pair) for _, pair, outcome in rows if outcome in REMOVALS}
         wished = {(wish.action, pair) for wish in self.wishes.values() if not wish.dry_run for pair in wish.pairs}
+        wished |= {("remove", pair) for pair in self.decommissioned}
         for server in servers:
             for change in server.tags.history:
                 action, names = _names(server, change)
@@ -116,6 +142,19 @@ class Audit:
         for id_, pair, outcome in rows:
             if outcome in REMOVALS and (REMOVALS[outcome], pair) not in happened:
                 yield f"{id_}: {_name(pair)} is reported as {outcome}, and nothing was changed at the cloud"
+
+
+def _standing(place: tuple[str, str, str, str], servers: Iterable[ProviderServer]) -> list[tuple[str, str]]:
+    """The tags that stand at a resource, wherever it is, but for the cloud's own."""
+    provider, account, type_, id_ = place
+    return [
+        tag
+        for server in servers
+        if server.provider == provider
+        for holding in server.tags.select(account, types=[type_], ids=[id_])
+        for tag in holding.tags.items()
+        if not tag[0].startswith(RESERVED)
+    ]
 
 
 def _names(server: ProviderServer, change: Change) -> tuple[str, list[Asked]]:

@@ -50,6 +50,8 @@ def show_up(console: Console, session: Mapping[str, Any]) -> None:
         made.add_row(f"function {logical_id}", f"time-out {function['timeout']:g} s")
     for logical_id, name in session["queues"].items():
         made.add_row(f"queue {logical_id}", name)
+    for logical_id, schedule in session["schedules"].items():
+        made.add_row(f"schedule {logical_id}", "on" if schedule["enabled"] else "off")
     for name in session["buses"]:
         made.add_row("bus", name)
     console.print(made)
@@ -59,6 +61,7 @@ def show_up(console: Console, session: Mapping[str, Any]) -> None:
     for command, what in (
         ("python -m local send EVENT", "send an event from events/ to where it belongs"),
         (f"python -m local invoke {function} EVENT", "run the function once with it"),
+        ("python -m local fire SCHEDULE", "fire a schedule, whether it is on or off"),
         ("python -m local state", "see tags, queues, dead letters and reports"),
     ):
         commands.add_row(f"  [cyan]{command}[/]", f"[dim]{what}[/]")

@@ -13,6 +13,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,10 @@ def describe(stack: "Stack") -> dict[str, Any]:
             for logical_id, function in stack.functions.items()
         },
         "queues": {logical_id: queue.name for logical_id, queue in stack.queues().items()},
+        "schedules": {
+            logical_id: {"name": schedule.name, "enabled": schedule.enabled}
+            for logical_id, schedule in stack.schedules.items()
+        },
         "buses": [stack.template.resolver.name(bus) for bus in stack.template.of_type("AWS::Events::EventBus")],
     }
 
@@ -145,12 +150,22 @@ class _Handler(BaseHTTPRequestHandler):
             {
                 "send": lambda: [asdict(sent) for sent in self._send(body)],
                 "invoke": lambda: self._invoke(body),
+                "fire": lambda: [asdict(self._fire(body))],
                 "drain": lambda: self.server.stack.drain(float(body["seconds"])),
             }
         )
 
     def _send(self, body: Mapping[str, Any]) -> list[Any]:
         return list(self.server.stack.send(body["event"], queue=body.get("queue")))
+
+    def _fire(self, body: Mapping[str, Any]) -> Any:
+        try:
+            at = None if body["at"] is None else datetime.fromisoformat(body["at"])
+        except ValueError:
+            raise LocalError(f"{body['at']} is not a time", "such as 2026-12-01T03:00:00+08:00") from None
+        if at is not None and at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        return self.server.stack.fire(body["schedule"], at)
 
     def _invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
         answer = self.server.stack.invoke(body["function"], str(body["payload"]).encode())

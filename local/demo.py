@@ -1,6 +1,7 @@
 """`make demo`: the main job, from events to reports, on this machine, with an account of it at the end."""
 
 import json
+import re
 import sys
 import time
 from collections import Counter, defaultdict
@@ -27,6 +28,10 @@ _PLAIN_WIDTH = 120
 """Columns where the output is no terminal, as in a log."""
 
 
+_EVENT_ID = re.compile(r'"(?:id|trace_id|message_id)": ?"([^"]+)"')
+"""Where the events that are sent have the id that their requests and reports bear."""
+
+
 class Demo:
     """What was sent under which name, to tell the story of it afterwards."""
 
@@ -50,7 +55,8 @@ class Demo:
         with self._stack.paused():
             for body in bodies:
                 self._write_down(name, body)
-                self._stack.send(body)
+                # Events get an id on their way, by which their reports are told.
+                self._origin |= dict.fromkeys((id_ for sent in self._stack.send(body) for id_ in sent.ids), name)
         self._stack.drain()
 
     def story(self) -> list[str]:
@@ -67,22 +73,29 @@ class Demo:
     def _write_down(self, name: str, body: Any) -> None:
         for item in routing.route(body):
             text = json.dumps(item.entry) if isinstance(item, routing.BusEvent) else item.body
-            way = "event bus" if isinstance(item, routing.BusEvent) else "work queue"
-            inner = json.loads(text)
+            way = "event bus" if isinstance(item, routing.BusEvent) else item.queue or "WorkQueue"
             if isinstance(item, routing.BusEvent):
-                text = inner["Detail"]
-            try:
-                known = set(self._audit.wishes)
-                if "invalid" not in name:  # such a body asks for nothing: it has to come out verbatim
-                    self._audit.ask(text)
-            except (ValueError, KeyError, TypeError):
-                known = set()
-            for id_ in set(self._audit.wishes) - known:
-                self._origin[id_] = name
+                text = item.entry["Detail"]
             self._ways.append((name, way, text))
+            self._origin |= dict.fromkeys(_EVENT_ID.findall(text), name)
+            if routing.decommissions(item):
+                self._audit.decommission(routing.event_of(item), self._stack.providers.values())
+            elif isinstance(item, routing.QueueMessage) and item.queue == routing.SWEEP_QUEUE:
+                if "invalid" not in name:
+                    self._audit.sweep(json.loads(item.body), self._stack.providers.values())
+            elif "invalid" not in name:  # such a body asks for nothing: it has to come out verbatim
+                known = set(self._audit.wishes)
+                self._audit.ask(text)
+                self._origin |= dict.fromkeys(set(self._audit.wishes) - known, name)
+
+    def _name_of(self, report: Mapping[str, Any]) -> str:
+        """The event that a report belongs to: its id, or with -1, -2 … behind it the id of one of its requests."""
+        id_ = str(report["id"])
+        whole = id_.partition(".")[0]  # a sweep's requests are named SWEEP.RULE.PART
+        return self._origin.get(id_) or self._origin.get(id_.rpartition("-")[0]) or self._origin.get(whole, "")
 
     def _came_in(self, reports: Iterable[Mapping[str, Any]]) -> Table:
-        pages = Counter(self._origin.get(report["id"], "") for report in reports)
+        pages = Counter(self._name_of(report) for report in reports)
         made = table("What came in", "event", "way in", "messages", "reports")
         for (name, way), count in Counter((name, way) for name, way, _ in self._ways).items():
             made.add_row(name, way, str(count), str(pages[name]) if pages[name] else "[dim]none: see dead letters[/]")
@@ -104,13 +117,17 @@ class Demo:
         made = table("Outcomes", "event", "tag", "outcome", "resources", "why")
         told: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
         for report in reports:
-            for row in report["outcomes"]:
+            name = self._name_of(report) or report["id"]
+            if "outcomes" not in report:  # a notice
+                told[name, "", report["status"], report["reason"] or ""] += [
+                    detail["resource_id"] for detail in report["details"] if "resource_id" in detail
+                ]
+            for row in report.get("outcomes", ()):
                 tag = row["key"] if row["value"] is None else f"{row['key']}={row['value']}"
                 why = row.get("message") or row.get("code") or ""
                 if "was" in row and row["outcome"] == "absent":
                     why = "not there" if row["was"] is None else f"it is {row['key']}={row['was']}"
-                key = (self._origin.get(report["id"], report["id"]), tag, row["outcome"], why)
-                told[key].append(row["resource_id"])
+                told[name, tag, row["outcome"], why].append(row["resource_id"])
         shown = ""
         for (name, tag, outcome, why), ids in told.items():
             ids_shown = ", ".join(ids[:_SHOWN_IDS]) + (f" and {len(ids) - _SHOWN_IDS} more" if ids[_SHOWN_IDS:] else "")

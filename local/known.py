@@ -71,6 +71,18 @@ CREATED: Mapping[str, frozenset[str]] = {
         }
     ),
     "AWS::SQS::QueuePolicy": frozenset({"PolicyDocument", "Queues"}),
+    "AWS::Scheduler::Schedule": frozenset(
+        {
+            "Description",
+            "FlexibleTimeWindow",
+            "KmsKeyArn",
+            "Name",
+            "ScheduleExpression",
+            "ScheduleExpressionTimezone",
+            "State",
+            "Target",
+        }
+    ),
     "AWS::SecretsManager::Secret": frozenset({"Description", "KmsKeyId", "Name", "SecretString", "Tags"}),
 }
 

@@ -73,6 +73,25 @@ def specify(template: "Template", logical_id: str, *, window: float | None = Non
     )
 
 
+def check_visibility(template: "Template", logical_id: str, spec: MappingSpec) -> None:
+    """What Lambda refuses: a queue whose messages come back while the function works on them."""
+    names = {
+        template.resolver.name(found): found
+        for kind in ("AWS::SQS::Queue", "AWS::Lambda::Function")
+        for found in template.of_type(kind)
+    }
+    for name in (spec.queue, spec.function):
+        if name not in names:
+            raise TemplateError(f"the template has no {name}")
+    visibility = int(template.properties(names[spec.queue]).get("VisibilityTimeout", 30))
+    timeout = int(template.properties(names[spec.function]).get("Timeout", 3))
+    if visibility < timeout:
+        raise TemplateError(
+            f"{logical_id}: the queue's visibility timeout ({visibility} s) is less than the function's "
+            f"time-out ({timeout} s)"
+        )
+
+
 class EventSourceMapping:
     """Polls one queue and invokes one function, as many times at once as the mapping allows."""
 

@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local.decommissioned import DETAIL_TYPE
 from local.errors import LocalError
 
 
 @dataclass(frozen=True)
 class QueueMessage:
-    """A body for a queue; `arn` is the queue's, where the event names one."""
+    """A body for a queue; `arn` is the queue's, where the event names one, and `queue` its logical id, where its shape
+    says where it belongs.
+    """
 
     body: str
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     arn: str = ""
+    queue: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,14 @@ class BusEvent:
     """An event for the bus: an entry for PutEvents, without the bus's name."""
 
     entry: Mapping[str, Any]
+
+
+DECOMMISSION_QUEUE = "DecommissionQueue"
+SWEEP_QUEUE = "SweepQueue"
+
+_VENDOR_MARKS = frozenset({"trace_name", "cts", "notification_type", "record", "smn", "specversion"})
+"""What a vendor's event has and no removal request: a trace of CTS, bare or from a trigger; a notification of Config; a
+record of SMN; a CloudEvent."""
 
 
 def read(source: Path) -> str:
@@ -39,19 +51,45 @@ def route(event: Any) -> list[QueueMessage | BusEvent]:
     """What to send for an event, in order.
 
     An SQS batch is taken apart: each record's body is a message. An EventBridge envelope goes on the bus.
-    Anything else is a message as it is; text that is not JSON too, since a queue takes what it is given.
+    Anything else is a message as it is, a vendor's event one for the decommission
+    queue and rules one for the sweep queue; text that is not JSON too,
+    since a queue takes what it is given.
     """
     if isinstance(event, str):
         try:
             parsed = json.loads(event)
         except (ValueError, RecursionError):
             return [QueueMessage(event)]
-        return route(parsed) if _is_batch(parsed) or _is_envelope(parsed) else [QueueMessage(event)]
+        if _is_batch(parsed) or _is_envelope(parsed):
+            return route(parsed)
+        return [QueueMessage(event, queue=_queue_of(parsed))]
     if _is_batch(event):
         return [_message(record) for record in event["Records"]]
     if _is_envelope(event):
         return [BusEvent(_entry(event))]
-    return [QueueMessage(json.dumps(event, ensure_ascii=False))]
+    return [QueueMessage(json.dumps(event, ensure_ascii=False), queue=_queue_of(event))]
+
+
+def _queue_of(event: Any) -> str:
+    if not isinstance(event, Mapping):
+        return ""
+    if "rules" in event:
+        return SWEEP_QUEUE
+    return DECOMMISSION_QUEUE if _VENDOR_MARKS & event.keys() else ""
+
+
+def decommissions(item: QueueMessage | BusEvent) -> bool:
+    """Whether something that is sent is a decommission event."""
+    if isinstance(item, BusEvent):
+        return bool(item.entry["DetailType"] == DETAIL_TYPE)
+    return item.queue == DECOMMISSION_QUEUE
+
+
+def event_of(item: QueueMessage | BusEvent) -> str:
+    """The event as the function is given it."""
+    if isinstance(item, QueueMessage):
+        return item.body
+    return json.dumps({"detail-type": item.entry["DetailType"], "detail": json.loads(item.entry["Detail"])})
 
 
 def _is_batch(event: Any) -> bool:

@@ -71,7 +71,7 @@ class Sent:
     """Where an event went."""
 
     to: str
-    """"queue" or "bus"."""
+    """"queue", "bus" or "function"."""
     name: str
     ids: tuple[str, ...]
 

@@ -11,14 +11,15 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import functions, mappings, routing
+from local import functions, mappings, routing, schedules
 from local import template as templates
 from local.aws import Aws, free_region
 from local.create import create
-from local.errors import LocalError, TemplateError
+from local.errors import LocalError
 from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, QueueState, Sent
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Stack:
         self.functions: dict[str, functions.Function] = {}
         """By logical id."""
         self.mappings: dict[str, mappings.EventSourceMapping] = {}
+        """By logical id."""
+        self.schedules: dict[str, schedules.Schedule] = {}
         """By logical id."""
         self.providers: dict[str, Any] = {}
         """The provider servers, by the name that `local.providers.SERVERS` has them under."""
@@ -112,11 +115,14 @@ class Stack:
             self.template_path, stack=self.name, region=self.region, parameters=self.overrides.parameters
         )
         self.aws.start()
-        self._find_queues()
+        self._queues, self._dead = self.template.queues()
         create(self.aws, self.template)
         environment = self._start_providers() | self._environment()
         self._create_functions(environment | dict(self.overrides.environment))
         self._create_mappings()
+        now = datetime.now(UTC)
+        for logical_id in self.template.of_type("AWS::Scheduler::Schedule"):
+            self.schedules[logical_id] = schedules.specify(self.template, logical_id, now)
         for mapping in self.mappings.values():
             mapping.start()
 
@@ -159,30 +165,11 @@ class Stack:
         by_name = {function.spec.name: function for function in self.functions.values()}
         for logical_id in self.template.of_type("AWS::Lambda::EventSourceMapping"):
             spec = mappings.specify(self.template, logical_id, window=self.overrides.batching_window)
-            self._check_visibility(logical_id, spec)
+            mappings.check_visibility(self.template, logical_id, spec)
             self.mappings[logical_id] = mappings.EventSourceMapping(
                 spec, self.aws.queues, by_name[spec.function], self.region
             )
         self._exit.callback(self._stop_mappings)
-
-    def _check_visibility(self, logical_id: str, spec: mappings.MappingSpec) -> None:
-        """What Lambda refuses: a queue whose messages come back while the function works on them."""
-        queue, function = self._logical_id(spec.queue), self._logical_id(spec.function)
-        visibility = int(self.template.properties(queue).get("VisibilityTimeout", 30))
-        timeout = int(self.template.properties(function).get("Timeout", 3))
-        if visibility < timeout:
-            raise TemplateError(
-                f"{logical_id}: the queue's visibility timeout ({visibility} s) is less than the function's "
-                f"time-out ({timeout} s)"
-            )
-
-    def _logical_id(self, name: str) -> str:
-        for logical_id in self.template.resources:
-            if self.template.resources[logical_id] in {"AWS::SQS::Queue", "AWS::Lambda::Function"} and (
-                self.template.resolver.name(logical_id) == name
-            ):
-                return logical_id
-        raise TemplateError(f"the template has no {name}")
 
     def _close_functions(self) -> None:
         if self.functions:
@@ -205,7 +192,8 @@ class Stack:
             server.seed()
 
     def send(self, event: Path | str | Mapping[str, Any] | list[Any], *, queue: str | None = None) -> list[Sent]:
-        """Sends an event where its shape belongs: the queue that a batch names, the bus, or the work queue.
+        """Sends an event where its shape belongs: the queue that a batch names, the bus, the decommission queue for a
+        vendor's event, or the work queue.
 
         A path is read; text is sent as it is. `queue` (a logical id) decides where messages go.
         """
@@ -221,7 +209,8 @@ class Stack:
     def _send_message(self, message: routing.QueueMessage, queue: str | None) -> Sent:
         from moto.sqs.exceptions import SQSException  # noqa: PLC0415
 
-        name = self._queue_name(queue) if queue else self._queue_named_by(message.arn) or self.work_queue
+        by_shape = self._queues.get(message.queue)
+        name = self._queue_name(queue) if queue else self._queue_named_by(message.arn) or by_shape or self.work_queue
         try:
             found = self.aws.queues.send_message(name, message.body, dict(message.attributes))
         except SQSException as error:
@@ -250,6 +239,25 @@ class Stack:
         if found is None:
             raise LocalError(f"there is no function {function}", f"there is {', '.join(self.functions)}")
         return found.invoke(payload if isinstance(payload, bytes) else json.dumps(payload).encode())
+
+    def fire(self, schedule: str, at: datetime | None = None) -> Sent:
+        """Fires a schedule, by logical id or name, whether it is on or off; `at` is the time that it is told."""
+        found = schedules.find(self.schedules, schedule)
+        payload = found.payload(at or datetime.now(UTC))
+        name = found.target.rpartition(":")[2]
+        if ":lambda:" in found.target:
+            return Sent("function", name, (self.invoke(name, payload.encode()).request_id,))
+        return self._send_message(routing.QueueMessage(payload, arn=found.target), None)
+
+    @contextlib.contextmanager
+    def clock(self) -> Iterator[None]:
+        """While it lasts, the schedules that are on fire by the clock."""
+        clock = schedules.Clock(self.schedules, self.fire)
+        clock.start()
+        try:
+            yield
+        finally:
+            clock.stop()
 
     # What comes out
 
@@ -373,22 +381,6 @@ class Stack:
             if given and (given in {name, logical_id} or given.endswith(f"-{logical_id}")):
                 return name
         return None
-
-    def _find_queues(self) -> None:
-        """The queues by logical id, and which of them are for dead letters."""
-        resolver, properties = self.template.resolver, self.template.properties
-        self._queues = {
-            logical_id: resolver.name(logical_id) for logical_id in self.template.of_type("AWS::SQS::Queue")
-        }
-        arns = {
-            properties(logical_id).get("RedrivePolicy", {}).get("deadLetterTargetArn", "")
-            for logical_id in self._queues
-        } | {
-            target.get("DeadLetterConfig", {}).get("Arn", "")
-            for logical_id in self.template.of_type("AWS::Events::Rule")
-            for target in properties(logical_id).get("Targets", [])
-        }
-        self._dead = {arn.rpartition(":")[2] for arn in arns} & set(self._queues.values())
 
 
 def _parsed(text: str) -> Any:

@@ -43,6 +43,17 @@ class Template:
         """The resolved properties of a resource."""
         return self.resolver.properties(logical_id)
 
+    def queues(self) -> tuple[dict[str, str], set[str]]:
+        """The queues' names by logical id, and the names of those that are for dead letters."""
+        names = {logical_id: self.resolver.name(logical_id) for logical_id in self.of_type("AWS::SQS::Queue")}
+        arns = [self.properties(queue).get("RedrivePolicy", {}).get("deadLetterTargetArn", "") for queue in names]
+        targets = [
+            target for rule in self.of_type("AWS::Events::Rule") for target in self.properties(rule).get("Targets", [])
+        ]
+        targets += [self.properties(schedule)["Target"] for schedule in self.of_type("AWS::Scheduler::Schedule")]
+        arns += [target.get("DeadLetterConfig", {}).get("Arn", "") for target in targets]
+        return names, {arn.rpartition(":")[2] for arn in arns} & set(names.values())
+
     def folder(self, location: Mapping[str, Any]) -> Path:
         """The folder that a function's `Code` or a layer's `Content` stands for."""
         key = location.get("S3Key")

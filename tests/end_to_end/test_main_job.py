@@ -26,8 +26,14 @@ def bodies(event: dict) -> list[str]:
 def test_every_event_file_is_reported_as_the_clouds_saw_it(stack: Stack):
     audit = Audit()
     for path in EVENTS:
-        if "invalid" not in path.stem:
-            for body in bodies(json.loads(path.read_text())):
+        event = json.loads(path.read_text())
+        if path.stem.startswith("decommission"):
+            audit.decommission(event, stack.providers.values())
+        elif path.stem.startswith("sweep"):
+            if "invalid" not in path.stem:
+                audit.sweep(event, stack.providers.values())
+        elif "invalid" not in path.stem:
+            for body in bodies(event):
                 audit.ask(body)
         stack.send(path)
     stack.drain()
@@ -87,10 +93,10 @@ def test_a_manual_payload_is_answered_with_its_reports_or_with_what_is_wrong(sta
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", "NaN", '{"a": 1}', "[" * 5000, json.dumps("x" * 1_000_000)])
 def test_garbage_lies_once_on_the_dead_letter_queue_and_is_not_retried(stack: Stack, text: str):
-    before = len(stack.dead_letters())
+    known = {letter.message_id for letter in stack.dead_letters()}
     stack.send(text, queue="WorkQueue")
     stack.drain()
-    letters = stack.dead_letters()[before:]
+    letters = [letter for letter in stack.dead_letters() if letter.message_id not in known]
     assert [(letter.body, letter.attributes["code"]) for letter in letters] == [(text, "invalid")]
     assert stack.queues()["WorkQueue"].total == 0
 

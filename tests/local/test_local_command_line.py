@@ -81,6 +81,7 @@ def test_invoke_shows_the_answer_and_the_log_and_fails_with_the_function(session
         (["invoke", "Probe", "-"], "{", "has to be JSON"),
         (["send", "no/such.json"], None, "no event file"),
         (["send", "-", "--queue", "Nope"], "{}", "there is Work, Dead"),
+        (["fire", "Nightly"], None, "there is none"),
         (["up"], None, "already up"),
     ],
 )
@@ -91,7 +92,7 @@ def test_a_mistake_is_told_in_a_line_that_says_what_would_help(session, argument
     assert "Traceback" not in answer.stderr
 
 
-@pytest.mark.parametrize("arguments", [["state"], ["send", "-"], ["invoke", "Probe", "-"]])
+@pytest.mark.parametrize("arguments", [["state"], ["send", "-"], ["invoke", "Probe", "-"], ["fire", "S"]])
 def test_without_a_stack_a_command_says_how_to_start_one(tmp_path, arguments):
     answer = run(*arguments, "--session", tmp_path / "none.json", text="{}")
     assert answer.returncode == 1

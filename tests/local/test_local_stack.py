@@ -69,13 +69,15 @@ def test_the_packages_own_template_starts_with_both_clouds():
     with Stack(ROOT / "template.yaml") as stack:
         assert stack.work_queue == "untag-work"
         assert set(stack.providers) >= {"jdcloud"}
-        (function,) = stack.functions.values()
-        environment = function.spec.environment
-        assert environment["UNTAG_CREDENTIALS"] == "env"
-        for name, server in stack.providers.items():
-            assert server.url in environment.values(), name
-        assert {queue.logical_id for queue in stack.queues().values() if queue.dead_letters} == {
-            "DeadLetterQueue",
-            "RuleDeadLetterQueue",
+        assert set(stack.functions) >= {"RemoveTagsFunction", "DecommissionFunction"}
+        for function in stack.functions.values():
+            environment = function.spec.environment
+            assert environment["UNTAG_CREDENTIALS"] == "env"
+            for name, server in stack.providers.items():
+                assert server.url in environment.values(), name
+        assert {queue.logical_id for queue in stack.queues().values() if queue.dead_letters} >= {
+            *("DeadLetterQueue", "RuleDeadLetterQueue"),
+            *("DecommissionDeadLetterQueue", "DecommissionRuleDeadLetterQueue"),
         }
         assert stack.outputs["WorkQueueUrl"].endswith("/untag-work")
+        assert stack.outputs["DecommissionQueueUrl"].endswith("/untag-decommission")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.decommissioned import gone
 from local.providers import SERVERS, ProviderServer
 from local.providers.server import SEED_FILE
 from untag.contracts import InvalidInputError, RemovalRequest, parse_requests, unwrap
@@ -86,6 +87,33 @@ def test_events_do_not_share_resources(api: str) -> None:
         }
         assert not named & taken, "so that they can be sent in any order"
         taken |= named
+
+
+def test_every_decommission_event_is_of_something_that_stands_at_a_cloud_and_in_no_other_file() -> None:
+    held = {
+        (server.provider, row["type"], row["id"])
+        for server in map(_seeded, SERVER_OF.values())
+        for row in _rows(server)
+    }
+    taken: set[tuple[str, str, str]] = set()
+    for path in sorted(EVENTS.glob("decommission_*.json")):
+        named = {found[:1] + found[2:4] for found in gone(json.loads(path.read_text(encoding="utf-8")))}
+        assert named
+        assert named <= held
+        assert not named & taken, "so that they can be sent in any order"
+        taken |= named
+    for api in SERVER_OF:
+        for way in set(WAYS) - {"invalid"}:
+            for request in requests_in(load(f"{api}_{way}")):
+                named = {(request.provider, type_, id_) for type_, ids in request.ids_by_type().items() for id_ in ids}
+                assert not named & taken
+    assert {provider for provider, _, _ in taken} == {"jdcloud", "huaweicloud"}
+
+
+def _seeded(name: str) -> ProviderServer:
+    server = SERVERS[name]()
+    server.seed()
+    return server
 
 
 def test_the_partial_failure_has_one_of_each(api: str, seeded: ProviderServer) -> None:

@@ -42,6 +42,11 @@ def rule_targets(resources: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(name, target) for name, rule in rules.items() for target in rule["Targets"]]
 
 
+def schedule_targets(resources: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Every (schedule, target) pair."""
+    return [(name, schedule["Target"]) for name, schedule in of_type(resources, "Scheduler::Schedule").items()]
+
+
 def redrives(resources: dict[str, Any]) -> dict[str, str]:
     """The dead-letter queue of each queue that redrives into one."""
     return {

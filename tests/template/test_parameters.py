@@ -23,12 +23,9 @@ SETTINGS = {
 }
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 
-# Settings that no deployed function reads yet, and what each belongs to.
-NOT_READ_YET = {
-    "UNTAG_SWEEP_QUEUE_URL": "sweeps",
-    "UNTAG_DECOMMISSION_TAGS": "decommission events",
-    "UNTAG_ACCOUNTS": "decommission events",
-}
+# Settings that one function alone reads.
+SWEEPS = {"UNTAG_SWEEP_QUEUE_URL"}
+DECOMMISSIONS = {"UNTAG_DECOMMISSION_TAGS", "UNTAG_ACCOUNTS"}
 
 # Lambda's bound for all variables of a function, names and values together.
 ENVIRONMENT_LIMIT_BYTES = 4096
@@ -94,6 +91,15 @@ def test_every_parameter_is_used_and_stands_in_one_group(source: Json) -> None:
         ("Rate", "20"),
         ("MaxAge", "36h"),
         ("MaxAge", "86400"),
+        ("DecommissionTags", "env,cost-*,成本"),
+        ("SweepRules", '[{"name": "tmp", "provider": "jdcloud"}]'),
+        ("SweepScheduleExpression", "cron(0/30 3 ? * MON-FRI 2026-2030)"),
+        ("SweepScheduleExpression", "rate(7 days)"),
+        ("SweepScheduleExpression", "at(2026-12-01T03:00:00)"),
+        ("SweepTimeZone", "Asia/Shanghai"),
+        ("SweepTimeZone", "America/Argentina/Buenos_Aires"),
+        ("Accounts", "00000000000000000000000000d0ma1n=default"),
+        ("Accounts", "0162c0f220284698b77a3d264376343a=default,b2b3853af40448fcb9e40dxj89505ba=team_a"),
     ],
 )
 def test_a_parameter_takes_what_an_operator_would_give(source: Json, name: str, value: str) -> None:
@@ -120,6 +126,18 @@ def test_a_parameter_takes_what_an_operator_would_give(source: Json, name: str, 
         ("Rate", "fast"),
         ("MaxAge", "0"),
         ("MaxAge", "24 hours"),
+        ("SweepRules", "{}"),
+        ("SweepRules", "[\n]"),
+        ("SweepRules", ""),
+        ("SweepScheduleExpression", "0 3 * * *"),
+        ("SweepScheduleExpression", "cron()"),
+        ("SweepTimeZone", "../etc"),
+        ("SweepTimeZone", ""),
+        ("SweepWindowMinutes", 0),
+        ("Accounts", "default"),
+        ("Accounts", "d0ma1n="),
+        ("Accounts", "d0ma1n=default, other=default"),
+        ("Accounts", "d0ma1n=default,"),
         ("DryRun", "maybe"),
         ("MaximumConcurrency", 1),
         ("BatchingWindow", 0),
@@ -138,7 +156,16 @@ def test_every_variable_is_one_that_the_functions_know(resources: Json) -> None:
 
 
 def test_remove_tags_is_given_every_setting_that_it_reads(resources: Json) -> None:
-    assert set(environments(resources)["RemoveTagsFunction"]) == SETTINGS - set(NOT_READ_YET) | POWERTOOLS
+    assert set(environments(resources)["RemoveTagsFunction"]) == SETTINGS - SWEEPS - DECOMMISSIONS | POWERTOOLS
+
+
+def test_decommission_is_given_every_setting_that_it_reads(resources: Json) -> None:
+    assert set(environments(resources)["DecommissionFunction"]) == SETTINGS - SWEEPS | POWERTOOLS
+
+
+def test_sweep_is_given_every_setting_that_it_reads(resources: Json) -> None:
+    assert set(environments(resources)["SweepFunction"]) == SETTINGS - DECOMMISSIONS | POWERTOOLS
+    assert environments(resources)["SweepFunction"]["UNTAG_SWEEP_QUEUE_URL"] == {"Ref": "SweepQueue"}
 
 
 def test_a_parameter_bears_the_name_of_the_variable_that_it_sets(resources: Json) -> None:
@@ -152,10 +179,18 @@ def test_a_parameter_bears_the_name_of_the_variable_that_it_sets(resources: Json
                 assert value == {"Ref": parameter}
 
 
-def test_queue_and_topic_variables_name_this_stacks_own(resources: Json) -> None:
-    variables = environments(resources)["RemoveTagsFunction"]
+@pytest.mark.parametrize(
+    ("function", "letters"),
+    [
+        ("RemoveTagsFunction", "DeadLetterQueue"),
+        ("DecommissionFunction", "DecommissionDeadLetterQueue"),
+        ("SweepFunction", "SweepDeadLetterQueue"),
+    ],
+)
+def test_queue_and_topic_variables_name_this_stacks_own(resources: Json, function: str, letters: str) -> None:
+    variables = environments(resources)[function]
     assert variables["UNTAG_QUEUE_URL"] == {"Ref": "WorkQueue"}
-    assert variables["UNTAG_DEAD_LETTER_QUEUE_URL"] == {"Ref": "DeadLetterQueue"}
+    assert variables["UNTAG_DEAD_LETTER_QUEUE_URL"] == {"Ref": letters}
     assert variables["UNTAG_TOPIC_ARN"] == {"Ref": "NotificationTopic"}
 
 
@@ -186,7 +221,7 @@ def test_the_longest_environment_fits_what_lambda_allows(source: Json, resources
                 return 160
             case {"Fn::If": [_, _, _]}:
                 return len("secretsmanager:") + source["Parameters"]["SecretsPrefix"]["MaxLength"]
-        return len(value)
+        return len(str(value))
 
     for variables in environments(resources).values():
         assert sum(len(name) + longest(value) for name, value in variables.items()) <= ENVIRONMENT_LIMIT_BYTES

@@ -82,13 +82,17 @@ def test_no_role_may_do_anything_to_everything(resources: Json) -> None:
             assert "*" not in text(resource) or text(resource) in WILDCARDS, (name, resource)
 
 
-def test_remove_tags_may_do_what_it_does_and_no_more(resources: Json) -> None:
-    granted = {
+def granted(resources: Json, role: str) -> dict[str, list[str]]:
+    """The actions that a role's own policy allows, by what they are allowed on."""
+    return {
         text(statement["Resource"]): sorted(as_list(statement["Action"]))
         for name, statement in identity_statements(resources)
-        if name == "RemoveTagsRole"
+        if name == role
     }
-    assert granted == {
+
+
+def test_remove_tags_may_do_what_it_does_and_no_more(resources: Json) -> None:
+    assert granted(resources, "RemoveTagsRole") == {
         text(arn("WorkQueue")): [
             "sqs:ChangeMessageVisibility",
             "sqs:DeleteMessage",
@@ -102,14 +106,59 @@ def test_remove_tags_may_do_what_it_does_and_no_more(resources: Json) -> None:
     }
 
 
+def test_decommission_may_ask_for_removals_and_remove_nothing_itself(resources: Json) -> None:
+    assert granted(resources, "DecommissionRole") == {
+        text(arn("DecommissionQueue")): [
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ],
+        text(arn("WorkQueue")): ["sqs:SendMessage"],
+        text(arn("DecommissionDeadLetterQueue")): ["sqs:SendMessage"],
+        text({"Ref": "NotificationTopic"}): ["sns:Publish"],
+        text(arn("DecommissionLogGroup")): ["logs:CreateLogStream", "logs:PutLogEvents"],
+    }
+
+
+def test_sweep_may_ask_for_removals_and_go_on_by_its_own_queue(resources: Json) -> None:
+    assert granted(resources, "SweepRole") == {
+        text(arn("SweepQueue")): [
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        ],
+        text(arn("WorkQueue")): ["sqs:SendMessage"],
+        text(arn("SweepDeadLetterQueue")): ["sqs:SendMessage"],
+        text({"Ref": "NotificationTopic"}): ["sns:Publish"],
+        text(arn("SweepLogGroup")): ["logs:CreateLogStream", "logs:PutLogEvents"],
+    }
+
+
+def test_the_schedule_may_send_to_its_queue_and_to_its_dead_letters_and_nobody_else_takes_on_its_role(
+    resources: Json,
+) -> None:
+    (statement,) = [one for name, one in identity_statements(resources) if name == "SweepScheduleRole"]
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Resource"] == [arn("SweepQueue"), arn("SweepScheduleDeadLetterQueue")]
+    (trust,) = of_type(resources, "IAM::Role")["SweepScheduleRole"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
 def test_provider_keys_may_be_read_below_the_prefix_and_only_if_they_lie_there(resources: Json) -> None:
     policies = of_type(resources, "IAM::Policy")
-    assert set(policies) == {"RemoveTagsSecrets"}
-    assert resources["RemoveTagsSecrets"]["Condition"] == "ReadsSecrets"
-    assert policies["RemoveTagsSecrets"]["Roles"] == [{"Ref": "RemoveTagsRole"}]
-    (statement,) = statements(policies["RemoveTagsSecrets"])
-    assert statement["Action"] == "secretsmanager:GetSecretValue"
-    assert statement["Resource"] == SECRETS_UNDER_THE_PREFIX
+    assert {name: policy["Roles"] for name, policy in policies.items()} == {
+        role.replace("Role", "Secrets"): [{"Ref": role}]
+        for role in (named_by(function["Role"]) for function in of_type(resources, "Lambda::Function").values())
+    }
+    for name, policy in policies.items():
+        assert resources[name]["Condition"] == "ReadsSecrets"
+        (statement,) = statements(policy)
+        assert statement["Action"] == "secretsmanager:GetSecretValue"
+        assert statement["Resource"] == SECRETS_UNDER_THE_PREFIX
 
 
 def test_a_queue_lets_only_its_own_rule_send_to_it(resources: Json) -> None:

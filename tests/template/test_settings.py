@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.template.reading import of_type
+from untag.decommission.service import Decommissioner
 from untag.settings import Settings
 
 Json = dict[str, Any]
@@ -65,3 +66,14 @@ def test_settings_take_the_bounds_and_the_choices_of_every_parameter(source: Jso
 )
 def test_settings_take_what_the_patterns_let_through(source: Json, resources: Json, name: str, value: str) -> None:
     assert Settings.from_environment(told(source, resources, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("tags", "accounts"),
+    [("all", ""), ("", ""), ("env,cost-*,成本", "d0ma1n=default,0162c0f220284698b77a3d264376343a=team_a")],
+)
+def test_decommission_takes_what_its_parameters_let_through(
+    source: Json, resources: Json, tags: str, accounts: str
+) -> None:
+    variables = {"AWS_REGION": "eu-west-1", "UNTAG_DECOMMISSION_TAGS": tags, "UNTAG_ACCOUNTS": accounts}
+    Decommissioner(told(source, resources) | variables)._runtime._loop.close()

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.template.reading import arn, intrinsics, named_by, of_type, redrives, rule_targets
+from tests.template.reading import arn, intrinsics, named_by, of_type, redrives, rule_targets, schedule_targets
+from untag.decommission.events import DETAIL_TYPE
+from untag.decommission.service import GIVE_UP_RECEIVES
 
 ROOT = Path(__file__).parents[2]
 FOURTEEN_DAYS = 14 * 24 * 3600
@@ -30,28 +32,54 @@ def least(source: Json, value: Any) -> int:
 
 
 def test_the_queues_are_the_ones_that_are_known(resources: Json) -> None:
-    assert set(of_type(resources, "SQS::Queue")) == {"WorkQueue", "DeadLetterQueue", "RuleDeadLetterQueue"}
+    assert set(of_type(resources, "SQS::Queue")) == {
+        *("WorkQueue", "DeadLetterQueue", "RuleDeadLetterQueue"),
+        *("DecommissionQueue", "DecommissionDeadLetterQueue", "DecommissionRuleDeadLetterQueue"),
+        *("SweepQueue", "SweepDeadLetterQueue", "SweepScheduleDeadLetterQueue"),
+    }
 
 
 def test_every_queue_has_a_dead_letter_queue_or_is_one(resources: Json) -> None:
-    holds_letters = set(redrives(resources).values()) | {
-        named_by(target["DeadLetterConfig"]["Arn"]) for _, target in rule_targets(resources)
-    }
+    holds_letters = set(redrives(resources).values()) | {queue for _, queue in undelivered(resources)}
     for name in of_type(resources, "SQS::Queue"):
         assert (name in redrives(resources)) != (name in holds_letters), name
 
 
 def test_no_two_queues_share_a_dead_letter_queue(resources: Json) -> None:
     letters = list(redrives(resources).values())
-    letters += [named_by(target["DeadLetterConfig"]["Arn"]) for _, target in rule_targets(resources)]
+    # Rules that feed one queue may share what they cannot deliver: it is sent to that queue again.
+    letters += [queue for _, queue in sorted(undelivered(resources))]
     assert sorted(letters) == sorted(set(letters))
 
 
-def test_a_message_is_received_five_times_before_it_is_a_dead_letter(resources: Json) -> None:
+def undelivered(resources: Json) -> set[tuple[str, str]]:
+    """Every queue that a rule or a schedule sends to, with the queue for what does not arrive."""
+    return {
+        (named_by(target["Arn"]), named_by(target["DeadLetterConfig"]["Arn"]))
+        for _, target in rule_targets(resources) + schedule_targets(resources)
+    }
+
+
+# An event whose tags cannot be read waits on its own queue, and the function gives it up before the queue does.
+PATIENT = {"DecommissionQueue": GIVE_UP_RECEIVES + 10}
+
+
+def test_a_message_is_received_five_times_or_as_often_as_waiting_takes_before_it_is_a_dead_letter(
+    resources: Json,
+) -> None:
     queues = of_type(resources, "SQS::Queue")
     assert redrives(resources)
     for name in redrives(resources):
-        assert queues[name]["RedrivePolicy"]["maxReceiveCount"] == 5
+        assert queues[name]["RedrivePolicy"]["maxReceiveCount"] == PATIENT.get(name, 5)
+
+
+def test_an_event_waits_for_most_of_a_day_and_no_longer_than_its_queue_keeps_it(resources: Json) -> None:
+    queue = of_type(resources, "SQS::Queue")["DecommissionQueue"]
+    # From the third receive on the function hides it for half as long again.
+    assert GIVE_UP_RECEIVES * queue["VisibilityTimeout"] >= 18 * 3600
+    assert (
+        queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"] * 1.5 < queue["MessageRetentionPeriod"]
+    )
 
 
 def test_dead_letters_are_kept_for_14_days_and_messages_for_less(resources: Json) -> None:
@@ -77,8 +105,7 @@ def test_a_dead_letter_queue_takes_redrives_from_its_own_source_only(resources: 
 
 def test_a_rules_dead_letter_queue_takes_redrives_from_nobody(resources: Json) -> None:
     queues = of_type(resources, "SQS::Queue")
-    for _, target in rule_targets(resources):
-        letters = named_by(target["DeadLetterConfig"]["Arn"])
+    for _, letters in undelivered(resources):
         assert queues[letters]["RedriveAllowPolicy"] == {"redrivePermission": "denyAll"}
 
 
@@ -98,9 +125,22 @@ def test_dead_letters_outlive_the_stack(resources: Json) -> None:
 # Mappings
 
 
+def read(resources: Json) -> dict[str, Json]:
+    """The mapping of each queue that a function reads."""
+    return {
+        named_by(mapping["EventSourceArn"]): mapping
+        for mapping in of_type(resources, "Lambda::EventSourceMapping").values()
+    }
+
+
 def test_every_function_that_reads_a_queue_reports_batch_item_failures(resources: Json) -> None:
     mappings = of_type(resources, "Lambda::EventSourceMapping")
-    assert len(mappings) == 1
+    assert {name: named_by(mapping["FunctionName"]) for name, mapping in read(resources).items()} == {
+        "WorkQueue": "RemoveTagsFunction",
+        "DecommissionQueue": "DecommissionFunction",
+        "SweepQueue": "SweepFunction",
+    }
+    assert len(mappings) == len(read(resources))
     for mapping in mappings.values():
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -115,14 +155,21 @@ def test_a_message_stays_hidden_for_six_time_outs_and_the_longest_window(source:
 
 
 def test_the_work_queue_is_read_in_hundreds_within_a_bound(source: Json, resources: Json) -> None:
-    (mapping,) = of_type(resources, "Lambda::EventSourceMapping").values()
-    assert mapping["EventSourceArn"] == arn("WorkQueue")
-    assert mapping["FunctionName"] == {"Ref": "RemoveTagsFunction"}
+    mapping = read(resources)["WorkQueue"]
     assert mapping["BatchSize"] == 100
-    # Lambda refuses more than 10 without a window, and fewer than 2 environments.
+    # Lambda refuses more than 10 without a window.
     assert least(source, mapping["MaximumBatchingWindowInSeconds"]) >= 1
-    assert least(source, mapping["ScalingConfig"]["MaximumConcurrency"]) >= 2
-    assert mapping.get("Enabled", True) is True
+
+
+def test_every_queue_is_read_by_two_environments_or_more(source: Json, resources: Json) -> None:
+    for mapping in read(resources).values():
+        # Lambda refuses fewer.
+        assert least(source, mapping["ScalingConfig"]["MaximumConcurrency"]) >= 2
+        assert mapping.get("Enabled", True) is True
+
+
+def test_decommission_events_are_read_in_tens_since_they_share_no_call(resources: Json) -> None:
+    assert read(resources)["DecommissionQueue"]["BatchSize"] == 10
 
 
 def test_the_rate_is_shared_by_as_many_environments_as_the_mapping_starts(resources: Json) -> None:
@@ -155,6 +202,21 @@ def test_removal_requests_of_any_source_on_the_custom_bus_reach_the_work_queue(r
     assert not {"Input", "InputPath", "InputTransformer"} & set(target)
 
 
+@pytest.mark.parametrize(
+    ("name", "bus"), [("DecommissionedRule", {"Ref": "EventBus"}), ("DecommissionedOnDefaultBusRule", None)]
+)
+def test_decommission_events_of_any_source_on_either_bus_reach_the_decommission_queue(
+    resources: Json, name: str, bus: Json | None
+) -> None:
+    rule = of_type(resources, "Events::Rule")[name]
+    assert rule.get("EventBusName") == bus
+    assert rule["EventPattern"] == {"detail-type": [DETAIL_TYPE]}
+    assert rule["State"] == "ENABLED"
+    (target,) = rule["Targets"]
+    assert target["Arn"] == arn("DecommissionQueue")
+    assert not {"Input", "InputPath", "InputTransformer"} & set(target)
+
+
 # Functions and layers
 
 
@@ -169,8 +231,9 @@ def test_every_function_is_python_313_on_arm64_with_both_layers(resources: Json)
         assert set(names) == set(layers)
 
 
-def test_the_function_has_two_minutes(resources: Json) -> None:
-    assert of_type(resources, "Lambda::Function")["RemoveTagsFunction"]["Timeout"] == 120
+@pytest.mark.parametrize("name", ["RemoveTagsFunction", "DecommissionFunction"])
+def test_the_function_has_two_minutes(resources: Json, name: str) -> None:
+    assert of_type(resources, "Lambda::Function")[name]["Timeout"] == 120
 
 
 def test_every_function_logs_plainly_into_a_group_that_forgets(resources: Json) -> None:
@@ -221,6 +284,10 @@ def test_the_outputs_name_every_way_in_and_out(source: Json) -> None:
             "DeadLetterQueueArn",
             "RuleDeadLetterQueueUrl",
         ),
+        *("DecommissionQueueUrl", "DecommissionQueueArn", "DecommissionDeadLetterQueueUrl"),
+        *("DecommissionDeadLetterQueueArn", "DecommissionRuleDeadLetterQueueUrl"),
+        *("SweepQueueUrl", "SweepDeadLetterQueueUrl", "SweepScheduleDeadLetterQueueUrl"),
+        *("SweepFunctionName", "SweepScheduleName"),
         *("NotificationTopicArn", "EventBusName", "EventBusArn"),
         *("RemoveTagsFunctionName", "RemoveTagsFunctionArn"),
     }

@@ -121,7 +121,14 @@ def test_the_handler_answers_a_payload_with_its_reports(house: House, monkeypatc
     assert answer["reports"] == house.aws.reports
 
 
-@pytest.mark.parametrize("file", sorted((HANDLER.parents[2] / "events").glob("*.json")), ids=lambda file: file.stem)
+EVENTS = [
+    file
+    for file in sorted((HANDLER.parents[2] / "events").glob("*.json"))
+    if not file.stem.startswith(("decommission", "sweep"))  # other functions'
+]
+
+
+@pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
 def test_every_event_that_lies_beside_the_code_runs_as_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with House() as house:
         house.jd.seed()
@@ -190,7 +197,7 @@ def test_the_handler_never_raises_on_any_body_and_loses_none(patient: House, bod
         answer = load(monkeypatch, patient).handler(sqs_event(*bodies), context(patient))
     returned = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
     invalid = [body for body, attributes in patient.aws.letters() if attributes.get("code") == "invalid"]
-    told = {report["id"] for report in patient.aws.reports}
+    told = [report["id"] for report in patient.aws.reports if report["page"]["number"] == 1]
     assert len(returned) == len(set(returned))
     assert set(invalid) <= set(bodies)
     assert len(returned) + len(invalid) + len(told) >= len(bodies), "each is returned, buried or reported"

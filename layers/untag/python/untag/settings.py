@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from untag import environment
 from untag.core import Policy, Rate
 
-_URL = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_.-]+"
+QUEUE_URL = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_.-]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Settings:
         """Read every variable. Raises InvalidInputError for the first that is wrong."""
         rate = environment.number(environ, "UNTAG_RATE", 0.0, low=0.0, high=100_000.0)
         return cls(
-            queue_url=environment.text(environ, "UNTAG_QUEUE_URL", pattern=_URL),
-            dead_letter_queue_url=environment.text(environ, "UNTAG_DEAD_LETTER_QUEUE_URL", pattern=_URL),
+            queue_url=environment.text(environ, "UNTAG_QUEUE_URL", pattern=QUEUE_URL),
+            dead_letter_queue_url=environment.text(environ, "UNTAG_DEAD_LETTER_QUEUE_URL", pattern=QUEUE_URL),
             topic_arn=environment.text(
                 environ, "UNTAG_TOPIC_ARN", pattern=r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+"
             ),

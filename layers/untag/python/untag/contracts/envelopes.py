@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +51,11 @@ def unwrap(payload: Any, own_id: str, detail_type: str = DETAIL_TYPE) -> Unwrapp
         if not isinstance(payload, dict):
             break
         if payload.get("Type") == "Notification" and "Message" in payload:
-            own_id, payload = _id_of(payload, "MessageId", own_id), payload["Message"]
+            own_id, payload = id_of(payload, "MessageId", own_id), payload["Message"]
         elif "detail-type" in payload and "detail" in payload:
             if payload["detail-type"] != detail_type:
                 raise InvalidInputError.of(f"should be '{detail_type}'", "detail-type")
-            own_id, payload = _id_of(payload, "id", own_id), payload["detail"]
+            own_id, payload = id_of(payload, "id", own_id), payload["detail"]
         else:
             break
     else:
@@ -62,7 +63,8 @@ def unwrap(payload: Any, own_id: str, detail_type: str = DETAIL_TYPE) -> Unwrapp
     return Unwrapped(payload, own_id)
 
 
-def _id_of(envelope: dict[str, Any], field: str, otherwise: str) -> str:
+def id_of(envelope: Mapping[str, Any], field: str, otherwise: str) -> str:
+    """The id that an envelope bears in a field, if it can name a request, else `otherwise`."""
     found = envelope.get(field)
     return found if isinstance(found, str) and _ID.fullmatch(found) else otherwise
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from untag.contracts import InvalidInputError, Problem, RemovalRequest
-from untag.providers.base import Answer, Failure, Limits, Provider, Scope, Session, Verdict
+from untag.providers.base import Answer, Failure, Finder, Limits, Listing, Provider, Scope, Session, Verdict
 from untag.providers.huaweicloud_config import HuaweiConfig
 from untag.providers.huaweicloud_tms import HuaweiTms
 from untag.providers.jdcloud import JDCloud
@@ -12,7 +12,9 @@ __all__ = [
     "PROVIDERS",
     "Answer",
     "Failure",
+    "Finder",
     "Limits",
+    "Listing",
     "Provider",
     "Registry",
     "Scope",

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import httpx
 
@@ -84,6 +84,14 @@ class Answer:
     tags: Mapping[str, Mapping[str, str]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Listing(Answer):
+    """An answer to a listing: resources with all their tags in `tags`, or `names`; a part of `total` rows."""
+
+    names: tuple[str, ...] = ()
+    total: int = 0
+
+
 class Session(NamedTuple):
     """What a call is made with. `timeout` is the whole call's, in seconds."""
 
@@ -139,3 +147,20 @@ class Provider(Protocol):
 
     async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """Read the tags of the resources, in one call; a resource without tags has an empty entry."""
+
+
+@runtime_checkable
+class Finder(Provider, Protocol):
+    """A tag API that can also say which resources bear a tag.
+
+    An answer that is no `Listing` is a failure, whatever its verdict: no listing that went wrong says "no tags".
+    """
+
+    page: int
+    """Rows in one answer of `find` and `names`, which go on at an offset; 0 where an answer has all rows."""
+
+    async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:
+        """The keys that are in use, or the values of one key; perhaps more than the scope's own."""
+
+    async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:
+        """The resources of the scope that bear the tag; without a value: the key, whatever its value."""

@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 import httpx
 
 from untag.contracts import Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Scope, Session, Verdict
-from untag.providers.http import Reply, message_of, name_of, unexpected
+from untag.providers.base import Answer, Listing, Scope, Session, Verdict
+from untag.providers.http import Reply, message_of, name_of, tags_of, unexpected
 from untag.signing import Credentials, HuaweiAuth
 
 THROTTLES = frozenset({"APIGW.0308", "TMS.0006"})
@@ -116,3 +116,40 @@ def request_id(reply: Reply) -> str | None:
         return in_header
     payload = reply.json()
     return name_of(payload.get("request_id")) if isinstance(payload, dict) else None
+
+
+def wanted(tag: Tag) -> list[dict[str, Any]]:
+    """A tag as the searches of this cloud take it."""
+    return [{"key": tag.key, "values": [] if tag.value is None else [tag.value]}]
+
+
+def found(reply: Reply) -> Answer:
+    """A page of resources with their tags, out of an answer of success."""
+    try:
+        payload = reply.json()
+        rows = payload["resources"]
+        tags = {str(row["resource_id"]): tags_of(row["tags"] or []) for row in rows}
+        total = payload["total_count"]
+    except (KeyError, TypeError, AttributeError):
+        return unexpected(reply, request_id(reply))
+    if len(tags) != len(rows) or type(total) is not int:
+        return unexpected(reply, request_id(reply))
+    return Listing(Verdict.DONE, request_id=request_id(reply), tags=tags, total=total)
+
+
+def named(reply: Reply, key: str | None) -> Answer:
+    """A page of keys, or the values of one key if the page has it, out of an answer of success."""
+    try:
+        payload = reply.json()
+        rows = payload["tags"]
+        names = [row["key"] for row in rows] if key is None else _values(rows, key)
+        total = payload.get("total_count", len(rows))
+    except (KeyError, TypeError, AttributeError):
+        return unexpected(reply, request_id(reply))
+    if not all(isinstance(name, str) for name in names) or type(total) is not int:
+        return unexpected(reply, request_id(reply))
+    return Listing(Verdict.DONE, request_id=request_id(reply), names=tuple(names), total=total)
+
+
+def _values(rows: list[dict[str, Any]], key: str) -> list[Any]:
+    return [value for row in rows if row["key"] == key for value in row["values"]]

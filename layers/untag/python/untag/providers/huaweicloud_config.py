@@ -19,7 +19,7 @@ from untag import environment
 from untag.contracts import Action, RemovalRequest, Tag
 from untag.providers.base import Answer, Limits, Scope, Session, Verdict
 from untag.providers.http import call, tags_of, unexpected
-from untag.providers.huaweicloud import HuaweiCloud, request_id, wire
+from untag.providers.huaweicloud import HuaweiCloud, found, named, request_id, wanted, wire
 
 DEFAULT_ENDPOINT = "https://rms.myhuaweicloud.com"
 
@@ -34,6 +34,7 @@ class HuaweiConfig(HuaweiCloud):
     api = "config"
     speaker = "RMS."
     limits = Limits(resources=1, keys=20)
+    page = 1000
 
     def __init__(self, endpoint: str = DEFAULT_ENDPOINT, *, read_first: bool = True) -> None:
         self._endpoint = endpoint.rstrip("/")
@@ -81,5 +82,23 @@ class HuaweiConfig(HuaweiCloud):
             return unexpected(reply, request_id(reply))
         return Answer(Verdict.DONE, request_id=request_id(reply), tags={ids[0]: tags})
 
+    async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:
+        """`ListTagsForResourceType`: a page of the type's keys with their values."""
+        reply = await call(session, "GET", f"{self._type_url(scope)}/tags?limit={self.page}&offset={offset}")
+        if isinstance(reply, Answer):
+            return reply
+        return named(reply, key) if reply.status == httpx.codes.OK else self.judged(reply, session)
+
+    async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:
+        """`ListResourcesByTag`: a page of resources."""
+        url = f"{self._type_url(scope)}/resource-instances/filter?limit={self.page}&offset={offset}"
+        reply = await call(session, "POST", url, {"tags": wanted(tag)})
+        if isinstance(reply, Answer):
+            return reply
+        return found(reply) if reply.status == httpx.codes.OK else self.judged(reply, session)
+
+    def _type_url(self, scope: Scope) -> str:
+        return f"{self._endpoint}/v1/resource-manager/{quote(scope.type, safe='')}"
+
     def _tags_url(self, scope: Scope, id_: str) -> str:
-        return f"{self._endpoint}/v1/resource-manager/{quote(scope.type, safe='')}/{quote(id_, safe='')}/tags"
+        return f"{self._type_url(scope)}/{quote(id_, safe='')}/tags"

@@ -24,8 +24,8 @@ import httpx
 from untag import environment
 from untag.contracts import Action, RemovalRequest, Tag
 from untag.providers.base import Answer, Failure, Limits, Scope, Session, Verdict
-from untag.providers.http import call, tags_of, unexpected
-from untag.providers.huaweicloud import THROTTLES, HuaweiCloud, request_id, told, wire
+from untag.providers.http import Reply, call, tags_of, unexpected
+from untag.providers.huaweicloud import THROTTLES, HuaweiCloud, found, named, request_id, told, wanted, wire
 
 DEFAULT_ENDPOINT = "https://tms.myhuaweicloud.com"
 
@@ -45,6 +45,7 @@ class HuaweiTms(HuaweiCloud):
 
     api = "tms"
     speaker = "TMS."
+    page = 200
 
     def __init__(
         self,
@@ -117,6 +118,41 @@ class HuaweiTms(HuaweiCloud):
         except (KeyError, TypeError, AttributeError):
             return unexpected(reply, request_id(reply))
         return Answer(Verdict.DONE, request_id=request_id(reply), tags={ids[0]: tags})
+
+    async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
+        """The tags of a type's resources in the project, all in one answer."""
+        project = _project(session, scope)
+        if isinstance(project, Answer):
+            return project
+        query = urlencode({**project, "resource_types": scope.type}, quote_via=quote)
+        reply = await call(session, "GET", f"{self._endpoint}/v1.0/tags?{query}")
+        return reply if isinstance(reply, Answer) else self._listed(reply, session) or named(reply, key)
+
+    async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:
+        """A page of resources."""
+        project = _project(session, scope)
+        if isinstance(project, Answer):
+            return project
+        body = {**project, "resource_types": [scope.type], "tags": wanted(tag), "limit": self.page, "offset": offset}
+        reply = await call(session, "POST", f"{self._endpoint}/v1.0/resource-instances/filter", body)
+        return reply if isinstance(reply, Answer) else self._listed(reply, session) or found(reply)
+
+    def _listed(self, reply: Reply, session: Session) -> Answer | None:
+        """Why a listing is none: an error, or a service behind TMS that failed inside an answer of success."""
+        if reply.status != httpx.codes.OK:
+            return self.judged(reply, session)
+        payload = reply.json()
+        errors = payload.get("errors") if isinstance(payload, dict) else None
+        if not errors:
+            return None
+        code, message = told(errors[0] if isinstance(errors, list) else None, session.credentials)
+        passing = code is None or code in _PASSING or _PASSING_STATUS.fullmatch(code) is not None
+        return Answer(
+            Verdict.UNAVAILABLE if passing else Verdict.FAILED,
+            code=code or "resource_failed",
+            message=message or "a service behind TMS did not answer",
+            request_id=request_id(reply),
+        )
 
 
 def _project(session: Session, scope: Scope) -> dict[str, str] | Answer:

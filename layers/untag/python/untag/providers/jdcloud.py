@@ -8,6 +8,7 @@ Facts from jdcloud_sdk 1.6.354, the API's page and the OpenAPI gateway's error t
 - An untag names exact pairs: for a tag without a value the resource's tags are read before. What a pair that is not
   bound answers is not documented: a failed entry and a count that is too small are both settled by reading back.
 - A failed entry names the resource, not the tag.
+- Nothing pages ("paging not supported at present"): a listing is one answer, up to `listing_bytes`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,8 +18,8 @@ import httpx
 
 from untag import environment
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Scope, Session, Verdict
-from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
+from untag.providers.base import Answer, Failure, Limits, Listing, Scope, Session, Verdict
+from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
 
 DEFAULT_ENDPOINT = "https://resourcetag.jdcloud-api.com"
@@ -53,8 +54,17 @@ class JDCloud:
     }
     required_credentials: tuple[str, ...] = ("access_key", "secret_key")
 
-    def __init__(self, endpoint: str = DEFAULT_ENDPOINT, *, resources_per_call: int = 50) -> None:
+    page = 0
+
+    def __init__(
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        *,
+        resources_per_call: int = 50,
+        listing_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
         self._endpoint = endpoint.rstrip("/")
+        self._listing_bytes = listing_bytes
         self.limits = Limits(resources=resources_per_call, keys=10)
 
     @classmethod
@@ -132,23 +142,46 @@ class JDCloud:
         reply = await self._call(session, scope, "describeResources", {"resourceVo": wanted})
         if isinstance(reply, Answer):
             return reply
-        data, request_id = _data(reply)
-        listed = data.get("resourceTagMappingList", False) if data is not None else False
-        if not isinstance(listed, list | None):
+        listed, request_id = _listed(reply, scope)
+        if listed is None:
             return unexpected(reply, request_id)
-        tags: dict[str, dict[str, str]] = {id_: {} for id_ in ids}
-        try:
-            for mapping in listed or ():
-                if mapping["serviceCode"] == scope.type and mapping["resourceId"] in tags:
-                    tags[mapping["resourceId"]].update(tags_of(mapping["tags"] or []))
-        except (KeyError, TypeError, AttributeError):
-            return unexpected(reply, request_id)
+        tags = {id_: listed.get(id_, {}) for id_ in ids}
         return Answer(Verdict.DONE, request_id=request_id, tags=tags)
 
-    async def _call(self, session: Session, scope: Scope, operation: str, body: dict[str, Any]) -> Reply | Answer:
+    async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
+        """`describeKeys` of the service code, or `describeValues` of the key, which knows no service code."""
+        body: dict[str, Any]
+        if key is None:
+            operation, field, body = "describeKeys", "tagKeys", {"tagKeysVo": {"serviceCodes": [scope.type]}}
+        else:
+            operation, field, body = "describeValues", "tagValues", {"tagValuesVo": {"tagFilters": [{"key": key}]}}
+        reply = await self._call(session, scope, operation, body, self._listing_bytes)
+        if isinstance(reply, Answer):
+            return reply
+        data, request_id = _data(reply)
+        names = data.get(field, False) if data is not None else False
+        if not isinstance(names, list | None) or not all(isinstance(name, str) for name in names or ()):
+            return unexpected(reply, request_id)
+        return Listing(Verdict.DONE, request_id=request_id, names=tuple(names or ()), total=len(names or ()))
+
+    async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:  # noqa: ARG002 - one page
+        """`describeResources` of the service code and the tag, all of them in one answer."""
+        wanted = {"key": tag.key} if tag.value is None else {"key": tag.key, "values": [tag.value]}
+        body = {"resourceVo": {"serviceCodes": [scope.type], "tagFilters": [wanted]}}
+        reply = await self._call(session, scope, "describeResources", body, self._listing_bytes)
+        if isinstance(reply, Answer):
+            return reply
+        listed, request_id = _listed(reply, scope)
+        if listed is None:
+            return unexpected(reply, request_id)
+        return Listing(Verdict.DONE, request_id=request_id, tags=listed, total=len(listed))
+
+    async def _call(
+        self, session: Session, scope: Scope, operation: str, body: Mapping[str, Any], limit: int = MAX_BODY_BYTES
+    ) -> Reply | Answer:
         url = f"{self._endpoint}/v1/regions/{scope.region}/tags:{operation}"
         # The SDKs repeat the region in the body.
-        reply = await call(session, "POST", url, {"regionId": scope.region, **body})
+        reply = await call(session, "POST", url, {"regionId": scope.region, **body}, limit=limit)
         return reply if isinstance(reply, Answer) else self._judged(reply, session)
 
     def _judged(self, reply: Reply, session: Session) -> Reply | Answer:
@@ -189,6 +222,22 @@ def _data(reply: Reply) -> tuple[dict[str, Any] | None, str | None]:
     result = payload.get("result") if isinstance(payload, dict) else None
     data = result.get("data") if isinstance(result, dict) else None
     return data if isinstance(data, dict) and data else None, _request_id(reply, payload)
+
+
+def _listed(reply: Reply, scope: Scope) -> tuple[dict[str, dict[str, str]] | None, str | None]:
+    """The tags of each resource that an answer lists; None if it is not the documented one."""
+    data, request_id = _data(reply)
+    listed = data.get("resourceTagMappingList", False) if data is not None else False
+    if not isinstance(listed, list | None):
+        return None, request_id
+    tags: dict[str, dict[str, str]] = {}
+    try:
+        for mapping in listed or ():
+            if mapping["serviceCode"] == scope.type:
+                tags.setdefault(mapping["resourceId"], {}).update(tags_of(mapping["tags"] or []))
+    except (KeyError, TypeError, AttributeError):
+        return None, request_id
+    return tags, request_id
 
 
 def _request_id(reply: Reply, payload: Any) -> str | None:

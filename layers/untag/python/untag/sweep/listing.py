@@ -1,0 +1,104 @@
+"""Listings: each call through its account's gate, and every failure told apart from "there is nothing"."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from untag.contracts import Action, Deferral, Tag
+from untag.core import Deadline, Engine
+from untag.core.plan import Group
+from untag.core.steps import Budget, Kind, Step
+from untag.providers import Answer, Finder, Listing, Provider, Scope, Session, Verdict
+
+_PASSING = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
+TOO_MUCH = frozenset({"too_large", "timeout"})
+"""What a listing answers that does not page and is too long: by value it may be short enough."""
+
+
+class ListingError(Exception):
+    """A listing that will not do better later."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message
+
+
+class NotNowError(Exception):
+    """The rule cannot go on now. `counted` is False where only our own time or pace is short."""
+
+    def __init__(self, code: str, message: str, *, counted: bool, delay: float = 0.0) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message
+        self.counted = counted
+        self.delay = delay
+
+
+class ExpiredError(Exception):
+    """The place at which a listing was to go on is not there any more."""
+
+
+class _Asking:
+    """A provider whose `read` is a listing: what passes an account's gate is a step, and a step reads or writes."""
+
+    def __init__(self, provider: Provider, make: Callable[[Session], Awaitable[Answer]]) -> None:
+        self._provider = provider
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._provider, name)
+
+    async def read(self, session: Session, _scope: Scope, _ids: tuple[str, ...]) -> Answer:
+        """Make the listing call."""
+        return await self._make(session)
+
+
+class Lister:
+    """Listings within one scope."""
+
+    def __init__(self, engine: Engine, finder: Finder, scope: Scope, deadline: Deadline) -> None:
+        self._engine = engine
+        self._finder = finder
+        self._scope = scope
+        self._deadline = deadline
+        self.page = finder.page
+
+    async def find(self, key: str, value: str | None, offset: int = 0) -> Listing:
+        """The resources that bear a tag, one page of them. Raises ListingError, NotNowError or ExpiredError."""
+        found = await self._ask(
+            lambda session: self._finder.find(session, self._scope, Tag(key, value), offset), offset
+        )
+        if self.page and found.tags is not None and len(found.tags) < min(self.page, found.total - offset):
+            # Whatever is behind a page that is cut short would be taken for not there.
+            raise NotNowError("short_page", "a page has fewer rows than its listing says", counted=True)
+        return found
+
+    async def names(self, key: str | None = None) -> list[str]:
+        """Every key in use, or every value of a key, in order. Raises ListingError or NotNowError."""
+        names: set[str] = set()
+        offset = 0
+        while True:
+            page = await self._ask(self._names(key, offset), 0)
+            names.update(page.names)
+            offset += self.page
+            if not self.page or offset >= page.total:
+                return sorted(names)
+
+    def _names(self, key: str | None, offset: int) -> Callable[[Session], Awaitable[Answer]]:
+        return lambda session: self._finder.names(session, self._scope, key, offset)
+
+    async def _ask(self, make: Callable[[Session], Awaitable[Answer]], offset: int) -> Listing:
+        own = Group(self._finder, self._scope, Action.REMOVE, dry_run=True, guarded=False)
+        account = self._engine.lane(own)
+        asking = Group(cast("Provider", _Asking(self._finder, make)), self._scope, Action.REMOVE, True, False)
+        answer = await self._engine.ask(account, Step(asking, Kind.GUARD, (), (), Budget()), self._deadline)
+        if isinstance(answer, Listing) and answer.verdict is Verdict.DONE:
+            return answer
+        code, message = answer.code or "not_listed", answer.message or "the listing failed"
+        if isinstance(answer, Deferral):
+            raise NotNowError(code, message, counted=answer.counted, delay=answer.delay)
+        if isinstance(answer, Answer) and answer.verdict in _PASSING:
+            raise NotNowError(code, message, counted=True, delay=answer.retry_after)
+        if isinstance(answer, Answer) and answer.verdict is Verdict.REFUSED and offset:
+            raise ExpiredError
+        raise ListingError(code, message)

@@ -1,0 +1,209 @@
+"""The sweep function: rules in, removal requests out, and a notice at the end, over as many invocations as it takes."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+
+from untag import environment
+from untag.contracts import InvalidInputError, Outcome, Problem, parse_requests
+from untag.core import Timing, open_job
+from untag.delivery import DeliveryError, Message, Outbox, notice_message, request_messages
+from untag.delivery.messages import SQS_BYTES
+from untag.isolation import Isolation
+from untag.providers import Finder
+from untag.records import SqsRecord
+from untag.runtime import Runtime, Window
+from untag.settings import QUEUE_URL
+from untag.sweep.listing import Lister, ListingError, NotNowError
+from untag.sweep.rules import Place, Rule
+from untag.sweep.state import Progress, Sweep, continuation, read_sweep
+from untag.sweep.summary import summary
+from untag.sweep.walk import Sender, Walk
+from untag.telemetry import logger
+from untag.worker import Worker
+
+_LONGEST_DELAY = 900
+"""SQS delays a message by a quarter of an hour at most."""
+_RETRY_SECONDS = 10.0
+_PATIENCE = 10
+"""What only our own time or pace put off is tried so many times oftener: but not for ever, where it gets no further."""
+
+
+class Sweeper:
+    """Carries out sweeps. Made once in a process, and kept between invocations."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        timing: Timing | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Read the environment; raises InvalidInputError that names the variable. `transport` is for tests."""
+        self._queue_url = environment.text(environ, "UNTAG_SWEEP_QUEUE_URL", pattern=QUEUE_URL)
+        self._runtime = Runtime(environ, timing=timing, transport=transport)
+
+    def batch(self, records: list[SqsRecord], left: Callable[[], float]) -> dict[str, Any]:
+        """Work at a batch; the answer names the records that have to come again. `left` gives the remaining seconds."""
+        failed = self._runtime.run(self._invocation(left).batch(records))
+        return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
+
+    def payload(self, payload: Any, own_id: str, left: Callable[[], float]) -> dict[str, Any]:
+        """Work at a payload: what the sweep has come to, or what is wrong with it.
+
+        Raises DeliveryError, so that an asynchronous invocation is made again.
+        """
+        try:
+            return self._runtime.run(self._invocation(left).payload(payload, own_id))
+        except InvalidInputError as error:
+            return {"errors": [problem._asdict() for problem in error.problems[:100]]}
+
+    def _invocation(self, left: Callable[[], float]) -> "_Invocation":
+        isolation = Isolation(self._runtime.aws, self._queue_url)
+        return _Invocation(self._runtime, self._runtime.window(left), isolation, self._queue_url)
+
+
+class _Invocation(Worker):
+    """One invocation of the function."""
+
+    def __init__(self, runtime: Runtime, window: Window, isolation: Isolation, queue_url: str) -> None:
+        super().__init__(runtime, window, isolation)
+        settings = runtime.settings
+        self._registry = runtime.registry
+        self._policy = settings.policy
+        self._onward = Outbox(
+            runtime.aws,
+            runtime.timing,
+            topic_arn=settings.topic_arn,
+            queue_url=queue_url,
+            dead_letter_queue_url=settings.dead_letter_queue_url,
+        )
+
+    async def together(self, records: list[SqsRecord]) -> list[str]:
+        """Each sweep by itself; the accounts' pace holds them together."""
+        done = await asyncio.gather(*(self._one(record) for record in records))
+        return [record.id for record, well in zip(records, done, strict=True) if not well]
+
+    async def _one(self, record: SqsRecord) -> bool:
+        try:
+            await self.payload(record.body, record.id)
+        except InvalidInputError as error:
+            return await self.reject(record, error)
+        except DeliveryError as error:
+            self._telemetry.undelivered(record.id, str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - one record must not take down the others
+            self._telemetry.failed(error)
+            return False
+        return True
+
+    async def payload(self, payload: Any, own_id: str) -> dict[str, Any]:
+        """Sweep as far as time allows, then publish the summary or send the continuation.
+
+        Requests are sent before either: what a continuation says is behind it has been asked for.
+        Raises InvalidInputError or DeliveryError.
+        """
+        sweep, rules = read_sweep(payload, own_id)
+        self._check(sweep)
+        started_at = self._timing.now() if sweep.started_at is None else sweep.started_at
+        progress = [Progress() for _ in sweep.rules] if sweep.progress is None else sweep.progress
+        dry_run = sweep.dry_run or self._policy.dry_run
+        sender = Sender(
+            self._registry, self._policy, self._timing, self._request, self._deadline.for_calls, sweep.id, dry_run
+        )
+        waits = [
+            await self._rule(rule, one, sender) for rule, one in zip(sweep.rules, progress, strict=True) if not one.done
+        ]
+        if all(one.done for one in progress):
+            notice = summary(sweep, progress, started_at, self._timing.now(), dry_run=dry_run)
+            await self._outbox.publish([notice_message(notice)])
+            logger.info(notice.summary, extra={"id": sweep.id, "status": notice.status, "counts": notice.counts})
+            return {"summary": notice.model_dump(mode="json")}
+        delay = min(wait for wait in waits if wait is not None)
+        await self._onward.send_back([_fitting(sweep, rules, progress, started_at, delay)])
+        logger.info("the sweep goes on", extra={"id": sweep.id, "invocation": sweep.invocation, "delay": delay})
+        return {"continued": {"id": sweep.id, "invocation": sweep.invocation + 1}}
+
+    async def _request(self, bodies: list[dict[str, Any]]) -> None:
+        await self._outbox.send_back(request_messages(bodies))
+
+    def _check(self, sweep: Sweep) -> None:
+        """Raises InvalidInputError if a rule breaks its cloud's rules, as a request of its places would."""
+        problems: list[Problem] = []
+        for index, rule in enumerate(sweep.rules):
+            for place in rule.places():
+                try:
+                    self._probe(rule, place)
+                except InvalidInputError as error:
+                    problems += [problem.under(f"rules.{index}") for problem in error.problems]
+        if problems:
+            raise InvalidInputError(dict.fromkeys(problems))
+
+    def _probe(self, rule: Rule, place: Place) -> Any:
+        """A request as the place would lead to. Raises InvalidInputError."""
+        probe = {
+            "provider": rule.provider,
+            "account": rule.account,
+            "region": place.region,
+            "project_id": rule.project_id,
+            "resources": [{"type": place.type, "ids": ["any"]}],
+            "tags": [{"key": "any", "value": "any"}],
+        }
+        parsed = parse_requests({name: value for name, value in probe.items() if value is not None}, "probe")
+        (request,) = self._registry.checked(parsed, listed=False)
+        if not isinstance(self._registry.find(rule.provider, place.type), Finder):
+            raise InvalidInputError.of("this API cannot list resources", "types")
+        return request
+
+    async def _rule(self, rule: Rule, progress: Progress, sender: Sender) -> float | None:
+        """Go on with a rule; the seconds after which it can go on further, None if it is done."""
+        before = progress.position()
+        places = list(rule.places())
+        while not progress.done and progress.place < len(places):
+            place = places[progress.place]
+            try:
+                await self._place(rule, place, progress, sender)
+            except NotNowError as error:
+                progress.tries = 1 if progress.position() != before else progress.tries + 1
+                if progress.tries < self._policy.max_attempts * (1 if error.counted else _PATIENCE):
+                    backoff = (
+                        self._timing.jitter(_RETRY_SECONDS, progress.tries, _LONGEST_DELAY) if error.counted else 0
+                    )
+                    return min(max(backoff, error.delay), _LONGEST_DELAY)
+                self._failed(progress, place, error.code, f"given up after {progress.tries} tries: {error.message}")
+            except ListingError as error:
+                self._failed(progress, place, error.code, error.message)
+            progress.leave()
+            before, progress.tries = progress.position(), 0
+        progress.done = True
+        return None
+
+    async def _place(self, rule: Rule, place: Place, progress: Progress, sender: Sender) -> None:
+        request = self._probe(rule, place)
+        # What a request from here would be held back by keeps the listing from being made, too.
+        (block,) = open_job(request, self._registry, self._policy, now=self._timing.now()).blocks
+        held = self._policy.hold_back(block, self._timing.now())
+        if held is not None and held.outcome is Outcome.PROTECTED:
+            raise ListingError(held.code or "protected", held.message or "held back by a guardrail")
+        finder = block.provider
+        if not isinstance(finder, Finder):  # pragma: no cover - checked before
+            raise ListingError("no_listing", "this API cannot list resources")
+        lister = Lister(self._engine, finder, block.scope, self._deadline)
+        await Walk(rule, place, lister, progress, sender, finder.reserved_prefixes).go()
+
+    @staticmethod
+    def _failed(progress: Progress, place: Place, code: str, message: str) -> None:
+        progress.failed_places += 1
+        progress.error(code=code, message=message[:240], region=place.region, type=place.type, key=progress.key)
+
+
+def _fitting(sweep: Sweep, rules: list[Any], progress: list[Progress], started_at: float, delay: float) -> Message:
+    """The continuation, without what it can do without if it is too large for a message."""
+    message = Message(continuation(sweep, rules, progress, started_at), delay=round(delay))
+    if message.size() > SQS_BYTES:
+        for one in progress:
+            one.seen, one.sample = "", []
+        message = Message(continuation(sweep, rules, progress, started_at), delay=round(delay))
+    return message

@@ -1,0 +1,143 @@
+"""How far a sweep is: what an event says, and what travels in a message from one invocation to the next."""
+
+import base64
+import json
+import struct
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from untag.contracts import InvalidInputError, Problem, parse_json
+from untag.sweep.rules import MAX_RULES, Rule
+
+MOST_SEEN = 60_000
+"""Fingerprints of 8 bytes that a message carries: 640 KB of the mebibyte that it may have."""
+
+MOST_ERRORS = 20
+MOST_SAMPLES = 50
+
+Position = tuple[int, str | None, str | None, str | None, int | None, int, bool]
+
+
+class Progress(BaseModel):
+    """How far one rule is, and what it has come to so far.
+
+    `place` is the number of the place, `key` the literal key that is listed there. An API that does not page goes on
+    behind the resource `after` (of the value `value`, where the key alone is too much for one answer); one that pages
+    goes on at `offset`, in its `round`-th pass.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    place: Annotated[int, Field(ge=0)] = 0
+    key: str | None = None
+    by_value: bool = False
+    value: str | None = None
+    after: str | None = None
+    offset: Annotated[int, Field(ge=0)] | None = None
+    round: Annotated[int, Field(ge=1)] = 1
+    fresh: bool = False
+    """Whether this pass has found something that no pass before it found."""
+    restarts: int = 0
+    tries: int = 0
+    """Invocations in a row that did not get further."""
+    done: bool = False
+    failed_places: int = 0
+    counts: dict[str, int] = {}
+    errors: list[dict[str, str | None]] = []
+    sample: list[dict[str, str]] = []
+    seen: str = ""
+
+    def position(self) -> Position:
+        """What changes when a rule gets further."""
+        return (self.place, self.key, self.value, self.after, self.offset, self.round, self.by_value)
+
+    def enter(self, key: str) -> None:
+        """Begin with another key."""
+        self.key, self.by_value, self.value, self.after = key, False, None, None
+        self.offset, self.round, self.fresh, self.restarts, self.seen = None, 1, False, 0, ""
+
+    def leave(self) -> None:
+        """Go on to the next place."""
+        self.enter("")
+        self.key = None
+        self.place += 1
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to one of the counts."""
+        if number:
+            self.counts[name] = self.counts.get(name, 0) + number
+
+    def error(self, **told: str | None) -> None:
+        """Keep what went wrong, the first few of them in full."""
+        self.count("errors")
+        if len(self.errors) < MOST_ERRORS:
+            self.errors.append(told)
+
+    def remember(self, seen: Iterable[int]) -> None:
+        """Keep the fingerprints for the next invocation, if they are not too many for a message.
+
+        Without them a resource that is still there is asked for once more, under the same id: no harm, only work.
+        """
+        seen = sorted(seen)
+        packed = struct.pack(f">{len(seen)}Q", *seen) if len(seen) <= MOST_SEEN else b""
+        self.seen = base64.b64encode(packed).decode()
+
+    def remembered(self) -> set[int]:
+        """The fingerprints that were kept."""
+        packed = base64.b64decode(self.seen)
+        return set(struct.unpack(f">{len(packed) // 8}Q", packed))
+
+
+class Sweep(BaseModel):
+    """A sweep as an event asks for it, or as the message of the invocation before says it goes on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=128)] = ""
+    dry_run: bool = False
+    rules: Annotated[list[Rule], Field(min_length=1, max_length=MAX_RULES)]
+    progress: list[Progress] | None = None
+    started_at: float | None = None
+    invocation: Annotated[int, Field(ge=1)] = 1
+
+
+_SWEEP = TypeAdapter(Sweep)
+
+
+def read_sweep(payload: Any, own_id: str) -> tuple[Sweep, list[Any]]:
+    """The sweep that a body or a payload asks for, and its rules as they were given. `own_id` names one without an id.
+
+    Raises InvalidInputError.
+    """
+    if isinstance(payload, str):
+        payload = parse_json(payload)
+    try:
+        sweep = _SWEEP.validate_python(payload)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise InvalidInputError(
+            Problem(".".join(str(part) for part in one["loc"]), one["msg"].removeprefix("Value error, "))
+            for one in found
+        ) from None
+    twice = [name for name, times in Counter(rule.name for rule in sweep.rules).items() if times > 1]
+    if twice:
+        raise InvalidInputError.of(f"two rules are called {twice[0]}", "rules")
+    if sweep.progress is not None and len(sweep.progress) != len(sweep.rules):
+        raise InvalidInputError.of("says nothing of some rule, or too much", "progress")
+    return sweep if sweep.id else sweep.model_copy(update={"id": own_id}), payload["rules"]
+
+
+def continuation(sweep: Sweep, rules: list[Any], progress: list[Progress], started_at: float) -> str:
+    """The message by which a sweep goes on."""
+    body = {
+        "id": sweep.id,
+        "dry_run": sweep.dry_run,
+        "rules": rules,
+        "progress": [one.model_dump(exclude_defaults=True) for one in progress],
+        "started_at": started_at,
+        "invocation": sweep.invocation + 1,
+    }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,69 @@
+"""What a sweep has come to, as a notice for the topic."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from untag.contracts.notices import Notice
+from untag.contracts.requests import timestamp
+from untag.sweep.rules import Rule
+from untag.sweep.state import Progress, Sweep
+
+_DETAILS_BYTES = 200_000
+"""SNS takes 256 KiB for body and attributes together."""
+
+
+def summary(sweep: Sweep, progress: Sequence[Progress], started_at: float, now: float, *, dry_run: bool) -> Notice:
+    """The notice of a sweep that has ended."""
+    pairs = list(zip(sweep.rules, progress, strict=True))
+    details = [_detail(rule, one) for rule, one in pairs]
+    states = {detail["status"] for detail in details}
+    counts = sum((Counter(one.counts) for one in progress), Counter[str]())
+    asked = counts["pairs"]
+    told = f"{asked} tags on {counts['matched']} resources {'would be' if dry_run else 'are'} asked to be removed"
+    wrong = [detail["rule"] for detail in details if detail["status"] != "succeeded"]
+    return Notice.of(
+        kind="sweep",
+        id=sweep.id,
+        provider=_only({rule.provider for rule in sweep.rules}),
+        account=_only({rule.account for rule in sweep.rules}),
+        region=None,
+        status=states.pop() if len(states) == 1 else "partial",
+        code="rules_failed" if wrong else None,
+        reason=f"not all of what was asked for could be looked at by: {', '.join(wrong)}"[:1000] if wrong else None,
+        dry_run=dry_run,
+        counts=dict(sorted(counts.items())),
+        details=_bounded(details),
+        started_at=timestamp(started_at),
+        finished_at=timestamp(now),
+        summary=f"sweep: {len(sweep.rules)} rules, {told}" + (f"; {len(wrong)} rules not to the end" if wrong else ""),
+    )
+
+
+def _detail(rule: Rule, progress: Progress) -> dict[str, Any]:
+    places = len(list(rule.places()))
+    failed = progress.failed_places >= places
+    partly = progress.counts.get("errors") or progress.counts.get("limit_reached")
+    return {
+        "rule": rule.name,
+        "provider": rule.provider,
+        "account": rule.account,
+        "status": "failed" if failed else "partial" if partly else "succeeded",
+        "counts": dict(sorted(progress.counts.items())),
+        "errors": progress.errors,
+        "sample": progress.sample,
+    }
+
+
+def _bounded(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The details without their examples, and then with fewer errors, where they are too much for one message."""
+    for samples, errors in ((None, None), (10, None), (0, None), (0, 3), (0, 0)):
+        cut = [{**one, "sample": one["sample"][:samples], "errors": one["errors"][:errors]} for one in details]
+        if len(json.dumps(cut)) <= _DETAILS_BYTES:
+            return cut
+    return cut
+
+
+def _only(names: set[str]) -> str | None:
+    return next(iter(names)) if len(names) == 1 else None

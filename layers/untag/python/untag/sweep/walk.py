@@ -1,0 +1,267 @@
+"""One rule's way through its places: keys, pages, passes; what is found is sent before the place is marked as done."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from untag.core import Policy
+from untag.core.timing import Timing
+from untag.providers import Listing, Registry
+from untag.sweep.chunks import Found, bodies, checked, fingerprint
+from untag.sweep.listing import TOO_MUCH, ExpiredError, Lister, ListingError, NotNowError
+from untag.sweep.patterns import Hit
+from untag.sweep.rules import Place, Rule
+from untag.sweep.state import MOST_SAMPLES, Progress
+
+WINDOW = 2000
+"""Resources that are sent together, and marked as done together. Each may need a request of its own: so many are sent
+within the time that is kept for delivery."""
+PAGES = 4
+"""Pages that are read side by side, unless they are more than a window."""
+ROUNDS = 5
+"""Passes over a paged listing, at most: the first reads it all, each further one looks for what the others missed."""
+RESTARTS = 3
+
+
+class _LimitError(Exception):
+    """The rule's own limit of resources is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What a walk needs besides its rule."""
+
+    registry: Registry
+    policy: Policy
+    timing: Timing
+    send: Callable[[list[dict[str, Any]]], Awaitable[None]]
+    """Sends removal requests; raises DeliveryError."""
+    left: Callable[[], float]
+    """Seconds that calls still have."""
+    id: str
+    dry_run: bool
+
+
+class Walk:
+    """One rule at one place."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        place: Place,
+        lister: Lister,
+        progress: Progress,
+        sender: Sender,
+        reserved: tuple[str, ...],
+    ) -> None:
+        self._rule = rule
+        self._place = place
+        self._lister = lister
+        self._progress = progress
+        self._sender = sender
+        self._reserved = reserved
+        self._seen = progress.remembered()
+        self._limited = False
+        self._head: Mapping[str, Any] = {
+            "provider": rule.provider,
+            "account": rule.account,
+            "region": place.region,
+            "project_id": rule.project_id,
+            "dry_run": sender.dry_run or None,
+            "reason": f"sweep {sender.id}, rule {rule.name}",
+        }
+
+    async def go(self) -> None:
+        """Go through the place from where the progress says. Raises ListingError or NotNowError."""
+        try:
+            for key in await self._keys():
+                if key != self._progress.key:
+                    self._progress.enter(key)
+                    self._seen.clear()
+                await (self._pages(key) if self._lister.page else self._whole(key))
+        except _LimitError:
+            self._progress.count("limit_reached")
+            self._progress.done = True
+        finally:
+            self._progress.remember(self._seen)
+
+    async def _keys(self) -> list[str]:
+        """The literal keys that are still to be listed, in order."""
+        wanted = self._rule.match.key
+        keys = [wanted.only] if wanted.only is not None else await self._lister.names()
+        begun = self._progress.key
+        return [
+            key
+            for key in keys
+            if wanted.matches(key) and (begun is None or key >= begun) and (self._rule.remove or not self._held(key))
+        ]
+
+    # An API that answers with everything at once.
+
+    async def _whole(self, key: str) -> None:
+        value = self._rule.match.value
+        only = None if value is None else value.only
+        if not self._progress.by_value:
+            try:
+                listing = await self._lister.find(key, only)
+            except (ListingError, NotNowError) as error:
+                if error.code not in TOO_MUCH or only is not None:
+                    raise
+                self._progress.by_value, self._progress.value, self._progress.after = True, None, None
+            else:
+                await self._behind(key, listing)
+                return
+        for one in await self._lister.names(key):
+            begun = self._progress.value
+            if begun is not None and one < begun:
+                continue
+            if one != begun:
+                self._progress.value, self._progress.after = one, None
+            hit = Hit.YES if value is None else value.hit(one, self._sender.timing.now())
+            if hit is Hit.YES:
+                await self._behind(key, await self._lister.find(key, one))
+            elif hit is Hit.NOT_A_DATE:
+                self._progress.count("not_a_date")
+
+    async def _behind(self, key: str, listing: Listing) -> None:
+        """Send what stands behind the resource at which the last invocation ended."""
+        tags = listing.tags or {}
+        ids = sorted(id_ for id_ in tags if self._progress.after is None or id_ > self._progress.after)
+        for start in range(0, len(ids), WINDOW):
+            self._in_time()
+            part = ids[start : start + WINDOW]
+            await self._send(self._chosen(key, ((id_, tags[id_]) for id_ in part), once=False))
+            self._progress.after = part[-1]
+
+    # An API that pages, while removals shift the pages.
+
+    async def _pages(self, key: str) -> None:
+        value = self._rule.match.value
+        only = None if value is None else value.only
+        progress = self._progress
+        while True:
+            try:
+                await self._pass(key, only)
+            except ExpiredError:
+                progress.restarts += 1
+                if progress.restarts > RESTARTS:
+                    raise ListingError("expired_marker", "the listing cannot be gone on with") from None
+                progress.offset = None
+                continue
+            # A dry run removes nothing, so nothing is shifted.
+            if self._sender.dry_run or not progress.fresh or progress.round >= ROUNDS:
+                return
+            progress.round, progress.fresh, progress.offset = progress.round + 1, False, None
+
+    async def _pass(self, key: str, only: str | None) -> None:
+        """Read from the last page to the first: what is removed meanwhile shifts only what was read already."""
+        progress, page = self._progress, self._lister.page
+        if progress.offset is None:
+            total = (await self._lister.find(key, only)).total
+            if total == 0:
+                return
+            progress.offset = (total - 1) // page * page
+        while True:
+            self._in_time()
+            pages = max(1, min(PAGES, WINDOW // page))
+            offsets = [at for at in range(progress.offset, progress.offset - pages * page, -page) if at >= 0]
+            listings = await _all(self._lister.find(key, only, at) for at in offsets)
+            rows = {id_: tags for listing in listings for id_, tags in (listing.tags or {}).items()}
+            await self._send(self._chosen(key, rows.items(), once=True))
+            if offsets[-1] == 0:
+                return
+            progress.offset = offsets[-1] - page
+
+    # What is found.
+
+    def _chosen(self, key: str, rows: Iterable[tuple[str, Mapping[str, str]]], *, once: bool) -> list[Found]:
+        """The tags to remove of each resource that the rule means. `once` leaves out what was sent already."""
+        rule, progress, now = self._rule, self._progress, self._sender.timing.now()
+        chosen: list[Found] = []
+        for id_, tags in rows:
+            first = progress.round == 1  # later passes read the same resources again
+            progress.count("seen", first)
+            hit = rule.match.hit(key, tags[key], now) if key in tags else Hit.NO
+            progress.count("not_a_date", first and hit is Hit.NOT_A_DATE)
+            if hit is not Hit.YES or self._met_before(key, tags, now):
+                continue
+            wanted = rule.chosen(dict(tags), now)
+            kept = tuple(sorted((name, value) for name, value in wanted.items() if not self._held(name)))
+            if once:
+                mark = fingerprint((id_, kept))
+                if mark in self._seen:
+                    continue
+                self._seen.add(mark)
+                progress.fresh = True
+            if rule.limit is not None and progress.counts.get("matched", 0) >= rule.limit:
+                self._limited = True
+                break
+            progress.count("matched")
+            progress.count("protected", len(wanted) - len(kept))
+            if kept:
+                chosen.append((id_, kept))
+        return chosen
+
+    def _met_before(self, key: str, tags: Mapping[str, str], now: float) -> bool:
+        """Whether an earlier key of the same rule has led to this resource."""
+        match = self._rule.match
+        if match.key.only is not None:
+            return False
+        return any(
+            other < key and (self._rule.remove or not self._held(other)) and match.hit(other, value, now) is Hit.YES
+            for other, value in tags.items()
+        )
+
+    def _held(self, key: str) -> bool:
+        return key.startswith(self._reserved) or any(
+            fnmatchcase(key, glob) for glob in self._sender.policy.protected_keys
+        )
+
+    async def _send(self, found: list[Found]) -> None:
+        progress = self._progress
+        prefix = f"{self._sender.id}.{self._rule.name}"
+        made = bodies(found, self._head, prefix, self._place.type, self._sender.policy.max_pairs)
+        good = []
+        for body in made:
+            for part, error in checked(body, self._sender.registry):
+                pairs = len(part["resources"][0]["ids"]) * len(part["tags"])
+                if error is None:
+                    good.append(part)
+                    progress.count("pairs", pairs)
+                    self._sampled(part)
+                else:
+                    progress.count("unremovable", pairs)
+                    progress.error(code="unremovable", message=str(error)[:240], **self._where())
+        await self._sender.send(good)
+        progress.count("requests", len(good))
+        if self._limited:
+            raise _LimitError
+
+    def _sampled(self, body: Mapping[str, Any]) -> None:
+        """A dry run's summary shows the first pairs."""
+        if not self._sender.dry_run:
+            return
+        for id_ in body["resources"][0]["ids"]:
+            for tag in body["tags"]:
+                if len(self._progress.sample) >= MOST_SAMPLES:
+                    return
+                self._progress.sample.append({"type": self._place.type, "resource_id": id_, **tag})
+
+    def _where(self) -> dict[str, str | None]:
+        return {"region": self._place.region, "type": self._place.type, "key": self._progress.key}
+
+    def _in_time(self) -> None:
+        if self._sender.left() <= 0.0:
+            raise NotNowError("deadline", "no time was left in this invocation", counted=False)
+
+
+async def _all(asked: Iterable[Awaitable[Listing]]) -> list[Listing]:
+    """What all of them answer, once all have answered; raises the first error that one of them ended in."""
+    found: list[Listing] = []
+    for answer in await asyncio.gather(*asked, return_exceptions=True):
+        if isinstance(answer, BaseException):
+            raise answer
+        found.append(answer)
+    return found
