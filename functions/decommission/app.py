@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from untag.decommission.service import Decommissioner
-from untag.records import SqsRecord
+from untag.records import SqsRecord, seconds_left
 from untag.telemetry import logger
 
 if TYPE_CHECKING:
@@ -16,11 +16,7 @@ decommissioner = Decommissioner(os.environ)
 @logger.inject_lambda_context
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     """Answer an SQS batch with the records that have to come again; anything else is no event of this function's."""
-
-    def left() -> float:
-        return context.get_remaining_time_in_millis() / 1000
-
     records = SqsRecord.batch(event)
     if records is None:
         return {"errors": [{"path": "", "message": "should be an SQS event: send events to the function's queue"}]}
-    return decommissioner.batch(records, left)
+    return decommissioner.batch(records, seconds_left(context))

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from untag.records import SqsRecord
+from untag.records import SqsRecord, seconds_left
 from untag.service import Remover
 from untag.telemetry import logger
 
@@ -16,11 +16,7 @@ remover = Remover(os.environ)
 @logger.inject_lambda_context
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     """Answer an SQS batch with the records that have to come again, and a payload with its reports or its errors."""
-
-    def left() -> float:
-        return context.get_remaining_time_in_millis() / 1000
-
     records = SqsRecord.batch(event)
     if records is not None:
-        return remover.batch(records, left)
-    return remover.payload(event, context.aws_request_id, left)
+        return remover.batch(records, seconds_left(context))
+    return remover.payload(event, context.aws_request_id, seconds_left(context))

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from untag.records import SqsRecord
+from untag.records import SqsRecord, seconds_left
 from untag.sweep.service import Sweeper
 from untag.telemetry import logger
 
@@ -16,11 +16,7 @@ sweeper = Sweeper(os.environ)
 @logger.inject_lambda_context
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     """Answer an SQS batch with the records that have to come again, and a bare payload with its summary."""
-
-    def left() -> float:
-        return context.get_remaining_time_in_millis() / 1000
-
     records = SqsRecord.batch(event)
     if records is not None:
-        return sweeper.batch(records, left)
-    return sweeper.payload(event, context.aws_request_id, left)
+        return sweeper.batch(records, seconds_left(context))
+    return sweeper.payload(event, context.aws_request_id, seconds_left(context))

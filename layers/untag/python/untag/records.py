@@ -1,7 +1,16 @@
-"""The records of an SQS event."""
+"""What Lambda hands to a handler: the records of an SQS event, and the time that is left."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def seconds_left(context: "LambdaContext") -> Callable[[], float]:
+    """Tells the seconds that an invocation has left, each time that it is asked."""
+    return lambda: context.get_remaining_time_in_millis() / 1000
 
 
 @dataclass(frozen=True, slots=True)
