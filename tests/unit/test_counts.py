@@ -1,0 +1,116 @@
+"""What the figures in docs/performance.md rest on, as counts: calls made, modules imported, bytes. No times."""
+
+import os
+import subprocess
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+from core_support import ENVIRON, House, jd_request, put, record
+
+from untag.contracts import Outcome, Result, parse_requests
+from untag.core import Policy, open_job
+from untag.providers import Registry
+
+ROOT = Path(__file__).parents[2]
+PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
+"""What runs functions here: the tests' own environment has packages that a function never meets."""
+
+MODULES = 420
+"""372 when it was written: what comes on top is a dependency, or an import that an invocation may not need."""
+
+LAYER_BYTES = 400_000
+"""The package's own sources, unzipped."""
+
+PAIR_BYTES = 150
+
+
+def test_a_thousand_small_messages_with_equal_tags_take_twenty_calls() -> None:
+    names = [f"i-{number}" for number in range(1000)]
+    with House(environ={"UNTAG_RATE": "100000"}) as house:
+        put(house.jd, *names)
+        for start in range(0, 1000, 100):
+            batch = names[start : start + 100]
+            assert house.batch(*(record(jd_request(name, id_=name), name) for name in batch)) == []
+        assert len(house.jd.calls) == 20
+        assert sum(call.applied for call in house.jd.calls) == 1000
+
+
+def test_a_thousand_reports_take_a_hundred_calls() -> None:
+    names = [f"i-{number}" for number in range(1000)]
+    with House(environ={"UNTAG_RATE": "100000"}) as house:
+        put(house.jd, *names)
+        calls: list[str] = []
+        plain = house.remover._runtime.aws.sns
+
+        async def counted(operation: str, parameters: Any) -> Any:
+            calls.append(operation)
+            return await plain(operation, parameters)
+
+        house.remover._runtime.aws.sns = counted  # type: ignore[method-assign]
+        assert house.batch(*(record(jd_request(name, id_=name), name) for name in names)) == []
+    assert calls == ["PublishBatch"] * 100
+
+
+def imported() -> set[str]:
+    """The modules of a fresh process that has imported the function."""
+    code = "import sys; before = set(sys.modules); import app; print(*(set(sys.modules) - before))"
+    path = os.pathsep.join([str(ROOT / "functions" / "remove_tags"), str(ROOT / "layers" / "untag" / "python")])
+    done = subprocess.run(
+        [PYTHON, "-c", code], env={**ENVIRON, "PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_a_cold_start_imports_no_more_than_it_needs() -> None:
+    modules = imported()
+    assert len(modules) <= MODULES
+    # httpx's own transport, and what powertools brings that nothing here uses.
+    heavy = {"httpcore", "anyio", "h11", "boto3", "botocore", "requests", "click", "rich", "multiprocessing"}
+    heavy |= {f"aws_lambda_powertools.utilities.{name}" for name in ("batch", "parser", "data_classes", "idempotency")}
+    assert not modules & heavy
+
+
+def test_one_function_does_not_import_the_others() -> None:
+    assert not {name for name in imported() if name.startswith(("untag.sweep", "untag.decommission"))}
+
+
+def test_the_package_stays_small() -> None:
+    sources = (ROOT / "layers" / "untag" / "python" / "untag").rglob("*.py")
+    assert sum(path.stat().st_size for path in sources) <= LAYER_BYTES
+
+
+def test_a_pair_under_work_holds_few_bytes() -> None:
+    registry = Registry.from_environment({}, read_first=True)
+    (request,) = parse_requests(
+        jd_request(*(f"i-{number}" for number in range(2000)), tags={f"k{number}": "x" for number in range(5)}), "r"
+    )
+    policy = Policy(max_pairs=100_000)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        job = open_job(request, registry, policy, now=0.0)
+        job.blocks[0].settle_rest(Result(Outcome.REMOVED))
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert job.open == 0
+    assert held / request.pairs() <= PAIR_BYTES
+
+
+def test_a_call_of_fifty_resources_and_five_tags_sends_few_bytes() -> None:
+    names = [f"i-{number:08}" for number in range(50)]
+    with House() as house:
+        tags = {f"k{number}": "x" for number in range(5)}
+        put(house.jd, *names, tags=tags)
+        sent: list[int] = []
+        client = house.remover._runtime.engine._client
+        plain = client.send
+
+        async def counted(request: Any, **options: Any) -> Any:
+            sent.append(len(request.content))
+            return await plain(request, **options)
+
+        client.send = counted  # type: ignore[method-assign]
+        assert house.batch(record(jd_request(*names, tags=tags))) == []
+    assert sent[0] <= 50 * 16 + 5 * 28 + 200
