@@ -250,9 +250,9 @@ class Stack:
         return self._send_message(routing.QueueMessage(payload, arn=found.target), None)
 
     @contextlib.contextmanager
-    def clock(self) -> Iterator[None]:
-        """While it lasts, the schedules that are on fire by the clock."""
-        clock = schedules.Clock(self.schedules, self.fire)
+    def clock(self, now: Callable[[], float] = time.time) -> Iterator[None]:
+        """While it lasts, the schedules that are on fire by the clock; `now` gives seconds since the epoch."""
+        clock = schedules.Clock(self.schedules, self.fire, now)
         clock.start()
         try:
             yield

@@ -5,7 +5,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 import throwaway
@@ -82,13 +81,16 @@ def test_a_schedule_whose_target_is_a_function_invokes_it(tmp_path: Path) -> Non
 
 
 def test_while_it_is_up_a_schedule_that_is_on_fires_by_the_clock(tmp_path: Path) -> None:
-    at = datetime.fromtimestamp(time.time() + 1.2, ZoneInfo("Asia/Shanghai"))
-    expression = f"at({at:%Y-%m-%dT%H:%M:%S})"
-    with paused(project(tmp_path, state="ENABLED", expression=expression)) as stack, stack.paused(), stack.clock():
-        deadline = time.monotonic() + 5
+    expression = "at(2026-12-01T11:00:00)"
+    now = datetime(2026, 12, 1, 2, 59, tzinfo=UTC).timestamp()
+    path = project(tmp_path, state="ENABLED", expression=expression)
+    with paused(path) as stack, stack.paused(), stack.clock(lambda: now):
+        assert bodies(stack) == []
+        now += 120  # 11:01 in Shanghai
+        deadline = time.monotonic() + 20
         while not bodies(stack) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert len(bodies(stack)) == 1
+            time.sleep(0.02)
+        assert [body["at"] for body in bodies(stack)] == ["2026-12-01T03:00:00Z"]
 
 
 def schedule(enabled: bool = True) -> schedules.Schedule:
