@@ -380,6 +380,31 @@ def test_an_event_whose_tags_cannot_be_read_now_comes_again_and_leaves_nothing_b
     assert len(pairs(desk.requests)) == 2
 
 
+def test_after_a_first_failure_the_other_resources_are_not_asked_for(desk: Desk):
+    ids = [f"v-{number}" for number in range(400)]
+    tms(desk, *ids, env="prod")
+    desk.tms.faults.add("unavailable", ids=("v-0",))
+    assert desk.work(huawei(*ids)) == ["m-1"]
+    assert len(desk.tms.calls) < 100
+
+
+def test_an_event_waits_for_an_account_that_another_one_has_seen_throttled(desk: Desk):
+    tms(desk, "v-0", "v-1", "v-2", env="prod")
+    assert desk.work(huawei("v-0")) == []
+    desk.tms.faults.add("throttle", ids=("v-1",), retry_after="30")
+    assert desk.batch(record(huawei("v-1"), "throttled")) == ["throttled"]
+    assert desk.batch(record(huawei("v-2"), "patient")) == []
+    assert 30.0 <= desk.clock.seconds < SECONDS
+    assert {id_ for _, id_, _, _ in pairs(desk.requests)} == {"v-0", "v-2"}
+
+
+def test_an_event_does_not_wait_for_longer_than_the_invocation_has(desk: Desk):
+    tms(desk, "v-1", "v-2", env="prod")
+    desk.tms.faults.add("throttle", ids=("v-1",), retry_after="300")
+    assert desk.batch(record(huawei("v-1"), "throttled"), record(huawei("v-2"), "patient")) == ["throttled", "patient"]
+    assert desk.clock.seconds < 10.0
+
+
 def test_an_event_that_can_never_be_read_is_given_up_with_a_letter_that_says_why(desk: Desk):
     desk.tms.faults.add("unavailable")
     assert desk.work(huawei("v-1"), receives=GIVE_UP_RECEIVES - 1) == ["m-1"]

@@ -40,7 +40,7 @@ class TagReader:
         self._engine = engine
         self._timing = timing
         self._deadline = deadline
-        # As many as the engine lets through: more would wait for the account's pace longer than it lets anyone.
+        # As many as the engine lets through: more would only contend for the account's pace.
         self._turns = asyncio.Semaphore(engine.concurrency)
 
     async def read(self, provider: Provider, scope: Scope, ids: Sequence[str]) -> Found:
@@ -83,7 +83,7 @@ class TagReader:
         return dict.fromkeys(ids, Why(answer.code or "not_read", answer.message or "the cloud refused to tell"))
 
     async def _patient(self, provider: Provider, scope: Scope, ids: tuple[str, ...]) -> Answer | Deferral | Result:
-        """A read that waits for the account's pace as long as the invocation has time: what is read is kept here."""
+        """A read that waits for the account as long as the invocation has time: to come again costs far longer."""
         while True:
             answer = await self._engine.read(provider, scope, ids, self._deadline)
             if not isinstance(answer, Deferral) or answer.code != "rate":

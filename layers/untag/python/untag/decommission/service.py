@@ -219,9 +219,9 @@ class _Invocation(Worker):
         else:
             reasons = Counter([*findings.left_out.values(), *findings.unread.values()])
             counts = _tally(findings, reasons)
-            code = next(iter(reasons)).code if len(reasons) == 1 else "several"
-            told = (f"{number} x {why.message}" for why, number in reasons.most_common())
-            reason = clip("; ".join(told) if code == "several" else next(iter(reasons)).message, _REASON_BYTES)
+            code = next(iter(reasons)).code if len({why.code for why in reasons}) == 1 else "several"
+            told = [why.message if len(reasons) == 1 else f"{n} x {why.message}" for why, n in reasons.most_common()]
+            reason = clip("; ".join(told), _REASON_BYTES)
         partial = bool(findings.bodies or findings.unread)
         return Notice.of(
             kind="decommission",
