@@ -35,7 +35,7 @@ demo: .venv/.stamp .venv-runtime/.stamp ## run the main job on this machine and 
 
 .PHONY: test
 test: .venv/.stamp .venv-runtime/.stamp lint ## lint, types, template checks and every test
-	.venv/bin/python -m pytest --ignore=tests/contract --cov --cov-report=term
+	.venv/bin/python -m pytest --ignore=tests/contract --ignore=tests/faults --cov --cov-report=term
 
 .PHONY: lint
 lint: .venv/.stamp ## ruff, mypy, import floors, cfn-lint
@@ -44,6 +44,10 @@ lint: .venv/.stamp ## ruff, mypy, import floors, cfn-lint
 	.venv/bin/mypy
 	PYTHONPATH=layers/untag/python .venv/bin/lint-imports --no-logo
 	.venv/bin/cfn-lint template.yaml
+
+.PHONY: faults
+faults: .venv/.stamp .venv-runtime/.stamp ## the fault campaign at full length, planted bugs and fuzz; writes docs/reliability.md (SEED=7: one seed)
+	PYTHONPATH=.:layers/untag/python .venv/bin/python -W ignore tools/faults.py $(if $(SEED),--seed $(SEED))
 
 .PHONY: contract
 contract: .venv-contract/.stamp ## our signatures and local providers against the vendors' own clients

@@ -1,0 +1,129 @@
+"""What happens once in a campaign, as it goes on: keys that are rotated, services that are down, a total outage."""
+
+import json
+import threading
+import time
+import uuid
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from scale import CONCURRENCY, ENVIRONMENTS, LATE_SECONDS, OUTAGE_SECONDS, SPEED
+from workload import CLOUDS
+
+from local.resolve import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from campaign import Campaign
+
+
+def rotate(campaign: "Campaign", provider: str, account: str, number: int, late: float = 0.0) -> str:
+    """A new key at the cloud and in its secret, and the old one refused; the old one. `late` is in real seconds."""
+    servers = [campaign.stack.providers[name] for name, cloud in CLOUDS.items() if cloud == provider]
+    old = next(key for key, found in servers[0].credentials.items() if found.name == account)
+    key, secret = (
+        f"MARKEDKEY{provider.upper()}{account.upper()}NEW{number}",
+        f"marked-secret-{provider}-{account}-{number}",
+    )
+    campaign.all_secrets |= {key, secret}
+    domain = servers[0].credentials[old].domain_id
+    for server in servers:
+        server.credentials[key] = replace(server.credentials[old], secret_key=secret)
+    found = {"access_key": key, "secret_key": secret, "domain_id": domain}
+    value = {name: text for name, text in found.items() if text}
+    if not late:
+        change_secret(campaign, f"untag/{provider}/{account}", value)
+    for server in servers:
+        del server.credentials[old]
+    if late:
+        time.sleep(late)
+        change_secret(campaign, f"untag/{provider}/{account}", value)
+    return old
+
+
+def change_secret(campaign: "Campaign", name: str, value: dict[str, str]) -> None:
+    """Another version of a secret."""
+    from moto.secretsmanager.models import secretsmanager_backends
+
+    backend = secretsmanager_backends[ACCOUNT][campaign.stack.region]
+    backend.put_secret_value(name, json.dumps(value), None, str(uuid.uuid4()), ["AWSCURRENT"])
+
+
+class Events:
+    """Waits for the campaign to come so far, and does one thing after the other."""
+
+    def __init__(self, campaign: "Campaign") -> None:
+        self._campaign = campaign
+        self.figures: dict[str, Any] = {}
+        self.findings: dict[str, list[str]] = {}
+        self._refused: dict[str, str] = {}
+
+    def run(self, sender: threading.Thread) -> None:
+        """Everything, spread over the time for which messages are sent."""
+        plan: list[tuple[float, Callable[[], None]]] = [
+            (0.05, self._slovenly_rotation),
+            (0.2, self._rotation),
+            (0.4, self._secrets_down),
+            (0.55, self._total_outage),
+            (0.75, self._topic_down),
+            (0.9, self._second_rotation),
+        ]
+        for share, event in plan:
+            while sender.is_alive() and self._progress() < share:
+                time.sleep(0.02)
+            event()
+        sender.join()
+        self._count_refusals()
+
+    def _progress(self) -> float:
+        """The share of all messages that some invocation has worked at; more than all in the end."""
+        worked = sum(sum(mapping.batches) for mapping in self._campaign.stack.mappings.values())
+        return worked / len(self._campaign.work.bodies)
+
+    def _rotation(self) -> None:
+        self._refused["jdcloud/blue"] = rotate(self._campaign, "jdcloud", "blue", 1)
+
+    def _second_rotation(self) -> None:
+        self._refused["huaweicloud/default"] = rotate(self._campaign, "huaweicloud", "default", 2)
+
+    def _slovenly_rotation(self) -> None:
+        self._refused["huaweicloud/blue"] = rotate(self._campaign, "huaweicloud", "blue", 3, LATE_SECONDS / SPEED)
+
+    def _secrets_down(self) -> None:
+        """Secrets Manager is down while processes have to start anew."""
+        flag = self._campaign.flags / "deaths"
+        flag.write_text("1.0 0.0")
+        with self._campaign.stack.outage("secretsmanager"):
+            time.sleep(1.0)
+            mix = self._campaign.mix
+            flag.write_text(f"{mix.killed} {mix.hung}")
+            time.sleep(1.0)
+        self.figures["Secrets Manager outage, seconds"] = 2
+
+    def _total_outage(self) -> None:
+        clouds = self._campaign.clouds
+        clouds.down(True)
+        time.sleep(OUTAGE_SECONDS / SPEED)
+        clouds.down(False)
+        self.figures["calls during the total outage in the storm"] = clouds.outage_calls
+
+    def _topic_down(self) -> None:
+        with self._campaign.stack.outage("sns"):
+            time.sleep(2.0)
+        self.figures["topic outage in the storm, seconds"] = 2
+
+    def _count_refusals(self) -> None:
+        refused = Counter(
+            call.access_key
+            for server in self._campaign.stack.providers.values()
+            for call in server.calls
+            if call.status == 401
+        )
+        self.figures["401 after a rotation, most for one key"] = max(refused.values(), default=0)
+        # What is in flight when the key goes, in each process and at each API, and one to try it again.
+        bound = 2 * ENVIRONMENTS * (CONCURRENCY + 1) + 10
+        for key, count in refused.items():
+            if count > bound:
+                self.findings.setdefault("a refused key is sent again", []).append(f"{key}: {count} times, not {bound}")

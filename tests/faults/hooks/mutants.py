@@ -1,0 +1,234 @@
+"""Bugs to plant, each in the functions' processes only, to see that the account finds them."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import untag.aws.client
+import untag.contracts.reports
+import untag.contracts.requests
+import untag.core.accounts
+import untag.core.steps
+import untag.delivery.outbox
+import untag.invocation
+import untag.isolation
+import untag.providers.huaweicloud_config
+import untag.providers.huaweicloud_tms
+import untag.providers.jdcloud
+import untag.telemetry
+import untag.worker
+from untag.contracts import Outcome
+from untag.delivery import DeliveryError, Outbox
+from untag.invocation import Invocation
+from untag.providers import Answer, Verdict
+from untag.providers.huaweicloud_config import HuaweiConfig
+from untag.providers.huaweicloud_tms import HuaweiTms
+from untag.providers.jdcloud import JDCloud
+from untag.signing import DerivedKeyAuth
+
+MUTANTS: dict[str, Callable[[], None]] = {}
+
+
+def mutant(plant: Callable[[], None]) -> Callable[[], None]:
+    """Known under its function's name."""
+    MUTANTS[plant.__name__] = plant
+    return plant
+
+
+def _swallowing(send: Callable[..., Any]) -> Callable[..., Any]:
+    async def sent(outbox: Outbox, messages: Any) -> None:
+        try:
+            await send(outbox, messages)
+        except DeliveryError:
+            return
+
+    return sent
+
+
+@mutant
+def acknowledges_although_the_publish_failed() -> None:
+    Outbox.publish = _swallowing(Outbox.publish)
+
+
+@mutant
+def drops_the_remainder_on_a_send_error() -> None:
+    Outbox.send_back = _swallowing(Outbox.send_back)
+
+
+@mutant
+def drops_the_dead_letter_on_a_send_error() -> None:
+    Outbox.bury = _swallowing(Outbox.bury)
+
+
+@mutant
+def sends_the_remainder_before_the_publish() -> None:
+    deliver = Invocation._deliver
+
+    async def delivered(invocation: Invocation, work: Any) -> None:
+        lefts = [untag.invocation.remainder(job, lambda: 0.5) for job in work.jobs]
+        await invocation._outbox.send_back(untag.invocation.remainder_messages(lefts))
+        await deliver(invocation, work)
+
+    Invocation._deliver = delivered
+
+
+def _answering(provider: type, name: str, change: Callable[[Answer, Any], Answer]) -> None:
+    plain = getattr(provider, name)
+
+    @functools.wraps(plain)
+    async def answered(*arguments: Any) -> Answer:
+        return change(await plain(*arguments), arguments)
+
+    setattr(provider, name, answered)
+
+
+@mutant
+def ignores_the_map_of_failed_resources() -> None:
+    def change(answer: Answer, arguments: Any) -> Answer:
+        *_, ids, tags = arguments
+        return replace(answer, failures={}, confirmed=len(ids) * len(tags)) if answer.failures else answer
+
+    _answering(JDCloud, "write", change)
+
+
+@mutant
+def takes_a_time_out_for_a_success() -> None:
+    def change(answer: Answer, _: Any) -> Answer:
+        return replace(answer, verdict=Verdict.DONE) if answer.verdict is Verdict.UNAVAILABLE else answer
+
+    for provider in (HuaweiConfig, HuaweiTms):
+        _answering(provider, "write", change)
+
+
+@mutant
+def takes_a_neighbours_answer_for_its_own() -> None:
+    plain = HuaweiConfig.write
+    known: list[Answer] = []
+
+    async def write(*arguments: Any) -> Answer:
+        if known:
+            return known.pop()
+        answer = await plain(*arguments)
+        if answer.verdict is Verdict.DONE:
+            known.append(answer)
+        return answer
+
+    HuaweiConfig.write = write
+
+
+@mutant
+def reads_a_failed_listing_as_no_tags() -> None:
+    def change(answer: Answer, arguments: Any) -> Answer:
+        if answer.verdict is Verdict.DONE:
+            return answer
+        return Answer(Verdict.DONE, tags={id_: {} for id_ in arguments[-1]})
+
+    for provider in (JDCloud, HuaweiConfig, HuaweiTms):
+        _answering(provider, "read", change)
+
+
+@mutant
+def loses_the_last_tag() -> None:
+    plain = untag.contracts.requests.RemovalRequest.distinct_tags
+
+    def distinct_tags(request: Any) -> Any:
+        tags = plain(request)
+        return tags[:-1] if len(tags) > 1 else tags
+
+    untag.contracts.requests.RemovalRequest.distinct_tags = distinct_tags
+
+
+@mutant
+def does_not_count_a_pair_that_two_requests_ask_for() -> None:
+    plain = untag.invocation.report
+    told: set[Any] = set()
+
+    def report(job: Any, now: float) -> Any:
+        pages = plain(job, now)
+        for page in pages:
+            rows = [row for row in page.outcomes if (row["type"], row["resource_id"], row["key"]) not in told]
+            told.update((row["type"], row["resource_id"], row["key"]) for row in page.outcomes)
+            page.outcomes[:] = rows
+        return pages
+
+    untag.invocation.report = report
+
+
+@mutant
+def sends_a_refused_key_again() -> None:
+    async def refused(account: Any, credentials: Any, left: Callable[[], float]) -> bool:
+        return left() > 1.0
+
+    untag.core.accounts.Account._refused = refused
+
+
+@mutant
+def reuses_a_signature() -> None:
+    plain = DerivedKeyAuth.auth_flow
+    known: dict[Any, Any] = {}
+
+    def auth_flow(auth: Any, request: Any) -> Any:
+        key = (str(request.url), request.content)
+        if auth._scheme.nonce and key in known:
+            request.headers.update(known[key])
+            yield request
+            return
+        yield from plain(auth, request)
+        known[key] = {name: request.headers[name] for name in request.headers if name.startswith(("auth", "x-jd"))}
+
+    DerivedKeyAuth.auth_flow = auth_flow
+
+
+@mutant
+def compares_no_values() -> None:
+    untag.core.steps._stands = lambda tag, there: tag.key in there
+
+
+@mutant
+def runs_a_suspect_among_its_neighbours() -> None:
+    untag.worker.SUSPECT_RECEIVES = 99
+
+
+@mutant
+def never_opens_the_circuit() -> None:
+    untag.core.accounts.CIRCUIT_FAILURES = 10**9
+
+
+@mutant
+def logs_the_key() -> None:
+    plain = DerivedKeyAuth.__init__
+
+    def init(auth: Any, scheme: Any, credentials: Any, **more: Any) -> None:
+        untag.telemetry.logger.debug("signing", extra={"key": credentials.secret_key})
+        plain(auth, scheme, credentials, **more)
+
+    DerivedKeyAuth.__init__ = init
+
+
+@mutant
+def works_in_earnest_at_a_dry_run() -> None:
+    plain = untag.core.jobs.Job.__init__
+
+    def init(job: Any, request: Any, dry_run: bool, *more: Any, **named: Any) -> None:
+        plain(job, request, False, *more, **named)
+
+    untag.core.jobs.Job.__init__ = init
+
+
+@mutant
+def reports_a_time_in_its_identity() -> None:
+    plain = untag.contracts.reports._identity
+    untag.contracts.reports._identity = lambda facts, page, rows: plain(
+        {**facts, "id": f"{facts['id']} {facts['finished_at']}"}, page, rows
+    )
+
+
+@mutant
+def says_removed_for_whatever_failed() -> None:
+    plain = untag.core.steps._result
+
+    def result(outcome: Outcome, *more: Any) -> Any:
+        return plain(Outcome.REMOVED if outcome is Outcome.FAILED else outcome, *more)
+
+    untag.core.steps._result = result

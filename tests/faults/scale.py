@@ -1,0 +1,25 @@
+"""How a campaign's time is cut short, and how much of everything there is in it."""
+
+SPEED = 20.0
+"""How many times as fast time passes inside the functions: their time-outs, pauses and deadlines, all alike."""
+FUNCTION_SECONDS = 5.0
+VISIBILITY_SECONDS = 6.0
+CALM_VISIBILITY_SECONDS = 5.0
+"""While no function hangs, and messages only come back because it died or could not deliver."""
+SHORT_VISIBILITY_SECONDS = 2.0
+"""While there is but one message left, or little to do."""
+MAX_DELAY_SECONDS = 1.0
+QUEUE_SECONDS = 750.0
+"""The template's visibility timeout."""
+OUTAGE_SHARE = 0.8
+"""Ten minutes in visibility timeouts of a queue that hides messages for 750 seconds."""
+CIRCUIT_SECONDS = 30.0
+"""How long a circuit stays open, in the functions' own time: core/accounts.py."""
+ENVIRONMENTS = 4
+CONCURRENCY = 8
+OUTAGE_SECONDS = 60.0
+"""The total outage, in the functions' own time."""
+LATE_SECONDS = 20.0
+"""How much later than the key the secret is changed in the slovenly rotation, in the functions' own time."""
+NEIGHBOURS = 24
+"""Requests in one batch with a record that kills the process."""

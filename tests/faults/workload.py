@@ -1,0 +1,227 @@
+"""What a campaign asks for: a fleet of resources, and requests of many shapes, all from one seed."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.providers import ProviderServer
+
+Json = dict[str, Any]
+
+JD_TYPES = ("vm", "disk", "redis", "ip")
+JD_REGIONS = ("cn-north-1", "cn-east-2")
+CONFIG_TYPES = ("config:policyAssignments", "config:aggregators")
+TMS_TYPES = ("ecs", "disk", "vpcs")
+PROJECTS = ("project-north", "project-east")
+ACCOUNTS: Mapping[str, tuple[str, ...]] = {
+    "jdcloud": ("default", "blue", "green"),
+    "huaweicloud": ("default", "blue"),
+}
+CLOUDS = {"jdcloud": "jdcloud", "huaweicloud-config": "huaweicloud", "huaweicloud-tms": "huaweicloud"}
+"""Each API's server, and the provider that requests name."""
+
+KEYS = ("env", "team", "owner", "cost-center", "部门", "expires-on", "stage", "release", "app", "tier")
+PROTECTED = "kept-*"
+LARGEST_PAIRS = 5000
+BAD_ID = "bad"
+"""Ids that begin so are what a cloud refuses a whole call for."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request's resources stand."""
+
+    server: str
+    account: str
+    region: str
+    type: str
+
+    @property
+    def limits(self) -> int:
+        """Tags that one resource may bear here."""
+        return 10 if self.server == "jdcloud" else 20
+
+    def request(self, ids: list[str], tags: list[Json], **more: Any) -> Json:
+        """A removal request for resources here."""
+        found: Json = {"provider": CLOUDS[self.server], "account": self.account}
+        if self.server == "jdcloud":
+            found["region"] = self.region
+        elif self.server == "huaweicloud-tms":
+            found["project_id"] = self.region
+        return {**found, "resources": [{"type": self.type, "ids": ids}], "tags": tags, **more}
+
+
+@dataclass
+class Workload:
+    """Bodies to send, in order, and what stands at the clouds before the first of them."""
+
+    bodies: list[str] = field(default_factory=list)
+    requests: list[Json] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+    standing: dict[str, list[Json]] = field(default_factory=lambda: {name: [] for name in CLOUDS})
+    pairs: int = 0
+    """Different (request, resource, tag) triples that are asked for."""
+
+    def load(self, servers: Mapping[str, ProviderServer]) -> None:
+        """Make the fleet stand at the clouds."""
+        for name, rows in self.standing.items():
+            servers[name].tags.load(rows)
+
+
+class Maker:
+    """Makes requests until they name enough pairs."""
+
+    def __init__(self, seed: int, pairs: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self._wanted = pairs
+        self._number = 0
+        self.made = Workload()
+
+    def make(self) -> Workload:
+        """The whole workload."""
+        waiting: list[Json] = []
+        if self._wanted > LARGEST_PAIRS:
+            waiting.append(self._request(self._place("jdcloud"), LARGEST_PAIRS // 5, 5))
+        while self.made.pairs < self._wanted:
+            waiting.append(self._one())
+            if len(waiting) > self._random.choice((0, 0, 0, 0, 1, 3)):
+                self._send(waiting)
+                waiting = []
+        if waiting:
+            self._send(waiting)
+        for _ in range(max(3, len(self.made.bodies) // 100)):
+            text = self._random.choice(GARBAGE)(self._random)
+            self.made.invalid.append(text)
+            self.made.bodies.insert(self._random.randrange(len(self.made.bodies)), text)
+        return self.made
+
+    def _one(self) -> Json:
+        rng = self._random
+        wet = [request for request in self.made.requests[-200:] if not request.get("dry_run")]
+        if wet and rng.random() < 0.06:  # the same pairs once more, under another id
+            again = dict(rng.choice(wet))
+            return self._known({**again, "id": self._id("again")})
+        server = rng.choices(list(CLOUDS), (60, 15, 25))[0]
+        shape = rng.choices(("one", "rows", "column", "block", "wide"), (30, 25, 15, 25, 5))[0]
+        most = 10 if server == "jdcloud" else 20
+        count, width = {
+            "one": (1, 1),
+            "rows": (rng.randint(2, 60), 1),
+            "column": (1, rng.randint(2, most)),
+            "block": (rng.randint(2, 12), rng.randint(2, 5)),
+            "wide": (rng.randint(20, 120 if server == "jdcloud" else 30), rng.randint(2, 4)),
+        }[shape]
+        return self._request(self._place(server), count, width)
+
+    def _place(self, server: str) -> Place:
+        rng = self._random
+        account = rng.choice(ACCOUNTS[CLOUDS[server]])
+        if server == "jdcloud":
+            return Place(server, account, rng.choice(JD_REGIONS), rng.choice(JD_TYPES))
+        if server == "huaweicloud-tms":
+            return Place(server, account, rng.choice(PROJECTS), rng.choice(TMS_TYPES))
+        return Place(server, account, "", rng.choice(CONFIG_TYPES))
+
+    def _request(self, place: Place, count: int, width: int) -> Json:
+        rng = self._random
+        kind = rng.choices(("remove", "dry", "restore"), (90, 5, 5))[0]
+        ids = [self._resource_id() for _ in range(count)]
+        keys = self._keys(width)
+        tags = [{"key": key, "value": rng.choice(("prod", "staging", "a b", "值"))} for key in keys]
+        if kind != "restore":
+            self._stand(place, ids, tags)
+        else:
+            self.made.standing[place.server] += [self._row(place, id_, {}) for id_ in ids]
+        if kind == "remove" and rng.random() < 0.1:  # by the key alone
+            tags = [{"key": tag["key"]} for tag in tags]
+        if kind == "remove" and rng.random() < 0.05:
+            tags = [*tags, {"key": "kept-for-ever", "value": "x"}]
+        more: Json = {"dry": {"dry_run": True}, "restore": {"action": "restore"}}.get(kind, {})
+        if rng.random() < 0.2:
+            more = {**more, "reason": rng.choice(("decommissioned", "报废", "a\tb"))}
+        return self._known(place.request(ids, tags, **more, id=self._id(kind)))
+
+    def _stand(self, place: Place, ids: list[str], tags: list[Json]) -> None:
+        """Most of what is asked for stands there; some has another value, some is gone, some is no resource."""
+        rng = self._random
+        for id_ in ids:
+            chance = rng.random()
+            there = {tag["key"]: tag["value"] for tag in tags}
+            if chance < 0.01:
+                continue
+            if chance < 0.04:
+                there[rng.choice(list(there))] = "another"
+            elif chance < 0.07:
+                del there[rng.choice(list(there))]
+            elif len(there) < place.limits:
+                there["bystander"] = "stays"
+            self.made.standing[place.server].append(self._row(place, id_, there))
+
+    @staticmethod
+    def _row(place: Place, id_: str, tags: Mapping[str, str]) -> Json:
+        return {"account": place.account, "region": place.region, "type": place.type, "id": id_, "tags": tags}
+
+    def _keys(self, width: int) -> list[str]:
+        names = [*KEYS, *(f"k{number}" for number in range(20))]
+        return self._random.sample(names[: max(width, len(KEYS))], width)
+
+    def _resource_id(self) -> str:
+        self._number += 1
+        prefix = BAD_ID if self._random.random() < 0.002 else "r"
+        return f"{prefix}-{self._number:07d}"
+
+    def _id(self, kind: str) -> str:
+        self._number += 1
+        return f"{kind}-{self._number:07d}"
+
+    def _known(self, request: Json) -> Json:
+        self.made.requests.append(request)
+        self.made.pairs += sum(len(group["ids"]) for group in request["resources"]) * len(request["tags"])
+        return request
+
+    def _send(self, requests: list[Json]) -> None:
+        body: Any = requests[0] if len(requests) == 1 else requests
+        for wrap in self._random.choices((_bare, _event, _notification, _both), (70, 15, 10, 5)):
+            body = wrap(body)
+        self.made.bodies.append(json.dumps(body, ensure_ascii=self._random.random() < 0.5))
+
+
+def _bare(body: Any) -> Any:
+    return body
+
+
+def _event(body: Any) -> Any:
+    return {"detail-type": "Tag Removal Requested", "source": "campaign", "id": "e-1", "detail": body}
+
+
+def _notification(body: Any) -> Any:
+    return {"Type": "Notification", "MessageId": "n-1", "Message": json.dumps(body)}
+
+
+def _both(body: Any) -> Any:
+    return _notification(_event(body))
+
+
+GARBAGE: tuple[Callable[[random.Random], str], ...] = (
+    lambda rng: "{" * rng.randint(1, 3000),
+    lambda rng: "[" * rng.randint(1000, 5000),
+    lambda rng: json.dumps({"provider": "nocloud", "n": rng.random()}),
+    lambda rng: f"not json {rng.random()}",
+    lambda rng: f'{{"id": "a", "id": "b", "n": {rng.random()}}}',
+    lambda rng: json.dumps([{"provider": "jdcloud", "n": rng.random()}]),
+    lambda rng: json.dumps(rng.random()),
+)
+
+
+def workload(seed: int, pairs: int) -> Workload:
+    """The workload of a seed."""
+    return Maker(seed, pairs).make()
+
+
+def neighbours(count: int, prefix: str, *, account: str = "default") -> Iterator[Json]:
+    """Small requests of one account that share their calls."""
+    place = Place("jdcloud", account, "cn-north-1", "vm")
+    for number in range(count):
+        yield place.request([f"{prefix}-{number}"], [{"key": "env", "value": "prod"}], id=f"{prefix}-{number}")

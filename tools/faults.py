@@ -1,0 +1,174 @@
+"""The long campaign: `make faults`, or `make faults SEED=7` for one seed. Whole, it writes docs/reliability.md."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+FAULTS = ROOT / "tests" / "faults"
+PATHS = (ROOT, FAULTS, FAULTS / "hooks", ROOT / "layers" / "untag" / "python")
+PAIRS = 100_000
+MUTANT_PAIRS = 3000
+FAILED = "the campaign itself failed"
+PHASES_OF = {
+    "runs_a_suspect_among_its_neighbours": ("poison",),
+    "never_opens_the_circuit": ("outage",),
+    "sends_the_remainder_before_the_publish": ("topic",),
+}
+"""Phases that a planted bug shows in; the others show in the storm."""
+SEEDS = (1, 2, 3)
+FUZZ = 50_000
+
+Json = dict[str, Any]
+
+
+PARTS = ("campaigns", "mutants", "fuzz", "document")
+KEPT = ROOT / ".local" / "faults"
+
+
+def main() -> int:
+    """Run what the command line asks for; 0 if nothing was found that should not be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, help="one seed only, and nothing written")
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    parser.add_argument("--mutant", default="")
+    parser.add_argument("--unbound", default="failed")
+    parser.add_argument("--only", choices=PARTS, action="append", help="some parts; what others found is kept")
+    parser.add_argument("--answer", type=Path, help="run one campaign in this process, and write its outcome here")
+    given = parser.parse_args()
+    if given.answer:
+        run_here(given)
+        return 0
+    KEPT.mkdir(parents=True, exist_ok=True)
+    if given.seed is not None:
+        told = campaign(given.seed, given.pairs)
+        show(told)
+        return bool(told["findings"])
+    if given.mutant:
+        return int(not planted([given.mutant]))
+    parts = {"campaigns": lambda: campaigns(given.pairs), "mutants": planted, "fuzz": fuzz, "document": document}
+    return max(int(not parts[name]()) for name in given.only or PARTS)
+
+
+def keep(name: str, found: Any) -> None:
+    """What a part found, for the document."""
+    (KEPT / f"{name}.json").write_text(json.dumps(found))
+
+
+def kept(name: str) -> Any:
+    """What a part found when it ran last."""
+    return json.loads((KEPT / f"{name}.json").read_text())
+
+
+def run_here(given: argparse.Namespace) -> None:
+    """One campaign, in this process."""
+    sys.path[:0] = map(str, PATHS)
+    from campaign import Campaign  # noqa: PLC0415
+    from weather import Mix  # noqa: PLC0415
+
+    told = Campaign(given.seed, given.pairs, unbound=given.unbound, patience=600.0)
+    if given.mutant:
+        # A bug that shows when something cannot be sent needs more that cannot.
+        letters = 0.4 if "dead_letter" in given.mutant else 0.0
+        mix = Mix(aws=0.4 if "remainder_on" in given.mutant else 0.15, killed=0.02, letters=letters)
+        phases = PHASES_OF.get(given.mutant, ("storm",))
+        told = Campaign(given.seed, given.pairs, mix=mix, mutant=given.mutant, patience=40.0, phases=phases)
+    outcome = told.run()
+    given.answer.write_text(json.dumps(vars(outcome)))
+
+
+def campaign(seed: int, pairs: int, mutant: str = "", unbound: str = "failed") -> Json:
+    """One campaign, in a process of its own."""
+    answer = KEPT / f"campaign-{seed}-{mutant or 'whole'}.json"
+    answer.unlink(missing_ok=True)
+    command = [sys.executable, "-W", "ignore", __file__, "--seed", str(seed), "--pairs", str(pairs)]
+    command += ["--answer", str(answer), "--mutant", mutant, "--unbound", unbound]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if not answer.exists():
+        return {"seed": seed, "findings": {FAILED: [f"exit {done.returncode}: {done.stderr[-2000:]}"]}, "seconds": 0.0}
+    found: Json = json.loads(answer.read_text())
+    return found
+
+
+def seen(found: Json) -> list[str]:
+    """The laws that the account found broken; a campaign that failed by itself has found nothing."""
+    return [law for law in found["findings"] if law != FAILED]
+
+
+def campaigns(pairs: int) -> bool:
+    """Every seed, each with another of JD Cloud's possible answers."""
+    told = []
+    for seed, unbound in zip(SEEDS, ("failed", "uncounted", "counted"), strict=True):
+        told.append({**campaign(seed, pairs, unbound=unbound), "unbound": unbound})
+        show(told[-1])
+        keep("campaigns", told)
+    return not any(one["findings"] for one in told)
+
+
+def planted(only: list[str] | None = None) -> bool:
+    """Every planted bug, or some; what is known of the others is kept."""
+    names = only or mutants()
+    with ThreadPoolExecutor(2) as pool:
+        caught = dict(zip(names, pool.map(lambda name: campaign(1, MUTANT_PAIRS, name), names), strict=True))
+    for name, found in caught.items():
+        print(f"{'caught' if seen(found) else 'MISSED'}  {name}: {', '.join(seen(found))}", flush=True)
+    keep("mutants", {**(kept("mutants") if only else {}), **caught})
+    return all(map(seen, caught.values()))
+
+
+def mutants() -> list[str]:
+    """The planted bugs, by name."""
+    text = (FAULTS / "hooks" / "mutants.py").read_text(encoding="utf-8")
+    return re.findall(r"@mutant\ndef (\w+)", text)
+
+
+def fuzz() -> bool:
+    """The fuzz and what runs in virtual time, with as many examples as the long form takes."""
+    tests = [f"tests/unit/test_{name}.py" for name in ("fuzz", "doors", "deadline", "stateful")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "FUZZ_EXAMPLES": str(FUZZ)},
+    )
+    last = (done.stdout.strip().splitlines() or [done.stderr[-300:]])[-1]
+    print(last)
+    keep("fuzz", {"text": last, "examples": FUZZ})
+    return done.returncode == 0
+
+
+def show(told: Json) -> None:
+    """A campaign's outcome, for a person."""
+    print(f"seed {told['seed']}: {told.get('pairs', 0)} pairs in {told['seconds']:.0f} s")
+    for name, value in told.get("figures", {}).items():
+        print(f"  {name}: {value}")
+    for law, found in told["findings"].items():
+        print(f"  FOUND {law}: {len(found)}")
+        for one in found[:5]:
+            print(f"    {one}")
+    if not told["findings"]:
+        print("  nothing was found: 0 lost, 0 false, 0 touched that nobody asked for")
+    sys.stdout.flush()
+
+
+def document() -> bool:
+    """docs/reliability.md, out of what the other parts found."""
+    sys.path[:0] = map(str, PATHS)
+    from reliability import document as written  # noqa: PLC0415
+
+    (ROOT / "docs").mkdir(exist_ok=True)
+    text = written(kept("campaigns"), kept("mutants"), kept("fuzz"))
+    (ROOT / "docs" / "reliability.md").write_text(text, encoding="utf-8")
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
