@@ -3,14 +3,17 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from untag.decommission.service import Decommissioner
-from untag.records import SqsRecord, seconds_left
-from untag.telemetry import logger
+from untag.startup import without_collections
+
+with without_collections():
+    from untag.decommission.service import Decommissioner
+    from untag.records import SqsRecord, seconds_left
+    from untag.telemetry import logger
+
+    decommissioner = Decommissioner(os.environ)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-decommissioner = Decommissioner(os.environ)
 
 
 @logger.inject_lambda_context

@@ -3,14 +3,17 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from untag.records import SqsRecord, seconds_left
-from untag.service import Remover
-from untag.telemetry import logger
+from untag.startup import without_collections
+
+with without_collections():
+    from untag.records import SqsRecord, seconds_left
+    from untag.service import Remover
+    from untag.telemetry import logger
+
+    remover = Remover(os.environ)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-remover = Remover(os.environ)
 
 
 @logger.inject_lambda_context

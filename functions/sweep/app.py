@@ -3,14 +3,17 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from untag.records import SqsRecord, seconds_left
-from untag.sweep.service import Sweeper
-from untag.telemetry import logger
+from untag.startup import without_collections
+
+with without_collections():
+    from untag.records import SqsRecord, seconds_left
+    from untag.sweep.service import Sweeper
+    from untag.telemetry import logger
+
+    sweeper = Sweeper(os.environ)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-sweeper = Sweeper(os.environ)
 
 
 @logger.inject_lambda_context

@@ -4,14 +4,16 @@ import asyncio
 import json
 import ssl
 from datetime import UTC, datetime
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support import ACCESS_KEY, SECRET_KEY, TOKEN, Clock, Wire, problems_of, run, run_hurried
 
 from untag.aws import Aws, AwsError, Keys
-from untag.aws.client import TRIES
+from untag.aws.client import TRIES, _form
 from untag.aws.keys import KeysUnavailableError
 from untag.contracts import InvalidInputError
 from untag.core import Timing
@@ -214,16 +216,24 @@ def test_a_call_is_not_tried_again_when_there_is_no_time_for_it():
     assert (error.code, len(wire.requests), clock.slept) == ("HTTP_500", 1, [])
 
 
-def test_a_calls_time_out_is_the_smaller_of_its_own_and_the_time_left():
-    seen = []
+@pytest.mark.parametrize(("left", "seconds"), [(1.5, 1.5), (float("inf"), 5.0)])
+def test_a_calls_time_out_is_the_smaller_of_its_own_and_the_time_left(left, seconds):
+    async def never(_):
+        await asyncio.sleep(1000)
 
-    def note(request):
-        seen.append(request.extensions["timeout"]["read"])
-        return httpx.Response(200)
+    async def ask():
+        clock = Clock()
+        loop = asyncio.get_running_loop()
+        async with httpx.AsyncClient(transport=httpx.MockTransport(never)) as client:
+            aws = Aws(ENV, client, Keys(ENV, client, clock.timing), clock.timing)
+            aws.left = lambda: left
+            began = loop.time()
+            with pytest.raises(AwsError) as caught:
+                await aws.json("sqs", "SendMessage", {"MessageBody": "é"})
+            return caught.value.code, loop.time() - began
 
-    calling(Wire(note), left=lambda: 1.5)
-    calling(Wire(note))
-    assert seen == [1.5, 5.0]
+    code, spent = run_hurried(ask())
+    assert (code, spent) == ("timeout", pytest.approx(TRIES * seconds))
 
 
 # The key.
@@ -347,3 +357,10 @@ def test_an_answer_that_does_not_come_is_a_time_out(left):
     code, rest = run_hurried(call())
     assert code == "timeout"
     assert -0.001 <= rest <= left
+
+
+@given(st.dictionaries(st.from_regex(r"[A-Za-z0-9._]{1,20}", fullmatch=True), st.text(max_size=60), max_size=5))
+def test_a_form_says_to_its_reader_what_was_put_in(parameters):
+    parameters = {name: text.encode(errors="replace").decode() for name, text in parameters.items()}
+    sent = _form(parameters)
+    assert dict(parse_qsl(sent.decode("ascii"), keep_blank_values=True, strict_parsing=bool(parameters))) == parameters

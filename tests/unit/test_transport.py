@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import run
 
 from local.providers.wire import HttpServer, Request, Response
-from untag.transport import KEEP_SECONDS, Transport
+from untag.transport import KEEP_SECONDS, Client, Transport
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -287,7 +288,8 @@ def test_an_answer_that_is_not_read_to_its_end_closes_its_connection():
             pass
         return (await get(client, port, opened)).text
 
-    assert served(answering(OK, OK), work) == "ok"
+    long = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000  # a short one is read at once
+    assert served(answering(long, OK), work) == "ok"
     assert opened.count == 2
 
 
@@ -365,3 +367,20 @@ def test_a_certificate_of_somebody_else_is_not_believed(tmp_path, trusted):
 
     kwargs = {"context": lambda: trusting} if trusted else {}
     served(answering(OK), work, server={"ssl": server}, **kwargs)
+
+
+def test_a_cookie_that_an_answer_sets_is_sent_to_nobody():
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, headers={"set-cookie": "session=of-one-account"})
+
+    async def work():
+        async with Client(httpx.MockTransport(answer)) as client:
+            for _ in range(2):
+                await client.get("http://127.0.0.1/")
+            return dict(client.cookies)
+
+    assert run(work()) == {}
+    assert [request.headers.get("cookie") for request in asked] == [None, None]

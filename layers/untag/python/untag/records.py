@@ -1,8 +1,7 @@
 """What Lambda hands to a handler: the records of an SQS event, and the time that is left."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,8 +12,7 @@ def seconds_left(context: "LambdaContext") -> Callable[[], float]:
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 
-@dataclass(frozen=True, slots=True)
-class SqsRecord:
+class SqsRecord(NamedTuple):
     """A message as the event-source mapping hands it over."""
 
     id: str

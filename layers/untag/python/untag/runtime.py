@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
@@ -14,7 +13,7 @@ from untag.delivery import Outbox
 from untag.providers import Registry
 from untag.settings import Settings
 from untag.telemetry import Telemetry
-from untag.transport import Transport
+from untag.transport import Client, Transport
 
 _RESERVE_SECONDS = 10.0
 _RESERVE_SHARE = 0.25
@@ -26,8 +25,7 @@ _MARGIN_SECONDS = 0.5
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """The time and the ways out of one invocation."""
 
     deadline: Deadline
@@ -51,7 +49,7 @@ class Runtime:
         self.telemetry = Telemetry()
         self._loop = asyncio.new_event_loop()
         # No proxies out of the environment, and one transport with one TLS context for all calls.
-        client = httpx.AsyncClient(transport=transport or Transport(), trust_env=False)
+        client = Client(transport or Transport())
         self.aws = Aws(environ, client, Keys(environ, client, self.timing), self.timing)
         self.registry = Registry.from_environment(environ, read_first=settings.read_first)
         source = source_of(settings.credentials, environ, self.aws, self.timing)

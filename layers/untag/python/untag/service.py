@@ -47,7 +47,7 @@ class Remover:
         reports, problems = self._runtime.run(self._invocation(left).payload(payload, own_id))
         answer: dict[str, Any] = {}
         if reports:
-            answer["reports"] = [report.model_dump(mode="json", exclude_unset=True) for report in reports]
+            answer["reports"] = [report.body() for report in reports]
         if problems:
             answer["errors"] = [problem._asdict() for problem in _most(problems)]
         return answer if len(json.dumps(answer)) <= MAX_ANSWER_BYTES else {**answer, "reports": _short(reports)}

@@ -1,7 +1,7 @@
 """The environment, read once. A mistake names the variable, never its value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from untag import environment
 from untag.core import Policy, Rate
@@ -9,8 +9,7 @@ from untag.core import Policy, Rate
 QUEUE_URL = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_.-]+"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What a stack is told by its environment; every variable but the queues' and the topic's has a default.
 
     A provider's own variables (its endpoint, what goes into one call) are read by its module.

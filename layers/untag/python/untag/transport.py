@@ -24,6 +24,33 @@ _BODILESS = frozenset({204, 304})
 _FIRST_FINAL_STATUS = 200
 
 
+class NoCookies(httpx.Cookies):
+    """Keeps nothing: no API here sets cookies, and one account's must never go out with another's call."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Leave them where they are; looking for them costs as much as signing does."""
+
+    def set_cookie_header(self, request: httpx.Request) -> None:
+        """Send none."""
+
+
+class Client(httpx.AsyncClient):
+    """httpx's client without cookies, and without what the environment says of proxies and certificates."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        super().__init__(transport=transport, trust_env=False)
+        self._no_cookies = NoCookies()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None, whatever an answer sets."""
+        return self._no_cookies
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        """Have none."""
+
+
 class _Origin(NamedTuple):
     scheme: str
     host: str
@@ -73,13 +100,14 @@ class Transport(httpx.AsyncBaseTransport):
                 await _within(timeouts.get("write"), connection.writer.drain(), httpx.WriteTimeout)
             status, headers = await _within(timeouts.get("read"), _head(connection.reader), httpx.ReadTimeout)
             body = _Body(self, connection, request.method, status, headers, timeouts.get("read"))
+            stream = await body.whole() if body.is_small else body
         except (httpx.TransportError, asyncio.CancelledError):
             connection.close()
             raise
         except OSError as error:
             connection.close()
             raise httpx.ReadError(type(error).__name__) from error
-        return httpx.Response(status, headers=headers, stream=body, request=request)
+        return httpx.Response(status, headers=headers, stream=stream, request=request)
 
     async def aclose(self) -> None:
         """Close every idle connection."""
@@ -147,6 +175,17 @@ class _Body(httpx.AsyncByteStream):
         if not self._chunked and self._length is None:
             self._reusable = False  # it ends where the connection ends
 
+    @property
+    def is_small(self) -> bool:
+        """Whether it fits the reader's own buffer, so that reading it at once costs no memory and saves turns."""
+        return not self._chunked and self._length is not None and self._length <= _CHUNK_BYTES
+
+    async def whole(self) -> httpx.ByteStream:
+        """The body read to its end."""
+        content = b"".join([part async for part in self])
+        await self.aclose()
+        return httpx.ByteStream(content)
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         connection = self._connection
         if connection is None:
@@ -178,12 +217,15 @@ def _origin(url: httpx.URL) -> _Origin:
 def _message(request: httpx.Request, content: bytes) -> bytes:
     lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
     lines += [b"%s: %s" % header for header in request.headers.raw]
-    if any(b"\r" in line or b"\n" in line for line in lines):
+    head = b"\r\n".join(lines)
+    if not head.count(b"\r") == head.count(b"\n") == len(lines) - 1:
         raise httpx.LocalProtocolError("a line break in a header or a target")
-    return b"\r\n".join((*lines, b"", content))
+    return b"%s\r\n\r\n%s" % (head, content)
 
 
 async def _within(seconds: float | None, work: Any, error: type[httpx.TimeoutException]) -> Any:
+    if seconds is None:
+        return await work
     try:
         async with asyncio.timeout(seconds):
             return await work

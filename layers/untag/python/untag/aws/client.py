@@ -5,7 +5,6 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -83,7 +82,7 @@ class Aws:
     async def sns(self, operation: str, parameters: Mapping[str, str]) -> ET.Element:
         """A call to SNS in the Query protocol; the answer's element. Raises AwsError."""
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
-        content = urlencode({"Action": operation, "Version": _SNS_VERSION, **parameters}).encode()
+        content = _form({"Action": operation, "Version": _SNS_VERSION, **parameters})
         return await self._tried("sns", operation, headers, content, _read_xml)
 
     async def _tried(
@@ -118,13 +117,8 @@ class Aws:
         try:
             auth = await self._auth(service)
             async with asyncio.timeout(timeout):
-                response = await self._client.post(
-                    f"{self._endpoints[service]}/",
-                    headers=headers,
-                    content=content,
-                    auth=auth,
-                    timeout=timeout,
-                )
+                request = httpx.Request("POST", f"{self._endpoints[service]}/", headers=headers, content=content)
+                response = await self._client.send(request, auth=auth)
         except KeysUnavailableError:
             raise AwsError(service, operation, "no_key", transient=True) from None
         except (TimeoutError, httpx.TimeoutException):
@@ -150,6 +144,23 @@ class Aws:
             auth = DerivedKeyAuth(AWS4, key, region=self._region, service=service, clock=self._timing.now)
             known = self._auths[service] = (key, auth)
         return known[1]
+
+
+_ESCAPES = {
+    code: f"%{code:02X}"
+    for code in range(256)
+    if not (chr(code).isascii() and (chr(code).isalnum() or chr(code) in "-._~"))
+}
+
+
+def _form(parameters: Mapping[str, str]) -> bytes:
+    """Parameters as a form; the names are AWS's own, and need no escapes.
+
+    The standard library's `urlencode` looks at each character by itself, which for reports costs more than all else
+    that is done to send them.
+    """
+    pairs = (f"{name}={value.encode().decode('latin-1').translate(_ESCAPES)}" for name, value in parameters.items())
+    return "&".join(pairs).encode("ascii")
 
 
 def _read_json(content: bytes) -> dict[str, Any]:

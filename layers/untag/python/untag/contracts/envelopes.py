@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from untag.contracts.problems import InvalidInputError
 
@@ -17,8 +16,7 @@ _ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,240}")
 """An id that can name a request, with room for `-<n>` behind it; an envelope's own is not looked at by anyone else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unwrapped:
+class Unwrapped(NamedTuple):
     """A payload out of its envelopes. `id` is the innermost event's or notification's, which every copy of it
     shares, if it can name a request.
     """

@@ -1,7 +1,7 @@
 """What became of a (resource, tag) pair: a closed set, as data."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -34,8 +34,7 @@ BAD = frozenset({Outcome.FAILED, Outcome.UNCONFIRMED})
 """The outcomes that go to the dead-letter queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """A terminal outcome with its evidence; one object serves every pair that a call settled alike.
 
     `was` is the value read just before (None: read, and not there) and counts only if `looked`.
@@ -53,8 +52,7 @@ class Result:
         return Result(self.outcome, self.code, self.message, self.request_id, looked=True, was=was)
 
 
-@dataclass(frozen=True, slots=True)
-class Deferral:
+class Deferral(NamedTuple):
     """No outcome yet: the pair travels on in the remainder.
 
     `counted` says whether this was an attempt (the provider refused, or the account is closed) or our own doing (time,

@@ -4,10 +4,8 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NotRequired
-
-from pydantic import BaseModel, ConfigDict
-from typing_extensions import TypedDict  # comes with pydantic, which refuses typing's own before Python 3.12
+from dataclasses import dataclass
+from typing import Any, Literal, NotRequired, TypedDict
 
 from untag.contracts.outcomes import BAD, GOOD, Outcome, Result
 from untag.contracts.requests import Action, Tag
@@ -60,13 +58,13 @@ class Page(TypedDict):
     of: int
 
 
-class Report(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
     """What became of one request in one attempt.
 
     `counts`, `status`, `complete` and `summary` speak of the whole attempt on every page; `outcomes` are the page's.
+    A plain value: what goes out was made here, so there is nothing to validate.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["removal"]
     report_id: str
@@ -89,6 +87,13 @@ class Report(BaseModel):
     finished_at: str
     summary: str
 
+    def body(self) -> dict[str, Any]:
+        """The report as JSON holds it."""
+        whole = {name: getattr(self, name) for name in self.__slots__}
+        if self.project_id is None:
+            del whole["project_id"]
+        return whole
+
 
 def subject(summary: str) -> str:
     """A summary as an SNS subject: printable ASCII, under 100 characters, no space in front."""
@@ -98,7 +103,8 @@ def subject(summary: str) -> str:
 
 def clip(text: str, size: int) -> str:
     """A text on one line, in no more than `size` bytes of UTF-8."""
-    text = "".join(character if character.isprintable() else " " for character in text)
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
     encoded = text.encode()
     return text if len(encoded) <= size else f"{encoded[: size - len('…'.encode())].decode(errors='ignore')}…"
 
@@ -171,7 +177,7 @@ def report_pages(facts: Mapping[str, Any], rows: Sequence[Row], deferred: int) -
     for number, part in enumerate(parts, 1):
         page = Page(number=number, of=len(parts))
         identity = _identity(facts, page, part)
-        pages.append(Report.model_construct(**whole, page=page, outcomes=part, report_id=identity))
+        pages.append(Report(**whole, page=page, outcomes=part, report_id=identity))
     return pages
 
 
@@ -190,7 +196,11 @@ def _cut(rows: Sequence[Row]) -> Iterable[list[Row]]:
 
 def _weight(text: object) -> int:
     # Escaped as far as JSON can be: a control character is six bytes however it is written, anything else no more.
-    return len(json.dumps(text)) if isinstance(text, str) else 0
+    if not isinstance(text, str):
+        return 0
+    if text.isascii() and text.isprintable():
+        return len(text) + len('""') + text.count('"') + text.count("\\")
+    return len(json.dumps(text))
 
 
 def _identity(facts: Mapping[str, Any], page: Page, rows: Iterable[Row]) -> str:

@@ -3,10 +3,11 @@
 What only one cloud demands (a value on every tag, which types there are) is that cloud's provider module to check.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from functools import cached_property
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import (
     AwareDatetime,
@@ -15,7 +16,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
 )
 
@@ -111,18 +111,35 @@ class RemovalRequest(_Input):
 
     def ids_by_type(self) -> dict[str, list[str]]:
         """The resource ids under their types, each once, in the order in which they were named."""
+        return self._ids_by_type
+
+    def distinct_tags(self) -> list[Tag]:
+        """The tags, each once, in the order in which they were named."""
+        return self._distinct_tags
+
+    def pairs(self) -> int:
+        """The number of different (resource, tag) pairs."""
+        return sum(len(ids) for ids in self.ids_by_type().values()) * len(self.distinct_tags())
+
+    # Asked for at every floor, so worked out once and shared: nobody changes them, and no copy inherits them.
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields replaced, unchecked."""
+        copied = super().model_copy(update=update, deep=deep)
+        for worked_out in ("_ids_by_type", "_distinct_tags"):
+            copied.__dict__.pop(worked_out, None)
+        return copied
+
+    @cached_property
+    def _ids_by_type(self) -> dict[str, list[str]]:
         found: dict[str, dict[str, None]] = {}
         for group in self.resources:
             found.setdefault(group.type, {}).update(dict.fromkeys(group.ids))
         return {type_: list(ids) for type_, ids in found.items()}
 
-    def distinct_tags(self) -> list[Tag]:
-        """The tags, each once, in the order in which they were named."""
+    @cached_property
+    def _distinct_tags(self) -> list[Tag]:
         return list(dict.fromkeys(Tag(tag.key, tag.value) for tag in self.tags))
-
-    def pairs(self) -> int:
-        """The number of different (resource, tag) pairs."""
-        return sum(len(ids) for ids in self.ids_by_type().values()) * len(self.distinct_tags())
 
     def body(self, resources: dict[str, list[str]], tags: list[Tag], **changes: Any) -> dict[str, Any]:
         """A valid request body for a part of this request.
@@ -143,9 +160,6 @@ class RemovalRequest(_Input):
             "reason": self.reason,
         } | changes
         return {name: value for name, value in whole.items() if value is not None}
-
-
-_REQUEST = TypeAdapter(RemovalRequest)
 
 
 def timestamp(seconds: float) -> str:
@@ -172,7 +186,7 @@ def parse_requests(payload: Any, own_id: str) -> tuple[RemovalRequest, ...]:
             problems.append(Problem(prefix, "not looked at: there are enough problems before it"))
             break
         try:
-            request = _REQUEST.validate_python(element)
+            request = RemovalRequest.model_validate(element)
         except ValidationError as error:
             problems.extend(problem.under(prefix) for problem in _problems(error))
             continue

@@ -3,7 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import httpx
 
@@ -30,8 +31,7 @@ _RETRY_CAP = 2.0
 _NO_TIME = Deferral("deadline", "no time was left in this invocation", counted=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """The time that an invocation has. `left` gives its remaining seconds; `reserve` of them are delivery's."""
 
     left: Callable[[], float]
@@ -108,7 +108,7 @@ class Engine:
                 continue  # the key has changed under way; the account sees to it that this ends
             if isinstance(answer, Deferral) and not answer.counted and refused is not None:
                 # It was tried and refused: that nothing is left for another try does not make it our own doing.
-                return replace(refused, delay=max(refused.delay, answer.delay))
+                return refused._replace(delay=max(refused.delay, answer.delay))
             if not isinstance(answer, Answer) or answer.verdict not in AGAIN:
                 return answer
             tries += 1

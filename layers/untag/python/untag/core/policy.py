@@ -1,15 +1,14 @@
 """The guardrails: what is held back before any call is made."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from untag.contracts import Outcome, RemovalRequest, Result, Tag
 from untag.core.jobs import Block
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """A stack's own limits. Empty allow-lists allow all; `protected_keys` are globs, matched case-sensitively."""
 
     dry_run: bool = False

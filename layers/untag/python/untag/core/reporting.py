@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from untag.contracts import Deferral, Report, Result, Tag, report_pages
 from untag.contracts.outcomes import BAD
@@ -17,8 +16,7 @@ _LONGEST_SECONDS = 900.0
 """SQS delays a message by 15 minutes at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """Requests that are left of a job, as bodies, with why. `delay` is in seconds and theirs alone to know."""
 
     bodies: list[dict[str, Any]]

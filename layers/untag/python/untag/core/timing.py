@@ -4,11 +4,10 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """`now` is seconds since the epoch, `monotonic` seconds that never go back, `chance` a number from 0 to 1."""
 
     now: Callable[[], float] = time.time

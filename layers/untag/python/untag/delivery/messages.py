@@ -4,12 +4,14 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from untag.contracts import Report
-from untag.contracts.notices import Notice
 from untag.contracts.reports import subject
 from untag.core import Left
+
+if TYPE_CHECKING:
+    from untag.contracts.notices import Notice  # the function that removes has none, and need not build its model
 
 SQS_BYTES = 1_048_576
 """A message, and a SendMessageBatch in total: 1 MiB with attributes."""
@@ -48,10 +50,10 @@ def report_message(report: Report) -> Message:
         "status": report.status,
         "id": report.id,
     }
-    return Message(report.model_dump_json(exclude_unset=True), _printable(attributes), subject=subject(report.summary))
+    return Message(_json(report.body()), _printable(attributes), subject=subject(report.summary))
 
 
-def notice_message(notice: Notice) -> Message:
+def notice_message(notice: "Notice") -> Message:
     """A notice for the topic."""
     return Message(notice.model_dump_json(), _printable(notice.attributes()), subject=subject(notice.summary))
 
@@ -102,7 +104,7 @@ def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
     size = 0
     while waiting:
         body = waiting.popleft()
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        text = _json(body)
         weight = len(text.encode())
         if weight > _BODY_BYTES and (halves := _in_two(body)):
             waiting.extendleft(reversed(halves))
@@ -114,6 +116,10 @@ def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
         size += weight + 1
     if part:
         yield _joined(part)
+
+
+def _json(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def _joined(texts: list[str]) -> str:
@@ -136,7 +142,9 @@ def _printable(attributes: Mapping[str, str]) -> dict[str, str]:
     """Attributes as AWS takes them: printable, none empty, none endless."""
     cleaned = {}
     for name, value in attributes.items():
-        text = "".join(character if character.isprintable() else " " for character in value[:_ATTRIBUTE_LENGTH])
+        text = value[:_ATTRIBUTE_LENGTH]
+        if not text.isprintable():
+            text = "".join(character if character.isprintable() else " " for character in text)
         if text.strip():
             cleaned[name] = text
     return cleaned

@@ -66,7 +66,7 @@ class _Batcher:
     async def put_all(self, messages: Iterable[Message]) -> None:
         """Send every message; raises DeliveryError if one was not taken, after all were tried."""
         waits = [self._put(self._fitted(message)) for message in messages]
-        for result in await asyncio.gather(*waits, return_exceptions=True):
+        for result in await asyncio.gather(*waits, return_exceptions=True) if waits else ():
             if isinstance(result, BaseException):
                 raise result
 

@@ -81,8 +81,8 @@ async def call(
                 nonlocal opened
                 opened = opened or event.endswith("connect_tcp.started")
 
-            timeouts = httpx.Timeout(session.timeout, connect=min(CONNECT_SECONDS, session.timeout)).as_dict()
-            extensions = {"timeout": timeouts, "trace": trace}
+            # The whole call has its time; only a connection that does not come is given up sooner.
+            extensions = {"timeout": {"connect": min(CONNECT_SECONDS, session.timeout)}, "trace": trace}
             try:
                 return await _send(
                     session,

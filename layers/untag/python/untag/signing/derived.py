@@ -14,7 +14,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
 import httpx
@@ -59,8 +59,7 @@ def _base64(token: str) -> str:
     return base64.b64encode(token.encode()).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
+class Scheme(NamedTuple):
     """The names and canonical forms in which the two signatures differ."""
 
     algorithm: str

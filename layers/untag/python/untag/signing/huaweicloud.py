@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Generator
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote
 
 import httpx
@@ -18,8 +19,13 @@ ALGORITHM = "SDK-HMAC-SHA256"
 
 def canonical_path(path: str) -> str:
     """The path with every segment encoded, and a slash at its end that the request itself does not have."""
-    segments = "/".join(quote(segment, safe="~") for segment in unquote(path).split("/"))
+    segments = "/".join(map(_quoted, unquote(path).split("/")))
     return segments if segments.endswith("/") else f"{segments}/"
+
+
+@lru_cache(maxsize=256)
+def _quoted(segment: str) -> str:
+    return quote(segment, safe="~")  # all of a path but the resource's id is the same for each call
 
 
 def canonical_query(query: str) -> str:
@@ -53,7 +59,8 @@ class HuaweiAuth(httpx.Auth):
         if credentials.security_token is not None:
             request.headers["x-security-token"] = credentials.security_token
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
-        signed = {name: value.strip() for name, value in sorted(request.headers.items()) if name in _SIGNED_HEADERS}
+        headers = ((name.lower(), value) for name, value in request.headers.raw)
+        signed = {name.decode(): value.decode().strip() for name, value in sorted(headers) if name in _SIGNED_HEADERS}
         names = ";".join(signed)
         canonical = "\n".join(
             (
@@ -73,4 +80,6 @@ class HuaweiAuth(httpx.Auth):
         yield request
 
 
-_SIGNED_HEADERS = frozenset({"content-type", "host", "x-domain-id", "x-project-id", "x-sdk-date", "x-security-token"})
+_SIGNED_HEADERS = frozenset(
+    {b"content-type", b"host", b"x-domain-id", b"x-project-id", b"x-sdk-date", b"x-security-token"}
+)
