@@ -35,7 +35,7 @@ demo: .venv/.stamp .venv-runtime/.stamp ## run the main job on this machine and 
 
 .PHONY: test
 test: .venv/.stamp .venv-runtime/.stamp lint ## lint, types, template checks and every test
-	.venv/bin/python -m pytest --ignore=tests/contract --ignore=tests/faults --cov --cov-report=term
+	.venv/bin/python -m pytest --ignore=tests/contract --cov --cov-report=term
 
 .PHONY: lint
 lint: .venv/.stamp ## ruff, mypy, import floors, cfn-lint

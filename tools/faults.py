@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--mutant", default="")
     parser.add_argument("--unbound", default="failed")
+    parser.add_argument("--phase", action="append", help="some phases of a campaign, in order")
     parser.add_argument("--only", choices=PARTS, action="append", help="some parts; what others found is kept")
     parser.add_argument("--answer", type=Path, help="run one campaign in this process, and write its outcome here")
     given = parser.parse_args()
@@ -69,16 +70,18 @@ def kept(name: str) -> Any:
 def run_here(given: argparse.Namespace) -> None:
     """One campaign, in this process."""
     sys.path[:0] = map(str, PATHS)
-    from campaign import Campaign  # noqa: PLC0415
+    from campaign import PHASES, Campaign  # noqa: PLC0415
     from weather import Mix  # noqa: PLC0415
 
-    told = Campaign(given.seed, given.pairs, unbound=given.unbound, patience=600.0)
     if given.mutant:
         # A bug that shows when something cannot be sent needs more that cannot.
         letters = 0.4 if "dead_letter" in given.mutant else 0.0
         mix = Mix(aws=0.4 if "remainder_on" in given.mutant else 0.15, killed=0.02, letters=letters)
         phases = PHASES_OF.get(given.mutant, ("storm",))
         told = Campaign(given.seed, given.pairs, mix=mix, mutant=given.mutant, patience=40.0, phases=phases)
+    else:
+        phases = given.phase or PHASES
+        told = Campaign(given.seed, given.pairs, unbound=given.unbound, patience=600.0, phases=phases)
     outcome = told.run()
     given.answer.write_text(json.dumps(vars(outcome)))
 

@@ -91,7 +91,7 @@ class Maker:
                 waiting = []
         if waiting:
             self._send(waiting)
-        for _ in range(max(3, len(self.made.bodies) // 100)):
+        for _ in range(max(3, len(self.made.bodies) // 100) if self.made.bodies else 0):
             text = self._random.choice(GARBAGE)(self._random)
             self.made.invalid.append(text)
             self.made.bodies.insert(self._random.randrange(len(self.made.bodies)), text)
