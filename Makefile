@@ -56,6 +56,7 @@ contract: .venv-contract/.stamp ## our signatures and local providers against th
 # sam asks for a region even where it calls nothing. Its environment comes first on PATH, so that the layers' makefiles
 # find a python3 with pip. --cached leaves alone what has not changed.
 SAM = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" AWS_DEFAULT_REGION="$${AWS_DEFAULT_REGION:-eu-west-1}" SAM_CLI_TELEMETRY=0 \
+  BYTECODE_PYTHON="$(shell tools/find-python 3.13)" \
   .venv-sam/bin/sam
 
 .PHONY: build

@@ -67,7 +67,7 @@ def test_a_build_that_is_right_passes_and_its_figures_are_printed(
         (
             "UntagLayer/python/untag/__pycache__/a.cpython-311.pyc",
             "",
-            "__pycache__: bytecode of the interpreter",
+            "a.cpython-311.pyc: not unchecked bytecode of python3.13",
         ),
         (
             "DependenciesLayer/python/pydantic_core/core.cpython-311-aarch64-linux-gnu.so",

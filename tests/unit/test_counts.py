@@ -114,3 +114,9 @@ def test_a_call_of_fifty_resources_and_five_tags_sends_few_bytes() -> None:
         client.send = counted  # type: ignore[method-assign]
         assert house.batch(record(jd_request(*names, tags=tags))) == []
     assert sent[0] <= 50 * 16 + 5 * 28 + 200
+
+
+def test_what_a_cold_start_imports_is_what_the_build_compiles() -> None:
+    """Or a deployed function compiles it at each cold start: `tools/bytecode.py` writes the list."""
+    code = [PYTHON, str(ROOT / "tools" / "bytecode.py"), "--check"]
+    assert subprocess.run(code, env={"PATH": os.defpath}, check=False).returncode == 0

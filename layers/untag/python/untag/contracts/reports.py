@@ -89,7 +89,7 @@ class Report:
 
     def body(self) -> dict[str, Any]:
         """The report as JSON holds it."""
-        whole = {name: getattr(self, name) for name in self.__slots__}
+        whole = {name: getattr(self, name) for name in self.__slots__} | {"action": self.action.value}
         if self.project_id is None:
             del whole["project_id"]
         return whole
