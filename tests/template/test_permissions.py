@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.template.reading import arn, named_by, of_type, rule_targets, statements, text
 
 Json = dict[str, Any]
