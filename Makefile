@@ -21,6 +21,7 @@ $(eval $(call environment,.venv,requirements/dev.txt,$(PYTHON)))
 $(eval $(call environment,.venv-runtime,requirements/runtime.txt,$(RUNTIME_PYTHON)))
 $(eval $(call environment,.venv-contract,requirements/contract.txt,$(PYTHON)))
 $(eval $(call environment,.venv-sam,requirements/sam.txt,$(PYTHON)))
+$(eval $(call environment,.venv-checkov,requirements/checkov.txt,$(PYTHON)))
 $(eval $(call environment,.venv-bench,requirements/bench.txt,$(PYTHON)))
 $(eval $(call environment,.venv-bench-own,requirements/runtime.txt,$(PYTHON)))
 $(eval $(call environment,.venv-bench-runtime,requirements/bench.txt,$(RUNTIME_PYTHON)))
@@ -54,16 +55,27 @@ contract: .venv-contract/.stamp ## our signatures and local providers against th
 	.venv-contract/bin/python -m pytest tests/contract
 
 # sam asks for a region even where it calls nothing. Its environment comes first on PATH, so that the layers' makefiles
-# find a python3 with pip. --cached leaves alone what has not changed.
+# find a python3 with pip. samconfig.toml has the rest: lint, and leave alone what has not changed.
 SAM = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" AWS_DEFAULT_REGION="$${AWS_DEFAULT_REGION:-eu-west-1}" SAM_CLI_TELEMETRY=0 \
   BYTECODE_PYTHON="$(shell tools/find-python 3.13)" \
   .venv-sam/bin/sam
 
 .PHONY: build
-build: .venv-sam/.stamp ## sam build, sam validate, and a check of what was built
-	$(SAM) validate --lint
-	$(SAM) build --cached --parallel
+build: .venv-sam/.stamp ## sam build, sam validate, a bill of materials, and a check of what was built
+	$(SAM) validate
+	$(SAM) build
 	.venv-sam/bin/python tools/check_build.py .aws-sam/build
+	.venv-sam/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file .aws-sam/sbom.cdx.json layers/dependencies/requirements.txt
+	.venv-sam/bin/python tools/check_sbom.py .aws-sam/sbom.cdx.json layers/dependencies/requirements.txt .aws-sam/build
+
+.PHONY: audit
+audit: .venv-checkov/.stamp ## checkov on template.yaml, offline; what it is told to skip stands in .checkov.yaml with the reasons
+	.venv-checkov/bin/checkov --config-file .checkov.yaml
+
+.PHONY: permissions
+permissions: .venv/.stamp ## write docs/permissions.md, what every role may do and why, from template.yaml
+	.venv/bin/python -W ignore tools/permissions.py
 
 .PHONY: sweep-run
 sweep-run: .venv/.stamp .venv-runtime/.stamp ## a sweep over 100,000 resources at the local clouds, against their truth

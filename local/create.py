@@ -72,11 +72,15 @@ def _create_buses(aws: "Aws", template: "Template") -> None:
 
 def _create_rules(aws: "Aws", template: "Template") -> None:
     policies = _queue_policies(template)
+    created = {template.resolver.attribute(queue, "Arn") for queue in template.of_type("AWS::SQS::Queue")}
+    buses = {"default", *map(template.resolver.name, template.of_type("AWS::Events::EventBus"))}
     for logical_id in template.of_type("AWS::Events::Rule"):
         properties = template.properties(logical_id)
         if "EventPattern" not in properties:
             raise TemplateError(f"{logical_id} is a schedule; the local stack has no clock of its own")
         bus = properties.get("EventBusName", "default")
+        if bus not in buses:
+            raise TemplateError(f"{logical_id} stands on the bus {bus}, which the template does not create")
         name = template.resolver.name(logical_id)
         aws.events.put_rule(
             name,
@@ -94,6 +98,8 @@ def _create_rules(aws: "Aws", template: "Template") -> None:
             for queue in queues:
                 if ":sqs:" not in queue:
                     raise TemplateError(f"{logical_id} has a target that is no queue, which is not known here: {queue}")
+                if queue not in created:
+                    raise TemplateError(f"{logical_id} sends to {queue}, which the template does not create")
                 rule = template.resolver.attribute(logical_id, "Arn")
                 if not _may_send(policies.get(queue, []), rule):
                     raise TemplateError(

@@ -107,7 +107,13 @@ def specify(
         environment={**{key: _text(value) for key, value in variables.items()}, **environment},
         log_group=logging.get("LogGroup", f"/aws/lambda/{name}"),
         log_format=logging.get("LogFormat", "Text"),
+        snap_start=properties.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions",
     )
+
+
+def name_of(reference: str) -> str:
+    """The function that a name or an ARN means, with or without an alias behind it."""
+    return reference.rpartition(":function:")[2].partition(":")[0]
 
 
 def _layers(template: "Template", arns: list[str]) -> list[Path]:

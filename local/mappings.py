@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.errors import LocalError, TemplateError
+from local.functions import name_of
 from local.resolve import ACCOUNT
 from local.runtime import REQUEST_BYTES
 
@@ -64,7 +65,7 @@ def specify(template: "Template", logical_id: str, *, window: float | None = Non
     scaling = properties.get("ScalingConfig", {})
     return MappingSpec(
         queue=arn.rpartition(":")[2],
-        function=str(properties["FunctionName"]).rpartition(":")[2],
+        function=name_of(str(properties["FunctionName"])),
         batch_size=batch_size,
         window=stated if window is None else window,
         concurrency=int(scaling.get("MaximumConcurrency", _DEFAULT_CONCURRENCY)),

@@ -23,7 +23,8 @@ _SUBSTITUTION = re.compile(r"\$\{([^}]*)\}")
 class Kind:
     """How a resource type is named, and what `Ref` and `GetAtt` answer for it.
 
-    The texts are formats over `name`, `region`, `account`, `partition` and, for a rule, `bus`.
+    The texts are formats over `name`, `region`, `account`, `partition`, for a rule `bus`, and for what belongs to a
+    function `function`.
     """
 
     name_property: str | None
@@ -55,6 +56,8 @@ KINDS: Mapping[str, Kind] = {
     "AWS::Events::EventBus": Kind("Name", attributes={"Arn": _arn("events", "event-bus/{name}"), "Name": "{name}"}),
     "AWS::Events::Rule": Kind("Name", attributes={"Arn": _arn("events", "rule/{bus}{name}")}),
     "AWS::Lambda::Function": Kind("FunctionName", attributes={"Arn": _LAMBDA}),
+    "AWS::Lambda::Alias": Kind("Name", _arn("lambda", "function:{function}:{name}")),
+    "AWS::Lambda::Version": Kind(None, _arn("lambda", "function:{function}:1"), {"Version": "1"}),
     "AWS::Lambda::LayerVersion": Kind("LayerName", _LAYER, {"LayerVersionArn": _LAYER}),
     "AWS::Lambda::EventSourceMapping": Kind(None, attributes={"Id": "{name}"}),
     "AWS::Scheduler::Schedule": Kind("Name", attributes={"Arn": _arn("scheduler", "schedule/default/{name}")}),
@@ -168,7 +171,9 @@ class Resolver:
         return KINDS[kind]
 
     def _format(self, logical_id: str, text: str) -> str:
-        bus = ""
+        bus = function = ""
+        if "{function}" in text:
+            function = self.properties(logical_id)["FunctionName"]
         if "{bus}" in text:
             # A rule's ARN names its bus, but not the default one.
             given = self.properties(logical_id).get("EventBusName", "default").rpartition("/")[2]
@@ -179,6 +184,7 @@ class Resolver:
             account=ACCOUNT,
             partition=PARTITION,
             bus=bus,
+            function=function,
         )
 
     def _get_att(self, argument: str | list[Any]) -> str:

@@ -4,8 +4,7 @@ One `ExecutionEnvironment` is one process and one HTTP server on loopback that h
 that exits, or that is killed for taking too long, is gone with its environment; the next invocation gets a
 new one.
 
-Shapes of the Runtime API and of the errors: "Using the Lambda runtime API" in the Lambda developer guide, and
-what the service answers for a function that times out, exits or cannot be imported.
+Shapes of the errors: what the service answers for a function that times out, exits or cannot be imported.
 """
 
 import contextlib
@@ -24,9 +23,11 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from local import container
+from local.runtime_api import RuntimeApi
 
 # Lambda gives a function 10 seconds to come up, and then once more within its time-out.
 INIT_SECONDS = 10.0
@@ -35,7 +36,6 @@ REQUEST_BYTES = 6 * 1024 * 1024
 RESPONSE_BYTES = REQUEST_BYTES + 100
 LOG_LINES = 5000
 
-_API = "/2018-06-01/runtime"
 _PIPE_READ = 65536
 
 
@@ -58,6 +58,8 @@ class FunctionSpec:
     environment: Mapping[str, str]
     log_group: str
     log_format: str = "Text"
+    snap_start: bool = False
+    """Whether it gets its AWS key as under SnapStart. It starts anew all the same: there are no snapshots here."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ class ExecutionEnvironment:
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._log_lock = threading.Lock()
         self._used = False
-        self._server = _RuntimeApi(self)
+        self.credentials = container.ContainerCredentials(spec.environment) if spec.snap_start else None
+        self._server = RuntimeApi(self)
         self._threads = [threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)]
         self._started = time.monotonic()
         self._process = self._spawn()
@@ -170,18 +173,21 @@ class ExecutionEnvironment:
     def _environment(self) -> dict[str, str]:
         """The function's own variables and Lambda's, and nothing of this process's."""
         spec = self._spec
+        variables = spec.environment
+        if self.credentials is not None:
+            variables = self.credentials.environment(variables, self._server.server_port)
         return {
             "LANG": "en_US.UTF-8",
             "PATH": os.pathsep.join([str(spec.python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "PYTHONPATH": os.pathsep.join(map(str, (spec.folder, *spec.layers))),
             "TZ": ":UTC",
-            **spec.environment,
+            **variables,
             "_HANDLER": spec.handler,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
             "AWS_LAMBDA_FUNCTION_NAME": spec.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start" if spec.snap_start else "on-demand",
             "AWS_LAMBDA_LOG_FORMAT": spec.log_format,
             "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
             "AWS_LAMBDA_LOG_STREAM_NAME": time.strftime("%Y/%m/%d/[$LATEST]", time.gmtime()) + uuid.uuid4().hex,
@@ -322,65 +328,3 @@ class ExecutionEnvironment:
 
 def _failure(kind: str, message: str) -> tuple[str, bytes]:
     return kind, json.dumps({"errorType": kind, "errorMessage": message}).encode()
-
-
-class _RuntimeApi(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, environment: ExecutionEnvironment) -> None:
-        self.environment = environment
-        super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
-
-
-class _RuntimeApiHandler(BaseHTTPRequestHandler):
-    server: _RuntimeApi
-    protocol_version = "HTTP/1.1"
-    # Without these two, Nagle's algorithm and delayed acknowledgements cost 88 ms per invocation.
-    disable_nagle_algorithm = True
-    wbufsize = -1
-
-    def do_GET(self) -> None:
-        if self.path != f"{_API}/invocation/next":
-            self._reply(404, b"{}")
-            return
-        invocation = self.server.environment.next_invocation()
-        if invocation is None:
-            self.close_connection = True
-            return
-        self._reply(
-            200,
-            invocation.payload,
-            {
-                "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-                "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
-                "Lambda-Runtime-Invoked-Function-Arn": self.server.environment.function_arn,
-                "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
-            },
-        )
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        environment = self.server.environment
-        if self.path == f"{_API}/init/error":
-            environment.init_failed(body)
-            self._reply(202, b"{}")
-            return
-        *start, request_id, verb = self.path.split("/")
-        if "/".join(start) != f"{_API}/invocation" or verb not in {"response", "error"}:
-            self._reply(404, b"{}")
-            return
-        taken = environment.answered(request_id, "Unhandled" if verb == "error" else "", body)
-        self._reply(202 if taken else 400, b"{}")
-
-    def _reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
-
-    def log_message(self, *_: Any) -> None:
-        """Keeps quiet: the function's own log is what counts."""

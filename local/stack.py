@@ -221,9 +221,9 @@ class Stack:
         from moto.events.exceptions import ValidationException  # noqa: PLC0415
 
         buses = self.template.of_type("AWS::Events::EventBus")
-        if len(buses) != 1:
+        if len(buses) > 1:
             raise LocalError(f"the template has {len(buses)} buses; an event can only be sent where there is one")
-        bus = self.template.resolver.name(buses[0])
+        bus = self.template.resolver.name(buses[0]) if buses else "default"
         try:
             (answer,) = self.aws.events.put_events([{**event.entry, "EventBusName": bus}])
         except ValidationException as error:
@@ -233,9 +233,9 @@ class Stack:
         return Sent("bus", bus, (str(answer["EventId"]),))
 
     def invoke(self, function: str, payload: Any) -> "Answer":
-        """Runs a function once, by logical id or name; the payload is anything that is JSON, or its bytes."""
+        """Runs a function once, by logical id, name or ARN; the payload is anything that is JSON, or its bytes."""
         by_name = {found.spec.name: found for found in self.functions.values()}
-        found = self.functions.get(function) or by_name.get(function)
+        found = self.functions.get(function) or by_name.get(functions.name_of(function))
         if found is None:
             raise LocalError(f"there is no function {function}", f"there is {', '.join(self.functions)}")
         return found.invoke(payload if isinstance(payload, bytes) else json.dumps(payload).encode())

@@ -138,15 +138,16 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
             raise TemplateError(f"parameter {name} has no default and was given no value")
         value = str(given.get(name, declaration.get("Default")))
         kind = str(declaration.get("Type", "String"))
+        is_list = kind.startswith("List<") or kind == "CommaDelimitedList"
+        parts = [part.strip() for part in value.split(",")] if is_list else [value]
         if kind.startswith("AWS::SSM::"):
             raise TemplateError(f"parameter {name} is read from a parameter store, which is not here")
         pattern, allowed = declaration.get("AllowedPattern"), declaration.get("AllowedValues")
-        if pattern is not None and not re.fullmatch(str(pattern), value):
+        if pattern is not None and not all(re.fullmatch(str(pattern), part) for part in parts):
             raise TemplateError(f"parameter {name}: {value!r} does not match {pattern}")
         if allowed is not None and value not in map(str, allowed):
             raise TemplateError(f"parameter {name}: {value!r} is none of {', '.join(map(str, allowed))}")
-        is_list = kind.startswith("List<") or kind == "CommaDelimitedList"
-        values[name] = [part.strip() for part in value.split(",")] if is_list else value
+        values[name] = parts if is_list else value
     return values
 
 
@@ -156,8 +157,9 @@ def _transform(source: dict[str, Any], parameters: Mapping[str, Any], region: st
     from samtranslator.parser.parser import Parser  # noqa: PLC0415
     from samtranslator.translator.translator import Translator  # noqa: PLC0415
 
-    # Its metrics complain, whenever they are dropped, that nobody published them.
-    logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
+    # Its metrics complain that nobody published them, its toggles that nobody configured them.
+    for name in ("metrics", "feature_toggle"):
+        logging.getLogger(f"samtranslator.{name}").setLevel(logging.ERROR)
     # The session only tells the translator the region; no credentials are asked for and nothing is called.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     try:

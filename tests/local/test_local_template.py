@@ -94,7 +94,7 @@ def test_an_unknown_resource_type_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("Timeout: 2", "Timeout: 2\n      VpcConfig: {SubnetIds: [a]}", "Probe has VpcConfig"),
+        ("Timeout: 2", "Timeout: 2\n      EphemeralStorage: {Size: 1024}", "Probe has EphemeralStorage"),
         (
             "Topic: {Type: AWS::SNS::Topic}",
             "Topic: {Type: AWS::SNS::Topic, Properties: {FifoTopic: true}}",

@@ -1,21 +1,16 @@
-"""The template as it is written, and as CloudFormation gets it after the transform."""
+"""The template as it is written, and as CloudFormation gets it after the transform, with its options off and on."""
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+from tests.template.reading import DEFAULTS, EVERYTHING, decided, transform
 
-# The property of a SAM resource that names a folder beside the template.
-FOLDERS = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +19,19 @@ def source() -> dict[str, Any]:
     return yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="session")
-def transformed(source: dict[str, Any]) -> dict[str, Any]:
-    """The template after the transform, by the same code that CloudFormation runs."""
-    template = copy.deepcopy(source)
-    for name, resource in template["Resources"].items():
-        if resource["Type"] in FOLDERS:
-            # The translator takes no folder, only what `sam package` would have put there.
-            resource["Properties"][FOLDERS[resource["Type"]]] = f"s3://packaged/{name}.zip"
-    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
-    session = boto3.Session(region_name="eu-west-1")
-    return Translator({}, Parser(), boto_session=session).translate(template, defaults)
+@pytest.fixture(scope="session", params=[DEFAULTS, EVERYTHING], ids=["defaults", "everything on"])
+def parameters(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What an operator gives: nothing, or every option."""
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def resources(transformed: dict[str, Any]) -> dict[str, Any]:
+def template(source: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
+    """The template after the transform, by the same code that CloudFormation runs, and with its conditions decided."""
+    return decided(transform(source, parameters), source, parameters)
+
+
+@pytest.fixture(scope="session")
+def resources(template: dict[str, Any]) -> dict[str, Any]:
     """What is created, by logical id."""
-    return transformed["Resources"]
+    return template["Resources"]

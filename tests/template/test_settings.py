@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,7 +38,7 @@ def test_the_templates_defaults_are_the_codes_defaults(source: Json, resources: 
     alone = Settings.from_environment(STACKS_OWN)
     # Only these two differ: where the keys lie, and among how many environments the rate is shared.
     assert deployed.credentials == "secretsmanager:untag"
-    assert replace(alone, credentials=deployed.credentials, rate=deployed.rate) == deployed
+    assert alone._replace(credentials=deployed.credentials, rate=deployed.rate) == deployed
 
 
 def test_settings_take_the_bounds_and_the_choices_of_every_parameter(source: Json, resources: Json) -> None:

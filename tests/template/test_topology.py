@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.template.reading import arn, intrinsics, named_by, of_type, redrives, rule_targets, schedule_targets
+from tests.template.reading import (
+    arn,
+    function_of,
+    intrinsics,
+    named_by,
+    of_type,
+    redrives,
+    references,
+    rule_targets,
+    schedule_targets,
+)
 from untag.decommission.events import DETAIL_TYPE
 from untag.decommission.service import GIVE_UP_RECEIVES
 
@@ -109,9 +119,8 @@ def test_a_rules_dead_letter_queue_takes_redrives_from_nobody(resources: Json) -
         assert queues[letters]["RedriveAllowPolicy"] == {"redrivePermission": "denyAll"}
 
 
-def test_every_queue_is_encrypted_and_takes_a_whole_mebibyte(resources: Json) -> None:
+def test_every_queue_takes_a_whole_mebibyte(resources: Json) -> None:
     for queue in of_type(resources, "SQS::Queue").values():
-        assert queue["SqsManagedSseEnabled"] is True
         assert queue["MaximumMessageSize"] == ONE_MEBIBYTE
 
 
@@ -135,7 +144,7 @@ def read(resources: Json) -> dict[str, Json]:
 
 def test_every_function_that_reads_a_queue_reports_batch_item_failures(resources: Json) -> None:
     mappings = of_type(resources, "Lambda::EventSourceMapping")
-    assert {name: named_by(mapping["FunctionName"]) for name, mapping in read(resources).items()} == {
+    assert {name: function_of(resources, mapping["FunctionName"]) for name, mapping in read(resources).items()} == {
         "WorkQueue": "RemoveTagsFunction",
         "DecommissionQueue": "DecommissionFunction",
         "SweepQueue": "SweepFunction",
@@ -149,7 +158,7 @@ def test_a_message_stays_hidden_for_six_time_outs_and_the_longest_window(source:
     queues, functions = of_type(resources, "SQS::Queue"), of_type(resources, "Lambda::Function")
     for mapping in of_type(resources, "Lambda::EventSourceMapping").values():
         queue = queues[named_by(mapping["EventSourceArn"])]
-        timeout = functions[named_by(mapping["FunctionName"])]["Timeout"]
+        timeout = functions[function_of(resources, mapping["FunctionName"])]["Timeout"]
         window = most(source, mapping["MaximumBatchingWindowInSeconds"])
         assert queue["VisibilityTimeout"] >= 6 * timeout + window
 
@@ -175,7 +184,7 @@ def test_decommission_events_are_read_in_tens_since_they_share_no_call(resources
 def test_the_rate_is_shared_by_as_many_environments_as_the_mapping_starts(resources: Json) -> None:
     functions = of_type(resources, "Lambda::Function")
     for mapping in of_type(resources, "Lambda::EventSourceMapping").values():
-        variables = functions[named_by(mapping["FunctionName"])]["Environment"]["Variables"]
+        variables = functions[function_of(resources, mapping["FunctionName"])]["Environment"]["Variables"]
         assert variables["UNTAG_ENVIRONMENTS"] == mapping["ScalingConfig"]["MaximumConcurrency"]
 
 
@@ -263,6 +272,15 @@ def test_everything_is_built_by_a_makefile_beside_it(source: Json, kind: str) ->
 # The whole
 
 
+def test_everything_that_is_spoken_of_is_there(source: Json, template: Json) -> None:
+    # Alarms and the dashboard included: none watches what is not created, whichever options are on.
+    known = {*template["Resources"], *source["Parameters"]}
+    for section in ("Resources", "Outputs"):
+        for name, entry in template[section].items():
+            missing = {one for one in references(entry) if one not in known and not one.startswith("AWS::")}
+            assert not missing, (name, missing)
+
+
 def test_the_template_uses_only_functions_that_the_local_stack_resolves(source: Json) -> None:
     assert set(intrinsics(source)) <= {
         *("Ref", "Condition", "Fn::GetAtt", "Fn::Sub", "Fn::Join", "Fn::Select", "Fn::Split"),
@@ -289,5 +307,5 @@ def test_the_outputs_name_every_way_in_and_out(source: Json) -> None:
         *("SweepQueueUrl", "SweepDeadLetterQueueUrl", "SweepScheduleDeadLetterQueueUrl"),
         *("SweepFunctionName", "SweepScheduleName"),
         *("NotificationTopicArn", "EventBusName", "EventBusArn"),
-        *("RemoveTagsFunctionName", "RemoveTagsFunctionArn"),
+        *("RemoveTagsFunctionName", "RemoveTagsFunctionArn", "RemovalRequestedRuleArn", "EncryptionKeyArn"),
     }

@@ -288,6 +288,34 @@ def test_under_snapstart_the_key_comes_from_the_container_endpoint_and_is_fetche
     assert wire.requests[0].headers["authorization"] == "container-token"
 
 
+def test_a_key_that_still_holds_is_used_when_the_endpoint_gives_no_other():
+    clock = Clock()
+    down = httpx.Response(503)
+    wire = Wire(container("first", clock.time + 1000), down, container("second", clock.time + 9000), down)
+    keys = got(wire, clock, 0, 800, 1, 0)
+    assert [key.access_key for key in keys] == ["first", "first", "second", "second"]
+
+
+def test_a_key_that_has_expired_is_not_used_whatever_the_endpoint_says():
+    clock = Clock()
+    first, second = got(Wire(container("first", clock.time + 1000), httpx.Response(503)), clock, 0, 1001)
+    assert first.access_key == "first"
+    assert isinstance(second, KeysUnavailableError)
+
+
+def test_calls_that_need_a_key_at_once_fetch_one_together():
+    clock = Clock()
+    wire = Wire(container("first", clock.time + 9000))
+
+    async def ask():
+        async with wire.client() as client:
+            keys = Keys(SNAPSTART, client, clock.timing)
+            return await asyncio.gather(*(keys.get() for _ in range(32)))
+
+    assert {key.access_key for key in run(ask())} == {"first"}
+    assert len(wire.requests) == 1
+
+
 def test_a_new_key_signs_the_next_call():
     clock = Clock()
     answers = [

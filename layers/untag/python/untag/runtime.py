@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
@@ -33,7 +34,11 @@ class Window(NamedTuple):
 
 
 class Runtime:
-    """Everything that the functions of a stack share; made once in a process, and kept between invocations."""
+    """Everything that the functions of a stack share; made once in a process, and kept between invocations.
+
+    Under SnapStart a snapshot is taken of what is made here, and many environments start from it. So nothing made here
+    holds a key, a socket, a time or anything by chance; such things come with the first invocation.
+    """
 
     def __init__(
         self,
@@ -47,7 +52,6 @@ class Runtime:
         self.timing = timing or Timing()
         self.settings = settings = Settings.from_environment(environ)
         self.telemetry = Telemetry()
-        self._loop = asyncio.new_event_loop()
         # No proxies out of the environment, and one transport with one TLS context for all calls.
         client = Client(transport or Transport())
         self.aws = Aws(environ, client, Keys(environ, client, self.timing), self.timing)
@@ -57,6 +61,11 @@ class Runtime:
         self.engine = Engine(
             client, accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency
         )
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        # At the first invocation: a loop holds sockets.
+        return asyncio.new_event_loop()
 
     def window(self, left: Callable[[], float]) -> Window:
         """What one invocation has; `left` gives its remaining seconds."""

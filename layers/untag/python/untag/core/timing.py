@@ -8,12 +8,16 @@ from typing import NamedTuple
 
 
 class Timing(NamedTuple):
-    """`now` is seconds since the epoch, `monotonic` seconds that never go back, `chance` a number from 0 to 1."""
+    """`now` is seconds since the epoch, `monotonic` seconds that never go back, `chance` a number from 0 to 1.
+
+    Chance comes from the operating system: a generator's state would be part of a SnapStart snapshot, and all
+    environments that start from it would wait for equally long.
+    """
 
     now: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    chance: Callable[[], float] = random.random
+    chance: Callable[[], float] = random.SystemRandom().random
 
     def jitter(self, base: float, number: int, cap: float) -> float:
         """Full jitter: anything from 0 to `base` doubled `number` times, at most `cap`."""
