@@ -1,6 +1,7 @@
 """A dashboard as SVG: panels on CloudWatch's grid of 24 columns, as the widgets say where they stand."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,13 +13,24 @@ from tools.dashboard.widgets import Shown
 COLUMNS = 24
 _COLUMN, _ROW, _GAP, _MARGIN = 56, 36, 10, 14
 _WIDTH = COLUMNS * _COLUMN + 2 * _MARGIN
-_PAD, _TITLE, _AXIS, _TICKS, _LEGEND_ROW = 12, 30, 52, 18, 17
-_LETTER = 6.1
+_PAD, _TITLE, _AXIS, _TICKS, _LEGEND_ROW = 12, 30, 62, 18, 17
+_LETTER = 6.7
 """The width of a letter of the legend, on average."""
 _COLOURS = (
     *("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed"),
     *("#0891b2", "#dc2626", "#65a30d", "#a16207", "#64748b"),
 )
+_OUTCOMES: Mapping[str, tuple[str, ...]] = {
+    "removed": ("#16a34a", "#86efac"),
+    "restored": ("#0891b2", "#67e8f9"),
+    "failed": ("#dc2626", "#fca5a5"),
+    "unconfirmed": ("#9d174d", "#f9a8d4"),
+    "deferred": ("#d97706", "#fcd34d"),
+    "absent": ("#64748b", "#cbd5e1"),
+    "not_found": ("#475569", "#94a3b8"),
+    "protected": ("#7c3aed", "#c4b5fd"),
+}
+"""What means well is green and what means ill is red; each further provider has a shade of its own."""
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#111827}.title{font-weight:600;font-size:14px}"
     ".head{font-weight:700;font-size:22px}.big{font-weight:600;font-size:34px}.note{fill:#6b7280;font-size:11.5px}"
@@ -131,7 +143,7 @@ def graph(widget: Mapping[str, Any], shown: Sequence[Shown], seconds: float) -> 
 def _lines(plot: Box, top: float, shown: Sequence[Shown]) -> list[str]:
     """A line through neighbours, and a dot where a value has none."""
     parts = []
-    for number, one in enumerate(shown):
+    for colour, one in zip(_colours(shown), shown, strict=True):
         step = plot.width / len(one.series)
         for run in _runs(one.series):
             places = [
@@ -139,11 +151,11 @@ def _lines(plot: Box, top: float, shown: Sequence[Shown]) -> list[str]:
             ]
             if len(places) == 1:
                 ((x, y),) = places
-                parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{_colour(number)}"/>')
+                parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>')
             else:
                 points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
                 parts.append(
-                    f'<polyline points="{points}" fill="none" stroke="{_colour(number)}" '
+                    f'<polyline points="{points}" fill="none" stroke="{colour}" '
                     'stroke-width="1.8" stroke-linejoin="round"/>'
                 )
     return parts
@@ -154,7 +166,7 @@ def _bars(plot: Box, top: float, shown: Sequence[Shown]) -> list[str]:
     parts = []
     floor = [0.0] * len(shown[0].series)
     step = plot.width / len(floor)
-    for number, one in enumerate(shown):
+    for colour, one in zip(_colours(shown), shown, strict=True):
         path = []
         for at, value in enumerate(one.series):
             if value:
@@ -163,7 +175,7 @@ def _bars(plot: Box, top: float, shown: Sequence[Shown]) -> list[str]:
                 tall = plot.height * (floor[at] - low) / top
                 path.append(f"M{plot.x + step * at + 1:.1f} {y:.1f}h{step - 2:.1f}v{tall:.1f}h{2 - step:.1f}z")
         if path:
-            parts.append(f'<path d="{"".join(path)}" fill="{_colour(number)}"/>')
+            parts.append(f'<path d="{"".join(path)}" fill="{colour}"/>')
     return parts
 
 
@@ -213,9 +225,10 @@ def _legend(box: Box, shown: Sequence[Shown]) -> tuple[list[str], int]:
         x += width
     rows = row + 1
     parts = []
+    colours = _colours(shown)
     for x, row, number in placed:
         y = box.y + box.height - (rows - row) * _LEGEND_ROW
-        parts.append(f'<rect x="{x:.0f}" y="{y:.0f}" width="10" height="10" rx="2" fill="{_colour(number)}"/>')
+        parts.append(f'<rect x="{x:.0f}" y="{y:.0f}" width="10" height="10" rx="2" fill="{colours[number]}"/>')
         parts.append(f'<text class="note" x="{x + 14:.0f}" y="{y + 9:.0f}">{escape(shown[number].label)}</text>')
     return parts, rows
 
@@ -250,8 +263,16 @@ def _short(value: float) -> str:
     return f"{value:.6f}".rstrip("0") if "e" in text else text
 
 
-def _colour(number: int) -> str:
-    return _COLOURS[number % len(_COLOURS)]
+def _colours(shown: Sequence[Shown]) -> list[str]:
+    """A colour for each series: an outcome's own, or else by its place."""
+    given: Counter[str] = Counter()
+    colours = []
+    for number, one in enumerate(shown):
+        outcome = one.label.rpartition(" ")[2]
+        shades = _OUTCOMES.get(outcome, ())
+        colours.append(shades[given[outcome] % len(shades)] if shades else _COLOURS[number % len(_COLOURS)])
+        given[outcome] += 1
+    return colours
 
 
 def _panel(box: Box) -> str:

@@ -32,7 +32,7 @@ class Workload:
         for cloud in clouds.values():
             # What the way to another continent takes, and now and then a slow answer.
             cloud.faults.add("delay", seconds=0.02)
-            cloud.faults.add("delay", seconds=0.08, probability=0.06)
+            cloud.faults.add("delay", seconds=0.06, probability=0.1)
         self._changes: Mapping[int, Callable[[], None]] = {
             8: lambda: self._begin("busy", _JDCLOUD, "throttle", probability=0.6),
             14: lambda: self._end("busy"),
@@ -110,7 +110,7 @@ class Workload:
 
     def _sweep(self) -> None:
         tags = self._stack.providers[_JDCLOUD].tags
-        for number in range(60):
+        for number in range(20):
             tags.put("cn-north-1", "disk", f"vol-{number}", "expires-on", "2026-01-31")
         match = {"key": "expires-on", "value": {"expired": "%Y-%m-%d", "timezone": "Asia/Shanghai"}}
         rule = {"name": "expired", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["disk"], "match": match}
