@@ -13,7 +13,7 @@ from tools.dashboard.widgets import Shown
 COLUMNS = 24
 _COLUMN, _ROW, _GAP, _MARGIN = 56, 36, 10, 14
 _WIDTH = COLUMNS * _COLUMN + 2 * _MARGIN
-_PAD, _TITLE, _AXIS, _TICKS, _LEGEND_ROW = 12, 30, 62, 18, 17
+_PAD, _TITLE, _AXIS, _TICKS, _LEGEND_ROW = 12, 30, 70, 18, 17
 _LETTER = 6.7
 """The width of a letter of the legend, on average."""
 _COLOURS = (
