@@ -72,6 +72,11 @@ def fields(query: str) -> set[str]:
     return {name for name in _NAME.findall(_NO_FIELDS.sub(" ", query)) if name not in _WORDS | given}
 
 
+def messages(query: str) -> list[str]:
+    """The texts that a query looks for in messages of the functions."""
+    return re.findall(r"""\bmessage (?:= "|like /)([^"/]+)["/]""", query.replace("@message", ""))
+
+
 def _lines(body: Json) -> Iterator[widgets.Line]:
     for widget in body["widgets"]:
         if widget["type"] == "metric":
