@@ -79,6 +79,7 @@ def test_calls_are_counted_and_timed_by_provider(telemetry, metrics):
         (huaweicloud, "Calls", "Count"): [1.0],
         (huaweicloud, "ProviderLatency", "Milliseconds"): [1500.0],
         (huaweicloud, "ClosedAccounts", "Count"): [1.0],
+        ((), "ClosedAccounts", "Count"): [1.0],
     }
 
 
@@ -107,6 +108,24 @@ def test_outcomes_are_counted_by_provider_and_outcome_once_for_all_pages(telemet
         ("jdcloud", "deferred"): [4.0],
         ("huaweicloud", "removed"): [2000.0],
     }
+
+
+def test_what_an_alarm_watches_is_counted_for_the_function_whatever_the_provider(telemetry, metrics):
+    telemetry.closed("jdcloud", "default")
+    telemetry.closed("huaweicloud", "default")
+    telemetry.finished(pages([Outcome.REMOVED, Outcome.FAILED], deferred=4))
+    telemetry.finished(pages([Outcome.ABSENT], provider="huaweicloud"))
+    telemetry.finished(pages([], deferred=7))
+    told = metrics()
+    assert {name: values for (dimensions, name, _), values in told.items() if not dimensions} == {
+        "ClosedAccounts": [2.0],
+        "Settled": [3.0],
+    }
+
+
+def test_nothing_is_settled_where_everything_is_deferred(telemetry, metrics):
+    telemetry.finished(pages([], deferred=7))
+    assert {name for _, name, _ in metrics()} == {"Outcomes"}
 
 
 def test_what_concerns_no_provider_is_counted_for_the_function(telemetry, metrics):

@@ -27,7 +27,8 @@ class Telemetry:
 
     Metrics by provider: Calls, ProviderLatency (milliseconds), Retries, Throttles, ClosedAccounts. By provider and
     outcome: Outcomes. Of the function: Rejected (bodies that do not validate), Undelivered (records returned),
-    InternalErrors.
+    InternalErrors, and, since an alarm can only watch a metric whose dimensions it names and providers are added:
+    ClosedAccounts of all providers, Settled (pairs that have their outcome; deferred ones do not).
     """
 
     def __init__(self) -> None:
@@ -48,6 +49,7 @@ class Telemetry:
     def closed(self, provider: str, account: str) -> None:
         """An account was closed because its key is refused."""
         self._counts[provider, "ClosedAccounts"] += 1
+        self._counts["", "ClosedAccounts"] += 1
         logger.error("account closed: its key is refused", extra={"provider": provider, "account": account})
 
     def failed(self, error: Exception) -> None:
@@ -75,6 +77,8 @@ class Telemetry:
         report = pages[0]
         for outcome, count in report.counts.items():
             self._outcomes[report.provider, outcome] += count
+        if settled := sum(report.counts.values()) - report.counts.get("deferred", 0):
+            self._counts["", "Settled"] += settled
         logger.info(
             report.summary,
             extra={
