@@ -60,15 +60,15 @@ def message_definitions() -> dict[str, Json]:
     return {
         **lifted(request(), "RemovalRequest"),
         "RemovalRequestList": {"type": "array", "minItems": 1, "items": ref("RemovalRequest")},
-        "RemovalEvent": _event(DETAIL_TYPE, ref("RemovalMessage"), mark=True),
-        "RemovalNotification": _notification(ref("RemovalMessage")),
+        "RemovalEvent": _event(DETAIL_TYPE, ref("Content"), mark=True),
+        "RemovalNotification": _notification(ref("Content")),
+        "Content": {"anyOf": [ref("RemovalMessage"), JSON_TEXT]},
         "RemovalMessage": {
             "anyOf": [
                 ref("RemovalRequest"),
                 ref("RemovalRequestList"),
                 ref("RemovalEvent"),
                 ref("RemovalNotification"),
-                JSON_TEXT,
             ]
         },
     }
@@ -81,77 +81,86 @@ def root(definitions: Mapping[str, Json], name: str) -> Json:
 
 def decommission_definitions() -> dict[str, Json]:
     """What the decommission queue takes: our own event, a vendor's, and the envelopes that either may be in."""
-    open_object: Json = {"type": "object"}
-    vendor = {
+    own = _event(DECOMMISSIONED, ref("Decommissioned"), mark=False)
+    others = {**_vendors_events(), **_vendors_envelopes()}
+    vendors_detail: Json = {
+        "type": "object",
+        "minProperties": 1,
+        "not": {"anyOf": [{"required": ["provider"]}, {"required": ["resources"]}]},
+    }
+    claims: Json = {
+        "required": ["detail-type"],
+        "properties": {"detail-type": {"const": DECOMMISSIONED}},
+        "not": {"required": ["detail"], "properties": {"detail": vendors_detail}},
+    }
+    # What has our detail-type is ours, but for a vendor's event as its detail.
+    another: Json = {"allOf": [{"not": claims}, {"anyOf": [ref(name) for name in others]}]}
+    return {
+        **lifted(decommissioned(), "Decommissioned"),
+        "DecommissionEvent": own,
+        **others,
+        "Content": {"anyOf": [ref("DecommissionMessage"), JSON_TEXT]},
+        "DecommissionMessage": {"anyOf": [ref("DecommissionEvent"), another]},
+    }
+
+
+def _vendors_events() -> dict[str, Json]:
+    smn: Json = {"required": ["smn"], "properties": {"smn": {"type": "object", "minProperties": 1}}}
+    records: Json = {"type": "array", "minItems": 1, "items": {"type": "object", **smn}}
+    return {
         "CtsTrace": {
-            **open_object,
+            "type": "object",
             "description": "Huawei Cloud CTS: a trace. Which operations are deletions is a list of names.",
             "anyOf": [{"required": ["trace_name", "trace_id"]}, {"required": ["trace_name", "service_type"]}],
         },
         "ConfigNotification": {
-            **open_object,
+            "type": "object",
             "description": "Huawei Cloud Config: a notification; ResourceChanged with event_type DELETE counts.",
             "required": ["notification_type"],
         },
         "SmnMessage": {
-            **open_object,
+            "type": "object",
             "description": "Huawei Cloud SMN: a message, or FunctionGraph's trigger with messages.",
             "anyOf": [
                 {"required": ["topic_urn", "message"]},
-                {
-                    "required": ["record"],
-                    "properties": {
-                        "record": {
-                            "type": "array",
-                            "minItems": 1,
-                            "items": {
-                                "type": "object",
-                                "required": ["smn"],
-                                "properties": {"smn": {"type": "object", "minProperties": 1}},
-                            },
-                        }
-                    },
-                },
-                {
-                    "required": ["smn"],
-                    "not": {"required": ["record"]},
-                    "properties": {"smn": {"type": "object", "minProperties": 1}},
-                },
+                {"required": ["record"], "properties": {"record": records}},
+                {**smn, "not": {"required": ["record"]}},
             ],
         },
         "CloudEvent": {
-            **open_object,
+            "type": "object",
             "description": "A CloudEvent, as Huawei Cloud EventGrid sends them; one from CTS has the trace as data.",
             "required": ["specversion"],
         },
     }
-    message = ref("DecommissionMessage")
-    envelopes = {
-        "FunctionGraphTrigger": {
-            **open_object,
-            "description": "FunctionGraph's CTS trigger.",
-            "required": ["cts"],
-            "properties": {"cts": message},
-        },
+
+
+def _vendors_envelopes() -> dict[str, Json]:
+    content = ref("Content")
+    notification: Json = {"required": ["Type", "Message"]}
+    event: Json = {"required": ["detail-type", "detail"]}
+    return {
         "Notification": {
-            **open_object,
+            "type": "object",
             "description": "As SNS delivers it to a queue, where raw delivery is off.",
-            "required": ["Type", "Message"],
-            "properties": {"Message": message},
+            **notification,
+            "properties": {"Message": content},
         },
         "ForwardedEvent": {
-            **open_object,
+            "type": "object",
             "description": "An event on a bus with a vendor's event as its detail.",
-            "required": ["detail-type", "detail"],
-            "properties": {"detail": message},
+            **event,
+            "properties": {"detail": content},
+            "not": notification,
+        },
+        "FunctionGraphTrigger": {
+            "type": "object",
+            "description": "FunctionGraph's CTS trigger.",
+            "required": ["cts"],
+            "properties": {"cts": content},
+            "not": {"anyOf": [notification, event]},
         },
     }
-    own = {
-        **lifted(decommissioned(), "Decommissioned"),
-        "DecommissionEvent": _event(DECOMMISSIONED, ref("Decommissioned"), mark=False),
-    }
-    every = ["DecommissionEvent", *vendor, *envelopes]
-    return {**own, **vendor, **envelopes, "DecommissionMessage": {"anyOf": [*map(ref, every), JSON_TEXT]}}
 
 
 def sweep() -> Json:

@@ -106,6 +106,7 @@ def answer() -> Json:
         "description": "Of an answer that would be over 5 MB.",
         "properties": {"report_id": REPORT_ID, "id": TEXT, "counts": {"type": "object"}, "page": {"type": "object"}},
         "required": ["counts", "id", "page", "report_id"],
+        "not": {"required": ["outcomes"]},
     }
     reports = {"type": "array", "minItems": 1, "items": {"anyOf": [ref("Report"), ref("ShortReport")]}}
     return {

@@ -34,10 +34,6 @@ LIMITS: tuple[Limit, ...] = (
     Limit("A key cannot be put back with two values.", r"one key cannot be put back with two values"),
     Limit("A request cannot contradict an earlier one of its list.", r"contradicts an earlier request of the list"),
     Limit(
-        "A body that is two kinds of event at once is taken for one of them.",
-        r"is no event of a kind that is understood|Field required|should be an event",
-    ),
-    Limit(
         "A regular expression is the engine's to judge: no look-around, no back-reference, of bounded size.",
         r"is no regular expression that this engine takes",
     ),
