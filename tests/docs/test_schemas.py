@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from docs_support import DOCUMENTS, ROOT, problems, strict_problems
+from docs_support import DOCUMENTS, ROOT, problems, request, strict_problems
 from jsonschema import Draft4Validator, Draft7Validator, Draft202012Validator
 from openapi_spec_validator import validate
 
@@ -127,3 +127,26 @@ def test_what_is_answered_to_a_person_is_what_its_schema_says(stack: Stack) -> N
         elif path.stem.startswith("sweep"):
             answer = stack.invoke("SweepFunction", event).value
             assert strict_problems("sweep-answer", answer) == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_is_left_to_try_again_is_what_its_schema_says_and_can_be_sent(stack: Stack) -> None:
+    cloud = stack.providers["jdcloud"]
+    for id_ in ("i-left1", "i-left2"):
+        cloud.tags.put("cn-north-1", "vm", id_, "env", "prod")
+    faults = [cloud.faults.add("throttle", ids=(id_,), times=100) for id_ in ("i-left1", "i-left2")]
+    asked = request(id="left", resources=[{"type": "vm", "ids": ["i-left1", "i-left2"]}])
+    with stack.paused():
+        for payload in (
+            asked,
+            [asked, request(id="left-too", action="remove", reason="why", **{"account": "default"})],
+        ):
+            stack.invoke("RemoveTagsFunction", payload)
+        bodies = [json.loads(message.body) for message in stack.messages("WorkQueue")]
+        assert len(bodies) == 2
+        for body in bodies:
+            assert problems("remainder", body) == []
+            assert problems("removal-message", body) == []
+        stack.purge("WorkQueue")
+    assert all(fault.injected for fault in faults)
+    assert problems("remainder", asked), "a request that was never tried is none"
