@@ -17,11 +17,11 @@ _ANNOTATIONS = frozenset(
 )
 _LOW = ("minLength", "minItems", "minimum", "minProperties")
 _HIGH = ("maxLength", "maxItems", "maximum")
-_EXACT = ("pattern", "format", "not", "propertyNames", "contains")
+_EXACT = ("pattern", "format", "propertyNames", "contains")
 """Keywords of which only the same is known to accept as much."""
 _KNOWN = frozenset(
     {*_ANNOTATIONS, *_LOW, *_HIGH, *_EXACT, "type", "enum", "const", "required", "properties", "additionalProperties"}
-    | {"items", "anyOf", "allOf", "if", "then", "default", "$ref"}
+    | {"items", "anyOf", "allOf", "not", "if", "then", "default", "$ref"}
 )
 _TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 
@@ -55,11 +55,14 @@ class _Side:
             raise ValueError(f"the comparison does not know {name}")
         if "$ref" in schema:
             return self.plain(self._defs[schema["$ref"].rpartition("/")[2]])
-        rest = [part for part in schema.get("allOf", ()) if "$ref" not in part]
-        made = {name: value for name, value in schema.items() if name != "allOf"} | ({"allOf": rest} if rest else {})
+        made = {name: value for name, value in schema.items() if name != "allOf"}
         for part in schema.get("allOf", ()):
             if "$ref" in part:
                 made = merged(self.plain(part), made)
+            elif "if" not in part and not part.keys() & made.keys():
+                made |= part
+            else:
+                made["allOf"] = [*made.get("allOf", ()), part]
         return made
 
     def full(self, schema: Any) -> Any:
@@ -87,7 +90,17 @@ def merged(one: Json, more: Json) -> Json:
         made["required"] = sorted({*one["required"], *more["required"]})
     if "properties" in one and "properties" in more:
         made["properties"] = {**one["properties"], **more["properties"]}
+    if "not" in one and "not" in more:
+        made["not"] = {"anyOf": [*_excluded(one), *_excluded(more)]}
     return made
+
+
+def _excluded(schema: Json) -> list[Any]:
+    """What a schema excludes, one by one."""
+    told = schema.get("not")
+    if told is None:
+        return []
+    return list(told["anyOf"]) if isinstance(told, dict) and set(told) == {"anyOf"} else [told]
 
 
 def _refused(a_side: _Side, a_schema: Schema, b_side: _Side, b_schema: Schema, path: str) -> Iterator[str]:
@@ -159,6 +172,9 @@ def _of_exact(a_side: _Side, a: Json, b_side: _Side, b: Json, path: str) -> Iter
             if name in ("pattern", "format") and (given is not None or "string" not in _types(a)):
                 continue
             yield f"{path}: {name} is another"
+    left_out = {_text(a_side, one) for one in _excluded(a)}
+    if any(_text(b_side, one) not in left_out for one in _excluded(b)):
+        yield f"{path}: something more is excluded"
 
 
 def _of_objects(a_side: _Side, a: Json, b_side: _Side, b: Json, path: str) -> Iterator[str]:

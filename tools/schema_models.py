@@ -125,13 +125,16 @@ def described(schema: Json, words: Mapping[str, str]) -> Json:
     return schema
 
 
-def request() -> Json:
-    """One removal request, with the rules that the parser keeps by code."""
+def request(*, ours: bool = False) -> Json:
+    """One removal request, with the rules that the parser keeps by code; `ours` is one that goes out, to be read by
+    nobody else, and leaves out which clouds there are: there may come to be more.
+    """
     schema = described(of_model(RemovalRequest, closed=True), FIELDS)
     fields = schema["properties"]
     for name in ("not_after", "first_attempt_at"):
         fields[name]["anyOf"][0] = {"type": "string", "pattern": MOMENT}
-    fields["provider"] = {"enum": CLOUDS, "description": FIELDS["provider"]}
+    if not ours:
+        fields["provider"] = {"enum": CLOUDS, "description": FIELDS["provider"]}
     schema["allOf"] = [
         {
             "if": {"properties": {"action": {"const": "restore"}}, "required": ["action"]},
@@ -139,7 +142,7 @@ def request() -> Json:
                 "properties": {"tags": {"items": {"required": ["value"], "properties": {"value": {"type": "string"}}}}}
             },
         },
-        *cloud_rules(REQUEST_RULES),
+        *([] if ours else cloud_rules(REQUEST_RULES)),
     ]
     return schema
 

@@ -81,7 +81,7 @@ def sweep_notice() -> Json:
 
 def remainder() -> Json:
     """What goes back to the work queue."""
-    definitions = lifted(request(), "RemovalRequest")
+    definitions = lifted(request(ours=True), "RemovalRequest")
     again = {"allOf": [ref("RemovalRequest")], "required": ["id", "attempt", "first_attempt_at"]}
     return {
         "description": "What is left of a request: exactly the pairs that can still be done.",
