@@ -1,13 +1,12 @@
 """Schemas as the tests hold them against the code, and the house's own values."""
 
 import copy
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft4Validator, Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from tools.schema_documents import documents
@@ -24,6 +23,7 @@ def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Validatio
 
 
 Validator = extend(Draft202012Validator, {"pattern": _pattern})
+OlderValidator = extend(Draft4Validator, {"pattern": _pattern})
 
 
 def problems(name: str, instance: Any) -> list[str]:
@@ -45,11 +45,6 @@ def _closed(schema: Any) -> Any:
     if made.get("type") == "object" and isinstance(made.get("properties"), dict):
         made.setdefault("additionalProperties", False)
     return made
-
-
-def valid_text(name: str, text: str) -> list[str]:
-    """What is wrong with a body that is JSON text."""
-    return problems(name, json.loads(text))
 
 
 def request(**changes: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from docs_support import DOCUMENTS, ROOT, problems, request, strict_problems
 from jsonschema import Draft4Validator, Draft7Validator, Draft202012Validator
+from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 
 from local import routing
@@ -14,6 +15,8 @@ from local.stack import Overrides, Stack
 from tools.schemas import DOCS, broken, documents, files, released
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
+GONE = ROOT / "events" / "decommission_jdcloud.json"
+NOT_THERE = {"provider": "jdcloud", "region": "cn-north-1", "resources": [{"type": "vm", "ids": ["i-9", "i-gone01"]}]}
 SCHEMA_OF_QUEUE = {"": "removal-message", "DecommissionQueue": "decommission-message", "SweepQueue": "sweep"}
 SCHEMA_OF_DETAIL_TYPE = {"Tag Removal Requested": "removal-event", "Resource Decommissioned": "decommission-event"}
 SCHEMA_OF_KIND = {"removal": "removal-report", "decommission": "decommission-notice", "sweep": "sweep-notice"}
@@ -77,6 +80,18 @@ def test_the_older_drafts_say_the_same_of_every_event_file(path: Any) -> None:
         assert Draft4Validator(older).is_valid(instance) == (problems(name, instance) == [])
 
 
+@pytest.mark.parametrize("name", ["removal-event", "decommission-event"])
+def test_the_code_bindings_schema_takes_the_events_of_the_bus(name: str) -> None:
+    whole = json.loads((DOCS / "schemas" / "openapi" / f"{name}.json").read_text(encoding="utf-8"))
+    validator = OAS30Validator({"$ref": "#/components/schemas/AWSEvent", "components": whole["components"]})
+    events = [event for path in EVENTS for event in [json.loads(path.read_text(encoding="utf-8"))]]
+    mine = [event for event in events if SCHEMA_OF_DETAIL_TYPE.get(event.get("detail-type")) == name]
+    assert len(mine) >= 3
+    for event in mine:
+        assert validator.is_valid(event)
+        assert not validator.is_valid({**event, "detail": {**event["detail"], "provider": "nocloud"}})
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     overrides = Overrides(environment={"UNTAG_RATE": "2000"}, visibility_timeout=4.0, batching_window=0.1, max_delay=1)
@@ -89,6 +104,7 @@ def stack() -> Iterator[Stack]:
         running.send(
             json.dumps({"record": [{"smn": {"message": "no JSON", "topic_urn": "t"}}]}), queue="DecommissionQueue"
         )
+        running.send({**json.loads(GONE.read_text(encoding="utf-8")), "detail": NOT_THERE})
         running.drain()
         yield running
 
@@ -102,6 +118,7 @@ def test_everything_that_a_local_run_publishes_is_what_its_schema_says_and_nothi
         assert {name: body[name] for name in notification.attributes} == dict(notification.attributes)
         kinds.add(body["kind"])
     assert kinds == SCHEMA_OF_KIND.keys()
+    assert [body for body in stack.reports() if body["kind"] == "decommission" and body["details"]]
     statuses = {body["status"] for body in stack.reports() if body["kind"] == "removal"}
     assert statuses >= {"succeeded", "partial", "deferred"}
 
