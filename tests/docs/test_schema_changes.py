@@ -79,7 +79,7 @@ IN_BREAKING = {
 IN_HARMLESS = {
     "a new optional field": put(*FIELDS, "team", value=NEW),
     "a required field that becomes optional": lambda s: s["required"].remove("tags"),
-    "a wider enum": lambda s: s["properties"]["provider"]["enum"].append("skycloud"),
+    "a wider enum": lambda s: s["properties"]["provider"]["enum"].append("anothercloud"),
     "a longer text": put(*TAG, "key", "maxLength", value=512),
     "a shorter least length": take(*TAG, "key", "minLength"),
     "no pattern any more": take(*FIELDS, "account", "pattern"),
@@ -90,10 +90,10 @@ IN_HARMLESS = {
     "another title": put("title", value="A request"),
     "a condition less": lambda s: s["allOf"].pop(0),
     "a condition on a value that was refused": lambda s: (
-        s["properties"]["provider"]["enum"].append("skycloud"),
+        s["properties"]["provider"]["enum"].append("anothercloud"),
         s["allOf"].append(
             {
-                "if": {"properties": {"provider": {"const": "skycloud"}}, "required": ["provider"]},
+                "if": {"properties": {"provider": {"const": "anothercloud"}}, "required": ["provider"]},
                 "then": {"required": ["region"]},
             }
         ),
