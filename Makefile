@@ -81,6 +81,10 @@ permissions: .venv/.stamp ## write docs/permissions.md, what every role may do a
 sweep-run: .venv/.stamp .venv-runtime/.stamp ## a sweep over 100,000 resources at the local clouds, against their truth
 	.venv/bin/python -W ignore -m tools.sweep_run
 
+.PHONY: schemas
+schemas: .venv/.stamp ## write docs/schemas and docs/asyncapi.yaml from the code's models
+	PYTHONPATH=.:layers/untag/python .venv/bin/python -m tools.schemas
+
 .PHONY: bench
 bench: .venv/.stamp .venv-runtime/.stamp .venv-bench/.stamp .venv-bench-own/.stamp .venv-bench-runtime/.stamp ## measure against the vendors' SDKs and write docs/performance.md (QUICK=1: fewer times)
 	.venv/bin/python -W ignore -m bench

@@ -1,12 +1,11 @@
-"""The clouds' tag APIs. To add one: write its module and put its class in `PROVIDERS`."""
+"""The clouds' tag APIs. To add one: write its module here, and name its class `PROVIDER` in it."""
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 
 from untag.contracts import InvalidInputError, Problem, RemovalRequest
 from untag.providers.base import Answer, Failure, Finder, Limits, Listing, Provider, Scope, Session, Verdict
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.huaweicloud_tms import HuaweiTms
-from untag.providers.jdcloud import JDCloud
 
 __all__ = [
     "PROVIDERS",
@@ -22,7 +21,16 @@ __all__ = [
     "Verdict",
 ]
 
-PROVIDERS: tuple[type[Provider], ...] = (JDCloud, HuaweiConfig, HuaweiTms)
+
+def _found() -> Iterator[type[Provider]]:
+    """What the modules of this package name as their `PROVIDER`: a list of them would be one more place to change."""
+    for module in iter_modules(__path__):
+        provider: type[Provider] | None = getattr(import_module(f"{__name__}.{module.name}"), "PROVIDER", None)
+        if provider is not None:
+            yield provider
+
+
+PROVIDERS: tuple[type[Provider], ...] = tuple(_found())
 
 
 class Registry:

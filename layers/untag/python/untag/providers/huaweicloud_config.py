@@ -17,7 +17,7 @@ import httpx
 
 from untag import environment
 from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Limits, Scope, Session, Verdict
+from untag.providers.base import Answer, Limits, Provider, Scope, Session, Verdict
 from untag.providers.http import call, tags_of, unexpected
 from untag.providers.huaweicloud import HuaweiCloud, found, named, request_id, wanted, wire
 
@@ -102,3 +102,6 @@ class HuaweiConfig(HuaweiCloud):
 
     def _tags_url(self, scope: Scope, id_: str) -> str:
         return f"{self._type_url(scope)}/{quote(id_, safe='')}/tags"
+
+
+PROVIDER: type[Provider] = HuaweiConfig

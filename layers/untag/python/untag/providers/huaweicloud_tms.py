@@ -23,7 +23,7 @@ import httpx
 
 from untag import environment
 from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Scope, Session, Verdict
+from untag.providers.base import Answer, Failure, Limits, Provider, Scope, Session, Verdict
 from untag.providers.http import Reply, call, tags_of, unexpected
 from untag.providers.huaweicloud import THROTTLES, HuaweiCloud, found, named, request_id, told, wanted, wire
 
@@ -153,6 +153,9 @@ class HuaweiTms(HuaweiCloud):
             message=message or "a service behind TMS did not answer",
             request_id=request_id(reply),
         )
+
+
+PROVIDER: type[Provider] = HuaweiTms
 
 
 def _project(session: Session, scope: Scope) -> dict[str, str] | Answer:

@@ -18,7 +18,7 @@ import httpx
 
 from untag import environment
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Listing, Scope, Session, Verdict
+from untag.providers.base import Answer, Failure, Limits, Listing, Provider, Scope, Session, Verdict
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
 
@@ -199,6 +199,9 @@ class JDCloud:
         if verdict is Verdict.UNAUTHORIZED:
             message = "the key was not accepted"  # the gateway's text may repeat what was signed
         return Answer(verdict, name, message, _request_id(reply, payload), reply.retry_after())
+
+
+PROVIDER: type[Provider] = JDCloud
 
 
 def _verdict(status: int, name: str, message: str) -> Verdict:

@@ -1,0 +1,320 @@
+"""Every command and every example of the pages: run, or checked against what it speaks to. One that is of no known kind
+fails, so that no page can show what nobody has tried.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.loaders
+import botocore.model
+import pytest
+from botocore import xform_name
+from docs_support import ROOT, Validator, problems
+from pages import Command, commands, examples
+from typer.main import get_command
+
+from local import control
+from local.__main__ import app
+from local.stack import Overrides, Stack
+from untag.credentials import _FIELDS as SECRET_FIELDS
+
+LOCAL = re.compile(r"(\.venv/bin/)?python -m local( |$)")
+TOOL = re.compile(r"(\.venv/bin/)?python -m ((tools|bench)[a-z_.]*)( |$)")
+PYTEST = re.compile(r"\.venv/bin/python -m pytest( |$)")
+FILTERS = ("jq", "head", "tee", "less", "sort")
+OF_THE_READER = {"request.json", "report.json", "undo.json", "key.json", "answer.json"}
+"""Files that a page has its reader write."""
+OF_A_PAGE = {"events/skycloud_manual.json", "tests/contract/test_skycloud.py"}
+"""Files that a page tells to write, and another test does."""
+ALIASES = {"FUNCTION": "RemoveTagsFunctionName"}
+"""Names on the pages that are an output of the stack under another one."""
+
+SAM_VERSION = "1.170.0"
+SAM_COMMON = {"config-env", "config-file", "debug", "profile", "region", "save-params", "template", "template-file"}
+SAM_OPTIONS = {
+    "build": {"cached", "parallel", "build-dir", "use-container", "parameter-overrides"},
+    "validate": {"lint"},
+    "deploy": {"guided", "stack-name", "capabilities", "parameter-overrides", "resolve-s3", "s3-bucket", "s3-prefix"}
+    | {"no-confirm-changeset", "confirm-changeset", "no-fail-on-empty-changeset", "role-arn", "tags", "on-failure"}
+    | {"disable-rollback", "no-execute-changeset", "notification-arns"},
+    "remote invoke": {"stack-name", "event", "event-file", "output", "parameter"},
+    "local invoke": {"event", "env-vars", "parameter-overrides", "skip-pull-image"},
+    "delete": {"stack-name", "no-prompts"},
+    "logs": {"stack-name", "name", "tail", "filter", "start-time", "end-time"},
+    "package": {"s3-bucket", "s3-prefix", "output-template-file", "resolve-s3"},
+    "publish": {"semantic-version"},
+}
+"""What sam takes, as its `--help` of that version says."""
+RENAMED = {("sns", "subscribe", "notification-endpoint"): "endpoint"}
+"""Parameters that the command line calls by another name (awscli's argrename)."""
+AWS_COMMON = {
+    "region",
+    "profile",
+    "output",
+    "query",
+    "endpoint-url",
+    "no-cli-pager",
+    "cli-binary-format",
+    "no-paginate",
+}
+
+FOUND = list(commands())
+MODELS = botocore.loaders.Loader()
+
+
+def kind(command: Command) -> str:
+    """What kind of command it is; "unknown" fails."""
+    line, first = " ".join(command.words), command.words[0]
+    for name, pattern in (("local", LOCAL), ("tool", TOOL), ("pytest", PYTEST)):
+        if pattern.match(line):
+            return name
+    if first in ("make", "aws", "sam"):
+        return first
+    if first in FILTERS:
+        return "filter"
+    if (ROOT / first).is_file() and os.access(ROOT / first, os.X_OK):
+        return "script"
+    return "unknown"
+
+
+def of_kind(name: str) -> Any:
+    found = [command for command in FOUND if kind(command) == name]
+    return pytest.mark.parametrize("command", found, ids=lambda command: f"{command.place} {command.text[:60]}")
+
+
+def test_there_are_commands_and_each_is_of_a_known_kind() -> None:
+    assert len(FOUND) > 30
+    unknown = [f"{command.place}: {command.text}" for command in FOUND if kind(command) == "unknown"]
+    assert not unknown, "say in tests/docs/test_commands.py how it is tried, or take it off the page"
+
+
+@of_kind("make")
+def test_a_target_of_make_is_there(command: Command) -> None:
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    for word in command.words[1:]:
+        assert "=" in word or word in targets
+
+
+@of_kind("tool")
+def test_a_tool_is_there_and_knows_its_options(command: Command) -> None:
+    at = command.words.index("-m") + 1
+    path = ROOT / command.words[at].replace(".", "/")
+    assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+    options = [word for word in command.words[at + 1 :] if word.startswith("--")]
+    if options:
+        environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'layers/untag/python'}"}
+        run = [sys.executable, "-m", command.words[at], "--help"]
+        told = subprocess.run(run, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout
+        assert all(option in told for option in options)
+
+
+@of_kind("pytest")
+def test_what_pytest_is_to_run_is_there(command: Command) -> None:
+    for word in command.words[command.words.index("pytest") + 1 :]:
+        assert word.startswith("-") or word in OF_A_PAGE or (ROOT / word.partition("::")[0]).exists()
+
+
+# aws and sam.
+
+
+def operation(service: str, name: str) -> botocore.model.OperationModel:
+    """An operation as the command line writes it."""
+    model = botocore.model.ServiceModel(MODELS.load_service_model(service, "service-2"))
+    (found,) = [one for one in model.operation_names if xform_name(one, "-") == name]
+    return model.operation_model(found)
+
+
+def options_of(words: tuple[str, ...]) -> tuple[dict[str, list[str]], list[str]]:
+    """Options with their values, and what stands by itself before them."""
+    options: dict[str, list[str]] = {}
+    alone: list[str] = []
+    current = alone
+    for word in words:
+        if word.startswith("--"):
+            name, equals, value = word.removeprefix("--").partition("=")
+            current = options.setdefault(name, [value] if equals else [])
+        else:
+            current.append(word)
+    return options, alone
+
+
+def outputs() -> set[str]:
+    """The stack's outputs, as names of a shell's variables."""
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    section = text.partition("\nOutputs:\n")[2]
+    return {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper() for name in re.findall(r"^  (\w+):$", section, re.MULTILINE)}
+
+
+def check_values(values: list[str]) -> None:
+    """Files are there, or the reader's own; variables are outputs of the stack."""
+    for value in values:
+        if value.startswith(("file://", "fileb://")):
+            path = value.partition("://")[2]
+            assert path in OF_THE_READER or (ROOT / path).exists(), path
+        for name in re.findall(r"\$\{?([A-Z_]+)\}?", value):
+            known = re.sub(r"(?<!^)(?=[A-Z])", "_", ALIASES[name]).upper() if name in ALIASES else name
+            assert known in outputs(), f"${name} is no output of the stack"
+
+
+@of_kind("aws")
+def test_a_command_of_aws_is_one_that_the_service_takes(command: Command) -> None:
+    service, name, *rest = command.words[1:]
+    model = operation(service, name)
+    options, _ = options_of(tuple(rest))
+    options = {RENAMED.get((service, name, option), option): values for option, values in options.items()}
+    shape = model.input_shape
+    assert shape is not None
+    members = {xform_name(member, "-"): found for member, found in shape.members.items()}
+    given = options.keys() - AWS_COMMON
+    for option in given:
+        negated = option.removeprefix("no-") in members and option.startswith("no-")
+        assert option in members or negated, f"{service} {name} takes no --{option}"
+    missing = {xform_name(member, "-") for member in shape.required_members} - given
+    assert not missing, f"{service} {name} needs {missing}"
+    for option in given:
+        values = options[option]
+        check_values(values)
+        allowed = getattr(members.get(option), "enum", None)
+        assert not allowed or values[0].startswith("$") or set(values) <= set(allowed)
+
+
+@of_kind("sam")
+def test_a_command_of_sam_is_one_that_sam_takes(command: Command) -> None:
+    words = command.words[1:]
+    name = " ".join(words[:2]) if words[0] in ("remote", "local") else words[0]
+    options, alone = options_of(words[len(name.split()) :])
+    unknown = options.keys() - SAM_COMMON - SAM_OPTIONS[name]
+    assert not unknown, f"sam {name} takes no {unknown}"
+    for option in ("event", "event-file", "env-vars"):
+        for path in options.get(option, ()):
+            assert (ROOT / path).exists()
+    for resource in alone:  # a function, by its logical id
+        assert re.search(rf"^  {resource}:$", (ROOT / "template.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_options_of_sam_are_those_of_the_version_that_is_pinned() -> None:
+    assert f"aws-sam-cli=={SAM_VERSION}" in (ROOT / "requirements" / "sam.txt").read_text(encoding="utf-8")
+
+
+# The local stack.
+
+
+@of_kind("local")
+def test_a_command_of_the_local_stack_is_one_that_it_takes(command: Command) -> None:
+    words = command.words[command.words.index("local") + 1 :]
+    if not words:
+        return
+    group = get_command(app)
+    name, found, rest = group.resolve_command(
+        group.make_context("local", list(words), resilient_parsing=True), list(words)
+    )
+    assert found, name
+    if rest:  # in running text a command may stand by its name alone
+        found.make_context(name, list(rest), resilient_parsing=False)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A stack that commands in other processes find, with the README's request done; gives its session file."""
+    file = tmp_path_factory.mktemp("up") / "session.json"
+    (asked,) = [one for _, one in examples() if isinstance(one, dict) and one.get("id") == "chg-20418"]
+    with Stack(overrides=Overrides(batching_window=0.1, max_delay=1)) as stack, control.serve(stack, file):
+        stack.seed()
+        for group in asked["resources"]:
+            for id_ in group["ids"]:
+                for tag in asked["tags"]:
+                    stack.providers[asked["provider"]].tags.put(asked["region"], group["type"], id_, **tag)
+        stack.send(asked)
+        stack.drain()
+        yield file
+
+
+def run(session: Path, folder: Path, *words: str, text: str | None = None) -> str:
+    """A command of the local stack, from the project's folder; files of the reader's are in `folder`."""
+    given = [str(folder / word) if word in OF_THE_READER else word for word in words]
+    done = subprocess.run(
+        [sys.executable, "-m", "local", *given, "--session", str(session)],
+        cwd=ROOT,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_commands_of_the_local_stack_run_in_the_order_of_the_readme(session: Path, tmp_path: Path) -> None:
+    state = json.loads(run(session, tmp_path, "state", "--json"))
+    report = next(one["body"] for one in reversed(state["reports"]) if one["body"]["id"] == "chg-20418")
+    assert report["counts"] == {"removed": 2}
+    (tmp_path / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    ran = set()
+    for command in FOUND:
+        words = command.words[command.words.index("local") + 1 :] if kind(command) == "local" else ()
+        # `up` is up, and a name alone in running text is no command to run.
+        if words[:1] in ((), ("up",)) or words in (("undo",), ("send",)) or set(words) & OF_A_PAGE:
+            continue
+        told = run(session, tmp_path, *words)
+        if "--print" in words:
+            for request in json.loads(told):
+                assert problems("removal-request", request) == []
+        ran.add(words[0])
+    assert ran >= {"send", "invoke", "fire", "undo", "state"}
+
+
+# Examples.
+
+
+def schema_of(example: Any) -> str | None:
+    """The schema that an example should keep to."""
+    one = example[0] if isinstance(example, list) else example
+    if not isinstance(one, dict):
+        return None
+    if "rules" in one:
+        return "sweep"
+    if "detail-type" in one:
+        return "removal-event" if one["detail-type"] == "Tag Removal Requested" else "decommission-event"
+    if "kind" in one:
+        kinds = {"removal": "removal-report", "decommission": "decommission-notice", "sweep": "sweep-notice"}
+        return kinds.get(one["kind"]) if isinstance(one["kind"], str) else None
+    return "removal-message" if "resources" in one else None
+
+
+def other_shape(example: Any) -> bool:
+    """Whether an example is of some other known shape: a secret, or a filter of a subscription."""
+    if not isinstance(example, dict) or not example:
+        return False
+    if "access_key" in example:
+        return set(example) <= set(SECRET_FIELDS)
+    subscribed = {"kind", "action", "provider", "account", "status", "id"}
+    return set(example) <= subscribed and all(isinstance(value, list) for value in example.values())
+
+
+@pytest.mark.parametrize(("block", "example"), [pytest.param(*found, id=found[0].place) for found in examples()])
+def test_an_example_is_what_its_schema_says(block: Any, example: Any) -> None:
+    assert example is not None, f"{block.place}: is no JSON"
+    name = schema_of(example)
+    if name is None:
+        assert other_shape(example), f"{block.place}: say in tests/docs/test_commands.py what it is an example of"
+    else:
+        assert problems(name, example) == []
+
+
+def test_an_example_that_is_wrong_would_be_found() -> None:
+    assert problems("removal-message", {"provider": "jdcloud", "resources": [], "tags": []})
+    assert not Validator({"pattern": "^a$"}).is_valid("a\n")
+    assert kind(Command("page:1", "rm -rf x", ("rm", "-rf", "x"))) == "unknown"
+    with pytest.raises(AssertionError, match="takes no --queue"):
+        test_a_command_of_aws_is_one_that_the_service_takes(
+            Command("page:1", "", ("aws", "sqs", "send-message", "--queue", "q", "--message-body", "b"))
+        )
+    assert {"WORK_QUEUE_URL", "DEAD_LETTER_QUEUE_ARN"} <= outputs()

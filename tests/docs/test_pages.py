@@ -1,0 +1,114 @@
+"""That what the pages name is there, and that their figures are the code's."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docs_support import ROOT
+
+import untag
+from untag.contracts import Outcome
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PACKAGE = ROOT / "layers" / "untag" / "python" / "untag"
+_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
+_DECISION = re.compile(r"^### (.+)\n\n- What: (.+)\n- Why: (.+)\n- What would change it: (.+)$", re.MULTILINE)
+_CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+)`")
+_MODULE = re.compile(
+    r"`((?:contracts|core|providers|decommission|sweep|signing|delivery|aws)/[a-z_]+\.py|[a-z_]+\.py)`"
+)
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    for target in _LINK.findall(text(page)):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (page.parent / target).exists(), target
+
+
+def constants() -> dict[str, set[Any]]:
+    """Every figure of the package that has a name."""
+    found: dict[str, set[Any]] = {}
+    for module in pkgutil.walk_packages(untag.__path__, "untag."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if name.isupper() and isinstance(value, int | float):
+                found.setdefault(name, set()).add(value)
+    return found
+
+
+def test_there_are_decisions_of_three_lines_each_and_nothing_else() -> None:
+    page = text(ROOT / "docs" / "decisions.md")
+    assert len(_DECISION.findall(page)) == page.count("\n### ") >= 20
+    rest = _DECISION.sub("", page).split("\n## ", 1)[1]
+    assert not [line for line in rest.splitlines()[1:] if line and not line.startswith("## ")]
+
+
+def test_a_figure_in_a_decision_is_the_codes() -> None:
+    known, tried = constants(), 0
+    for _, what, *_ in _DECISION.findall(text(ROOT / "docs" / "decisions.md")):
+        for name in _CONSTANT.findall(what):
+            if name in known:
+                tried += 1
+                assert any(re.search(rf"(?<![\d.]){value:g}(?![\d])", what) for value in known[name]), (
+                    name,
+                    known[name],
+                )
+    assert tried >= 8
+
+
+def names(page: Path) -> Iterator[str]:
+    yield from (name for name in _CONSTANT.findall(text(page)) if "_" in name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_constant_and_variable_that_a_page_names_exists(page: Path) -> None:
+    sources = [*PACKAGE.rglob("*.py"), *(ROOT / "tools").glob("*.py"), ROOT / "template.yaml"]
+    everything = "".join(path.read_text(encoding="utf-8") for path in sources)
+    pages_own = "".join(re.findall(r"^```python\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL))
+    for name in names(page):
+        assert re.search(rf"\b{name}\b", everything + pages_own), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_module_that_a_page_names_exists(page: Path) -> None:
+    for name in _MODULE.findall(text(page)):
+        assert list(PACKAGE.rglob(name)) or list(ROOT.rglob(f"tests/**/{name}")) or name == "app.py", name
+
+
+def test_the_outcome_table_and_the_life_of_a_pair_know_every_outcome() -> None:
+    page = text(ROOT / "docs" / "architecture.md")
+    life = re.search(r"^stateDiagram-v2\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert life
+    of_restore = {Outcome.RESTORED.value, Outcome.WOULD_RESTORE.value}
+    for outcome in Outcome:
+        assert f"`{outcome.value}`" in page
+        assert outcome.value in of_restore or f"--> {outcome.value}:" in life[1]
+    told = re.findall(r"^\| (`[a-z_`, ]+`) \|", page, re.MULTILINE)
+    assert {outcome.value for outcome in Outcome} <= {
+        name for cell in told for name in re.findall(r"`([a-z_]+)`", cell)
+    }
+
+
+def test_every_code_of_our_own_is_on_the_page() -> None:
+    sources = "".join(
+        path.read_text(encoding="utf-8") for folder in ("core", "providers") for path in (PACKAGE / folder).glob("*.py")
+    )
+    patterns = (
+        r'Deferral\("([a-z_]+)"',
+        r'_protected\("([a-z_]+)"',
+        r'code="([a-z_]+)"',
+        r'yield "([a-z_]+)", "',
+        r'Outcome\.[A-Z]+,\s+"([a-z_]+)"',
+    )
+    codes = {code for pattern in patterns for code in re.findall(pattern, sources)}
+    assert len(codes) > 15
+    page = text(ROOT / "docs" / "architecture.md")
+    assert not {code for code in codes if f"`{code}`" not in page}

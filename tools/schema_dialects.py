@@ -1,0 +1,127 @@
+"""The documents in what the EventBridge schema registry takes: JSON Schema of draft 4, and OpenAPI 3."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tools.schema_documents import Document
+
+Json = dict[str, Any]
+
+DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+
+_SAME = frozenset(
+    {"type", "enum", "pattern", "format", "required", "default", "description"}
+    | {"minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "minProperties"}
+)
+"""Keywords whose values are no schemas, and that mean the same everywhere."""
+
+_DROPPED = frozenset({"then", "contentMediaType", "propertyNames"})
+"""Told with `if`; an annotation; told with `additionalProperties`."""
+
+
+def draft_4(document: Document) -> Json:
+    """A document in draft 4, with the same meaning."""
+    head = {"$schema": DRAFT_4, "id": document.urn, "title": document.title}
+    return {**head, **_older(document.schema, "#/definitions/")}
+
+
+def _older(schema: Json, place: str) -> Json:
+    """The schema in draft 4; references begin with `place`."""
+    made: Json = {}
+    for name, value in schema.items():
+        if name in _SAME or isinstance(value, bool):
+            made[name] = value
+        elif name in ("properties", "$defs"):
+            made["definitions" if name == "$defs" else name] = {one: _older(part, place) for one, part in value.items()}
+        elif name in ("anyOf", "allOf"):
+            made[name] = [_older(part, place) for part in value]
+        elif name in ("not", "items", "additionalProperties"):
+            made[name] = _older(value, place)
+        elif name == "$ref":
+            made["$ref"] = place + value.rpartition("/")[2]
+        elif name == "const":
+            made["enum"] = [value]
+        elif name not in _DROPPED | {"contains", "if"}:
+            raise ValueError(f"draft 4 is not known to have {name}")
+    return _with_what_it_lacks(made, schema, place)
+
+
+def _with_what_it_lacks(made: Json, schema: Json, place: str) -> Json:
+    """The schema, with what draft 4 has no keyword for in other words."""
+    every: list[Json] = []
+    if "contains" in schema:
+        every.append({"not": {"items": {"not": _older(schema["contains"], place)}}})
+    if "if" in schema:
+        every.append({"anyOf": [{"not": _older(schema["if"], place)}, _older(schema["then"], place)]})
+    if "propertyNames" in schema:
+        (names,) = schema["propertyNames"].values()
+        made["properties"] = dict.fromkeys(names, made["additionalProperties"])
+        made["additionalProperties"] = False
+    if every:
+        made["allOf"] = [*made.get("allOf", []), *every]
+    return made
+
+
+def open_api(document: Document, detail: str, detail_type: str) -> Json:
+    """An event on the bus as the registry's code bindings take it.
+
+    `detail` names the definition of what the event says; a bus takes an object there and nothing else.
+    """
+    place = "#/components/schemas/"
+    definitions = {name: _nullable(_older(part, place)) for name, part in document.schema["$defs"].items()}
+    text = {"type": "string"}
+    event = {
+        "type": "object",
+        "x-amazon-events-detail-type": detail_type,
+        "x-amazon-events-source": "any",
+        "required": ["account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version"],
+        "properties": {
+            **dict.fromkeys(("account", "id", "region", "source", "version"), text),
+            "detail-type": {"type": "string", "enum": [detail_type]},
+            "time": {"type": "string", "format": "date-time"},
+            "resources": {"type": "array", "items": text},
+            "detail": {"$ref": place + detail},
+        },
+    }
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": detail_type, "version": f"{document.version}.0.0"},
+        "paths": {},
+        "components": {"schemas": {"AWSEvent": event, **_used(definitions, detail)}},
+    }
+
+
+def _nullable(schema: Any) -> Any:
+    """OpenAPI 3.0 knows no type null: what may be null says so."""
+    if isinstance(schema, list):
+        return [_nullable(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: _nullable(value) for name, value in schema.items()}
+    options = made.get("anyOf")
+    if isinstance(options, list) and {"type": "null"} in options:
+        (other,) = [option for option in options if option != {"type": "null"}]
+        del made["anyOf"]
+        made |= {**other, "nullable": True}
+    return made
+
+
+def _used(definitions: Mapping[str, Json], name: str) -> Json:
+    """A definition and those that it needs."""
+    found: Json = {}
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found[one] = definitions[one]
+            waiting += _references(definitions[one])
+    return dict(sorted(found.items()))
+
+
+def _references(schema: Any) -> list[str]:
+    if isinstance(schema, list):
+        return [name for one in schema for name in _references(one)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema["$ref"].rpartition("/")[2]] if isinstance(schema.get("$ref"), str) else []
+    return own + [name for one in schema.values() for name in _references(one)]

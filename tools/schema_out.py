@@ -1,0 +1,162 @@
+"""What goes out: reports, notices, answers, dead letters and remainders."""
+
+from typing import Any
+
+from tools.schema_models import MAY_BE_TEXT, STAMP, TEXT, lifted, of_model, ref, request
+from untag.contracts.notices import Notice
+from untag.contracts.outcomes import Outcome
+from untag.contracts.reports import MESSAGE_BYTES, NAME_BYTES, Report
+
+Json = dict[str, Any]
+
+COUNT: Json = {"type": "integer", "minimum": 0}
+MOMENT_OUT: Json = {"type": "string", "format": "date-time", "pattern": STAMP}
+REPORT_ID: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The same facts have the same id."}
+
+
+def report() -> Json:
+    """What became of a request in one attempt."""
+    schema = of_model(Report, closed=False)
+    fields, row = schema["properties"], schema["$defs"]["Row"]["properties"]
+    fields |= {
+        "kind": {"const": "removal"},
+        "report_id": REPORT_ID,
+        "reason": MAY_BE_TEXT,
+        "counts": {
+            "type": "object",
+            "description": "Pairs by outcome, over all pages; deferred ones travel on.",
+            "propertyNames": {"enum": [*(outcome.value for outcome in Outcome), "deferred"]},
+            "additionalProperties": {"type": "integer", "minimum": 1},
+        },
+        "started_at": MOMENT_OUT,
+        "finished_at": MOMENT_OUT,
+    }
+    fields["attempt"]["minimum"] = 1
+    schema["required"] = sorted({*schema["required"], "reason"} - {"project_id"})
+    row["outcome"] = {"enum": [outcome.value for outcome in Outcome]}
+    for name, size in (("code", NAME_BYTES), ("message", MESSAGE_BYTES), ("provider_request_id", NAME_BYTES)):
+        row[name]["maxLength"] = size
+    for name in ("number", "of"):
+        schema["$defs"]["Page"]["properties"][name]["minimum"] = 1
+    return schema
+
+
+def _notice(kind: str, statuses: list[str], detail: Json, **changes: Json) -> Json:
+    schema = of_model(Notice, closed=False)
+    schema["description"] = f"What became of a {kind} that is no report on pairs."
+    schema["properties"] |= {
+        "kind": {"const": kind},
+        "report_id": REPORT_ID,
+        "status": {"enum": statuses},
+        "counts": {"type": "object", "additionalProperties": COUNT},
+        "details": {"type": "array", "items": detail},
+        "started_at": MOMENT_OUT,
+        "finished_at": MOMENT_OUT,
+        **changes,
+    }
+    return schema
+
+
+def decommission_notice() -> Json:
+    """What became of a decommission event of which not everything was requested."""
+    fields = dict.fromkeys(("type", "resource_id", "code"), TEXT)
+    detail = {"type": "object", "properties": fields, "required": sorted(fields)}
+    return _notice("decommission", ["partial", "skipped"], detail, code=TEXT, reason=TEXT)
+
+
+def sweep_notice() -> Json:
+    """What a sweep has come to."""
+    fields: Json = {
+        "rule": TEXT,
+        "provider": TEXT,
+        "account": TEXT,
+        "status": {"enum": ["failed", "partial", "succeeded"]},
+        "counts": {"type": "object", "additionalProperties": COUNT},
+        "errors": {"type": "array", "items": {"type": "object", "additionalProperties": MAY_BE_TEXT}},
+        "sample": {"type": "array", "items": {"type": "object", "additionalProperties": TEXT}},
+    }
+    detail = {"type": "object", "properties": fields, "required": sorted(fields)}
+    return _notice("sweep", ["failed", "partial", "succeeded"], detail, region={"type": "null"})
+
+
+def remainder() -> Json:
+    """What goes back to the work queue."""
+    definitions = lifted(request(ours=True), "RemovalRequest")
+    again = {"allOf": [ref("RemovalRequest")], "required": ["id", "attempt", "first_attempt_at"]}
+    return {
+        "description": "What is left of a request: exactly the pairs that can still be done.",
+        "anyOf": [ref("Remainder"), {"type": "array", "minItems": 1, "items": ref("Remainder")}],
+        "$defs": {**definitions, "Remainder": again},
+    }
+
+
+def _problems() -> Json:
+    fields = {"path": TEXT, "message": TEXT}
+    return {
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "object", "properties": fields, "required": ["message", "path"]},
+    }
+
+
+def answer() -> Json:
+    """What an invocation by hand answers."""
+    short: Json = {
+        "type": "object",
+        "description": "Of an answer that would be over 5 MB.",
+        "properties": {"report_id": REPORT_ID, "id": TEXT, "counts": {"type": "object"}, "page": {"type": "object"}},
+        "required": ["counts", "id", "page", "report_id"],
+        "not": {"required": ["outcomes"]},
+    }
+    reports = {"type": "array", "minItems": 1, "items": {"anyOf": [ref("Report"), ref("ShortReport")]}}
+    return {
+        "type": "object",
+        "description": "Reports, or what is wrong; both where the results could not be delivered.",
+        "properties": {"reports": reports, "errors": _problems()},
+        "anyOf": [{"required": ["reports"]}, {"required": ["errors"]}],
+        "$defs": {**lifted(report(), "Report"), "ShortReport": short},
+    }
+
+
+def sweep_answer() -> Json:
+    """What a sweep's invocation by hand answers."""
+    more = {"type": "object", "properties": {"id": TEXT, "invocation": {"type": "integer", "minimum": 2}}}
+    return {
+        "type": "object",
+        "description": "The summary, the message by which the sweep goes on, or what is wrong.",
+        "properties": {
+            "summary": ref("SweepNotice"),
+            "continued": {**more, "required": ["id", "invocation"]},
+            "errors": _problems(),
+        },
+        "anyOf": [{"required": [name]} for name in ("summary", "continued", "errors")],
+        "$defs": lifted(sweep_notice(), "SweepNotice"),
+    }
+
+
+def dead_letter() -> Json:
+    """A message on a dead-letter queue, however it came there."""
+    attribute = {"type": "string", "minLength": 1, "maxLength": 1024}
+    words = {
+        "reason": "Why, for a person. A letter without it came from a crash, or its body left no room.",
+        "code": "Why, for a program. With invalid the body never can be worked at; any other can be redriven.",
+        "request_id": "The request's id, or the message's where nothing was read of it.",
+        "source": "The queue's ARN, or manual.",
+        "attempt": "The attempt that it was; the body's own begins at 1 again.",
+    }
+    body = {
+        "type": "string",
+        "description": "A removal request, or a list of them, that can be sent as it lies; or what came in, verbatim.",
+    }
+    return {
+        "type": "object",
+        "description": "A message on a dead-letter queue: its body and the values of its attributes.",
+        "properties": {
+            "body": body,
+            "attributes": {
+                "type": "object",
+                "properties": {name: {**attribute, "description": told} for name, told in words.items()},
+            },
+        },
+        "required": ["attributes", "body"],
+    }
