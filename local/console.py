@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.misbehaviour import MEANINGS
+
 # The last lines of a function's log that are shown.
 LOG_TAIL = 20
 
@@ -42,8 +44,14 @@ def outcome_style(outcome: str) -> str:
 def show_up(console: Console, session: Mapping[str, Any]) -> None:
     """What runs, and what can be done with it."""
     console.print(f"[bold green]{session['name']} is up[/] [dim]after {session['seconds_to_start']} s[/]")
+    if told := note(session):
+        console.print(f"[bold yellow]{told}[/]")
     made = table("", "what", "where")
     made.add_row("AWS (SQS, SNS, EventBridge)", session["aws"])
+    for name in (session["real"] or {}).get("clouds", ()):
+        made.add_row(name, "the real one, with the keys of this shell")
+    for name, endpoint in (session["real"] or {}).get("endpoints", {}).items():
+        made.add_row(name, endpoint)
     for name, url in session["providers"].items():
         made.add_row(name, url)
     for logical_id, function in session["functions"].items():
@@ -62,11 +70,20 @@ def show_up(console: Console, session: Mapping[str, Any]) -> None:
         ("python -m local send EVENT", "send an event from events/ to where it belongs"),
         (f"python -m local invoke {function} EVENT", "run the function once with it"),
         ("python -m local fire SCHEDULE", "fire a schedule, whether it is on or off"),
+        ("python -m local watch", "see live what happens"),
         ("python -m local state", "see tags, queues, dead letters and reports"),
+        ("python -m local faults", "make the local clouds misbehave"),
     ):
         commands.add_row(f"  [cyan]{command}[/]", f"[dim]{what}[/]")
     console.print(commands)
     console.print("Ctrl-C stops it.")
+
+
+def note(session: Mapping[str, Any]) -> str:
+    """What anybody who looks at a stack should know of it: "" where its clouds are local."""
+    if session["real"] is None:
+        return ""
+    return "REAL CLOUDS, dry run" if session["real"]["dry_run"] else "REAL CLOUDS: tags can be changed"
 
 
 def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
@@ -168,6 +185,50 @@ def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
             escape(str(body.get("summary") or notification.get("subject") or "")),
         )
     return made
+
+
+def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
+    """What misbehaves and how often it did, and what there is to switch on."""
+    if rules:
+        console.print(_faults_table("On", rules))
+    else:
+        console.print("[dim]Nothing is on.[/]\n")
+    console.print("[bold]To switch on[/]  [dim]python -m local faults on NAME; --help says how to narrow it[/]")
+    names = Table.grid(padding=(0, 2))
+    for name, meaning in MEANINGS.items():
+        names.add_row(f"  [cyan]{name}[/]", meaning)
+    console.print(names)
+
+
+def show_switched_on(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
+    """What was switched on, and how to end it."""
+    for rule in rules:
+        console.print(f"[magenta]{rule['do']}[/] is on at {rule['cloud']} {escape(_how(rule))}".rstrip())
+    console.print(f"[dim]python -m local faults off {rules[0]['do']} ends it[/]")
+
+
+def show_switched_off(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
+    """What was switched off, and how often it struck."""
+    if not rules:
+        console.print("Nothing of the kind was on; what the files in events/ rely on needs --seeded.")
+    for rule in rules:
+        times = "once" if rule["injected"] == 1 else f"{rule['injected']} times"
+        console.print(f"{rule['do']} is off at {rule['cloud']}; it struck {times}")
+
+
+def _faults_table(title: str, rules: Sequence[Mapping[str, Any]]) -> Table:
+    made = table(title, "cloud", "name", "which calls, and how", "matched", "struck", "since")
+    for rule in rules:
+        since = "the files in events/" if rule["seeded"] else "it was switched on"
+        made.add_row(rule["cloud"], rule["do"], escape(_how(rule)), str(rule["matched"]), str(rule["injected"]), since)
+    return made
+
+
+def _how(rule: Mapping[str, Any]) -> str:
+    return " ".join(
+        f"{name}={','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        for name, value in rule["how"].items()
+    )
 
 
 def show_error(console: Console, message: str, hint: str) -> None:
