@@ -52,14 +52,14 @@ def show_plan(console: Console, plan: Mapping[str, Any], real: Mapping[str, Any]
         console.print(f"[bold]Real clouds: {plan['pairs']} pair{s} of resource and tag.[/]")
         made = table("", "cloud", "account", "region", "action", "types", "resources", "pairs")
         for place in plan["places"]:
-            action = place["action"] + (" (dry run)" if place["dry_run"] or real["dry_run"] else "")
+            action = f"would {place['action']}" if place["dry_run"] or real["dry_run"] else place["action"]
             row = (place["provider"], place["account"], place["region"] or "-", action, ", ".join(place["types"]))
             made.add_row(*map(escape, row), str(place["resources"]), str(place["pairs"]))
         console.print(made)
     for name, endpoint in real["endpoints"].items():
         console.print(f"{name} is {endpoint}", highlight=False)
     if real["dry_run"]:
-        console.print("[green]Dry run:[/] tags are read, and none is changed.")
+        console.print("[green]Dry run:[/] nothing is changed.")
     elif not all(place["dry_run"] for place in plan["places"]):
         console.print("[bold red]Tags will be changed.[/]")
 

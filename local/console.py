@@ -217,10 +217,14 @@ def show_switched_off(console: Console, rules: Sequence[Mapping[str, Any]]) -> N
 
 
 def _faults_table(title: str, rules: Sequence[Mapping[str, Any]]) -> Table:
-    made = table(title, "cloud", "name", "which calls, and how", "matched", "struck", "since")
+    made = table(title, "name", "cloud", "struck", "which calls, and how")
+    for column in made.columns[:-1]:
+        column.no_wrap = True
     for rule in rules:
-        since = "the files in events/" if rule["seeded"] else "it was switched on"
-        made.add_row(rule["cloud"], rule["do"], escape(_how(rule)), str(rule["matched"]), str(rule["injected"]), since)
+        struck = f"{rule['injected']} of {rule['matched']}"
+        how = _how(rule) or "every call"
+        seeded = " [dim](events/ relies on it)[/]" if rule["seeded"] else ""
+        made.add_row(rule["do"], rule["cloud"], struck, escape(how) + seeded)
     return made
 
 

@@ -17,6 +17,7 @@ from local.progress import working
 if TYPE_CHECKING:
     from local.real import RealClouds
     from local.shapes import Overrides
+    from local.stack import Stack
 
 _TEMPLATE = ROOT / "template.yaml"
 
@@ -64,7 +65,9 @@ def up(
     from local.shapes import Overrides  # noqa: PLC0415
 
     variables = _pairs(environment)
-    clouds = _real_clouds(variables, no_dry_run=no_dry_run) if real or no_dry_run else None
+    if no_dry_run and not real:
+        raise LocalError("--no-dry-run is for real clouds", "add --real, or leave it out: the local clouds may change")
+    clouds = _real_clouds(variables, no_dry_run=no_dry_run) if real else None
     overrides = Overrides(
         environment=variables if clouds is None else variables | clouds.variables,
         parameters=_pairs(parameter),
@@ -118,6 +121,8 @@ class _Run:
                         with stack.clock():
                             self._wait(content, live=live)
             finally:
+                if self._real is not None:
+                    _tell_what_is_lost(stack)
                 with working(err, "stopping"):
                     stack.stop()
 
@@ -141,6 +146,14 @@ class _Run:
     def _print_log(function: str, line: str) -> None:
         err.print(f"[dim]{function}[/] ", end="")
         err.print(console.lines(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_what_is_lost(stack: "Stack") -> None:
+    """Queues end with this process: what real clouds still owe an answer for is said, not dropped in silence."""
+    held = {queue.logical_id: queue.total for queue in stack.queues().values() if queue.total}
+    if held:
+        told = ", ".join(f"{count} on {name}" for name, count in held.items())
+        err.print(f"[yellow]messages that end with this stack:[/] {told}", highlight=False)
 
 
 @app.command("watch")

@@ -52,7 +52,11 @@ def _overview(seen: Seen, width: int, lines: int) -> Layout:
     queues = len(seen["queues"]) + 1
     calls = len(seen["providers"]) + 1
     rest = max(0, lines - queues - calls)
-    recent = min(_RECENT_CALLS, max(0, rest - _LEAST_REPORTS))
+    recent = min(
+        _RECENT_CALLS,
+        max(0, rest - _LEAST_REPORTS),
+        sum(len(cloud["recent"]) for cloud in seen["providers"].values()),
+    )
     top = Layout(size=queues)
     top.split_row(
         Layout(_queues(seen), size=min(QUEUES_WIDTH, width * 2 // 3)),
