@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
-from local.console import table
+from local.console import safe, table
 from local.control import Client
 from local.errors import LocalError
 from local.real import ANY
@@ -54,7 +53,7 @@ def show_plan(console: Console, plan: Mapping[str, Any], real: Mapping[str, Any]
         for place in plan["places"]:
             action = f"would {place['action']}" if place["dry_run"] or real["dry_run"] else place["action"]
             row = (place["provider"], place["account"], place["region"] or "-", action, ", ".join(place["types"]))
-            made.add_row(*map(escape, row), str(place["resources"]), str(place["pairs"]))
+            made.add_row(*map(safe, row), str(place["resources"]), str(place["pairs"]))
         console.print(made)
     for name, endpoint in real["endpoints"].items():
         console.print(f"{name} is {endpoint}", highlight=False)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from local.misbehaviour import MEANINGS
 # The last lines of a function's log that are shown.
 LOG_TAIL = 20
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 _OUTCOME_STYLES = {
     "removed": "green",
     "restored": "green",
@@ -26,6 +29,16 @@ _OUTCOME_STYLES = {
     "protected": "yellow",
     "deferred": "yellow",
 }
+
+
+def clean(text: object) -> str:
+    """A text without what would command the terminal: it may come from a cloud, or from whoever sent a message."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(text))
+
+
+def safe(text: object) -> str:
+    """A clean text that is no markup either."""
+    return escape(clean(text))
 
 
 def table(title: str, *columns: str) -> Table:
@@ -95,7 +108,7 @@ def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
 
 def lines(text: str) -> str:
     """A log line with its line breaks: a text log carries them as carriage returns."""
-    return text.replace("\r", "\n")
+    return clean(text.replace("\r", "\n"))
 
 
 def show_answer(console: Console, answer: Mapping[str, Any]) -> None:
@@ -111,7 +124,7 @@ def show_answer(console: Console, answer: Mapping[str, Any]) -> None:
     try:
         console.print_json(answer["payload"] or "null")
     except ValueError:
-        console.print(answer["payload"], markup=False)
+        console.print(clean(answer["payload"]), markup=False)
 
 
 def show_state(console: Console, state: Mapping[str, Any]) -> None:
@@ -120,7 +133,7 @@ def show_state(console: Console, state: Mapping[str, Any]) -> None:
     console.print(queues_table(state["queues"]))
     for logical_id, failures in state["failed_invocations"].items():
         for failure in failures:
-            console.print(f"[red]{logical_id}[/] {escape(failure)}", highlight=False)
+            console.print(f"[red]{logical_id}[/] {safe(failure)}", highlight=False)
     if state["dead_letters"]:
         console.print(dead_letters_table(state["dead_letters"]))
     else:
@@ -140,7 +153,7 @@ def tags_table(providers: Mapping[str, Any]) -> Table:
             where = " ".join(filter(None, (f"{name}/{account}", region, kind)))
             listed = "\n".join(f"{key}={value}" for key, value in sorted(tags.items()))
             # Said once, not for every resource of the same kind.
-            made.add_row("" if where == shown else where, escape(resource), escape(listed) or "[dim]none[/]")
+            made.add_row("" if where == shown else where, safe(resource), safe(listed) or "[dim]none[/]")
             shown = where
     return made
 
@@ -162,7 +175,7 @@ def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
         attributes = dict(letter["attributes"])
         reason = attributes.pop("reason", "") or f"received {letter['receive_count']} times and never done"
         rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
-        made.add_row(letter["queue"], escape(f"{reason}\n{rest}".strip()), escape(_short(letter["body"])))
+        made.add_row(letter["queue"], safe(f"{reason}\n{rest}".strip()), safe(_short(letter["body"])))
     return made
 
 
@@ -172,17 +185,17 @@ def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
     for notification in notifications:
         body = notification["body"]
         if not isinstance(body, Mapping):
-            made.add_row("", "", "", escape(_short(str(body))))
+            made.add_row("", "", "", safe(_short(str(body))))
             continue
         counts = "\n".join(
             f"[{outcome_style(outcome)}]{count} {outcome}[/]"
             for outcome, count in dict(body.get("counts") or {}).items()
         )
         made.add_row(
-            escape(str(body.get("id", ""))),
+            safe(str(body.get("id", ""))),
             str(body.get("status", "")),
             counts,
-            escape(str(body.get("summary") or notification.get("subject") or "")),
+            safe(str(body.get("summary") or notification.get("subject") or "")),
         )
     return made
 
@@ -203,7 +216,7 @@ def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
 def show_switched_on(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
     """What was switched on, and how to end it."""
     for rule in rules:
-        console.print(f"[magenta]{rule['do']}[/] is on at {rule['cloud']} {escape(_how(rule))}".rstrip())
+        console.print(f"[magenta]{rule['do']}[/] is on at {rule['cloud']} {safe(_how(rule))}".rstrip())
     console.print(f"[dim]python -m local faults off {rules[0]['do']} ends it[/]")
 
 
@@ -224,7 +237,7 @@ def _faults_table(title: str, rules: Sequence[Mapping[str, Any]]) -> Table:
         struck = f"{rule['injected']} of {rule['matched']}"
         how = _how(rule) or "every call"
         seeded = " [dim](events/ relies on it)[/]" if rule["seeded"] else ""
-        made.add_row(rule["do"], rule["cloud"], struck, escape(how) + seeded)
+        made.add_row(rule["do"], rule["cloud"], struck, safe(how) + seeded)
     return made
 
 
@@ -237,9 +250,9 @@ def _how(rule: Mapping[str, Any]) -> str:
 
 def show_error(console: Console, message: str, hint: str) -> None:
     """What went wrong, and what to do next."""
-    console.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+    console.print(f"[bold red]error:[/] {safe(message)}", highlight=False)
     if hint:
-        console.print(f"[dim]{escape(hint)}[/]", highlight=False)
+        console.print(f"[dim]{safe(hint)}[/]", highlight=False)
 
 
 def _resources(tags: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, Mapping[str, str]]]:

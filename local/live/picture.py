@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.layout import Layout
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from local.console import outcome_style
+from local.console import clean, outcome_style
 
 Seen = Mapping[str, Any]
 """What `Observer.look` gives."""
@@ -29,6 +28,7 @@ _QUIET = "dim"
 _FRAME_LINES = 2  # the first and the last
 _RECENT_CALLS = 4
 _LEAST_REPORTS = 4
+_LEAST_RESULTS = 8
 _ERROR = 400
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
@@ -49,18 +49,18 @@ def picture(seen: Seen, width: int, height: int, page: str = "overview", note: s
 
 
 def _overview(seen: Seen, width: int, lines: int) -> Layout:
-    queues = len(seen["queues"]) + 1
+    first = max(len(seen["queues"]) + 1, min(_LEAST_RESULTS, lines // 2))
     calls = len(seen["providers"]) + 1
-    rest = max(0, lines - queues - calls)
+    rest = max(0, lines - first - calls)
     recent = min(
         _RECENT_CALLS,
         max(0, rest - _LEAST_REPORTS),
         sum(len(cloud["recent"]) for cloud in seen["providers"].values()),
     )
-    top = Layout(size=queues)
+    top = Layout(size=first)
     top.split_row(
         Layout(_queues(seen), size=min(QUEUES_WIDTH, width * 2 // 3)),
-        Layout(Padding(_results(seen, queues), (0, 0, 0, 2))),
+        Layout(Padding(_results(seen, first), (0, 0, 0, 2))),
     )
     body = Layout()
     sections = [top, Layout(_calls(seen), size=calls)]
@@ -128,15 +128,15 @@ def _results(seen: Seen, lines: int) -> Table:
     letters = seen["dead_letters"]
     room = lines - 1
     for_letters = min(len(letters["recent"]) + 1, max(2, room - len(shown))) if letters["count"] else 0
-    shown = shown[: room - for_letters]
+    shown = shown[: max(0, room - for_letters)]
     for outcome, count in shown:
-        made.add_row(Text(outcome, style=outcome_style(outcome)), str(count))
+        made.add_row(_text(outcome, outcome_style(outcome)), str(count))
     if not shown:
         made.add_row(Text("none yet", style=_QUIET), "")
     if letters["count"]:
         made.add_row(Text("Dead letters", style="bold red"), str(letters["count"]))
         for letter in _newest(letters["recent"], for_letters - 1):
-            made.add_row(Text(f"{letter['code'] or 'crash'}: {letter['reason']}"), "")
+            made.add_row(_text(f"{letter['code'] or 'crash'}: {letter['reason']}"), "")
     return made
 
 
@@ -177,7 +177,7 @@ def _recent_calls(seen: Seen, lines: int, *, heading: bool = True) -> Table:
             str(call["applied"]),
             f"{call['milliseconds']:.0f}",
             answer,
-            Text(operation),
+            _text(operation),
             style="" if heading else _QUIET,
         )
     return made
@@ -188,8 +188,8 @@ def _reports(seen: Seen, lines: int) -> Table:
     made.columns[0].max_width = 24
     for report in _newest(seen["reports"]["recent"], lines - 1):
         style = {"succeeded": "green", "failed": "red", "partial": "yellow", "deferred": "yellow"}
-        status = Text(report["status"], style=style.get(report["status"], ""))
-        made.add_row(escape(report["id"]), status, escape(report["summary"]))
+        status = _text(report["status"], style.get(report["status"], ""))
+        made.add_row(_text(report["id"]), status, _text(report["summary"]))
     return made
 
 
@@ -201,9 +201,9 @@ def _letters(seen: Seen, lines: int) -> Table:
     for letter in _newest(letters["recent"], lines - 1):
         made.add_row(
             letter["queue"].removeprefix(f"{seen['name']}-"),
-            Text(letter["request_id"]),
-            Text(letter["code"]),
-            Text(letter["reason"]),
+            _text(letter["request_id"]),
+            _text(letter["code"]),
+            _text(letter["reason"]),
         )
     return made
 
@@ -213,9 +213,7 @@ def _logs(seen: Seen, lines: int) -> Table:
     made.columns[0].max_width = 26
     told = [(entry["function"], *_said(entry["line"])) for entry in seen["logs"] if '"_aws"' not in entry["line"]]
     for function, level, line in _newest(told, lines - 1):
-        made.add_row(
-            function.removeprefix(f"{seen['name']}-"), Text(level, style=_LEVELS.get(level, _QUIET)), Text(line)
-        )
+        made.add_row(function.removeprefix(f"{seen['name']}-"), _text(level, _LEVELS.get(level, _QUIET)), _text(line))
     return made
 
 
@@ -229,6 +227,11 @@ def _said(line: str) -> tuple[str, str]:
         return "", line.replace("\r", " ")
     about = f"{entry['id']}: " if entry.get("id") else ""
     return str(entry.get("level", "")), f"{about}{entry['message']}"
+
+
+def _text(text: str, style: str = "") -> Text:
+    """A text from outside, on one line."""
+    return Text(" ".join(clean(text).split()), style=style)
 
 
 def _newest(items: Sequence[Any], count: int) -> Sequence[Any]:

@@ -12,9 +12,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 
-from local.console import outcome_style
+from local.console import outcome_style, safe
 from local.errors import NotRunning
 from local.live.picture import PAGES, picture
 
@@ -39,8 +38,11 @@ def watch(look: Look, console: Console, stopped: threading.Event, *, note: str =
 
 @contextlib.contextmanager
 def stop_on_signals(stopped: threading.Event) -> Iterator[None]:
-    """While it lasts, Ctrl-C and a termination set `stopped`, so that everything is put in order on the way out."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """While it lasts, what would end the process sets `stopped`, so that all is put in order on the way out.
+
+    That is Ctrl-C, a termination, and a terminal that is closed.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for number in before:
         signal.signal(number, lambda *_: stopped.set())
     try:
@@ -109,7 +111,7 @@ class Lines:
                 told.add(call["number"])
                 what = " ".join(filter(None, (call["operation"], call["type"], call["code"], call["fault"])))
                 yield (
-                    f"call      {name}  {call['status']} {escape(what)}  {call['pairs']} pairs, "
+                    f"call      {name}  {call['status']} {safe(what)}  {call['pairs']} pairs, "
                     f"{call['applied']} changed, {call['milliseconds']:.0f} ms"
                 )
             if recent:
@@ -123,14 +125,14 @@ class Lines:
             self._reports = report["number"]
             counts = ", ".join(f"[{outcome_style(name)}]{count} {name}[/]" for name, count in report["counts"].items())
             told = f"  {counts}" if counts else ""
-            yield f"report    {escape(report['id'])}  {report['status']}{told}  {escape(report['summary'])}"
+            yield f"report    {safe(report['id'])}  {report['status']}{told}  {safe(report['summary'])}"
 
     def _new_letters(self, seen: Mapping[str, Any]) -> Iterator[str]:
         for letter in seen["dead_letters"]["recent"]:
             if letter["id"] not in self._letters:
                 self._letters.add(letter["id"])
                 who = " ".join(filter(None, (letter["request_id"], letter["code"])))
-                yield f"[red]dead letter[/]  {letter['queue']}  {escape(who)}  {escape(letter['reason'])}"
+                yield f"[red]dead letter[/]  {letter['queue']}  {safe(who)}  {safe(letter['reason'])}"
 
 
 @contextlib.contextmanager
