@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -17,6 +18,7 @@ from local.stack import ROOT
 
 COMMAND = [sys.executable, "-m", "local"]
 LINES, COLUMNS = 24, 80
+_ESCAPES = re.compile("\x1b\\[[0-9;?]*[a-zA-Z]")
 
 
 def run(*arguments, text=None, env=None):
@@ -82,10 +84,15 @@ class Terminal:
     def press(self, keys):
         os.write(self._master, keys.encode())
 
+    @property
+    def plain(self):
+        """What was sent, without colours and positions."""
+        return _ESCAPES.sub("", self.text)
+
     def see(self, wanted, seconds=30, times=1):
         """Wait until a text has been sent to the terminal so many times."""
         end = time.monotonic() + seconds
-        while self.text.count(wanted) < times:
+        while self.plain.count(wanted) < times:
             assert time.monotonic() < end, f"{wanted!r} is not to be seen in {self.text!r}"
             self._read(0.1)
 
