@@ -168,7 +168,8 @@ class RealClouds:
     def check_confirmed(self, asked: Plan, confirmed: Any) -> None:
         """LocalError unless somebody has confirmed just this."""
         self.check_plan(asked)
-        if confirmed != (ANY if asked.pairs is None else asked.pairs):
+        wanted = ANY if asked.pairs is None else asked.pairs
+        if type(confirmed) is not type(wanted) or confirmed != wanted:  # to Python, true is 1
             raise LocalError(
                 "real clouds, and it is not confirmed: nothing was sent",
                 "python -m local send asks; in a script: --yes --expect with the number of pairs",
