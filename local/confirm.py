@@ -85,5 +85,5 @@ def confirm(client: Client, body: Mapping[str, Any], *, yes: bool, expect: int |
         if not ask.possible:
             raise LocalError("real clouds, and nobody to ask: nothing was sent", _FOR_SCRIPTS)
         if not ask.agrees(plan, real):
-            raise LocalError("nothing was sent")
+            raise LocalError("not confirmed: nothing was sent", "the same command asks again")
     return {"confirmed": ANY if plan["pairs"] is None else plan["pairs"]}

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local.misbehaviour import MEANINGS
+from local.fault_names import MEANINGS
 
 # The last lines of a function's log that are shown.
 LOG_TAIL = 20
@@ -145,8 +145,8 @@ def show_state(console: Console, state: Mapping[str, Any]) -> None:
 
 
 def tags_table(providers: Mapping[str, Any]) -> Table:
-    """The tags that stand at each provider."""
-    made = table("Tags at the providers", "where", "resource", "tags")
+    """The tags that stand at each cloud."""
+    made = table("Tags at the clouds", "where", "resource", "tags")
     shown = ""
     for name, provider in providers.items():
         for account, region, kind, resource, tags in _resources(provider["tags"]):

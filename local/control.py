@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from local import ROOT
 from local.errors import LocalError, NotRunning
+from local.fault_switches import FaultSwitches
 from local.live.observer import Observer
-from local.switches import Switches
 
 if TYPE_CHECKING:
     from local.real import Plan, RealClouds
@@ -77,7 +77,9 @@ def refuse_second(session: Path = SESSION) -> None:
     """LocalError if the session file's stack is up: a second one would take its place in the file."""
     with contextlib.suppress(NotRunning):
         other = Client(session).get("describe")
-        raise LocalError(f"a stack is already up, in process {other['pid']}", "stop that one with Ctrl-C first")
+        raise LocalError(
+            f"a stack is already up, in process {other['pid']}", "python -m local watch shows it; Ctrl-C stops it"
+        )
 
 
 @contextlib.contextmanager
@@ -144,7 +146,7 @@ class _Server(ThreadingHTTPServer):
         self.key = key
         self.observer = observer
         self.real = real
-        self.switches = Switches(stack.providers)
+        self.switches = FaultSwitches(stack.providers)
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
@@ -235,7 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
             except LocalError as error:
                 self._reply(409, {"error": str(error), "hint": error.hint})
             except Exception as error:  # noqa: BLE001  the person at the other end is to hear of it
-                self._reply(500, {"error": f"{type(error).__name__}: {error}", "hint": ""})
+                hint = "a mistake of the local stack itself: an issue with this line and the command helps"
+                self._reply(500, {"error": f"{type(error).__name__}: {error}", "hint": hint})
 
     def _reply(self, status: int, answer: Any) -> None:
         body = json.dumps(answer).encode()

@@ -213,7 +213,8 @@ class Stack:
         try:
             found = self.aws.queues.send_message(name, message.body, dict(message.attributes))
         except SQSException as error:
-            raise LocalError(f"{name} does not take the message: {error}") from None
+            hint = "SQS takes 1 MiB, ten attributes and no control characters"
+            raise LocalError(f"{name} does not take the message: {error}", hint) from None
         return Sent("queue", name, (found.id,))
 
     def _put_event(self, event: routing.BusEvent) -> Sent:
@@ -221,7 +222,7 @@ class Stack:
 
         buses = self.template.of_type("AWS::Events::EventBus")
         if len(buses) != 1:
-            raise LocalError(f"the template has {len(buses)} buses; an event can only be sent where there is one")
+            raise LocalError(f"the template has {len(buses)} buses", "an event can be sent where there is just one")
         bus = self.template.resolver.name(buses[0])
         try:
             (answer,) = self.aws.events.put_events([{**event.entry, "EventBusName": bus}])

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from local.control import SESSION
-from local.misbehaviour import MEANINGS
+from local.fault_names import MEANINGS
 
 _EVENTS = Path("events")
 

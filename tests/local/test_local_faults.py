@@ -9,9 +9,9 @@ from processes import run, up
 from throwaway import project
 
 from local.errors import LocalError
-from local.misbehaviour import MEANINGS
+from local.fault_names import MEANINGS
+from local.fault_switches import FaultSwitches
 from local.providers import KINDS, SERVERS, HuaweicloudConfigServer, JdcloudServer
-from local.switches import Switches
 from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
 
 
@@ -119,7 +119,7 @@ def test_a_mistake_says_what_there_is(faults, arguments, complaint):
 def test_rules_are_told_apart_by_who_switched_them_on():
     with HuaweicloudConfigServer() as server:
         server.seed()
-        switches = Switches({"huaweicloud-config": server})
+        switches = FaultSwitches({"huaweicloud-config": server})
         switches.on("throttle", [], {"times": 2})
         assert [rule["seeded"] for rule in switches.snapshot()] == [True, False]
         with pytest.raises(LocalError):

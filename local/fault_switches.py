@@ -23,7 +23,7 @@ _SENSIBLE: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-class Switches:
+class FaultSwitches:
     """The faults of one stack's local clouds."""
 
     def __init__(self, servers: Mapping[str, ProviderServer]) -> None:
