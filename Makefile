@@ -34,6 +34,10 @@ help: ## list what can be made
 demo: .venv/.stamp .venv-runtime/.stamp ## run the main job on this machine and show what happened
 	@.venv/bin/python -m local.demo
 
+.PHONY: local
+local: .venv/.stamp .venv-runtime/.stamp ## everything on this machine, live; Ctrl-C stops it
+	@.venv/bin/python -m local
+
 .PHONY: test
 test: .venv/.stamp .venv-runtime/.stamp lint ## lint, types, template checks and every test
 	.venv/bin/python -m pytest --ignore=tests/contract --cov --cov-report=term

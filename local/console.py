@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,8 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.fault_names import MEANINGS
+
 # The last lines of a function's log that are shown.
 LOG_TAIL = 20
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _OUTCOME_STYLES = {
     "removed": "green",
@@ -24,6 +29,16 @@ _OUTCOME_STYLES = {
     "protected": "yellow",
     "deferred": "yellow",
 }
+
+
+def clean(text: object) -> str:
+    """A text without what would command the terminal: it may come from a cloud, or from whoever sent a message."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(text))
+
+
+def safe(text: object) -> str:
+    """A clean text that is no markup either."""
+    return escape(clean(text))
 
 
 def table(title: str, *columns: str) -> Table:
@@ -42,8 +57,14 @@ def outcome_style(outcome: str) -> str:
 def show_up(console: Console, session: Mapping[str, Any]) -> None:
     """What runs, and what can be done with it."""
     console.print(f"[bold green]{session['name']} is up[/] [dim]after {session['seconds_to_start']} s[/]")
+    if told := note(session):
+        console.print(f"[bold yellow]{told}[/]")
     made = table("", "what", "where")
     made.add_row("AWS (SQS, SNS, EventBridge)", session["aws"])
+    for name in (session["real"] or {}).get("clouds", ()):
+        made.add_row(name, "the real one, with the keys of this shell")
+    for name, endpoint in (session["real"] or {}).get("endpoints", {}).items():
+        made.add_row(name, endpoint)
     for name, url in session["providers"].items():
         made.add_row(name, url)
     for logical_id, function in session["functions"].items():
@@ -62,11 +83,20 @@ def show_up(console: Console, session: Mapping[str, Any]) -> None:
         ("python -m local send EVENT", "send an event from events/ to where it belongs"),
         (f"python -m local invoke {function} EVENT", "run the function once with it"),
         ("python -m local fire SCHEDULE", "fire a schedule, whether it is on or off"),
+        ("python -m local watch", "see live what happens"),
         ("python -m local state", "see tags, queues, dead letters and reports"),
+        ("python -m local faults", "make the local clouds misbehave"),
     ):
         commands.add_row(f"  [cyan]{command}[/]", f"[dim]{what}[/]")
     console.print(commands)
     console.print("Ctrl-C stops it.")
+
+
+def note(session: Mapping[str, Any]) -> str:
+    """What anybody who looks at a stack should know of it: "" where its clouds are local."""
+    if session["real"] is None:
+        return ""
+    return "REAL CLOUDS, dry run" if session["real"]["dry_run"] else "REAL CLOUDS: tags can be changed"
 
 
 def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
@@ -78,7 +108,7 @@ def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
 
 def lines(text: str) -> str:
     """A log line with its line breaks: a text log carries them as carriage returns."""
-    return text.replace("\r", "\n")
+    return clean(text.replace("\r", "\n"))
 
 
 def show_answer(console: Console, answer: Mapping[str, Any]) -> None:
@@ -94,7 +124,7 @@ def show_answer(console: Console, answer: Mapping[str, Any]) -> None:
     try:
         console.print_json(answer["payload"] or "null")
     except ValueError:
-        console.print(answer["payload"], markup=False)
+        console.print(clean(answer["payload"]), markup=False)
 
 
 def show_state(console: Console, state: Mapping[str, Any]) -> None:
@@ -103,7 +133,7 @@ def show_state(console: Console, state: Mapping[str, Any]) -> None:
     console.print(queues_table(state["queues"]))
     for logical_id, failures in state["failed_invocations"].items():
         for failure in failures:
-            console.print(f"[red]{logical_id}[/] {escape(failure)}", highlight=False)
+            console.print(f"[red]{logical_id}[/] {safe(failure)}", highlight=False)
     if state["dead_letters"]:
         console.print(dead_letters_table(state["dead_letters"]))
     else:
@@ -115,15 +145,15 @@ def show_state(console: Console, state: Mapping[str, Any]) -> None:
 
 
 def tags_table(providers: Mapping[str, Any]) -> Table:
-    """The tags that stand at each provider."""
-    made = table("Tags at the providers", "where", "resource", "tags")
+    """The tags that stand at each cloud."""
+    made = table("Tags at the clouds", "where", "resource", "tags")
     shown = ""
     for name, provider in providers.items():
         for account, region, kind, resource, tags in _resources(provider["tags"]):
             where = " ".join(filter(None, (f"{name}/{account}", region, kind)))
             listed = "\n".join(f"{key}={value}" for key, value in sorted(tags.items()))
             # Said once, not for every resource of the same kind.
-            made.add_row("" if where == shown else where, escape(resource), escape(listed) or "[dim]none[/]")
+            made.add_row("" if where == shown else where, safe(resource), safe(listed) or "[dim]none[/]")
             shown = where
     return made
 
@@ -145,7 +175,7 @@ def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
         attributes = dict(letter["attributes"])
         reason = attributes.pop("reason", "") or f"received {letter['receive_count']} times and never done"
         rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
-        made.add_row(letter["queue"], escape(f"{reason}\n{rest}".strip()), escape(_short(letter["body"])))
+        made.add_row(letter["queue"], safe(f"{reason}\n{rest}".strip()), safe(_short(letter["body"])))
     return made
 
 
@@ -155,26 +185,74 @@ def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
     for notification in notifications:
         body = notification["body"]
         if not isinstance(body, Mapping):
-            made.add_row("", "", "", escape(_short(str(body))))
+            made.add_row("", "", "", safe(_short(str(body))))
             continue
         counts = "\n".join(
             f"[{outcome_style(outcome)}]{count} {outcome}[/]"
             for outcome, count in dict(body.get("counts") or {}).items()
         )
         made.add_row(
-            escape(str(body.get("id", ""))),
+            safe(str(body.get("id", ""))),
             str(body.get("status", "")),
             counts,
-            escape(str(body.get("summary") or notification.get("subject") or "")),
+            safe(str(body.get("summary") or notification.get("subject") or "")),
         )
     return made
 
 
+def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
+    """What misbehaves and how often it did, and what there is to switch on."""
+    if rules:
+        console.print(_faults_table("On", rules))
+    else:
+        console.print("[dim]Nothing is on.[/]\n")
+    console.print("[bold]To switch on[/]  [dim]python -m local faults on NAME; --help says how to narrow it[/]")
+    names = Table.grid(padding=(0, 2))
+    for name, meaning in MEANINGS.items():
+        names.add_row(f"  [cyan]{name}[/]", meaning)
+    console.print(names)
+
+
+def show_switched_on(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
+    """What was switched on, and how to end it."""
+    for rule in rules:
+        console.print(f"[magenta]{rule['do']}[/] is on at {rule['cloud']} {safe(_how(rule))}".rstrip())
+    console.print(f"[dim]python -m local faults off {rules[0]['do']} ends it[/]")
+
+
+def show_switched_off(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
+    """What was switched off, and how often it struck."""
+    if not rules:
+        console.print("Nothing of the kind was on; what the files in events/ rely on needs --seeded.")
+    for rule in rules:
+        times = "once" if rule["injected"] == 1 else f"{rule['injected']} times"
+        console.print(f"{rule['do']} is off at {rule['cloud']}; it struck {times}")
+
+
+def _faults_table(title: str, rules: Sequence[Mapping[str, Any]]) -> Table:
+    made = table(title, "name", "cloud", "struck", "which calls, and how")
+    for column in made.columns[:-1]:
+        column.no_wrap = True
+    for rule in rules:
+        struck = f"{rule['injected']} of {rule['matched']}"
+        how = _how(rule) or "every call"
+        seeded = " [dim](events/ relies on it)[/]" if rule["seeded"] else ""
+        made.add_row(rule["do"], rule["cloud"], struck, safe(how) + seeded)
+    return made
+
+
+def _how(rule: Mapping[str, Any]) -> str:
+    return " ".join(
+        f"{name}={','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        for name, value in rule["how"].items()
+    )
+
+
 def show_error(console: Console, message: str, hint: str) -> None:
     """What went wrong, and what to do next."""
-    console.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+    console.print(f"[bold red]error:[/] {safe(message)}", highlight=False)
     if hint:
-        console.print(f"[dim]{escape(hint)}[/]", highlight=False)
+        console.print(f"[dim]{safe(hint)}[/]", highlight=False)
 
 
 def _resources(tags: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, Mapping[str, str]]]:

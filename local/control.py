@@ -18,12 +18,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local import ROOT
 from local.errors import LocalError, NotRunning
+from local.fault_switches import FaultSwitches
+from local.live.observer import Observer
 
 if TYPE_CHECKING:
+    from local.real import Plan, RealClouds
     from local.stack import Stack
 
-SESSION = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
+SESSION = ROOT / ".local" / "stack.json"
 _KEY = "X-Local-Key"
 # Longer than any function may run.
 _SECONDS = 960.0
@@ -46,9 +50,10 @@ def state(stack: "Stack") -> dict[str, Any]:
     }
 
 
-def describe(stack: "Stack") -> dict[str, Any]:
-    """What runs and where, as JSON."""
+def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]:
+    """What runs and where, as JSON; `real` is null where the clouds are local."""
     return {
+        "real": None if real is None else real.describe(),
         "name": stack.name,
         "pid": os.getpid(),
         "aws": stack.aws.url,
@@ -72,17 +77,21 @@ def refuse_second(session: Path = SESSION) -> None:
     """LocalError if the session file's stack is up: a second one would take its place in the file."""
     with contextlib.suppress(NotRunning):
         other = Client(session).get("describe")
-        raise LocalError(f"a stack is already up, in process {other['pid']}", "stop that one with Ctrl-C first")
+        raise LocalError(
+            f"a stack is already up, in process {other['pid']}", "python -m local watch shows it; Ctrl-C stops it"
+        )
 
 
 @contextlib.contextmanager
-def serve(stack: "Stack", session: Path = SESSION) -> Iterator[dict[str, Any]]:
+def serve(
+    stack: "Stack", session: Path = SESSION, *, observer: Observer | None = None, real: "RealClouds | None" = None
+) -> Iterator[dict[str, Any]]:
     """While it lasts, commands in other processes find the stack; gives the session file's content."""
     key = secrets.token_urlsafe(24)
-    server = _Server(stack, key)
+    server = _Server(stack, key, observer or Observer(stack), real)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="control", daemon=True)
     thread.start()
-    content = {**describe(stack), "control": f"127.0.0.1:{server.server_port}", "key": key}
+    content = {**describe(stack, real), "control": f"127.0.0.1:{server.server_port}", "key": key}
     session.parent.mkdir(parents=True, exist_ok=True)
     with open(session, "w", encoding="utf-8", opener=_only_mine) as file:
         json.dump(content, file, indent=2)
@@ -132,9 +141,12 @@ class Client:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, stack: "Stack", key: str) -> None:
+    def __init__(self, stack: "Stack", key: str, observer: Observer, real: "RealClouds | None") -> None:
         self.stack = stack
         self.key = key
+        self.observer = observer
+        self.real = real
+        self.switches = FaultSwitches(stack.providers)
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
@@ -142,23 +154,62 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        self._do({"describe": lambda: describe(self.server.stack), "state": lambda: state(self.server.stack)})
+        stack = self.server.stack
+        self._do(
+            {
+                "describe": lambda: describe(stack, self.server.real),
+                "state": lambda: state(stack),
+                "activity": self.server.observer.look,
+                "faults": self.server.switches.snapshot,
+            }
+        )
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         self._do(
             {
+                "plan": lambda: self._plan(body),
                 "send": lambda: [asdict(sent) for sent in self._send(body)],
                 "invoke": lambda: self._invoke(body),
                 "fire": lambda: [asdict(self._fire(body))],
                 "drain": lambda: self.server.stack.drain(float(body["seconds"])),
+                "faults/on": lambda: self.server.switches.on(body["do"], body["clouds"], body["how"]),
+                "faults/off": lambda: self.server.switches.off(body["names"], body["clouds"], seeded=body["seeded"]),
             }
         )
 
+    def _plan(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        plan = self._planned(body)
+        if self.server.real is not None:
+            self.server.real.check_plan(plan)
+        return plan.as_dict()
+
+    def _planned(self, body: Mapping[str, Any]) -> "Plan":
+        """What an event, a payload or a schedule leads to."""
+        from local import real  # noqa: PLC0415 - it takes a while, and local clouds need none of it
+
+        if "event" not in body or body.get("function") not in {None, *self._removers()}:
+            return real.Plan(None, ())
+        return real.plan(body["event"])
+
+    def _removers(self) -> set[str]:
+        """The function that takes removal requests, by both its names."""
+        stack = self.server.stack
+        found = [mapping.spec.function for mapping in stack.mappings.values() if mapping.spec.queue == stack.work_queue]
+        ids = {logical_id for logical_id, function in stack.functions.items() if function.spec.name in found}
+        return {*found, *ids}
+
+    def _check(self, body: Mapping[str, Any]) -> None:
+        """With real clouds nothing is done that nobody has confirmed."""
+        if self.server.real is not None:
+            self.server.real.check_confirmed(self._planned(body), body.get("confirmed"))
+
     def _send(self, body: Mapping[str, Any]) -> list[Any]:
+        self._check(body)
         return list(self.server.stack.send(body["event"], queue=body.get("queue")))
 
     def _fire(self, body: Mapping[str, Any]) -> Any:
+        self._check(body)
         try:
             at = None if body["at"] is None else datetime.fromisoformat(body["at"])
         except ValueError:
@@ -168,7 +219,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.stack.fire(body["schedule"], at)
 
     def _invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        answer = self.server.stack.invoke(body["function"], str(body["payload"]).encode())
+        self._check(body)
+        answer = self.server.stack.invoke(body["function"], str(body["event"]).encode())
         shown = asdict(answer)
         shown["payload"] = answer.payload.decode("utf-8", "replace")
         return shown
@@ -185,7 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
             except LocalError as error:
                 self._reply(409, {"error": str(error), "hint": error.hint})
             except Exception as error:  # noqa: BLE001  the person at the other end is to hear of it
-                self._reply(500, {"error": f"{type(error).__name__}: {error}", "hint": ""})
+                hint = "a mistake of the local stack itself: an issue with this line and the command helps"
+                self._reply(500, {"error": f"{type(error).__name__}: {error}", "hint": hint})
 
     def _reply(self, status: int, answer: Any) -> None:
         body = json.dumps(answer).encode()

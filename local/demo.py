@@ -15,10 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from local import routing
+from local import ROOT, routing
 from local.audit import Audit
 from local.console import outcome_style, table
-from local.stack import ROOT, Overrides, Stack
+from local.stack import Overrides, Stack
 
 FLEET = 100
 """Messages with one resource each and the same tags: what they cost is shown."""

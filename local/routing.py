@@ -44,7 +44,7 @@ def read(source: Path) -> str:
     except FileNotFoundError:
         raise LocalError(f"there is no event file {source}", "ls events/ shows the ones that come with it") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise LocalError(f"{source} cannot be read: {error}") from None
+        raise LocalError(f"{source} cannot be read: {error}", "an event is a file of JSON in UTF-8") from None
 
 
 def route(event: Any) -> list[QueueMessage | BusEvent]:

@@ -84,5 +84,8 @@ class NotDrainedError(LocalError):
             f"{queue.name}: {queue.visible} visible, {queue.in_flight} in flight, {queue.delayed} delayed"
             for queue in queues
         )
-        super().__init__(f"after {seconds:g} seconds there is still work: {held}")
+        super().__init__(
+            f"after {seconds:g} seconds there is still work: {held}",
+            "python -m local watch shows what becomes of it; what was refused comes again later",
+        )
         self.queues = queues

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import functions, mappings, routing, schedules
+from local import ROOT, functions, mappings, routing, schedules
 from local import template as templates
 from local.aws import Aws, free_region
 from local.create import create
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
     from local.runtime import Answer
 
-__all__ = ["DeadLetter", "NotDrainedError", "Notification", "Overrides", "QueueState", "Sent", "Stack"]
+__all__ = ["ROOT", "DeadLetter", "NotDrainedError", "Notification", "Overrides", "QueueState", "Sent", "Stack"]
 
-ROOT = Path(__file__).resolve().parent.parent
 # Only functions on this machine see these, and nothing checks them.
 _KEYS = {
     "AWS_ACCESS_KEY_ID": "ASIALOCALSTACK",
@@ -214,7 +213,8 @@ class Stack:
         try:
             found = self.aws.queues.send_message(name, message.body, dict(message.attributes))
         except SQSException as error:
-            raise LocalError(f"{name} does not take the message: {error}") from None
+            hint = "SQS takes 1 MiB, ten attributes and no control characters"
+            raise LocalError(f"{name} does not take the message: {error}", hint) from None
         return Sent("queue", name, (found.id,))
 
     def _put_event(self, event: routing.BusEvent) -> Sent:
@@ -222,7 +222,7 @@ class Stack:
 
         buses = self.template.of_type("AWS::Events::EventBus")
         if len(buses) > 1:
-            raise LocalError(f"the template has {len(buses)} buses; an event can only be sent where there is one")
+            raise LocalError(f"the template has {len(buses)} buses", "an event can be sent where there is just one")
         bus = self.template.resolver.name(buses[0]) if buses else "default"
         try:
             (answer,) = self.aws.events.put_events([{**event.entry, "EventBusName": bus}])
@@ -330,12 +330,13 @@ class Stack:
             for message in self.aws.queues.messages(name)
         ]
 
-    def notifications(self) -> list[Notification]:
-        """Everything that was published on the template's topics, in order."""
+    def notifications(self, seen: Mapping[str, int] | None = None) -> list[Notification]:
+        """What was published on the template's topics, in order; `seen` says how many of each topic's to leave out."""
         found = []
         for logical_id in self.template.of_type("AWS::SNS::Topic"):
             topic = self.aws.topics.get_topic(self.template.resolver.ref(logical_id))
-            for message_id, message, subject, attributes, _ in list(topic.sent_notifications):
+            new = topic.sent_notifications[(seen or {}).get(topic.name, 0) :]
+            for message_id, message, subject, attributes, _ in new:
                 texts = {key: str(value.get("Value")) for key, value in (attributes or {}).items()}
                 found.append(Notification(topic.name, message_id, subject, texts, _parsed(message)))
         return found

@@ -1,0 +1,66 @@
+"""What the commands share: the application, its usual options, and how an answer is printed."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from local import control, routing
+from local.commands import complete
+
+PROGRAM = "python -m local"
+COMPLETED = "untag-local"
+"""The command that shells complete (tools/untag-local): they know commands by name, and `python` is everybody's."""
+
+app = typer.Typer(
+    help="Runs template.yaml on this machine: queues, topic, bus, functions, clouds. No Docker, no account.\n\n"
+    "Without a command: starts everything and shows it live.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Session = Annotated[
+    Path,
+    typer.Option("--session", help="The file by which commands find the stack.", show_default=".local/stack.json"),
+]
+Event = Annotated[
+    str,
+    typer.Argument(
+        metavar="EVENT",
+        help="A JSON file, for example one of events/; or - for stdin.",
+        autocompletion=complete.event_files,
+    ),
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for the queues to become quiet.")
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Real clouds: do not ask. Needs --expect, and the number has to be right.")
+]
+Expect = Annotated[
+    int | None,
+    typer.Option("--expect", min=0, metavar="PAIRS", help="Send only if this is the number of pairs asked for."),
+]
+
+SESSION = control.SESSION
+
+out = Console()
+err = Console(stderr=True)
+
+
+def show(answer: Any, shown: Callable[[Console, Any], None], as_json: bool) -> None:
+    """Print an answer: for a person, or as JSON."""
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        shown(out, answer)
+
+
+def read(event: str) -> str:
+    """The text of an event: a file's, or what comes on stdin."""
+    return sys.stdin.read() if event == "-" else routing.read(Path(event))

@@ -1,0 +1,58 @@
+"""What a shell offers behind a command: files, and the names that the stack which is up has."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from local.control import SESSION
+from local.fault_names import MEANINGS
+
+_EVENTS = Path("events")
+
+
+def event_files(incomplete: str) -> list[str]:
+    """JSON files and folders that begin so; the project's own events where nothing has been typed."""
+    if not incomplete and _EVENTS.is_dir():
+        return [str(path) for path in sorted(_EVENTS.glob("*.json"))]
+    typed = Path(incomplete)
+    folder, start = (typed, "") if incomplete.endswith("/") else (typed.parent, typed.name)
+    if not folder.is_dir():
+        return []
+    found = [path for path in sorted(folder.iterdir()) if path.name.startswith(start)]
+    return [f"{path}/" if path.is_dir() else str(path) for path in found if path.is_dir() or path.suffix == ".json"]
+
+
+def functions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The functions of the stack that is up."""
+    return _names(ctx, "functions", incomplete)
+
+
+def schedules(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Its schedules."""
+    return _names(ctx, "schedules", incomplete)
+
+
+def queues(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Its queues."""
+    return _names(ctx, "queues", incomplete)
+
+
+def clouds(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Its local clouds."""
+    return _names(ctx, "providers", incomplete)
+
+
+def fault_names(incomplete: str) -> list[tuple[str, str]]:
+    """The kinds of misbehaviour, and what each is."""
+    return [(name, meaning) for name, meaning in MEANINGS.items() if name.startswith(incomplete)]
+
+
+def _names(ctx: typer.Context, what: str, incomplete: str) -> list[str]:
+    """From the session file, since a shell does not wait: a stack that is gone has taken it along."""
+    try:
+        content: Any = json.loads(Path(ctx.params.get("session") or SESSION).read_text(encoding="utf-8"))
+        return [name for name in content[what] if name.startswith(incomplete)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

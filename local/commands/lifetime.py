@@ -1,0 +1,189 @@
+"""Start a stack, and watch one."""
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from local import ROOT, console, control
+from local.commands.base import SESSION, Json, Session, app, err, out
+from local.errors import LocalError
+from local.live import Observer, stop_on_signals, watch
+from local.progress import working
+
+if TYPE_CHECKING:
+    from local.real import RealClouds
+    from local.shapes import Overrides
+    from local.stack import Stack
+
+_TEMPLATE = ROOT / "template.yaml"
+
+
+@app.callback(invoke_without_command=True)
+def start(ctx: typer.Context) -> None:
+    """Start everything and show it live, where no command is given."""
+    if ctx.invoked_subcommand is None:
+        up(live=True)
+
+
+@app.command()
+def up(
+    *,
+    live: Annotated[bool, typer.Option("--live", help="Show what happens, as no command at all does.")] = False,
+    template: Annotated[Path, typer.Option(help="The SAM template.", show_default="template.yaml")] = _TEMPLATE,
+    parameter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A template parameter; can be repeated.")
+    ] = None,
+    environment: Annotated[
+        list[str] | None,
+        typer.Option("--env", metavar="NAME=VALUE", help="A variable of every function; can be repeated."),
+    ] = None,
+    visibility_timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds until a record that failed comes again.")
+    ] = None,
+    batching_window: Annotated[float | None, typer.Option(min=0, help="Seconds that a batch may take to fill.")] = None,
+    max_delay: Annotated[
+        float | None, typer.Option(min=0, help="The longest in seconds that a delayed message is delayed.")
+    ] = None,
+    seed: Annotated[bool, typer.Option(help="Put the tags at the clouds that the files in events/ speak of.")] = True,
+    logs: Annotated[bool, typer.Option(help="Show what the functions log.")] = True,
+    real: Annotated[
+        bool, typer.Option("--real", help="Call the real clouds, with the keys in this shell's environment. Dry run.")
+    ] = False,
+    no_dry_run: Annotated[
+        bool, typer.Option("--no-dry-run", help="With --real: tags may really be removed, once confirmed.")
+    ] = False,
+    session: Session = SESSION,
+    as_json: Json = False,
+) -> None:
+    """Start everything and stay until Ctrl-C."""
+    control.refuse_second(session)
+    # Imported here: the other commands need none of it, and it takes most of a second.
+    from local.shapes import Overrides  # noqa: PLC0415
+
+    variables = _pairs(environment)
+    if no_dry_run and not real:
+        raise LocalError("--no-dry-run is for real clouds", "add --real, or leave it out: the local clouds may change")
+    clouds = _real_clouds(variables, no_dry_run=no_dry_run) if real else None
+    overrides = Overrides(
+        environment=variables if clouds is None else variables | clouds.variables,
+        parameters=_pairs(parameter),
+        visibility_timeout=visibility_timeout,
+        batching_window=batching_window,
+        max_delay=max_delay,
+    )
+    _Run(template.resolve(), overrides, clouds, session, as_json).stay(live=live, seed=seed, logs=logs)
+
+
+def _real_clouds(variables: dict[str, str], *, no_dry_run: bool) -> "RealClouds":
+    from local import real  # noqa: PLC0415
+
+    real.refuse_variables(variables)
+    return real.RealClouds(os.environ | variables, dry_run=not no_dry_run)
+
+
+class _Run:
+    """One stack from its start to its end."""
+
+    def __init__(
+        self, template: Path, overrides: "Overrides", real: "RealClouds | None", session: Path, as_json: bool
+    ) -> None:
+        self._template = template
+        self._overrides = overrides
+        self._real = real
+        self._session = session
+        self._as_json = as_json
+        self._stopped = threading.Event()
+        self._observer: Observer | None = None
+
+    def stay(self, *, live: bool, seed: bool, logs: bool) -> None:
+        """Start, serve the other commands, show what is to be shown, and stop in order."""
+        from local.stack import Stack  # noqa: PLC0415
+
+        sink = self._observed if live else self._print_log if logs else None
+        stack = Stack(self._template, overrides=self._overrides, sink=sink, providers=self._real is None)
+        with stop_on_signals(self._stopped):
+            with working(err, "starting queues, functions and clouds"):
+                stack.start()
+            try:
+                if seed:
+                    stack.seed()
+                self._observer = Observer(stack)
+                with control.serve(stack, self._session, observer=self._observer, real=self._real) as content:
+                    self._show(content, live=live)
+                    # With real clouds nothing happens by itself: a schedule asks nobody.
+                    if self._real is not None:
+                        self._wait(content, live=live)
+                    else:
+                        with stack.clock():
+                            self._wait(content, live=live)
+            finally:
+                if self._real is not None:
+                    _tell_what_is_lost(stack)
+                with working(err, "stopping"):
+                    stack.stop()
+
+    def _show(self, content: dict[str, Any], *, live: bool) -> None:
+        if self._as_json:
+            print(json.dumps({key: value for key, value in content.items() if key != "key"}), flush=True)
+        elif not (live and out.is_terminal):
+            console.show_up(out, content)
+
+    def _wait(self, content: dict[str, Any], *, live: bool) -> None:
+        if live and self._observer is not None:
+            watch(self._observer.look, out, self._stopped, note=console.note(content), as_json=self._as_json)
+        else:
+            self._stopped.wait()
+
+    def _observed(self, function: str, line: str) -> None:
+        if self._observer is not None:
+            self._observer.logged(function, line)
+
+    @staticmethod
+    def _print_log(function: str, line: str) -> None:
+        err.print(f"[dim]{function}[/] ", end="")
+        err.print(console.lines(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_what_is_lost(stack: "Stack") -> None:
+    """Queues end with this process: what real clouds still owe an answer for is said, not dropped in silence."""
+    held = {queue.logical_id: queue.total for queue in stack.queues().values() if queue.total}
+    if held:
+        told = ", ".join(f"{count} on {name}" for name, count in held.items())
+        err.print(f"[yellow]messages that end with this stack:[/] {told}", highlight=False)
+
+
+@app.command("watch")
+def watch_running(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Look once; with --json for scripts.")] = False,
+    session: Session = SESSION,
+    as_json: Json = False,
+) -> None:
+    """Show live what the stack that is up does: queues, calls, outcomes, dead letters, reports.
+
+    Elsewhere than on a terminal: a line for each thing that happens.
+    """
+    client = control.Client(session)
+    content = client.get("describe")
+    stopped = threading.Event()
+    if once:
+        stopped.set()
+    if once and as_json:
+        print(json.dumps(client.get("activity")))
+        return
+    with stop_on_signals(stopped):
+        watch(lambda: client.get("activity"), out, stopped, note=console.note(content), as_json=as_json)
+
+
+def _pairs(given: list[str] | None) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for pair in given or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise LocalError(f"{pair} is not NAME=VALUE", "such as --parameter DryRun=on or --env UNTAG_RATE=5")
+        pairs[name] = value
+    return pairs

@@ -1,0 +1,23 @@
+"""The names of the local clouds' misbehaviour, in a module of its own so that a shell can complete them at once."""
+
+from collections.abc import Mapping
+
+MEANINGS: Mapping[str, str] = {
+    "throttle": "429: too many calls",
+    "unavailable": "503: the cloud is down",
+    "status": "500, or another status",
+    "unauthorized": "401: the key is refused",
+    "forbidden": "403: a permission is missing",
+    "refuse": "400: the whole call, for the ids or keys that are named",
+    "partial": "a success in which resources failed",
+    "count": "a success whose count is too small",
+    "reset": "the line is cut before anything is done",
+    "stall": "no answer at all",
+    "delay": "an answer that takes its time",
+    "truncate": "done, and half an answer",
+    "not_json": "a web page for an answer",
+    "empty": "a success without a body",
+    "redirect": "an answer that leads elsewhere",
+    "huge": "done, and an answer of 16 MiB",
+}
+"""The kinds of `local.providers.faults`, and what each looks like to whoever calls."""

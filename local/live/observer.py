@@ -1,0 +1,195 @@
+"""What can be seen of a stack while it works, gathered look by look: each looks only at what is new."""
+
+import json
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local.providers import Call, ProviderServer
+    from local.shapes import DeadLetter
+    from local.stack import Stack
+
+RECENT = 50
+"""Calls of each cloud, reports and dead letters that one look carries."""
+
+LOG_LINES = 200
+RATE_SECONDS = 10.0
+"""Calls a second are counted over so long."""
+
+_CUT = "cut"
+"""What stands for the status of a call whose line was cut, or left hanging."""
+
+
+class Observer:
+    """Looks at one stack. Safe to use from any thread."""
+
+    def __init__(self, stack: "Stack", now: Callable[[], float] = time.time) -> None:
+        self._stack = stack
+        self._now = now
+        self._began = now()
+        self._lock = threading.Lock()
+        self._outcomes = Counter[str]()
+        self._reports: deque[dict[str, Any]] = deque(maxlen=RECENT)
+        self._seen: dict[str, int] = {}
+        self._logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES)
+        self._calls = {name: _Calls(server) for name, server in stack.providers.items()}
+        self._told: dict[str, _Told] = {}
+
+    def logged(self, function: str, line: str) -> None:
+        """Take a line that a function printed."""
+        with self._lock:
+            self._logs.append({"function": function, "line": line})
+            if not self._calls:
+                self._count_told(line)
+
+    def look(self) -> dict[str, Any]:
+        """Everything that the live view shows, as JSON."""
+        with self._lock:
+            self._read_reports()
+            now = self._now()
+            letters = self._stack.dead_letters()
+            return {
+                "name": self._stack.name,
+                "time": now,
+                "seconds": round(now - self._began, 1),
+                "queues": [asdict(queue) for queue in self._stack.queues().values()],
+                "functions": {
+                    logical_id: {"busy": function.busy, "invocations": function.invocations}
+                    for logical_id, function in self._stack.functions.items()
+                },
+                "providers": {name: calls.look(now) for name, calls in (self._calls | self._told).items()},
+                "outcomes": dict(self._outcomes),
+                "dead_letters": {"count": len(letters), "recent": [_letter(one) for one in letters[-RECENT:]]},
+                "reports": {"count": sum(self._seen.values()), "recent": list(self._reports)},
+                "logs": list(self._logs),
+            }
+
+    def _read_reports(self) -> None:
+        for notification in self._stack.notifications(self._seen):
+            number = self._seen[notification.topic] = self._seen.get(notification.topic, 0) + 1
+            body = notification.body if isinstance(notification.body, Mapping) else {}
+            if "outcomes" in body:  # the counts of a notice are of something else
+                self._outcomes.update(body.get("counts") or {})
+            self._reports.append(
+                {
+                    "number": number,
+                    "id": str(body.get("id", "")),
+                    "status": str(body.get("status", "")),
+                    "counts": dict(body.get("counts") or {}),
+                    "summary": str(body.get("summary") or notification.subject or ""),
+                }
+            )
+
+    def _count_told(self, line: str) -> None:
+        """Of real clouds nobody here sees a call: what the functions' own metrics say is counted."""
+        if '"_aws"' not in line:
+            return
+        try:
+            metrics = json.loads(line)
+        except ValueError:
+            return
+        if isinstance(metrics, dict) and isinstance(name := metrics.get("provider"), str):
+            self._told.setdefault(name, _Told()).add(metrics, self._now())
+
+
+class _Calls:
+    """The calls to one local cloud."""
+
+    def __init__(self, server: "ProviderServer") -> None:
+        self._server = server
+        self._next = 0
+        self._total = 0
+        self._statuses = Counter[str]()
+        self._open: list[Call] = []
+        self._recent: deque[Call] = deque(maxlen=RECENT)
+        self._times: deque[float] = deque()
+        self._changed = 0
+
+    def look(self, now: float) -> dict[str, Any]:
+        log = self._server.calls
+        if len(log) < self._next:  # somebody cleared it
+            self._next = 0
+        new = [log[index] for index in range(self._next, len(log))]
+        self._next += len(new)
+        self._total += len(new)
+        self._recent.extend(new)
+        self._times.extend(call.time for call in new)
+        still_open = []
+        for call in self._open + new:
+            if call.finished:
+                self._statuses[str(call.status or _CUT)] += 1
+                self._changed += call.applied
+            else:
+                still_open.append(call)
+        self._open = still_open
+        return {
+            "calls": self._total,
+            "in_flight": len(still_open),
+            "rate": _rate(self._times, now),
+            "statuses": dict(self._statuses),
+            "changed": self._changed,
+            "faults": [rule["do"] for rule in self._server.faults.snapshot()],
+            "recent": [_call(call) for call in self._recent],
+        }
+
+
+class _Told:
+    """The calls to one real cloud, as the functions' metrics tell them after each invocation."""
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._throttles = 0
+        self._times: deque[float] = deque()
+
+    def add(self, metrics: Mapping[str, Any], now: float) -> None:
+        calls = _whole(metrics.get("Calls"))
+        self._total += calls
+        self._throttles += _whole(metrics.get("Throttles"))
+        self._times.extend([now] * calls)
+
+    def look(self, now: float) -> dict[str, Any]:
+        return {
+            "calls": self._total,
+            "in_flight": None,
+            "rate": _rate(self._times, now),
+            "statuses": {"throttled": self._throttles} if self._throttles else {},
+            "changed": None,
+            "faults": [],
+            "recent": [],
+        }
+
+
+def _rate(times: deque[float], now: float) -> float:
+    while times and times[0] < now - RATE_SECONDS:
+        times.popleft()
+    return round(len(times) / RATE_SECONDS, 1)
+
+
+def _whole(metric: Any) -> int:
+    """A metric's value: a number, or a list of numbers."""
+    values = metric if isinstance(metric, list) else [metric]
+    return int(sum(value for value in values if isinstance(value, int | float)))
+
+
+def _call(call: "Call") -> dict[str, Any]:
+    status = str(call.status or _CUT) if call.finished else ""
+    fields = ("number", "time", "operation", "type", "code", "fault", "pairs", "applied")
+    return {name: getattr(call, name) for name in fields} | {
+        "status": status,
+        "milliseconds": round(call.seconds * 1000, 1),
+    }
+
+
+def _letter(letter: "DeadLetter") -> dict[str, Any]:
+    reason = letter.attributes.get("reason") or f"received {letter.receive_count} times and never done"
+    return {
+        "id": letter.message_id,
+        "queue": letter.queue,
+        "request_id": letter.attributes.get("request_id", ""),
+        "code": letter.attributes.get("code", ""),
+        "reason": reason,
+    }

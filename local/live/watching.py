@@ -1,0 +1,163 @@
+"""Shows a live view until it is told to stop: a picture on a terminal, a line for each thing that happens elsewhere."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from local.console import outcome_style, safe
+from local.errors import NotRunning
+from local.live.picture import PAGES, picture
+
+Look = Callable[[], Mapping[str, Any]]
+
+INTERVAL = 0.25
+"""Seconds from one look to the next."""
+
+_QUIT = "q"
+
+
+def watch(look: Look, console: Console, stopped: threading.Event, *, note: str = "", as_json: bool = False) -> None:
+    """Look and show until `stopped` is set, `q` is pressed, or the stack is gone."""
+    with contextlib.suppress(NotRunning):
+        if as_json:
+            _watch_json(look, stopped)
+        elif console.is_terminal and not console.is_dumb_terminal:
+            _watch_screen(look, console, stopped, note)
+        else:
+            _watch_lines(look, console, stopped)
+
+
+@contextlib.contextmanager
+def stop_on_signals(stopped: threading.Event) -> Iterator[None]:
+    """While it lasts, what would end the process sets `stopped`, so that all is put in order on the way out.
+
+    That is Ctrl-C, a termination, and a terminal that is closed.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch_screen(look: Look, console: Console, stopped: threading.Event, note: str) -> None:
+    page = PAGES["o"]
+    with _keys(stopped) as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
+        while not stopped.is_set():
+            width, height = console.size
+            live.update(picture(look(), width, height, page, note), refresh=True)
+            key = pressed(INTERVAL)
+            if key == _QUIT:
+                return
+            page = PAGES.get(key, page)
+
+
+def _watch_json(look: Look, stopped: threading.Event) -> None:
+    last: Mapping[str, Any] = {}
+    while not stopped.is_set():
+        seen = look()
+        news = {name: value for name, value in seen.items() if name not in {"time", "seconds"}}
+        if news != last:
+            print(json.dumps(seen), flush=True)
+            last = news
+        stopped.wait(INTERVAL)
+
+
+def _watch_lines(look: Look, console: Console, stopped: threading.Event) -> None:
+    lines = Lines()
+    while not stopped.is_set():
+        for line in lines.news(look()):
+            console.print(line, highlight=False, soft_wrap=True)
+        stopped.wait(INTERVAL)
+    for line in lines.news(look()):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+class Lines:
+    """What is new since the last look, a line for each thing, as rich's markup."""
+
+    def __init__(self) -> None:
+        self._last_call: dict[str, int] = {}
+        self._calls: dict[str, set[int]] = {}
+        self._reports = 0
+        self._letters: set[str] = set()
+
+    def news(self, seen: Mapping[str, Any]) -> list[str]:
+        """The lines for what one look shows and the looks before it did not."""
+        return [*self._new_calls(seen), *self._new_reports(seen), *self._new_letters(seen)]
+
+    def _new_calls(self, seen: Mapping[str, Any]) -> Iterator[str]:
+        for name, cloud in seen["providers"].items():
+            recent = cloud["recent"]
+            missed = recent[0]["number"] - self._last_call.get(name, 0) - 1 if recent else 0
+            if missed > 0:
+                yield f"call      {name}  {missed} more, too many at once to tell each"
+            told = self._calls.get(name, set())
+            for call in recent:
+                if call["number"] in told or not call["status"]:  # without one it is open
+                    continue
+                told.add(call["number"])
+                what = " ".join(filter(None, (call["operation"], call["type"], call["code"], call["fault"])))
+                yield (
+                    f"call      {name}  {call['status']} {safe(what)}  {call['pairs']} pairs, "
+                    f"{call['applied']} changed, {call['milliseconds']:.0f} ms"
+                )
+            if recent:
+                self._last_call[name] = recent[-1]["number"]
+            self._calls[name] = told & {call["number"] for call in recent}
+
+    def _new_reports(self, seen: Mapping[str, Any]) -> Iterator[str]:
+        for report in seen["reports"]["recent"]:
+            if report["number"] <= self._reports:
+                continue
+            self._reports = report["number"]
+            counts = ", ".join(f"[{outcome_style(name)}]{count} {name}[/]" for name, count in report["counts"].items())
+            told = f"  {counts}" if counts else ""
+            yield f"report    {safe(report['id'])}  {report['status']}{told}  {safe(report['summary'])}"
+
+    def _new_letters(self, seen: Mapping[str, Any]) -> Iterator[str]:
+        for letter in seen["dead_letters"]["recent"]:
+            if letter["id"] not in self._letters:
+                self._letters.add(letter["id"])
+                who = " ".join(filter(None, (letter["request_id"], letter["code"])))
+                yield f"[red]dead letter[/]  {letter['queue']}  {safe(who)}  {safe(letter['reason'])}"
+
+
+@contextlib.contextmanager
+def _keys(stopped: threading.Event) -> Iterator[Callable[[float], str]]:
+    """Gives a function that waits so many seconds for a key, and says which was pressed; "" for none."""
+
+    def nobody(seconds: float) -> str:
+        stopped.wait(seconds)
+        return ""
+
+    if not sys.stdin.isatty():
+        yield nobody
+        return
+    import termios  # noqa: PLC0415 - where there is no terminal there may be no such module
+    import tty  # noqa: PLC0415
+
+    file = sys.stdin.fileno()
+    before = termios.tcgetattr(file)
+
+    def pressed(seconds: float) -> str:
+        ready, _, _ = select.select([file], [], [], seconds)
+        return os.read(file, 1).decode("ascii", "replace").lower() if ready else ""
+
+    try:
+        tty.setcbreak(file)  # keys one by one and unseen; Ctrl-C stays what it is
+        yield pressed
+    finally:
+        termios.tcsetattr(file, termios.TCSADRAIN, before)

@@ -1,0 +1,111 @@
+"""Commands in processes of their own: a stack that is up, and a terminal that somebody sits at."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+from local.stack import ROOT
+
+COMMAND = [sys.executable, "-m", "local"]
+LINES, COLUMNS = 24, 80
+_ESCAPES = re.compile("\x1b\\[[0-9;?]*[a-zA-Z]")
+
+
+def run(*arguments, text=None, env=None):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=env,
+        check=False,
+        timeout=60,
+    )
+
+
+@contextlib.contextmanager
+def up(session, *options, env=None):
+    """A stack in another process; gives what it says of itself."""
+    command = [*COMMAND, "up", "--session", session, "--json", "--no-logs", *options]
+    with subprocess.Popen(
+        [str(part) for part in command], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+
+
+class Terminal:
+    """A terminal of 80 by 24 with one command on it, and everything that it was sent so far."""
+
+    def __init__(self, *arguments, env=None):
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        self.modes_before = termios.tcgetattr(slave)
+        self.text = ""
+        # The shell opens the terminal as the leader of a session, which makes it the one that Ctrl-C comes from.
+        opened = f'exec "$@" <>{os.ttyname(slave)} >&0 2>&0'
+        self.process = subprocess.Popen(
+            ["sh", "-c", opened, "sh", *COMMAND, *map(str, arguments)],
+            cwd=ROOT,
+            env={**(env or os.environ), "TERM": "xterm-256color", "COLUMNS": "", "LINES": ""},
+            start_new_session=True,
+        )
+        self._slave = slave
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._slave)
+        os.close(self._master)
+
+    @property
+    def modes(self):
+        return termios.tcgetattr(self._slave)
+
+    def press(self, keys):
+        os.write(self._master, keys.encode())
+
+    @property
+    def plain(self):
+        """What was sent, without colours and positions."""
+        return _ESCAPES.sub("", self.text)
+
+    def see(self, wanted, seconds=30, times=1):
+        """Wait until a text has been sent to the terminal so many times."""
+        end = time.monotonic() + seconds
+        while self.plain.count(wanted) < times:
+            assert time.monotonic() < end, f"{wanted!r} is not to be seen in {self.text!r}"
+            self._read(0.1)
+
+    def end(self, seconds=20):
+        """Wait until the command has ended; gives its status."""
+        end = time.monotonic() + seconds
+        while self.process.poll() is None:
+            assert time.monotonic() < end, f"it does not end: {self.text[-2000:]!r}"
+            self._read(0.1)
+        self._read(0.2)
+        return self.process.returncode
+
+    def _read(self, seconds):
+        ready, _, _ = select.select([self._master], [], [], seconds)
+        if ready:
+            self.text += os.read(self._master, 65536).decode("utf-8", "replace")

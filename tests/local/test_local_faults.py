@@ -1,0 +1,128 @@
+"""Misbehaviour switched on and off by name, while a stack is up in another process."""
+
+import json
+import time
+
+import httpx
+import pytest
+from processes import run, up
+from throwaway import project
+
+from local.errors import LocalError
+from local.fault_names import MEANINGS
+from local.fault_switches import FaultSwitches
+from local.providers import KINDS, SERVERS, HuaweicloudConfigServer, JdcloudServer
+from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faults")
+    with up(folder / "session.json", "--template", project(folder)) as told:
+        yield told | {"session": folder / "session.json"}
+
+
+@pytest.fixture
+def faults(described):
+    def call(*arguments):
+        answer = run("faults", *arguments, "--session", described["session"], "--json")
+        return json.loads(answer.stdout)
+
+    yield call
+    call("off")
+
+
+def untag(described, id_="i-manual01"):
+    """A signed call to the stack's JD Cloud, as a function would make it."""
+    auth = DerivedKeyAuth(
+        JDCLOUD3, Credentials(**JdcloudServer().secrets["default"]), region="cn-north-1", service="resourcetag"
+    )
+    resources = [{"serviceCode": "vm", "resourceId": [id_]}]
+    body = {"unTagResources": {"resources": resources, "tags": [{"key": "nobody", "value": "has"}]}}
+    url = f"{described['providers']['jdcloud']}/v1/regions/cn-north-1/tags:unTagResources"
+    with httpx.Client(trust_env=False, timeout=2) as client:
+        return client.post(url, json=body, auth=auth)
+
+
+def test_every_kind_of_misbehaviour_has_a_name_that_says_what_it_is():
+    assert set(MEANINGS) == KINDS
+
+
+def test_what_is_switched_on_strikes_until_it_is_switched_off_and_is_counted(described, faults):
+    assert untag(described).status_code == 200
+    (on,) = faults("on", "throttle", "--cloud", "jdcloud", "--retry-after", "7")
+    assert (on["cloud"], on["do"], on["how"]) == ("jdcloud", "throttle", {"retry_after": "7"})
+    answer = untag(described)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+    assert [rule["injected"] for rule in faults() if rule["do"] == "throttle"] == [1]
+    (off,) = faults("off", "throttle")
+    assert off["injected"] == 1
+    assert untag(described).status_code == 200
+
+
+def test_it_can_be_narrowed_to_ids_and_to_a_number_of_times(described, faults):
+    faults("on", "unavailable", "--cloud", "jdcloud", "--id", "i-manual02", "--times", "1")
+    told = [untag(described, id_).status_code for id_ in ("i-manual01", "i-manual02", "i-manual02")]
+    assert told == [200, 503, 200]
+
+
+def test_a_line_that_is_cut_and_an_answer_that_takes_its_time(described, faults):
+    faults("on", "reset", "--cloud", "jdcloud")
+    with pytest.raises(httpx.TransportError):
+        untag(described)
+    faults("off")
+    faults("on", "delay", "--cloud", "jdcloud", "--seconds", "0.3")
+    began = time.monotonic()
+    assert untag(described).status_code == 200
+    assert time.monotonic() - began >= 0.3
+
+
+def test_without_a_cloud_it_strikes_at_every_cloud_that_knows_it(faults):
+    assert {rule["cloud"] for rule in faults("on", "throttle")} == set(SERVERS)
+    assert {rule["cloud"] for rule in faults("on", "count")} == {"jdcloud"}
+
+
+def test_what_the_event_files_rely_on_stays_unless_it_is_named_as_well(described, faults):
+    faults("on", "partial", "--cloud", "jdcloud")
+    assert [rule["seeded"] for rule in faults("off", "partial")] == [False]
+    assert {rule["do"] for rule in faults() if rule["seeded"]} == {"partial", "forbidden"}
+    assert untag(described, "i-migrating01").json()["result"]["data"]["failedResourcesMap"]
+    assert [rule["seeded"] for rule in faults("off", "partial", "--seeded")] == [True, True]
+    assert untag(described, "i-migrating01").json()["result"]["data"]["failedResourcesMap"] == []
+
+
+def test_a_person_is_shown_what_is_on_and_what_there_is(described, faults):
+    faults("on", "stall", "--cloud", "jdcloud", "--key", "env*")
+    shown = run("faults", "--session", described["session"]).stdout
+    assert "0 of " in shown
+    assert "keys=env*" in shown
+    for name, meaning in MEANINGS.items():
+        assert name in shown
+        assert meaning in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["on", "throtle"], "there are count, delay"),
+        (["on", "throttle", "--cloud", "jd"], "there is jdcloud, huaweicloud-config"),
+        (["off", "--cloud", "jd"], "there is no local cloud jd"),
+        (["on", "partial", "--cloud", "huaweicloud-config"], "leave --cloud out"),
+        (["on"], "Missing argument"),
+    ],
+)
+def test_a_mistake_says_what_there_is(faults, arguments, complaint):
+    answer = faults(*arguments)
+    assert complaint in f"{answer['error']} {answer['hint']}"
+
+
+def test_rules_are_told_apart_by_who_switched_them_on():
+    with HuaweicloudConfigServer() as server:
+        server.seed()
+        switches = FaultSwitches({"huaweicloud-config": server})
+        switches.on("throttle", [], {"times": 2})
+        assert [rule["seeded"] for rule in switches.snapshot()] == [True, False]
+        with pytest.raises(LocalError):
+            switches.on("throttle", [], {"nonsense": 2})
+        switches.off([], [], seeded=False)
+        assert [rule["seeded"] for rule in switches.snapshot()] == [True]
