@@ -32,7 +32,7 @@ ELF_MAGIC = b"\x7fELF"
 ELF_MACHINE_OFFSET = 18
 ELF_AARCH64 = 183
 
-# The head of a bytecode file (PEP 552): python3.13's magic number, and the flags for "unchecked", whatever files' times.
+# The head of a bytecode file (PEP 552): python3.13's magic number, and the flags for "unchecked".
 BYTECODE_HEAD = (3571).to_bytes(2, "little") + b"\r\n" + (1).to_bytes(4, "little")
 
 # A wheel that runs anywhere, or one for the deployed interpreter and machine.
