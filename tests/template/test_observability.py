@@ -101,7 +101,7 @@ def everything_happens(telemetry: Telemetry, provider: str) -> None:
         "kind": "removal", "id": "chg-1", "action": Action.REMOVE, "provider": provider, "account": "default",
         "region": None, "attempt": 1, "dry_run": False, "reason": None, "started_at": "a", "finished_at": "b",
     }  # fmt: skip
-    telemetry.finished(report_pages(facts, rows, 1))
+    telemetry.finished(report_pages(facts, rows, 1), "m-1")
 
 
 def physical(template: Template, kind: str) -> set[str]:

@@ -94,9 +94,9 @@ def test_every_latency_is_told_however_many_calls_there_were(telemetry, metrics,
 
 
 def test_outcomes_are_counted_by_provider_and_outcome_once_for_all_pages(telemetry, metrics):
-    telemetry.finished(pages([Outcome.REMOVED, Outcome.REMOVED, Outcome.FAILED], deferred=4))
-    telemetry.finished(pages([Outcome.REMOVED] * 2000, provider="huaweicloud"))
-    telemetry.finished(pages([Outcome.REMOVED]))
+    telemetry.finished(pages([Outcome.REMOVED, Outcome.REMOVED, Outcome.FAILED], deferred=4), "m-1")
+    telemetry.finished(pages([Outcome.REMOVED] * 2000, provider="huaweicloud"), "m-1")
+    telemetry.finished(pages([Outcome.REMOVED]), "m-1")
     told = {
         (dict(dimensions)["provider"], dict(dimensions)["outcome"]): values
         for (dimensions, name, _), values in metrics().items()
@@ -113,9 +113,9 @@ def test_outcomes_are_counted_by_provider_and_outcome_once_for_all_pages(telemet
 def test_what_an_alarm_watches_is_counted_for_the_function_whatever_the_provider(telemetry, metrics):
     telemetry.closed("jdcloud", "default")
     telemetry.closed("huaweicloud", "default")
-    telemetry.finished(pages([Outcome.REMOVED, Outcome.FAILED], deferred=4))
-    telemetry.finished(pages([Outcome.ABSENT], provider="huaweicloud"))
-    telemetry.finished(pages([], deferred=7))
+    telemetry.finished(pages([Outcome.REMOVED, Outcome.FAILED], deferred=4), "m-1")
+    telemetry.finished(pages([Outcome.ABSENT], provider="huaweicloud"), "m-1")
+    telemetry.finished(pages([], deferred=7), "m-1")
     told = metrics()
     assert {name: values for (dimensions, name, _), values in told.items() if not dimensions} == {
         "ClosedAccounts": [2.0],
@@ -124,7 +124,7 @@ def test_what_an_alarm_watches_is_counted_for_the_function_whatever_the_provider
 
 
 def test_nothing_is_settled_where_everything_is_deferred(telemetry, metrics):
-    telemetry.finished(pages([], deferred=7))
+    telemetry.finished(pages([], deferred=7), "m-1")
     assert {name for _, name, _ in metrics()} == {"Outcomes"}
 
 
@@ -155,7 +155,7 @@ def test_the_stack_may_name_its_own_namespace(telemetry, monkeypatch, capsys):
 
 def test_a_request_is_one_line_whatever_its_size_and_names_no_tag(telemetry, lines):
     many = pages([Outcome.REMOVED] * 1000, deferred=1)
-    telemetry.finished(many)
+    telemetry.finished(many, "m-1")
     (line,) = lines()
     assert line["message"] == "jdcloud/default cn-north-1: 1000 of 1001 tags removed, 1 deferred"
     assert (line["id"], line["provider"], line["account"], line["attempt"]) == ("chg-1", "jdcloud", "default", 2)

@@ -15,8 +15,10 @@ class Intake:
         self._registry = registry
         self._policy = policy
 
-    def open(self, payload: Any, own_id: str, now: float) -> list[Job]:
+    def open(self, payload: Any, own_id: str, now: float, traceparent: str | None = None) -> list[Job]:
         """The jobs of a body or of a payload; `own_id` names the requests that have no id of their own.
+
+        `traceparent` is the trace of what carried it here; an envelope's own goes before it.
 
         All of its requests or none: raises InvalidInputError if one of them is not valid.
         """
@@ -24,6 +26,8 @@ class Intake:
         requests = parse_requests(unwrapped.payload, unwrapped.id)
         requests = self._registry.checked(requests, listed=isinstance(unwrapped.payload, list))
         jobs = [open_job(request, self._registry, self._policy, now=now) for request in requests]
+        for job in jobs:
+            job.traceparent = unwrapped.traceparent or traceparent
         if contradicting := conflicting(jobs):
             raise InvalidInputError(
                 Problem(str(jobs.index(job)), "contradicts an earlier request of the list") for job in contradicting

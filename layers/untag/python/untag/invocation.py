@@ -17,6 +17,7 @@ from untag.delivery import (
     dead_letters,
     remainder_messages,
     report_message,
+    traced,
 )
 from untag.intake import Intake
 from untag.isolation import Isolation
@@ -68,7 +69,7 @@ class Invocation(Worker):
         failed = []
         for record in records:
             try:
-                opened.append(self._open(record.body, record.id, record.source))
+                opened.append(self._open(record.body, record.id, record.source, record.traceparent))
             except InvalidInputError as error:
                 rejected.append((record, error))
             except Exception as error:  # noqa: BLE001 - one record must not take down the others
@@ -78,9 +79,9 @@ class Invocation(Worker):
         failed += [work.id for work in opened if work.problem]
         return failed + [record.id for (record, _), done in zip(rejected, buried[1:], strict=True) if not done]
 
-    def _open(self, payload: Any, own_id: str, source: str) -> _Work:
+    def _open(self, payload: Any, own_id: str, source: str, traceparent: str | None = None) -> _Work:
         """The work that a body or a payload asks for. Raises InvalidInputError."""
-        jobs = self._intake.open(payload, own_id, self._timing.now())
+        jobs = self._intake.open(payload, own_id, self._timing.now(), traceparent)
         for job in jobs:
             self._telemetry.warned(job.request.id, self._intake.warnings(job))
         return _Work(own_id, source, jobs)
@@ -113,11 +114,14 @@ class Invocation(Worker):
             # Conservation is checked here: a job that does not add up raises, and its record comes again.
             for job in work.jobs:
                 pages = report(job, self._timing.now())
-                self._telemetry.finished(pages)
+                self._telemetry.finished(pages, work.id, job.traceparent)
                 work.reports += pages
-            await self._outbox.publish(report_message(page) for page in work.reports)
-            await self._outbox.bury(letter for job in work.jobs for letter in _letters(job, work.source))
-            await self._outbox.send_back(remainder_messages(remainder(job, self._timing.chance) for job in work.jobs))
+            trace = work.jobs[0].traceparent  # one record's jobs have one sender
+            letters = (letter for job in work.jobs for letter in _letters(job, work.source))
+            left = remainder_messages(remainder(job, self._timing.chance) for job in work.jobs)
+            await self._outbox.publish(traced(map(report_message, work.reports), trace))
+            await self._outbox.bury(traced(letters, trace))
+            await self._outbox.send_back(traced(left, trace))
             work.problem = ""
         except DeliveryError as error:
             work.problem = str(error)

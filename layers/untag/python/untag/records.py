@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from untag.contracts import traceparent_of
+
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -20,6 +22,8 @@ class SqsRecord(NamedTuple):
     receives: int
     receipt_handle: str
     source: str
+    traceparent: str | None = None
+    """The trace that the sender's message belongs to (W3C Trace Context), from its attribute of this name."""
 
     @classmethod
     def batch(cls, event: Any) -> list[Self] | None:
@@ -39,4 +43,5 @@ class SqsRecord(NamedTuple):
             receives=int(record["attributes"]["ApproximateReceiveCount"]),
             receipt_handle=record["receiptHandle"],
             source=record["eventSourceARN"],
+            traceparent=traceparent_of(record.get("messageAttributes"), "stringValue"),
         )

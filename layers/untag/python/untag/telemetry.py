@@ -1,5 +1,6 @@
 """Logs and metrics: one line for each request, one set of metrics for each provider, flushed whatever happens."""
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ logger = Logger(service="untag")
 
 NAMESPACE = "untag"
 """Where the metrics stand unless `POWERTOOLS_METRICS_NAMESPACE` says otherwise."""
+
+_MOST_CALLS = 20
+"""Provider calls that the line of one request names."""
 
 _MOST_VALUES = 99
 """Values of one metric in one line: EMF takes 100, but at the hundredth powertools writes the line by itself."""
@@ -39,6 +43,17 @@ class Telemetry:
     def called(self, provider: str, seconds: float, answer: Answer) -> None:
         """A provider call was answered, or was not."""
         self._latencies[provider].append(seconds * 1000)
+        if logger.log_level <= logging.DEBUG:
+            logger.debug(
+                "provider call",
+                extra={
+                    "provider": provider,
+                    "verdict": answer.verdict.value,
+                    "code": answer.code,
+                    "provider_request_id": answer.request_id,
+                    "milliseconds": round(seconds * 1000, 1),
+                },
+            )
         if answer.verdict is Verdict.THROTTLED:
             self._counts[provider, "Throttles"] += 1
 
@@ -72,8 +87,8 @@ class Telemetry:
         for warning in warnings:
             logger.warning(warning, extra={"id": request_id})
 
-    def finished(self, pages: "list[Report]") -> None:
-        """A request is done with for this attempt."""
+    def finished(self, pages: "list[Report]", record: str, traceparent: str | None = None) -> None:
+        """A request is done with for this attempt. Its line joins the record, the provider's calls and the reports."""
         report = pages[0]
         for outcome, count in report.counts.items():
             self._outcomes[report.provider, outcome] += count
@@ -89,7 +104,10 @@ class Telemetry:
                 "counts": report.counts,
                 "attempt": report.attempt,
                 "dry_run": report.dry_run,
+                "record": record,
+                "provider_requests": _provider_requests(pages),
                 "reports": [page.report_id for page in pages],
+                **({} if traceparent is None else {"traceparent": traceparent}),
             },
         )
 
@@ -121,6 +139,18 @@ def _emit(dimensions: dict[str, str], counts: "Counter[str] | dict[str, int]", l
     for latency in latencies:
         emf.add_metric("ProviderLatency", MetricUnit.Milliseconds, latency)
     emf.flush_metrics()
+
+
+def _provider_requests(pages: "list[Report]") -> list[str]:
+    """The provider's ids of the calls that settled a request's pairs, the first of them where they are many."""
+    found: dict[str, None] = {}
+    for page in pages:
+        for row in page.outcomes:
+            if (id_ := row.get("provider_request_id")) is not None:
+                found[id_] = None
+                if len(found) == _MOST_CALLS:
+                    return list(found)
+    return list(found)
 
 
 def _place(error: Exception) -> str:

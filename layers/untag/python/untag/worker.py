@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from untag.contracts import InvalidInputError
-from untag.delivery import DeliveryError, rejected_letter
+from untag.delivery import DeliveryError, rejected_letter, traced
 from untag.isolation import SUSPECT_RECEIVES, Isolation
 from untag.records import SqsRecord
 from untag.runtime import Runtime, Window
@@ -52,7 +52,7 @@ class Worker(ABC):
         self._telemetry.rejected(record.id, str(error))
         try:
             letter = rejected_letter(record.body, str(error), code=code, request_id=record.id, source=record.source)
-            await self._outbox.bury([letter])
+            await self._outbox.bury(traced([letter], record.traceparent))
         except DeliveryError as failure:
             self._telemetry.undelivered(record.id, str(failure))
             return False

@@ -4,7 +4,7 @@
 input.
 """
 
-from untag.contracts.envelopes import Unwrapped, parse_json, unwrap
+from untag.contracts.envelopes import Unwrapped, parse_json, traceparent_of, unwrap
 from untag.contracts.outcomes import Deferral, Outcome, Result
 from untag.contracts.problems import InvalidInputError, Problem
 from untag.contracts.reports import Page, Report, Row, report_pages
@@ -27,5 +27,6 @@ __all__ = [
     "parse_json",
     "parse_requests",
     "report_pages",
+    "traceparent_of",
     "unwrap",
 ]

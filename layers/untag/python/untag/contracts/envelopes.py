@@ -12,17 +12,21 @@ DETAIL_TYPE = "Tag Removal Requested"
 _MAX_ENVELOPES = 4
 """An event on a bus that goes to a topic and to a queue is in two; more than four is nobody's event."""
 
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, version 00 and what later ones begin with."""
+
 _ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,240}")
 """An id that can name a request, with room for `-<n>` behind it; an envelope's own is not looked at by anyone else."""
 
 
 class Unwrapped(NamedTuple):
     """A payload out of its envelopes. `id` is the innermost event's or notification's, which every copy of it
-    shares, if it can name a request.
+    shares, if it can name a request. `traceparent` is the trace that a notification belongs to.
     """
 
     payload: Any
     id: str
+    traceparent: str | None = None
 
 
 def parse_json(text: str) -> Any:
@@ -43,12 +47,14 @@ def parse_json(text: str) -> Any:
 
 def unwrap(payload: Any, own_id: str, detail_type: str = DETAIL_TYPE) -> Unwrapped:
     """Take `payload` out of its envelopes. `own_id` is the id of what carried it here. Raises InvalidInputError."""
+    trace: str | None = None
     for _ in range(_MAX_ENVELOPES + 1):
         if isinstance(payload, str):
             payload = parse_json(payload)
         if not isinstance(payload, dict):
             break
         if payload.get("Type") == "Notification" and "Message" in payload:
+            trace = traceparent_of(payload.get("MessageAttributes"), "Value") or trace
             own_id, payload = id_of(payload, "MessageId", own_id), payload["Message"]
         elif "detail-type" in payload and "detail" in payload:
             if payload["detail-type"] != detail_type:
@@ -58,7 +64,14 @@ def unwrap(payload: Any, own_id: str, detail_type: str = DETAIL_TYPE) -> Unwrapp
             break
     else:
         raise InvalidInputError.of(f"more than {_MAX_ENVELOPES} envelopes within each other")
-    return Unwrapped(payload, own_id)
+    return Unwrapped(payload, own_id, trace)
+
+
+def traceparent_of(attributes: Any, field: str) -> str | None:
+    """The W3C trace context among a message's attributes, whose values stand in `field`; None where it is none."""
+    found = attributes.get("traceparent") if isinstance(attributes, dict) else None
+    text = found.get(field) if isinstance(found, dict) else None
+    return text if isinstance(text, str) and _TRACEPARENT.fullmatch(text) else None
 
 
 def id_of(envelope: Mapping[str, Any], field: str, otherwise: str) -> str:

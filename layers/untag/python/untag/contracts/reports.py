@@ -5,7 +5,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict  # comes with pydantic, which reads no other before Python 3.12
 
 from untag.contracts.outcomes import BAD, GOOD, Outcome, Result
 from untag.contracts.requests import Action, Tag
@@ -63,8 +65,9 @@ class Report:
     """What became of one request in one attempt.
 
     `counts`, `status`, `complete` and `summary` speak of the whole attempt on every page; `outcomes` are the page's.
-    A plain value: what goes out was made here, so there is nothing to validate.
     """
+
+    # No pydantic model: what goes out was made here, so there is nothing to validate.
 
     kind: Literal["removal"]
     report_id: str

@@ -60,6 +60,8 @@ class Job:
     started_at: float
     blocks: list[Block]
     open: int
+    traceparent: str | None = None
+    """The sender's trace: carried on to what is sent of this job, and never read."""
 
     @property
     def first_attempt_at(self) -> float:

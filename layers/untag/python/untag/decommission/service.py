@@ -19,7 +19,7 @@ from untag.core import Timing, open_job
 from untag.decommission.events import DETAIL_TYPE, Gone, Ignored, read
 from untag.decommission.reading import TagReader, TryAgainError, Why
 from untag.decommission.tags import TagPolicy, request_bodies
-from untag.delivery import DeliveryError, Message, notice_message, rejected_letter, request_messages
+from untag.delivery import DeliveryError, Message, notice_message, rejected_letter, request_messages, traced
 from untag.isolation import Isolation
 from untag.records import SqsRecord
 from untag.runtime import Runtime, Window
@@ -140,14 +140,16 @@ class _Invocation(Worker):
 
     async def _send(self, record: SqsRecord, found: list[_Findings], started: float) -> None:
         """Requests first, notices last: a notice of an event whose requests were not sent would be a lie."""
-        await self._outbox.send_back(request_messages([body for findings in found for body in findings.bodies]))
-        await self._outbox.bury(_rest_letter(findings, record) for findings in found if findings.unread)
+        trace = record.traceparent
+        bodies = [body for findings in found for body in findings.bodies]
+        await self._outbox.send_back(traced(request_messages(bodies), trace))
+        await self._outbox.bury(traced((_rest_letter(one, record) for one in found if one.unread), trace))
         notices = [
             self._notice(findings, started)
             for findings in found
             if isinstance(findings.said, Ignored) or findings.left_out or findings.unread
         ]
-        await self._outbox.publish(notice_message(notice) for notice in notices)
+        await self._outbox.publish(traced(map(notice_message, notices), trace))
         for notice in notices:
             logger.info(notice.summary, extra={"id": notice.id, "code": notice.code, "counts": notice.counts})
         for findings in found:

@@ -11,6 +11,7 @@ from untag.delivery.messages import (
     remainder_messages,
     report_message,
     request_messages,
+    traced,
 )
 from untag.delivery.outbox import DeliveryError, Outbox
 
@@ -24,4 +25,5 @@ __all__ = [
     "remainder_messages",
     "report_message",
     "request_messages",
+    "traced",
 ]

@@ -3,7 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from untag.contracts import Report
@@ -86,6 +86,13 @@ def rejected_letter(body: str, reason: str, *, code: str, request_id: str, sourc
     """A body that was not worked at, verbatim. With the code `invalid` it never can be."""
     attributes = {"reason": reason, "code": code, "request_id": request_id, "source": source}
     return Message(body, _printable(attributes))
+
+
+def traced(messages: Iterable[Message], traceparent: str | None) -> list[Message]:
+    """The messages as part of a trace, by an attribute that whoever reads them may go on with."""
+    if traceparent is None:
+        return list(messages)
+    return [replace(one, attributes={**one.attributes, "traceparent": traceparent}) for one in messages]
 
 
 def within(message: Message, limit: int) -> Message:
