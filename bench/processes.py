@@ -31,6 +31,8 @@ _PYDANTIC = (
     "class Model(BaseModel):\n    name: str\n"
 )
 
+WITHOUT_COLLECTIONS = "the same without garbage collections, as untag starts"
+
 # What the package depends on, piece by piece: the limit of any cold start that keeps them.
 PIECES = {
     "python itself": "",
@@ -40,6 +42,8 @@ PIECES = {
     "pydantic and one model": _PYDANTIC,
     "powertools: logger and metrics": _POWERTOOLS,
     "all of these in one process": f"import asyncio, httpx\n{_POWERTOOLS}{_PYDANTIC}"
+    "httpx.create_ssl_context(trust_env=False)",
+    WITHOUT_COLLECTIONS: f"import gc; gc.disable()\nimport asyncio, httpx\n{_POWERTOOLS}{_PYDANTIC}"
     "httpx.create_ssl_context(trust_env=False)",
     "untag's contracts (with pydantic)": "import untag.contracts",
 }
