@@ -83,20 +83,16 @@ async def call(
 
             # The whole call has its time; only a connection that does not come is given up sooner.
             extensions = {"timeout": {"connect": min(CONNECT_SECONDS, session.timeout)}, "trace": trace}
+
+            def request() -> httpx.Request:
+                return httpx.Request(method, url, content=content, headers=sent, extensions=extensions)
+
             try:
-                return await _send(
-                    session,
-                    httpx.Request(method, url, content=content, headers=sent, extensions=extensions),
-                    limit,
-                )
+                return await _send(session, request(), limit)
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                 if opened:
                     raise
-                return await _send(
-                    session,
-                    httpx.Request(method, url, content=content, headers=sent, extensions=extensions),
-                    limit,
-                )
+                return await _send(session, request(), limit)
     except (TimeoutError, httpx.TimeoutException):
         return Answer(Verdict.UNAVAILABLE, code="timeout", message=f"no answer within {session.timeout:.1f} s")
     except _TooLargeError:
