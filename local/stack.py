@@ -222,7 +222,7 @@ class Stack:
 
         buses = self.template.of_type("AWS::Events::EventBus")
         if len(buses) > 1:
-            raise LocalError(f"the template has {len(buses)} buses; an event can only be sent where there is one")
+            raise LocalError(f"the template has {len(buses)} buses", "an event can be sent where there is just one")
         bus = self.template.resolver.name(buses[0]) if buses else "default"
         try:
             (answer,) = self.aws.events.put_events([{**event.entry, "EventBusName": bus}])
