@@ -59,14 +59,14 @@ contract: .venv-contract/.stamp ## our signatures and local providers against th
 	.venv-contract/bin/python -m pytest tests/contract
 
 # sam asks for a region even where it calls nothing. Its environment comes first on PATH, so that the layers' makefiles
-# find a python3 with pip. samconfig.toml has the rest: lint, and leave alone what has not changed.
+# find a python3 with pip. samconfig.toml says how to build: in parallel, and leaving alone what has not changed.
 SAM = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" AWS_DEFAULT_REGION="$${AWS_DEFAULT_REGION:-eu-west-1}" SAM_CLI_TELEMETRY=0 \
   BYTECODE_PYTHON="$(shell tools/find-python 3.13)" \
   .venv-sam/bin/sam
 
 .PHONY: build
 build: .venv-sam/.stamp ## sam build, sam validate, a bill of materials, and a check of what was built
-	$(SAM) validate
+	$(SAM) validate --lint
 	$(SAM) build
 	.venv-sam/bin/python tools/check_build.py .aws-sam/build
 	.venv-sam/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \

@@ -66,10 +66,7 @@ class Template:
 
 def read(path: Path, *, stack: str, region: str, parameters: Mapping[str, str]) -> Template:
     """Reads, transforms and resolves a template; what it does not know is refused by name."""
-    source = _parse(path)
-    folders = _name_folders(source, path.parent)
-    values = _parameters(source.get("Parameters", {}), parameters)
-    transformed = _transform(source, values, region)
+    transformed, values, folders = transform(path, region=region, parameters=parameters)
     resolver = Resolver(transformed, stack=stack, region=region, parameters=values)
     resources: dict[str, str] = {}
     for logical_id, resource in transformed["Resources"].items():
@@ -88,6 +85,16 @@ def read(path: Path, *, stack: str, region: str, parameters: Mapping[str, str]) 
             raise TemplateError(f"{logical_id} has {', '.join(unknown)}, which the local stack does not know")
         resources[logical_id] = kind
     return Template(resources, resolver, transformed.get("Outputs", {}), folders)
+
+
+def transform(
+    path: Path, *, region: str, parameters: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Path]]:
+    """The template after its transform with nothing decided, the parameters' values, and the folders of its code."""
+    source = _parse(path)
+    folders = _name_folders(source, path.parent)
+    values = _parameters(source.get("Parameters", {}), parameters)
+    return _transform(source, values, region), values, folders
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -26,12 +26,12 @@ def parameters(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def template(source: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
+def deployed(source: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
     """The template after the transform, by the same code that CloudFormation runs, and with its conditions decided."""
     return decided(transform(source, parameters), source, parameters)
 
 
 @pytest.fixture(scope="session")
-def resources(template: dict[str, Any]) -> dict[str, Any]:
+def resources(deployed: dict[str, Any]) -> dict[str, Any]:
     """What is created, by logical id."""
-    return template["Resources"]
+    return deployed["Resources"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.reading import of_type, text
+from tests.template.reading import BROUGHT, DEFAULTS, decided, of_type, text, transform
 
 Json = dict[str, Any]
 
@@ -248,7 +248,10 @@ def test_no_provider_key_passes_through_the_template(source: Json, resources: Js
     assert sounds_so == ["KmsKey"], "which is an ARN"
 
 
-def test_the_longest_environment_fits_what_lambda_allows(source: Json, resources: Json) -> None:
+@pytest.mark.parametrize("brought", [DEFAULTS, BROUGHT], ids=["created", "brought"])
+def test_the_longest_environment_fits_what_lambda_allows(source: Json, brought: dict[str, str]) -> None:
+    resources = decided(transform(source, brought), source, brought)["Resources"]
+
     def longest(value: Any) -> int:
         match value:
             case {"Ref": str(name)} if name in source["Parameters"]:
@@ -258,6 +261,8 @@ def test_the_longest_environment_fits_what_lambda_allows(source: Json, resources
             case {"Ref": "AWS::StackName"}:  # with "-decommission" behind it, it is a queue's name, which has 80
                 return 80 - len("-decommission")
             case {"Ref": _}:  # a queue's URL or a topic's ARN: a name of 80 and what stands around it
+                return 160
+            case {"Fn::Sub": [*_]}:  # the URL of a queue of one's own
                 return 160
             case {"Fn::Sub": "secretsmanager:${SecretsPrefix}"}:
                 return len("secretsmanager:") + source["Parameters"]["SecretsPrefix"]["MaxLength"]

@@ -272,11 +272,11 @@ def test_everything_is_built_by_a_makefile_beside_it(source: Json, kind: str) ->
 # The whole
 
 
-def test_everything_that_is_spoken_of_is_there(source: Json, template: Json) -> None:
+def test_everything_that_is_spoken_of_is_there(source: Json, deployed: Json) -> None:
     # Alarms and the dashboard included: none watches what is not created, whichever options are on.
-    known = {*template["Resources"], *source["Parameters"]}
+    known = {*deployed["Resources"], *source["Parameters"]}
     for section in ("Resources", "Outputs"):
-        for name, entry in template[section].items():
+        for name, entry in deployed[section].items():
             missing = {one for one in references(entry) if one not in known and not one.startswith("AWS::")}
             assert not missing, (name, missing)
 

@@ -109,8 +109,8 @@ def test_a_version_that_is_left_is_deleted(resources: Json) -> None:
             assert resource["DeletionPolicy"] == "Delete"
 
 
-def test_mappings_outputs_and_deployments_go_by_the_alias(template: Json) -> None:
-    resources, outputs = template["Resources"], template["Outputs"]
+def test_mappings_outputs_and_deployments_go_by_the_alias(deployed: Json) -> None:
+    resources, outputs = deployed["Resources"], deployed["Outputs"]
     for mapping in of_type(resources, "Lambda::EventSourceMapping").values():
         assert function_of(resources, mapping["FunctionName"])
     assert outputs["RemoveTagsFunctionArn"]["Value"] == {"Ref": "RemoveTagsFunctionAliaslive"}
