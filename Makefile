@@ -86,8 +86,8 @@ sweep-run: .venv/.stamp .venv-runtime/.stamp ## a sweep over 100,000 resources a
 	.venv/bin/python -W ignore -m tools.sweep_run
 
 .PHONY: schemas
-schemas: .venv/.stamp ## write docs/schemas and docs/asyncapi.yaml from the code's models
-	PYTHONPATH=.:layers/untag/python .venv/bin/python -m tools.schemas
+schemas: .venv/.stamp ## write docs/schemas and docs/asyncapi.yaml from the code's models (RELEASE=1: as released)
+	PYTHONPATH=.:layers/untag/python .venv/bin/python -m tools.schemas $(if $(RELEASE),--release)
 
 .PHONY: bench
 bench: .venv/.stamp .venv-runtime/.stamp .venv-bench/.stamp .venv-bench-own/.stamp .venv-bench-runtime/.stamp ## measure against the vendors' SDKs and write docs/performance.md (QUICK=1: fewer times)

@@ -19,7 +19,7 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit(
         "A day that is in no calendar is refused, and a time before 1970 or after 9999.",
-        r"valid datetime|greater than or equal to 1970|less than or equal to 9999",
+        r"day value is outside expected range|greater than or equal to 1970|less than or equal to 9999",
     ),
     Limit(
         "A JSON text has to hold what the schema says of an object. No object names a key twice, and NaN is no JSON.",
@@ -66,7 +66,7 @@ _WAYS = """
 
 - `released/` holds the schemas as they were last released. A change that could break somebody needs a new version: what
   was taken would be refused, or what is sent would no longer be what it was said to be. A test refuses it otherwise.
-  `python -m tools.schemas --release` makes what is current the released ones.
+  `make schemas RELEASE=1` makes what is current the released ones.
 - Patterns are ECMA-262, as JSON Schema has it: `$` is the very end of a text.
 - What goes out may come to hold more fields: ignore what you do not know.
 - Where the schema of a request names rules of a cloud (`jdcloud` needs a region), they are that cloud's module's.

@@ -1,8 +1,8 @@
-"""Writes docs/schemas/ and docs/asyncapi.yaml from the models that the code validates with: `make schemas`.
+"""Writes docs/schemas/ and docs/asyncapi.yaml from the models that the code validates with.
 
-python -m tools.schemas             write what is current
-python -m tools.schemas --check     say what is not, and write nothing
-python -m tools.schemas --release   make what is current the released schemas that later ones are held against
+make schemas                       write what is current
+make schemas RELEASE=1             make it the released schemas, too, that later ones are held against
+python -m tools.schemas --check    say what is not current or would break a promise, and write nothing
 """
 
 import argparse

@@ -14,7 +14,9 @@ from markdown_it import MarkdownIt
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 SHELLS = ("", "sh", "bash", "shell", "console")
 _FILE_ABOVE = re.compile(r"`[^`\n]+`(, continued)?:")
-_INLINE_COMMAND = re.compile(r"(make [a-z][a-z-]*|(\S*/)?python -m \S+.*|aws [a-z-]+ [a-z-]+ .*|sam [a-z]+.*)")
+_INLINE_COMMAND = re.compile(
+    r"(make [a-z][a-z-]*( [A-Z]+=\S+)?|(\S*/)?python -m \S+.*|aws [a-z-]+ [a-z-]+ .*|sam [a-z]+.*)"
+)
 
 
 @dataclass(frozen=True)

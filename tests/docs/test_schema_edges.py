@@ -1,0 +1,296 @@
+"""Each constraint of a schema is needed, and each is the parser's: values on every edge and just beyond it are held
+against both, and a schema that lacks any one of its constraints takes something that the parser refuses.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from docs_parsers import PARSERS, hold
+from docs_support import DOCUMENTS, Validator, request
+from jsonschema import ValidationError
+
+Json = dict[str, Any]
+Path = tuple[str | int, ...]
+
+ODD: list[Any] = [None, 5, True, "x", [], {}, [None], [5]]
+NAME = ["", "a" * 64, "a" * 65, "a b", "a\n", "a/b", *ODD]
+MOMENT = [
+    *("2026-12-01T00:00:00Z", "2026-12-01T00:00Z", "2026-12-01T00:00:00.123456789+0800", "2026-12-01T00:00:00,5Z"),
+    *("2026-12-01T00:00:00", "2026-12-01", "2026-12-01T24:00:00Z", "2026-13-01T00:00:00Z", "2026-12-32T00:00:00Z"),
+    *("2026-12-01T00:60:00Z", "2026-12-01T00:00:60Z", "2026-12-01T00:00:00Z\n", "20261201T000000Z", *ODD),
+    *("2026-12-01T00:00:00+24:00", "2026-12-01t00:00:00z", " 2026-12-01T00:00:00Z", "2026-00-10T00:00:00Z"),
+]
+REGION = ["x" * 32, "x" * 33, "CN", "a--b", "a-", "9a", "cn-north-1\n", "cn-all", "", *ODD]
+TYPE = ["a" * 64, "a" * 65, "9a", "a/b", "a\n", "Vm:x.y-z_1", "cdn", "config:aggregators", "config:other", "", *ODD]
+ID = ["i" * 512, "i" * 513, ".", "..", "a/b", "i\n", "é", "A:b.c_d-e", "", *ODD]
+KEY = ["k" * 127, "k" * 128, "k" * 129, "部" * 127, "", *ODD]
+VALUE = ["v" * 255, "v" * 256, "", *ODD]
+TEXT = ["a" * 256, "a" * 257, "a" * 128, "a" * 129, "a\tb", "a\x7f", "a\n", "", *ODD]
+ASKED: dict[Path, list[Any]] = {
+    (): [*ODD, [[]]],
+    ("id",): TEXT,
+    ("action",): ["remove", "restore", "Remove", *ODD],
+    ("provider",): ["jdcloud", "huaweicloud", "nocloud", *ODD],
+    ("account",): NAME,
+    ("region",): REGION,
+    ("project_id",): NAME,
+    ("resources",): ODD,
+    ("resources", 0): [*ODD, {"type": "vm"}, {"ids": ["i-1"]}, {"type": "vm", "ids": ["i-1"], "more": 1}],
+    ("resources", 0, "type"): TYPE,
+    ("resources", 0, "ids"): ODD,
+    ("resources", 0, "ids", 0): ID,
+    ("tags",): ODD,
+    ("tags", 0): [*ODD, {"key": "k"}, {"value": "v"}, {"key": "k", "value": "v", "more": 1}],
+    ("tags", 0, "key"): KEY,
+    ("tags", 0, "value"): VALUE,
+    ("dry_run",): [True, 0, "true", *ODD],
+    ("expect",): [0, -1, "1", *ODD],
+    ("not_after",): MOMENT,
+    ("reason",): ["a" * 1024, "a" * 1025, *ODD],
+    ("attempt",): [1, 0, 1_000_000, 1_000_001, "1", *ODD],
+    ("first_attempt_at",): MOMENT,
+    ("more",): [1],
+}
+PATTERN: dict[Path, list[Any]] = {
+    (): ["a" * 256, "a" * 257, *ODD],
+    ("literal",): ["a" * 256, "a" * 257, *ODD],
+    ("glob",): ["a" * 256, "a" * 257, *ODD],
+    ("regex",): ["a" * 256, "a" * 257, *ODD],
+    ("ignore_case",): [True, "x", 0, None],
+    ("more",): [1],
+}
+VALUE_PATTERN = PATTERN | {
+    ("expired",): ["%Y-%m-%d", "%Y-%m-%d" + "x" * 56, "%Y-%m-%d" + "x" * 57, *ODD],
+    ("timezone",): ["UTC", "a b", "a" * 65, "UTC\n", "", *ODD],
+}
+PROGRESS: dict[Path, list[Any]] = {
+    (): ODD,
+    **{(name,): [-1, 0, "1", *ODD] for name in ("place", "offset", "restarts", "tries", "failed_places")},
+    **{(name,): [0, *ODD] for name in ("by_value", "fresh", "done", "key", "value", "after", "seen", "round")},
+    ("counts",): [{"a": 1}, {"a": "x"}, *ODD],
+    ("errors",): [[{"a": "b", "c": None}], [{"a": 1}], *ODD],
+    ("sample",): [[{"a": "b"}], [{"a": None}], *ODD],
+    ("more",): [1],
+}
+
+
+def under(path: Path, edges: dict[Path, list[Any]]) -> dict[Path, list[Any]]:
+    return {(*path, *inner): values for inner, values in edges.items()}
+
+
+def sweep(**changes: Any) -> Json:
+    base: Json = {"name": "r", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "a"}}
+    return {"rules": [{**base, **changes}]}
+
+
+RULE = ("rules", 0)
+SWEPT: dict[Path, list[Any]] = {
+    (): ODD,
+    ("id",): TEXT,
+    ("dry_run",): [True, 0, *ODD],
+    ("rules",): [
+        *([{**sweep()["rules"][0], "name": f"r{number}"} for number in range(most)] for most in (20, 21)),
+        *ODD,
+    ],
+    RULE: ODD,
+    (*RULE, "name"): NAME,
+    (*RULE, "provider"): ["huaweicloud", "nocloud", *ODD],
+    (*RULE, "account"): NAME,
+    (*RULE, "regions"): [["a", "b"], ["cn-all"], ["r"] * 100, ["r"] * 101, *ODD],
+    (*RULE, "regions", 0): REGION,
+    (*RULE, "project_id"): NAME,
+    (*RULE, "types"): [["a"] * 100, ["a"] * 101, ["vm", "cdn"], *ODD],
+    (*RULE, "types", 0): TYPE,
+    (*RULE, "match"): [*ODD, {"value": "v"}, {"key": "k", "more": 1}],
+    **under((*RULE, "match", "key"), PATTERN),
+    **under((*RULE, "match", "value"), VALUE_PATTERN),
+    (*RULE, "remove"): [["a"] * 10, ["a"] * 11, *ODD],
+    **under((*RULE, "remove", 0), PATTERN),
+    (*RULE, "limit"): [1, 0, "1", *ODD],
+    (*RULE, "more"): [1],
+    ("progress",): ODD,
+    **under(("progress", 0), PROGRESS),
+    ("started_at",): [1.5, -1, "1", *ODD],
+    ("invocation",): [1, 0, "1", *ODD],
+    ("more",): [1],
+}
+HUAWEI = {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "p"}
+DETAIL = {name: value for name, value in request().items() if name != "id"}
+
+
+BASES: dict[str, tuple[list[Json], dict[Path, list[Any]]]] = {
+    "removal-request": (
+        [
+            request(),
+            request(action="restore", expect=2),
+            request(region="cn-all", resources=[{"type": "cdn", "ids": ["a.example.com"]}]),
+            request(**HUAWEI, resources=[{"type": "ecs", "ids": ["a"]}], tags=[{"key": "k", "value": ""}]),
+        ],
+        ASKED,
+    ),
+    "decommission-event": (
+        [
+            {"detail-type": "Resource Decommissioned", "detail": detail}
+            for detail in (
+                DETAIL,
+                {**DETAIL, **HUAWEI},
+                {**DETAIL, **HUAWEI, "tags": None},
+                {**DETAIL, "region": "cn-all", "resources": [{"type": "cdn", "ids": ["a.example.com"]}]},
+            )
+        ],
+        under(("detail",), {path: values for path, values in ASKED.items() if path != ("id",)})
+        | {(): ODD, ("detail-type",): ["Another", *ODD], ("id",): ["e-1", None]},
+    ),
+    "sweep": (
+        [
+            sweep(),
+            sweep(match={"key": {"literal": "a", "ignore_case": True}, "value": {"glob": "b*"}}, remove=["a"], limit=5),
+            sweep(match={"key": {"regex": "a+"}, "value": {"expired": "%Y-%m-%d", "timezone": "UTC"}}),
+            sweep(
+                match={"key": {"glob": "a*"}},
+                remove=[{"glob": "b*"}, {"regex": "c"}],
+                types=["cdn"],
+                regions=["cn-all"],
+            ),
+            sweep(provider="huaweicloud", regions=["cn-north-4"], project_id="p", types=["ecs"]),
+            {**sweep(), "progress": [{"place": 0}], "started_at": 1.5, "invocation": 2},
+            sweep(match={"key": "a", "value": {"literal": "v"}}),
+            sweep(match={"key": "a", "value": {"regex": "v"}}),
+        ],
+        SWEPT,
+    ),
+}
+PARSER_OF = {"decommission-event": "decommission-message"}
+
+
+def bodies(name: str) -> Iterator[Any]:
+    """Every base, with every edge's value in every place that it has, and with every field left out."""
+    bases, edges = BASES[name]
+    for base in bases:
+        yield base
+        for path, values in edges.items():
+            for value in values:
+                yield from changed(base, path, value)
+        yield from without(base, base, ())
+
+
+def changed(base: Any, path: Path, value: Any) -> Iterator[Any]:
+    if not path:
+        yield value
+        return
+    whole = copy.deepcopy(base)
+    place = whole
+    for part in path[:-1]:
+        if not isinstance(place, dict | list) or (isinstance(place, dict) and part not in place):
+            return
+        place = place[part]
+    if isinstance(place, dict) or (isinstance(place, list) and path[-1] == 0):
+        place[path[-1]] = value  # type: ignore[index]
+        yield whole
+
+
+def without(whole: Any, part: Any, path: Path) -> Iterator[Any]:
+    for at in part if isinstance(part, dict) else range(min(1, len(part))) if isinstance(part, list) else ():
+        less = copy.deepcopy(whole)
+        place = less
+        for step in path:
+            place = place[step]
+        del place[at]
+        yield less
+        yield from without(whole, part[at], (*path, at))
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_on_every_edge_the_schema_and_the_parser_agree(name: str) -> None:
+    tried = 0
+    for body in bodies(name):
+        tried += 1
+        hold(PARSER_OF.get(name, name), body)
+    assert tried > 500
+
+
+CONSTRAINTS = frozenset(
+    {"type", "enum", "const", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "then"}
+    | {"additionalProperties", "anyOf", "not"}
+)
+
+
+class Weaker(NamedTuple):
+    """A schema without one of its constraints; `inner` are the schemas in which that could have shown."""
+
+    told: str
+    schema: Any
+    inner: set[int]
+
+
+def weakened(schema: Any) -> Iterator[Weaker]:
+    """The schema without one of its constraints, each in turn."""
+    for path, part in places(schema, ()):
+        where = "/".join(map(str, path))
+        for word in part.keys() & CONSTRAINTS:
+            inner = {id(part), *(id(one) for _, one in places(part[word], ()))}
+            yield Weaker(f"{where}: {word}", _less(schema, path, lambda at, word=word: at.pop(word)), inner)
+        for name in part.get("required", ()) if isinstance(part.get("required"), list) else ():
+            less = _less(schema, path, lambda at, name=name: at["required"].remove(name))
+            yield Weaker(f"{where}: required {name}", less, {id(part)})
+
+
+def shown_in(error: ValidationError) -> Iterator[int]:
+    """The schemas in which an error showed."""
+    yield id(error.schema)
+    for inner in error.context or ():
+        yield from shown_in(inner)
+
+
+def places(part: Any, path: Path) -> Iterator[tuple[Path, Json]]:
+    """Every schema within a schema that demands something; a condition is none."""
+    if isinstance(part, list):
+        for number, one in enumerate(part):
+            yield from places(one, (*path, number))
+    if not isinstance(part, dict):
+        return
+    if not path or path[-1] not in ("properties", "$defs"):
+        yield path, part
+    for name, one in part.items():
+        if name not in ("if", "enum", "required", "default", "not", "const") or (path and path[-1] == "properties"):
+            yield from places(one, (*path, name))
+
+
+def _less(schema: Any, path: Path, change: Any) -> Any:
+    whole = copy.deepcopy(schema)
+    place = whole
+    for step in path:
+        place = place[step]
+    change(place)
+    return whole
+
+
+SAID_TWICE = re.compile(
+    r"\$defs/Action: type"  # of texts that are named
+    r"|\$defs/(Key|Value)Pattern/properties/[a-z]+/anyOf/0: type"  # each kind of pattern demands a text, too
+)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_schema_without_any_one_of_its_constraints_takes_what_the_parser_refuses(name: str) -> None:
+    schema = DOCUMENTS[name].whole()
+    refuses = Validator(schema)
+    parser = PARSERS[PARSER_OF.get(name, name)]
+    shown: dict[int, list[Any]] = {}
+    for text in dict.fromkeys(map(json.dumps, bodies(name))):
+        body = json.loads(text)
+        seen = {place for error in refuses.iter_errors(body) for place in shown_in(error)}
+        if seen and parser(body):
+            for place in seen:
+                shown.setdefault(place, []).append(body)
+    survivors = []
+    for told, weaker, inner in weakened(schema):
+        takes = Validator(weaker)
+        candidates = (body for place in inner for body in shown.get(place, ()))
+        if not SAID_TWICE.fullmatch(told) and not any(takes.is_valid(body) for body in candidates):
+            survivors.append(told)
+    assert survivors == []
