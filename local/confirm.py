@@ -1,5 +1,6 @@
 """Asks before anything goes to real clouds, with the number of pairs and the places that they are at."""
 
+import select
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from local.control import Client
 from local.errors import LocalError
 from local.real import ANY
 
+_LISTEN_SECONDS = 0.2
 _FOR_SCRIPTS = "ask at a terminal, or in a script: --yes --expect with the number of pairs"
 
 
@@ -38,7 +40,14 @@ class Asking:
         else:
             self._console.print("Send it? (yes or no) ", end="")
             wanted = {"y", "yes"}
-        return sys.stdin.readline().strip().lower() in wanted
+        return _answer().strip().lower() in wanted
+
+
+def _answer() -> str:
+    """A line from the terminal. Ctrl-C is heard at any moment: one that comes just before a read would wait for it."""
+    while not select.select([sys.stdin], [], [], _LISTEN_SECONDS)[0]:
+        pass
+    return sys.stdin.readline()
 
 
 def show_plan(console: Console, plan: Mapping[str, Any], real: Mapping[str, Any]) -> None:

@@ -98,13 +98,14 @@ class _Run:
         self._as_json = as_json
         self._stopped = threading.Event()
         self._observer: Observer | None = None
+        self._prints_logs = False
 
     def stay(self, *, live: bool, seed: bool, logs: bool) -> None:
         """Start, serve the other commands, show what is to be shown, and stop in order."""
         from local.stack import Stack  # noqa: PLC0415
 
-        sink = self._observed if live else self._print_log if logs else None
-        stack = Stack(self._template, overrides=self._overrides, sink=sink, providers=self._real is None)
+        self._prints_logs = logs and not live
+        stack = Stack(self._template, overrides=self._overrides, sink=self._logged, providers=self._real is None)
         with stop_on_signals(self._stopped):
             with working(err, "starting queues, functions and clouds"):
                 stack.start()
@@ -138,14 +139,13 @@ class _Run:
         else:
             self._stopped.wait()
 
-    def _observed(self, function: str, line: str) -> None:
+    def _logged(self, function: str, line: str) -> None:
+        """A line that a function printed: for whoever watches, and perhaps for this terminal."""
         if self._observer is not None:
             self._observer.logged(function, line)
-
-    @staticmethod
-    def _print_log(function: str, line: str) -> None:
-        err.print(f"[dim]{function}[/] ", end="")
-        err.print(console.lines(line), markup=False, highlight=False, soft_wrap=True)
+        if self._prints_logs:
+            err.print(f"[dim]{function}[/] ", end="")
+            err.print(console.lines(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell_what_is_lost(stack: "Stack") -> None:

@@ -36,17 +36,19 @@ def run(*arguments, text=None, env=None):
 
 @contextlib.contextmanager
 def up(session, *options, env=None):
-    """A stack in another process; gives what it says of itself."""
+    """A stack in another process; gives what it says of itself, and after it ended what stood on stderr as `errors`."""
     command = [*COMMAND, "up", "--session", session, "--json", "--no-logs", *options]
     with subprocess.Popen(
         [str(part) for part in command], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            yield json.loads(process.stdout.readline())
+            described = json.loads(process.stdout.readline())
+            yield described
         finally:
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors
+        described["errors"] = errors
 
 
 class Terminal:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import time
 
 import pytest
 from processes import Terminal, run, up
@@ -170,6 +171,31 @@ def test_ctrl_c_at_the_question_sends_nothing(wet, clouds):
         terminal.press("\x03")
         assert terminal.end() == 130
     assert calls(clouds) == []
+
+
+def test_what_real_clouds_still_owe_when_the_stack_ends_is_said(tmp_path, shell, clouds):
+    session = tmp_path / "session.json"
+    rule = clouds["huaweicloud-tms"].faults.add("unavailable")
+    try:
+        with up(session, "--real", "--batching-window", "0.1", env=shell) as described:
+            run("send", TMS_EVENT, "--yes", "--expect", "6", "--session", session)
+            told = ""
+            while '"deferred"' not in told:
+                told = run("watch", "--once", "--json", "--session", session).stdout
+    finally:
+        clouds["huaweicloud-tms"].faults.remove(rule)
+    assert "messages that end with this stack: 1 on WorkQueue" in described["errors"]
+
+
+def test_a_watcher_sees_the_calls_that_functions_make_to_real_clouds(dry):
+    run("send", TMS_EVENT, "--yes", "--expect", "6", "--wait", "20", "--session", dry)
+    end = time.monotonic() + 10
+    seen = {"providers": {}}
+    while "huaweicloud" not in seen["providers"] and time.monotonic() < end:  # the log comes a moment after the answer
+        seen = json.loads(run("watch", "--once", "--json", "--session", dry).stdout)
+    assert seen["providers"]["huaweicloud"]["calls"] > 0
+    assert seen["outcomes"]["would_remove"] >= 6
+    assert any("would be removed" in entry["line"] for entry in seen["logs"])
 
 
 def test_no_key_is_in_the_session_file_or_in_what_is_said_of_the_stack(wet, clouds):
