@@ -93,6 +93,10 @@ schemas: .venv/.stamp ## write docs/schemas and docs/asyncapi.yaml from the code
 bench: .venv/.stamp .venv-runtime/.stamp .venv-bench/.stamp .venv-bench-own/.stamp .venv-bench-runtime/.stamp ## measure against the vendors' SDKs and write docs/performance.md (QUICK=1: fewer times)
 	.venv/bin/python -W ignore -m bench
 
+.PHONY: dashboard
+dashboard: .venv/.stamp .venv-runtime/.stamp ## run the local stack for a while and draw the dashboard over it: docs/img/dashboard.svg
+	@.venv/bin/python -W ignore -m tools.dashboard_picture
+
 .PHONY: clean
 clean: ## remove what was built and every virtual environment
 	rm -rf .venv .venv-* .aws-sam .local .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

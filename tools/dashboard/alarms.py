@@ -1,13 +1,13 @@
 """The state of the template's alarms."""
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tools.dashboard.expressions import Expressions, Value
 from tools.dashboard.metrics import Metric, Metrics, Periods, Series
 
-_COMPARISONS = {
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
     "LessThanThreshold": operator.lt,
@@ -48,8 +48,9 @@ def rings(alarm: Mapping[str, Any], metrics: Metrics, periods: Periods) -> bool:
     over = _COMPARISONS[alarm["ComparisonOperator"]]
     evaluated = int(alarm["EvaluationPeriods"])
     last = watched(alarm, metrics, periods)[-evaluated:]
-    breaching = [
+    breaching: list[bool] = [
         alarm["TreatMissingData"] == "breaching" if value is None else over(value, float(alarm["Threshold"]))
         for value in last
     ]
-    return sum(breaching) >= int(alarm.get("DatapointsToAlarm", evaluated))
+    needed: int = int(alarm.get("DatapointsToAlarm", evaluated))
+    return breaching.count(True) >= needed

@@ -67,7 +67,7 @@ class Expressions:
     def _of(self, node: ast.expr) -> Value:
         match node:
             case ast.Constant(value=int() | float() | str() as value):
-                return value
+                return value if isinstance(value, str) else float(value)
             case ast.Name(id=name) if name in self._known:
                 return self._known[name]
             case ast.List(elts=elements):
@@ -87,7 +87,8 @@ class Expressions:
             case "SEARCH", [text, statistic]:
                 return self.search(str(self._of(text)), str(self._of(statistic)))
             case "FILL", [series, ast.Constant(value=int() | float() as value)]:
-                return [value if one is None else one for one in self._series(series)]
+                filled: Series = [float(value) if one is None else one for one in self._series(series)]
+                return filled
             case "IF", [condition, yes, no]:
                 chosen = zip(self._series(condition), self._series(yes), self._series(no), strict=True)
                 return [None if one is None else (a if one else b) for one, a, b in chosen]

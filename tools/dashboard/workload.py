@@ -4,6 +4,7 @@ Each second stands for five minutes, the dashboard's period. What is sent and wh
 that one run looks much like the other.
 """
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -27,22 +28,22 @@ class Workload:
         self._stack = stack
         self._number = 0
         self._faults: dict[str, list[tuple[Any, Any]]] = {}
-        self._outage = stack.outage("sns")
+        self._outages = contextlib.ExitStack()
         clouds = stack.providers
         for cloud in clouds.values():
             # What the way to another continent takes, and now and then a slow answer.
             cloud.faults.add("delay", seconds=0.02)
             cloud.faults.add("delay", seconds=0.06, probability=0.1)
-        self._changes: Mapping[int, Callable[[], None]] = {
+        self._changes: Mapping[int, Callable[[], object]] = {
             8: lambda: self._begin("busy", _JDCLOUD, "throttle", probability=0.6),
             14: lambda: self._end("busy"),
             18: lambda: self._begin("slow", _TMS, "delay", seconds=0.15),
             24: lambda: self._end("slow"),
             27: self._sweep,
-            31: lambda: self._begin("down", _CONFIG, "unavailable"),
-            35: lambda: self._end("down"),
-            37: self._outage.__enter__,
-            38: lambda: self._outage.__exit__(None, None, None),
+            30: lambda: self._begin("down", _CONFIG, "unavailable"),
+            33: lambda: self._end("down"),
+            35: lambda: self._outages.enter_context(stack.outage("sns")),
+            36: self._outages.close,
             45: lambda: self._begin("locked", _TMS, "unauthorized"),
         }
         clouds[_JDCLOUD].faults.add("partial", ids=("i-bad*",), message="the resource is being migrated")
