@@ -12,6 +12,8 @@ from docs_support import ROOT
 from markdown_it import MarkdownIt
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+RUN_BY_A_SHELL = ("operations.md", "subscribing.md")
+"""Pages whose commands are whole scripts: tests/end_to_end/test_documented_commands.py runs them in one."""
 SHELLS = ("", "sh", "bash", "shell", "console")
 _FILE_ABOVE = re.compile(r"`[^`\n]+`(, continued)?:")
 _INLINE_COMMAND = re.compile(
@@ -72,9 +74,11 @@ def commands() -> Iterator[Command]:
     for block in blocks():
         if block.is_file or block.language not in SHELLS or block.text.lstrip().startswith(("{", "[")):
             continue
+        if block.page.name in RUN_BY_A_SHELL:
+            continue
         for line in block.text.replace("\\\n", " ").splitlines():
             yield from _commands_of(block.place, line.removeprefix("$ "))
-    for page in PAGES:
+    for page in (page for page in PAGES if page.name not in RUN_BY_A_SHELL):
         for inline in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", page.read_text(encoding="utf-8")):
             if _INLINE_COMMAND.fullmatch(inline) and "…" not in inline:
                 yield from _commands_of(str(page.relative_to(ROOT)), inline)

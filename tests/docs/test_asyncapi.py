@@ -90,9 +90,15 @@ def test_every_queue_topic_and_bus_of_the_template_is_a_channel_and_no_other(res
     assert {channel.resource: channel.server for channel in CHANNELS.values()} == there
 
 
+def _queue(reference: Any) -> str:
+    """The queue's logical id: the reference itself, or what is made where nobody brings a queue."""
+    attribute = reference[1]
+    return attribute.partition(".")[0] if isinstance(attribute, str) else _queue(attribute[1])
+
+
 def test_every_queue_that_a_function_reads_is_received_from(resources: Any) -> None:
     read = {
-        event["Properties"]["Queue"][1].partition(".")[0]
+        _queue(event["Properties"]["Queue"])
         for one in resources.values()
         if one["Type"] == "AWS::Serverless::Function"
         for event in one["Properties"]["Events"].values()

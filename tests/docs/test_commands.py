@@ -28,10 +28,14 @@ LOCAL = re.compile(r"(\.venv/bin/)?python -m local( |$)")
 TOOL = re.compile(r"(\.venv/bin/)?python -m ((tools|bench)[a-z_.]*)( |$)")
 PYTEST = re.compile(r"\.venv/bin/python -m pytest( |$)")
 FILTERS = ("jq", "head", "tee", "less", "sort")
+ONLINE = ("pipx",)
+"""What needs a network that tests have not."""
 OF_THE_READER = {"request.json", "report.json", "undo.json", "key.json", "answer.json"}
 """Files that a page has its reader write."""
 OF_A_PAGE = {"events/skycloud_manual.json", "tests/contract/test_skycloud.py"}
 """Files that a page tells to write, and another test does."""
+OF_THE_ACCOUNT = {"MAPPING"}
+"""Names that a reader finds with AWS and no output tells."""
 ALIASES = {"FUNCTION": "RemoveTagsFunctionName"}
 """Names on the pages that are an output of the stack under another one."""
 
@@ -78,6 +82,8 @@ def kind(command: Command) -> str:
         return first
     if first in FILTERS:
         return "filter"
+    if first in ONLINE:
+        return "online"
     if (ROOT / first).is_file() and os.access(ROOT / first, os.X_OK):
         return "script"
     return "unknown"
@@ -159,7 +165,7 @@ def check_values(values: list[str]) -> None:
             assert path in OF_THE_READER or (ROOT / path).exists(), path
         for name in re.findall(r"\$\{?([A-Z_]+)\}?", value):
             known = re.sub(r"(?<!^)(?=[A-Z])", "_", ALIASES[name]).upper() if name in ALIASES else name
-            assert known in outputs(), f"${name} is no output of the stack"
+            assert known in outputs() | OF_THE_ACCOUNT, f"${name} is no output of the stack"
 
 
 @of_kind("aws")
@@ -290,13 +296,17 @@ def schema_of(example: Any) -> str | None:
 
 
 def other_shape(example: Any) -> bool:
-    """Whether an example is of some other known shape: a secret, or a filter of a subscription."""
+    """Whether an example is of some other known shape: a policy, a secret, or a filter of a subscription."""
+    if isinstance(example, list):
+        return bool(example) and all({"Sid", "Effect", "Action", "Resource"} <= set(one) for one in example)
     if not isinstance(example, dict) or not example:
         return False
     if "access_key" in example:
         return set(example) <= set(SECRET_FIELDS)
-    subscribed = {"kind", "action", "provider", "account", "status", "id"}
-    return set(example) <= subscribed and all(isinstance(value, list) for value in example.values())
+    # A filter of attributes or, with MessageBody as its scope, of what stands in a report.
+    report = json.loads((ROOT / "docs" / "schemas" / "removal-report.json").read_text(encoding="utf-8"))
+    subscribed = set(report["properties"])
+    return set(example) <= subscribed and all(isinstance(value, list | dict) for value in example.values())
 
 
 @pytest.mark.parametrize(("block", "example"), [pytest.param(*found, id=found[0].place) for found in examples()])
