@@ -28,7 +28,7 @@ $(eval $(call environment,.venv-bench-runtime,requirements/bench.txt,$(RUNTIME_P
 
 .PHONY: help
 help: ## list what can be made
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/.stamp .venv-runtime/.stamp ## run the main job on this machine and show what happened

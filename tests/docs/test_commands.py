@@ -36,8 +36,6 @@ OF_A_PAGE = {"events/skycloud_manual.json", "tests/contract/test_skycloud.py"}
 """Files that a page tells to write, and another test does."""
 OF_THE_ACCOUNT = {"MAPPING"}
 """Names that a reader finds with AWS and no output tells."""
-ALIASES = {"FUNCTION": "RemoveTagsFunctionName"}
-"""Names on the pages that are an output of the stack under another one."""
 
 SAM_VERSION = "1.170.0"
 SAM_COMMON = {"config-env", "config-file", "debug", "profile", "region", "save-params", "template", "template-file"}
@@ -164,8 +162,7 @@ def check_values(values: list[str]) -> None:
             path = value.partition("://")[2]
             assert path in OF_THE_READER or (ROOT / path).exists(), path
         for name in re.findall(r"\$\{?([A-Z_]+)\}?", value):
-            known = re.sub(r"(?<!^)(?=[A-Z])", "_", ALIASES[name]).upper() if name in ALIASES else name
-            assert known in outputs() | OF_THE_ACCOUNT, f"${name} is no output of the stack"
+            assert name in outputs() | OF_THE_ACCOUNT, f"${name} is no output of the stack"
 
 
 @of_kind("aws")

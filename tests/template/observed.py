@@ -31,7 +31,7 @@ _NAME = re.compile(r"@?[A-Za-z_][\w.]*")
 
 
 def alarms(resources: Json, resolver: Resolver) -> dict[str, Json]:
-    """The resolved properties of every alarm that rings for a person, by logical id: the others roll back deployments."""
+    """The resolved properties of every alarm that rings for a person, by logical id; others roll back deployments."""
     names = [
         name
         for name, resource in resources.items()
