@@ -222,11 +222,17 @@ def test_a_command_of_the_local_stack_is_one_that_it_takes(command: Command) -> 
         found.make_context(name, list(rest), resilient_parsing=False)
 
 
+def example_request() -> Any:
+    """The request that the README begins with."""
+    (asked,) = [one for _, one in examples() if isinstance(one, dict) and one.get("id") == "chg-20418"]
+    return asked
+
+
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A stack that commands in other processes find, with the README's request done; gives its session file."""
     file = tmp_path_factory.mktemp("up") / "session.json"
-    (asked,) = [one for _, one in examples() if isinstance(one, dict) and one.get("id") == "chg-20418"]
+    asked = example_request()
     with Stack(overrides=Overrides(batching_window=0.1, max_delay=1)) as stack, control.serve(stack, file):
         stack.seed()
         for group in asked["resources"]:
@@ -260,13 +266,14 @@ def test_the_commands_of_the_local_stack_run_in_the_order_of_the_readme(session:
     report = next(one["body"] for one in reversed(state["reports"]) if one["body"]["id"] == "chg-20418")
     assert report["counts"] == {"removed": 2}
     (tmp_path / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    (tmp_path / "request.json").write_text(json.dumps(example_request()), encoding="utf-8")
     ran = set()
     for command in FOUND:
         words = command.words[command.words.index("local") + 1 :] if kind(command) == "local" else ()
         # `up` is up, and a name alone in running text is no command to run.
         if words[:1] in ((), ("up",)) or words in (("undo",), ("send",)) or set(words) & OF_A_PAGE:
             continue
-        told = run(session, tmp_path, *words)
+        told = run(session, tmp_path, *words, *(("--once",) if words == ("watch",) else ()))
         if "--print" in words:
             for request in json.loads(told):
                 assert problems("removal-request", request) == []
