@@ -74,6 +74,8 @@ WATCHED = """
 import json, sys
 from pathlib import Path
 
+import urllib3.util.connection  # binds once, to see whether the machine has IPv6
+
 bound = []
 sys.addaudithook(lambda event, values: bound.append(values[1]) if event == "socket.bind" else None)
 from local.stack import Stack
