@@ -266,7 +266,9 @@ class Bench:
             (build / name).mkdir(parents=True)
             command = ["make", "-s", "-C", str(place), f"build-{name}", f"ARTIFACTS_DIR={build / name}"]
             path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-            subprocess.run(command, check=True, env={**_pip_settings(), "PATH": path})
+            found = subprocess.run([ROOT / "tools" / "find-python", "3.13"], capture_output=True, text=True, check=True)
+            compiled = {"BYTECODE_PYTHON": found.stdout.strip()}
+            subprocess.run(command, check=True, env={**_pip_settings(), **compiled, "PATH": path})
         return build
 
     # What is left

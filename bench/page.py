@@ -246,6 +246,15 @@ class Page:
             f"{wide / 500:.2f} x of the 500 ms that a hundred at a time would take with nothing to do."
         )
         yield ""
+        if any(row.name.startswith("the same against 100 SDK threads, concurrency 32") for row in missed):
+            own, sdk = self.mid("huawei 32 own", "phase"), self.mid("huawei 32 sdk", "phase")
+            yield (
+                f"With 32 calls in flight a thousand calls of {_ms(LATENCY)} take {_ms(ceil(RESOURCES / 32) * LATENCY)} if "
+                f"nothing else costs time, and 100 SDK threads take {_ms(self.mid('huawei 100 sdk', 'phase'))}: 32 in "
+                "flight cannot be twice as fast as 100, whoever makes the calls. Against 32 SDK threads it is "
+                f"{sdk / own:.2f} x."
+            )
+            yield ""
         if any(row.name.startswith("cold start") for row in missed):
             yield from self._imports()
         for kind, told in (

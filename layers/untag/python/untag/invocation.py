@@ -95,12 +95,17 @@ class Invocation(Worker):
             owner[job].problem = "contradicts an earlier record of the batch"
             owner[job].open = -1
         jobs = [job for job, work in owner.items() if work.open > 0]
+        unsettled = sum(work.open > 0 for work in works)
+        self._outbox.linger(more=unsettled > 1)
         deliveries: list[asyncio.Task[None]] = []
 
         def done(job: Job) -> None:
+            nonlocal unsettled
             work = owner[job]
             work.open -= 1
             if work.open == 0:
+                unsettled -= 1
+                self._outbox.linger(more=unsettled > 0)
                 deliveries.append(asyncio.ensure_future(self._deliver(work)))
 
         try:

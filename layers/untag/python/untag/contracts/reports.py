@@ -100,7 +100,9 @@ class Report:
 
 def subject(summary: str) -> str:
     """A summary as an SNS subject: printable ASCII, under 100 characters, no space in front."""
-    text = "".join(character if " " <= character <= "~" else "?" for character in summary)
+    text = summary
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(character if " " <= character <= "~" else "?" for character in summary)
     return text.lstrip()[:_SUBJECT_LENGTH] or "untag"
 
 
@@ -206,6 +208,9 @@ def _weight(text: object) -> int:
     return len(json.dumps(text))
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def _identity(facts: Mapping[str, Any], page: Page, rows: Iterable[Row]) -> str:
     names = ("kind", "action", "id", "provider", "account", "region", "attempt", "dry_run")
     told = sorted(
@@ -213,5 +218,4 @@ def _identity(facts: Mapping[str, Any], page: Page, rows: Iterable[Row]) -> str:
         key=lambda fields: [(field is not None, field or "") for field in fields],
     )
     facts_and_rows = {**{name: facts[name] for name in names}, "page": page, "rows": told}
-    canonical = json.dumps(facts_and_rows, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL(facts_and_rows).encode()).hexdigest()

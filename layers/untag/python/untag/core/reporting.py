@@ -57,6 +57,8 @@ def report(job: Job, now: float) -> list[Report]:
 
 def remainder(job: Job, chance: Callable[[], float]) -> Left:
     """What is left to try again: requests that name exactly the deferred pairs, and how long they have to wait."""
+    if not any(isinstance(result, Deferral) for block in job.blocks for result in block.results):
+        return Left([])
     request = job.request
     first = timestamp(job.first_attempt_at)
     bodies = []

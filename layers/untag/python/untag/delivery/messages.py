@@ -40,6 +40,9 @@ class Message:
         return len(self.body.encode()) + len(self.subject) + attributes
 
 
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def report_message(report: Report) -> Message:
     """A page of a report for the topic."""
     attributes = {
@@ -123,10 +126,6 @@ def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
         size += weight + 1
     if part:
         yield _joined(part)
-
-
-def _json(body: Any) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def _joined(texts: list[str]) -> str:

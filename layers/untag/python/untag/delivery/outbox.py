@@ -14,6 +14,9 @@ from untag.delivery.messages import SNS_BYTES, SQS_BYTES, Message, within
 _ENTRIES = 10
 _LINGER_SECONDS = 0.02
 """How long a message waits for others to share its call: nothing beside a provider's call, a tenth of the calls."""
+
+_Waiting = tuple[Message, int, asyncio.Future[None]]
+"""A message, its size, and what will tell whether it was taken."""
 _RETRY_SECONDS = 0.1
 _RETRY_CAP = 1.0
 _CALLS = 8
@@ -50,6 +53,11 @@ class Outbox:
         """Send to the work queue. Raises DeliveryError unless every one was taken."""
         await self._work.put_all(messages)
 
+    def linger(self, *, more: bool) -> None:
+        """Whether messages shall wait for others to share a call with: only while there are `more` to come."""
+        for batcher in (self._reports, self._letters, self._work):
+            batcher.seconds = _LINGER_SECONDS if more else 0.0
+
 
 class _Batcher:
     """Collects what is sent at about the same time into as few calls as their sizes allow."""
@@ -58,30 +66,33 @@ class _Batcher:
         self._send = send
         self._limit = limit
         self._timing = timing
-        self._waiting: list[tuple[Message, asyncio.Future[None]]] = []
+        self.seconds = _LINGER_SECONDS
+        self._waiting: list[_Waiting] = []
         self._calls = asyncio.Semaphore(_CALLS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._later: asyncio.Task[None] | None = None
 
     async def put_all(self, messages: Iterable[Message]) -> None:
         """Send every message; raises DeliveryError if one was not taken, after all were tried."""
-        waits = [self._put(self._fitted(message)) for message in messages]
+        waits = [self._put(*self._fitted(message)) for message in messages]
         for result in await asyncio.gather(*waits, return_exceptions=True) if waits else ():
             if isinstance(result, BaseException):
                 raise result
 
-    def _fitted(self, message: Message) -> Message:
+    def _fitted(self, message: Message) -> tuple[Message, int]:
+        if (size := message.size()) <= self._limit and all(message.attributes.values()):
+            return message, size
         kept = within(message, self._limit)
         if kept.attributes != message.attributes:
             # What the message itself has no room for can be read here.
             _log.warning(
                 "sent without attributes: the body leaves no room", extra={"attributes": {**message.attributes}}
             )
-        return kept
+        return kept, kept.size()
 
-    def _put(self, message: Message) -> asyncio.Future[None]:
+    def _put(self, message: Message, size: int) -> asyncio.Future[None]:
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((message, taken))
+        self._waiting.append((message, size, taken))
         if len(self._waiting) >= _ENTRIES:
             if self._later is not None:
                 self._later.cancel()
@@ -97,7 +108,7 @@ class _Batcher:
         return task
 
     async def _flush_later(self) -> None:
-        await self._timing.sleep(_LINGER_SECONDS)
+        await self._timing.sleep(self.seconds)
         self._later = None  # from here on it sends, and is nobody's to cancel
         await self._flush()
 
@@ -105,13 +116,10 @@ class _Batcher:
         waiting, self._waiting = self._waiting, []
         await asyncio.gather(*(self._deliver(batch) for batch in self._batches(waiting)))
 
-    def _batches(
-        self, waiting: Iterable[tuple[Message, asyncio.Future[None]]]
-    ) -> Iterable[list[tuple[Message, asyncio.Future[None]]]]:
+    def _batches(self, waiting: Iterable[_Waiting]) -> Iterable[list[tuple[Message, asyncio.Future[None]]]]:
         batch: list[tuple[Message, asyncio.Future[None]]] = []
         size = 0
-        for message, taken in waiting:
-            weight = message.size()
+        for message, weight, taken in waiting:
             if batch and (len(batch) == _ENTRIES or size + weight > self._limit):
                 yield batch
                 batch, size = [], 0
