@@ -247,12 +247,11 @@ class Page:
         )
         yield ""
         if any(row.name.startswith("the same against 100 SDK threads, concurrency 32") for row in missed):
-            own, sdk = self.mid("huawei 32 own", "phase"), self.mid("huawei 32 sdk", "phase")
+            own, sdk, many = (self.mid(f"huawei {side}", "phase") for side in ("32 own", "32 sdk", "100 sdk"))
             yield (
-                f"With 32 calls in flight a thousand calls of {_ms(LATENCY)} take {_ms(ceil(RESOURCES / 32) * LATENCY)} if "
-                f"nothing else costs time, and 100 SDK threads take {_ms(self.mid('huawei 100 sdk', 'phase'))}: 32 in "
-                "flight cannot be twice as fast as 100, whoever makes the calls. Against 32 SDK threads it is "
-                f"{sdk / own:.2f} x."
+                f"With 32 calls in flight a thousand calls of {_ms(LATENCY)} take {_ms(ceil(RESOURCES / 32) * LATENCY)}"
+                f" if nothing else costs time, and 100 SDK threads take {_ms(many)}: 32 in flight cannot be "
+                f"twice as fast as 100, whoever makes the calls. Against 32 SDK threads it is {sdk / own:.2f} x."
             )
             yield ""
         if any(row.name.startswith("cold start") for row in missed):
