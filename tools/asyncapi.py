@@ -102,7 +102,7 @@ OPERATIONS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "burySweeps": ("send", "sweepDeadLetterQueue", "sweep; SQS itself after five receives.", ("dead-letter",)),
 }
 
-_TOPIC_ATTRIBUTES = ("kind", "action", "provider", "account", "status", "id")
+_TOPIC_ATTRIBUTES = ("kind", "action", "provider", "account", "status", "id", "traceparent")
 
 
 def async_api(every: tuple[Document, ...]) -> str:
@@ -170,7 +170,7 @@ def _message(document: Document) -> Json:
         names = [name for name in _TOPIC_ATTRIBUTES if name != "action" or document.name == "removal-report"]
         made["headers"] = {
             "type": "object",
-            "description": "The message's attributes, to filter by.",
+            "description": "The message's attributes, to filter by; traceparent where the sender's message bore one.",
             "properties": {name: {"type": "string"} for name in names},
         }
     return made

@@ -143,6 +143,7 @@ def dead_letter() -> Json:
         "request_id": "The request's id, or the message's where nothing was read of it.",
         "source": "The queue's ARN, or manual.",
         "attempt": "The attempt that it was; the body's own begins at 1 again.",
+        "traceparent": "The sender's trace (W3C Trace Context), where its message bore one.",
     }
     body = {
         "type": "string",
