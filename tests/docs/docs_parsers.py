@@ -7,8 +7,8 @@ from typing import Any
 
 from docs_support import DOCUMENTS, OlderValidator, Validator
 
-from tools.schema_dialects import draft_4
-from tools.schema_page import LIMITS
+from tools.schemas.dialects import draft_4
+from tools.schemas.page import LIMITS
 from untag.contracts import InvalidInputError
 from untag.core import Policy
 from untag.decommission.events import Gone, read

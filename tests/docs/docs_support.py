@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft4Validator, Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from tools.schema_documents import documents
+from tools.schemas.documents import documents
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = {document.name: document for document in documents()}

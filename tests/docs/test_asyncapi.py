@@ -8,7 +8,7 @@ import pytest
 import yaml
 from docs_support import DOCUMENTS, ROOT
 
-from tools.asyncapi import CHANNELS, OPERATIONS
+from tools.schemas.asyncapi import CHANNELS, OPERATIONS
 
 DOCS = ROOT / "docs"
 RESOURCES = {"AWS::SQS::Queue": "sqs", "AWS::SNS::Topic": "sns", "AWS::Events::EventBus": "eventbridge"}

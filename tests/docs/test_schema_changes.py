@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from docs_support import DOCUMENTS
 
-from tools.schema_changes import breaking
-from tools.schema_documents import documents
-from tools.schemas import broken, released
+from tools.schemas.changes import breaking
+from tools.schemas.documents import documents
+from tools.schemas.writing import broken, released
 
 Json = dict[str, Any]
 Change = Callable[[Json], object]

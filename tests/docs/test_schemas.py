@@ -12,7 +12,8 @@ from openapi_spec_validator import validate
 
 from local import routing
 from local.stack import Overrides, Stack
-from tools.schemas import DOCS, broken, documents, files, released
+from tools.schemas.documents import documents
+from tools.schemas.writing import DOCS, broken, files, released
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 GONE = ROOT / "events" / "decommission_jdcloud.json"

@@ -12,7 +12,7 @@ from docs_support import ROOT, request
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tools.schema_page import LIMITS
+from tools.schemas.page import LIMITS
 
 EXAMPLES = 400
 

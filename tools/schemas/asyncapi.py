@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tools.schema_documents import Document
+from tools.schemas.documents import Document
 from untag import __version__
 
 Json = dict[str, Any]

@@ -7,9 +7,8 @@ refused that was taken before, or what goes out would no longer be what it was s
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tools import schema_in as incoming
-from tools import schema_out as outgoing
-from tools.schema_models import request
+from tools.schemas import incoming, outgoing
+from tools.schemas.models import request
 from untag.contracts.envelopes import DETAIL_TYPE
 from untag.decommission.events import DETAIL_TYPE as DECOMMISSIONED
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tools.schema_documents import Document
+from tools.schemas.documents import Document
 
 
 class Limit(NamedTuple):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.schema_models import MAY_BE_TEXT, STAMP, TEXT, lifted, of_model, ref, request
+from tools.schemas.models import MAY_BE_TEXT, STAMP, TEXT, lifted, of_model, ref, request
 from untag.contracts.notices import Notice
 from untag.contracts.outcomes import Outcome
 from untag.contracts.reports import MESSAGE_BYTES, NAME_BYTES, Report

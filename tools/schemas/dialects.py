@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tools.schema_documents import Document
+from tools.schemas.documents import Document
 
 Json = dict[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tools.schema_models import (
+from tools.schemas.models import (
     CLOUDS,
     SWEEP_RULES,
     cloud_rules,

@@ -1,26 +1,19 @@
-"""Writes docs/schemas/ and docs/asyncapi.yaml from the models that the code validates with.
+"""Every generated file with its text, and what would break a promise."""
 
-make schemas                       write what is current
-make schemas RELEASE=1             make it the released schemas, too, that later ones are held against
-python -m tools.schemas --check    say what is not current or would break a promise, and write nothing
-"""
-
-import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools import schema_page
-from tools.asyncapi import async_api
-from tools.schema_changes import breaking, version_of
-from tools.schema_dialects import draft_4, open_api
-from tools.schema_documents import Document, documents
+from tools.schemas.asyncapi import async_api
+from tools.schemas.changes import breaking, version_of
+from tools.schemas.dialects import draft_4, open_api
+from tools.schemas.documents import Document, documents
+from tools.schemas.page import page
 from untag.contracts.envelopes import DETAIL_TYPE
 from untag.decommission.events import DETAIL_TYPE as DECOMMISSIONED
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 RELEASED = DOCS / "schemas" / "released"
 
 Json = dict[str, Any]
@@ -39,7 +32,7 @@ def files() -> dict[Path, str]:
         ("decommission-event", "Decommissioned", DECOMMISSIONED),
     ):
         made[DOCS / "schemas" / "openapi" / f"{name}.json"] = as_text(open_api(by_name[name], detail, detail_type))
-    made[DOCS / "schemas" / "README.md"] = schema_page.page(every)
+    made[DOCS / "schemas" / "README.md"] = page(every)
     made[DOCS / "asyncapi.yaml"] = async_api(every)
     return made
 
@@ -69,33 +62,3 @@ def broken(released: Mapping[str, Json], current: tuple[Document, ...]) -> list[
 def released() -> dict[str, Json]:
     """The released schemas by name."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RELEASED.glob("*.json"))}
-
-
-def main() -> int:
-    """Do what the command line asks for; 1 if something is not as it should be."""
-    parser = argparse.ArgumentParser(description="Writes the schemas of every event in and out.")
-    parser.add_argument("--check", action="store_true", help="say what is not current, and write nothing")
-    parser.add_argument("--release", action="store_true", help="make what is current the released schemas")
-    given = parser.parse_args()
-    wrong = broken(released(), documents())
-    for reason in wrong:
-        print(f"breaking: {reason}", file=sys.stderr)
-    if wrong:
-        print("step the version in tools/schema_documents.py, or take the change back", file=sys.stderr)
-    made = files()
-    stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    if given.check:
-        for path in stale:
-            print(f"not current: {path}", file=sys.stderr)
-        return int(bool(wrong or stale))
-    if given.release and not wrong:
-        made |= {RELEASED / f"{document.name}.json": as_text(document.whole()) for document in documents()}
-    for path, text in made.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    print(f"{len(made)} files, {len(stale)} of them changed")
-    return int(bool(wrong))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
