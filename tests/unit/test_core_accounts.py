@@ -5,7 +5,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from core_support import Bench, KeyRing, Made, Script, done, refusing, request, tally
+from engine_bench import Bench, KeyRing, request, tally
+from scripted_provider import Made, Script, done, refusing
 
 from untag.contracts import Deferral, Result
 from untag.core import CredentialsMissingError, CredentialsUnavailableError, Job, Rate, Timing

@@ -4,9 +4,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from core_support import Bench, Cloud, Made, Script, done, refusing, request, tally, told
+from engine_bench import Bench, request, tally, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted_provider import Cloud, Made, Script, done, refusing
 
 from untag.contracts import Outcome, Result, Tag
 from untag.core import Policy

@@ -12,20 +12,13 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Self
 
 import pytest
-from core_support import (
-    DEAD_LETTERS,
-    ENVIRON,
-    AwsModel,
-    Clock,
-    Json,
-    VirtualLoop,
-    _Wire,
-    down,
-    named,
-)
+from aws_model import DEAD_LETTERS, AwsModel, down
+from bookkeeping import Json, named
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from service_house import ENVIRON, _Wire
 from test_decommission_events import NEARLY, SAMPLES, notification, ours, sample, smn, trace
+from virtual_time import Clock, VirtualLoop
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer
 from untag.contracts import InvalidInputError, parse_requests

@@ -5,19 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from core_support import (
-    DEAD_LETTERS,
-    QUEUE,
-    House,
-    Json,
-    down,
-    flat,
-    huawei_request,
-    jd_request,
-    put,
-    record,
-    taken_away,
-)
+from aws_model import DEAD_LETTERS, QUEUE, down
+from bookkeeping import Json, flat
+from service_house import House, huawei_request, jd_request, put, record, taken_away
 
 from untag.contracts import Deferral
 from untag.core import Engine

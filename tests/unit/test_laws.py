@@ -11,28 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
-from core_support import (
-    DEAD_LETTERS,
-    POLICY_TYPE,
-    QUEUE,
-    AwsModel,
-    Bench,
-    House,
-    Json,
-    KeyRing,
-    Made,
-    asked,
-    huawei_request,
-    jd_request,
-    named,
-    put,
-    record,
-    request,
-    stall,
-    taken_away,
-)
+from aws_model import DEAD_LETTERS, QUEUE, AwsModel
+from bookkeeping import Json, asked, named
+from engine_bench import Bench, KeyRing, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted_provider import Made, stall
+from service_house import POLICY_TYPE, House, huawei_request, jd_request, put, record, taken_away
 
 from local.providers import HuaweicloudConfigServer, JdcloudOptions, JdcloudServer, ProviderServer
 from local.providers.accounts import Account

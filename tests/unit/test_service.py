@@ -11,9 +11,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from core_support import ENVIRON, QUEUE, House, Json, down, huawei_request, jd_request, put, record
+from aws_model import QUEUE, down
+from bookkeeping import Json
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from service_house import ENVIRON, House, huawei_request, jd_request, put, record
 
 from local.providers import HuaweicloudConfigServer, JdcloudServer
 from local.providers.accounts import Account
