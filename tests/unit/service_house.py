@@ -151,6 +151,11 @@ class House:
                 assert body["id"] == raw["id"]
 
 
+def operations(house: House) -> list[str]:
+    """What was asked of AWS, in order; the reading of secrets apart."""
+    return [operation for service, operation, _ in house.aws.calls if service != "secretsmanager"]
+
+
 def record(body: Any, id_: str = "m-1", *, receives: int = 1) -> SqsRecord:
     """A message as the mapping hands it over."""
     text = body if isinstance(body, str) else json.dumps(body)

@@ -96,6 +96,11 @@ def run_hurried(work: Awaitable[Any]) -> Any:
         return runner.run(main())
 
 
+def raising(*_: Any, **__: Any) -> Any:
+    """Stands in for a function that has a bug."""
+    raise ZeroDivisionError("secret text")
+
+
 def body(**changes: Any) -> dict[str, Any]:
     """A request for JD Cloud that is valid; None takes a field away."""
     whole = {
