@@ -15,6 +15,7 @@ from untag.signing import Credentials
 ACCESS_KEY = "AKFAKE-access-key-0001"
 SECRET_KEY = "fake-secret-key-0001"
 TOKEN = "fake-security-token-0001"
+PROJECT = "5f0c2a9d8e7b46310f00c0de00000001"
 KEY = Credentials(ACCESS_KEY, SECRET_KEY, security_token=TOKEN, domain_id="d0ma1n")
 
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
@@ -93,6 +94,11 @@ def run_hurried(work: Awaitable[Any]) -> Any:
 
     with asyncio.Runner(loop_factory=_HurriedLoop) as runner:
         return runner.run(main())
+
+
+def raising(*_: Any, **__: Any) -> Any:
+    """Stands in for a function that has a bug."""
+    raise ZeroDivisionError("secret text")
 
 
 def body(**changes: Any) -> dict[str, Any]:

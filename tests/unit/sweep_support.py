@@ -7,20 +7,10 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from core_support import (
-    ENVIRON,
-    HUAWEI_HOST,
-    JD_HOST,
-    NOW,
-    QUEUE,
-    AwsModel,
-    Clock,
-    Json,
-    VirtualLoop,
-    _Wire,
-    flat,
-    record,
-)
+from aws_model import QUEUE, AwsModel
+from bookkeeping import Json, flat
+from service_house import ENVIRON, HUAWEI_HOST, JD_HOST, _Wire, record
+from virtual_time import NOW, Clock, VirtualLoop
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer
 from untag.service import Remover

@@ -5,7 +5,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from core_support import Bench, Cloud, Made, Script, done, refusing, request, run, stall, tally, told
+from engine_bench import Bench, request, tally, told
+from scripted_provider import Cloud, Made, Script, done, refusing, stall
+from virtual_time import run
 
 from untag.contracts import Deferral
 from untag.core import Deadline, Job, Rate

@@ -1,7 +1,8 @@
 """A pair has one slot, and one result."""
 
 import pytest
-from core_support import NOW, Bench, request
+from engine_bench import Bench, request
+from virtual_time import NOW
 
 from untag.contracts import Deferral, Outcome, Result, Tag
 

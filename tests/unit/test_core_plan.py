@@ -4,9 +4,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from core_support import Bench, Json, ScriptedProvider, request, tally, told
+from bookkeeping import Json
+from engine_bench import Bench, request, tally, told
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted_provider import ScriptedProvider
 
 from untag.contracts import Tag
 from untag.core import conflicting

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from core_support import NOW, Bench, request, tally, told
+from engine_bench import Bench, request, tally, told
+from virtual_time import NOW
 
 from untag.contracts import Outcome
 from untag.core import Policy, failed_requests

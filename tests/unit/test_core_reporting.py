@@ -4,9 +4,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from core_support import NOW, Bench, Json, asked, named, request
+from bookkeeping import Json, asked, named
+from engine_bench import Bench, request
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual_time import NOW
 
 from untag.contracts import Deferral, Outcome, Result, parse_requests
 from untag.core import Job, failed_requests, remainder, report

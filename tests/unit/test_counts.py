@@ -6,7 +6,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
-from core_support import ENVIRON, House, jd_request, put, record
+from service_house import ENVIRON, House, jd_request, put, record
 
 from untag.contracts import Outcome, Result, parse_requests
 from untag.core import Policy, open_job

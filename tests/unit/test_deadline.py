@@ -6,7 +6,7 @@ In virtual time, so that a thousand invocations in which every call stalls take 
 import random
 
 import pytest
-from core_support import House, huawei_request, jd_request, put, record
+from service_house import House, huawei_request, jd_request, put, record
 
 INVOCATIONS = 1000
 TIMEOUTS = (3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0)

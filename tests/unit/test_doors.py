@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from core_support import HUAWEI_HOST, JD_HOST, House, VirtualLoop, _Wire, huawei_request, jd_request, put, record
+from service_house import HUAWEI_HOST, JD_HOST, House, _Wire, huawei_request, jd_request, put, record
+from virtual_time import VirtualLoop
 
 from untag.service import Remover
 

@@ -9,9 +9,9 @@ import os
 import tracemalloc
 from typing import Any
 
-from core_support import ENVIRON, House, huawei_request, jd_request, record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from service_house import ENVIRON, House, huawei_request, jd_request, record
 
 from untag.records import SqsRecord
 

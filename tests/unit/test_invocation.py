@@ -1,40 +1,16 @@
-"""Records in, results out in an order that loses nothing and multiplies nothing."""
+"""Records in, results out, each in one place: done, left over, or buried with the reason."""
 
 import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from core_support import (
-    DEAD_LETTERS,
-    QUEUE,
-    House,
-    Json,
-    down,
-    flat,
-    huawei_request,
-    jd_request,
-    put,
-    record,
-    taken_away,
-)
+from aws_model import QUEUE, down
+from bookkeeping import flat
+from service_house import House, huawei_request, jd_request, put, record, taken_away
+from support import raising
 
 from untag.contracts import Deferral
-from untag.core import Engine
 from untag.providers.jdcloud import JDCloud
-
-
-@pytest.fixture
-def house() -> Iterator[House]:
-    with House() as house:
-        put(house.jd, *(f"i-{n}" for n in range(100)))
-        put(house.huawei, *(f"pa-{n}" for n in range(10)))
-        yield house
-
-
-def operations(house: House) -> list[str]:
-    return [operation for service, operation, _ in house.aws.calls if service != "secretsmanager"]
-
 
 # What one batch does.
 
@@ -166,88 +142,6 @@ def test_remainders_carry_on_until_all_is_done(house: House) -> None:
     assert max(report["attempt"] for report in house.aws.reports) > 1
 
 
-# The order of delivery.
-
-
-@pytest.mark.parametrize("trouble", ["down", "entries", "unnamed", "reset", "stall"])
-def test_if_a_report_is_not_taken_the_record_comes_again_and_nothing_else_is_sent(house: House, trouble: str) -> None:
-    house.jd.faults.add("partial", ids=["i-1"])
-    house.jd.faults.add("unavailable", ids=["i-2"])
-    house.aws.trouble = lambda service, *_: (500 if trouble == "down" else trouble) if service == "sns" else None
-    house.aws.refuse = lambda _: ("InvalidParameter", True)
-    body = [jd_request("i-1", id_="a"), jd_request("i-2", id_="b", tags={"other": "tag"})]
-    assert house.batch(record(body)) == ["m-1"]
-    assert house.aws.queues == {QUEUE: [], DEAD_LETTERS: []}
-    assert "SendMessageBatch" not in operations(house)
-
-
-def test_a_topic_that_is_down_for_ten_receives_of_a_record_leaves_no_extra_message_on_the_work_queue(
-    house: House,
-) -> None:
-    house.aws.trouble = down("sns")
-    house.jd.faults.add("unavailable", ids=["i-2"])
-    body = [jd_request("i-1", id_="a"), jd_request("i-2", id_="b", tags={"other": "tag"})]
-    for receives in range(1, 11):
-        assert house.batch(record(body, receives=receives)) == ["m-1"]
-        house.clock.seconds += 800
-    assert house.aws.queues == {QUEUE: [], DEAD_LETTERS: []}
-    house.aws.trouble = lambda *_: None
-    house.jd.faults.clear()
-    assert house.batch(record(body, receives=11)) == []
-    house.check(*body)
-
-
-def test_if_a_dead_letter_is_not_taken_the_record_comes_again_without_a_remainder(house: House) -> None:
-    house.jd.faults.add("partial", ids=["i-1"])
-    house.jd.faults.add("unavailable", ids=["i-2"])
-
-    def trouble(_: str, operation: str, body: Json) -> int | None:
-        return 500 if operation == "SendMessageBatch" and body["QueueUrl"] == DEAD_LETTERS else None
-
-    house.aws.trouble = trouble
-    body = [jd_request("i-1", id_="a"), jd_request("i-2", id_="b", tags={"other": "tag"})]
-    assert house.batch(record(body)) == ["m-1"]
-    assert len(house.aws.reports) == 2
-    assert house.aws.queues == {QUEUE: [], DEAD_LETTERS: []}
-
-
-@pytest.mark.parametrize("trouble", ["down", "entries", "unnamed"])
-def test_if_a_remainder_is_not_taken_the_record_comes_again(house: House, trouble: str) -> None:
-    house.jd.faults.add("unavailable")
-    house.aws.trouble = lambda service, *_: (500 if trouble == "down" else trouble) if service == "sqs" else None
-    house.aws.refuse = lambda _: ("InvalidMessageContents", True)
-    assert house.batch(record(jd_request("i-1"))) == ["m-1"]
-    if trouble != "unnamed":
-        assert house.aws.queues[QUEUE] == []
-
-
-def test_one_entry_that_is_refused_inside_an_answer_of_success_brings_back_its_record_only(house: House) -> None:
-    house.aws.trouble = lambda service, *_: "entries" if service == "sns" else None
-    house.aws.refuse = lambda body: ("InvalidParameter", True) if '"chg-3"' in body else None
-    raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in range(12)]
-    assert house.batch(*(record(raw, f"m-{n}") for n, raw in enumerate(raws))) == ["m-3"]
-    house.check(*(raw for raw in raws if raw["id"] != "chg-3"))
-
-
-def test_an_entry_that_is_refused_for_a_passing_reason_is_sent_again(house: House) -> None:
-    times = iter(range(10))
-    house.aws.trouble = lambda service, *_: "entries" if service == "sns" else None
-    house.aws.refuse = lambda _: ("InternalError", False) if next(times) == 0 else None
-    raw = jd_request("i-1")
-    assert house.batch(record(raw)) == []
-    house.check(raw)
-
-
-def test_the_remainder_is_the_last_thing_sent_for_a_record(house: House) -> None:
-    house.jd.faults.add("partial", ids=["i-1"])
-    house.jd.faults.add("unavailable", ids=["i-2"])
-    body = [jd_request("i-1", id_="a"), jd_request("i-2", id_="b", tags={"other": "tag"})]
-    assert house.batch(record(body)) == []
-    sent = [(name, call.get("QueueUrl")) for _, name, call in house.aws.calls]
-    assert sent == [("PublishBatch", None), ("SendMessageBatch", DEAD_LETTERS), ("SendMessageBatch", QUEUE)]
-    house.check(*body)
-
-
 # Bad input.
 
 POISON = [
@@ -328,174 +222,6 @@ def test_a_list_that_contradicts_itself_is_rejected_and_nothing_of_it_is_called(
     ((_, attributes),) = house.aws.letters()
     assert attributes["reason"] == "1: contradicts an earlier request of the list"
     assert list(house.jd.calls) == []
-
-
-# Suspects.
-
-
-def test_records_received_three_times_run_last_and_alone_hidden_longer_and_deleted_after_delivery(
-    house: House,
-) -> None:
-    raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in range(4)]
-    records = [record(raw, f"m-{n}", receives=3 if n in {0, 2} else 2) for n, raw in enumerate(raws)]
-    assert house.batch(*records) == []
-    assert [call.ids for call in house.jd.calls] == [("i-1", "i-3"), ("i-0",), ("i-2",)]
-    house.check(*raws)
-    wanted = ["GetQueueAttributes", "ChangeMessageVisibility", "PublishBatch", "DeleteMessage"]
-    assert operations(house) == ["PublishBatch", *wanted, *wanted[1:]]
-    hidden = house.aws.made("ChangeMessageVisibility")
-    assert [(body["ReceiptHandle"], body["VisibilityTimeout"]) for body in hidden] == [
-        ("receipt-m-0", 1201),
-        ("receipt-m-2", 1201),
-    ]
-    assert [body["ReceiptHandle"] for body in house.aws.made("DeleteMessage")] == ["receipt-m-0", "receipt-m-2"]
-
-
-def test_a_suspect_that_is_not_delivered_is_not_deleted(house: House) -> None:
-    house.aws.trouble = down("sns")
-    assert house.batch(record(jd_request("i-1"), receives=3)) == ["m-1"]
-    assert house.aws.made("DeleteMessage") == []
-
-
-def test_a_suspect_is_worked_at_even_if_it_cannot_be_hidden_or_deleted(house: House) -> None:
-    house.aws.trouble = lambda _, operation, __: 400 if operation in {"GetQueueAttributes", "DeleteMessage"} else None
-    raw = jd_request("i-1")
-    assert house.batch(record(raw, receives=5)) == []
-    house.check(raw)
-
-
-def test_a_suspect_for_which_there_is_no_time_comes_again_untouched() -> None:
-    with House(seconds=30.0) as house:
-        put(house.jd, "i-1", "i-2", "i-3")
-        house.jd.latency = 9.0
-        records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(1, 6)]
-        failed = house.batch(*records)
-        assert failed[-2:] == ["m-4", "m-5"]
-        assert len(house.aws.made("ChangeMessageVisibility")) == 5 - len(failed)
-        assert house.took < 30.0
-
-
-def test_a_suspect_that_is_poison_is_buried_and_deleted(house: House) -> None:
-    assert house.batch(record("not json", receives=4)) == []
-    assert len(house.aws.letters()) == 1
-    assert len(house.aws.made("DeleteMessage")) == 1
-
-
-# Time.
-
-
-@pytest.mark.parametrize("seconds", [3.0, 10.0, 30.0, 120.0])
-@pytest.mark.parametrize("stalled", [["jd"], ["sns"], ["sqs"], ["jd", "sns"], ["jd", "sqs"], ["jd", "sns", "sqs"]])
-@pytest.mark.parametrize("receives", [1, 3])
-def test_an_invocation_ends_before_its_time_out_whatever_stalls(
-    seconds: float, stalled: list[str], receives: int
-) -> None:
-    with House(seconds=seconds) as house:
-        put(house.jd, "i-1", "i-2")
-        if "jd" in stalled:
-            house.jd.faults.add("stall", applied=True)
-        house.aws.trouble = lambda service, *_: "stall" if service in stalled else None
-        raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in (1, 2)]
-        records = [record(raw, raw["id"], receives=receives) for raw in raws]
-        failed = house.batch(*records, record("poison", "m-9"))
-        assert house.took < seconds
-        for raw in raws:
-            if raw["id"] not in failed:
-                house.check(raw)
-            else:
-                assert not [body for body in house.aws.messages() if body["id"] == raw["id"]]
-
-
-def test_a_stalled_cloud_leaves_delivery_the_time_it_needs() -> None:
-    with House(seconds=20.0) as house:
-        put(house.jd, "i-1")
-        house.jd.faults.add("stall")
-        raw = jd_request("i-1")
-        assert house.batch(record(raw)) == []
-        house.check(raw)
-        assert house.took <= 15.1
-
-
-def test_secrets_that_stall_leave_delivery_the_time_it_needs() -> None:
-    with House(seconds=20.0, environ={"UNTAG_CREDENTIALS": "secretsmanager:untag"}) as house:
-        house.aws.trouble = lambda service, *_: "stall" if service == "secretsmanager" else None
-        raws = [jd_request("i-1", id_=f"chg-{n}", account=f"a{n}") for n in range(5)]
-        assert house.batch(*(record(raw, raw["id"]) for raw in raws)) == []
-        house.check(*raws)
-        assert house.took <= 15.1
-
-
-# Bugs.
-
-
-def raising(*_: Any, **__: Any) -> Any:
-    raise ZeroDivisionError("secret text")
-
-
-def test_a_bug_in_one_provider_module_defers_only_its_own_pairs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(JDCloud, "write", raising)
-    ours, theirs = huawei_request("pa-1", id_="a"), jd_request("i-1", id_="b")
-    assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == []
-    house.check(ours, theirs)
-    assert house.outcomes("a") == {("pa-1", "env"): "removed"}
-    assert [body["id"] for body in house.aws.messages()] == ["b"]
-
-
-@pytest.mark.parametrize("method", ["problems", "warnings", "scope"])
-def test_a_bug_while_a_record_is_opened_brings_back_that_record_only(
-    house: House, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    monkeypatch.setattr(JDCloud, method, raising)
-    ours, theirs = huawei_request("pa-1", id_="a"), jd_request("i-1", id_="b")
-    assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == ["m-2"]
-    house.check(ours)
-    assert house.rows("b") == []
-
-
-def test_if_the_engine_breaks_down_what_is_not_settled_comes_again(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = Engine.run
-
-    async def run(self: Engine, jobs: Any, deadline: Any, done: Callable[[Any], None]) -> None:
-        jobs = list(jobs)
-        await real(self, jobs[:1], deadline, done)
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(Engine, "run", run)
-    good = jd_request("i-1", id_="a")
-    assert house.batch(record(good, "m-1"), record(jd_request("i-2", id_="b"), "m-2")) == ["m-2"]
-    house.check(good)
-    assert house.rows("b") == []
-
-
-def test_a_request_that_does_not_add_up_is_not_delivered_and_comes_again(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = Engine.run
-
-    async def run(self: Engine, jobs: Any, deadline: Any, done: Callable[[Any], None]) -> None:
-        def tampering(job: Any) -> None:
-            if job.request.id == "b":
-                job.blocks[0].results[0] = None
-            done(job)
-
-        await real(self, jobs, deadline, tampering)
-
-    monkeypatch.setattr(Engine, "run", run)
-    good = jd_request("i-1", id_="a")
-    assert house.batch(record(good, "m-1"), record(jd_request("i-2", id_="b"), "m-2")) == ["m-2"]
-    house.check(good)
-    assert house.rows("b") == []
-
-
-def test_a_letter_that_cannot_be_written_brings_back_its_record_only(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("untag.worker.rejected_letter", raising)
-    good = jd_request("i-1")
-    assert house.batch(record("poison", "m-1"), record(good, "m-2")) == ["m-1"]
-    house.check(good)
 
 
 # By hand.

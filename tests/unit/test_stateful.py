@@ -15,26 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from core_support import (
-    DEAD_LETTERS,
-    HUAWEI_HOST,
-    JD_HOST,
-    QUEUE,
-    House,
-    Json,
-    VirtualLoop,
-    _Wire,
-    asked,
-    down,
-    flat,
-    huawei_request,
-    jd_request,
-    put,
-    record,
-)
+from aws_model import DEAD_LETTERS, QUEUE, down
+from bookkeeping import Json, asked, flat
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from service_house import HUAWEI_HOST, JD_HOST, House, _Wire, huawei_request, jd_request, put, record
+from virtual_time import VirtualLoop
 
 from local.providers import JdcloudOptions, JdcloudServer
 from local.providers.accounts import Account

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from core_support import DEAD_LETTERS, QUEUE, down
+from aws_model import DEAD_LETTERS, QUEUE, down
 from sweep_support import EXPIRED, JD, PROJECT, RMS, SWEEPS, TMS, Broom, many
 
 from untag.contracts import InvalidInputError
@@ -310,7 +310,7 @@ def test_a_continuation_that_is_too_large_goes_without_what_it_can_do_without(br
 
 
 def test_a_suspect_sweep_runs_alone_and_is_deleted_at_once(broom):
-    from core_support import record
+    from service_house import record
 
     broom.put(broom.jd, many(3, tmp="x"))
     answer = broom.sweeper.batch([record({"id": "s", "rules": [JD]}, receives=3)], broom.clock.left(900.0))

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from core_support import House, jd_request, put, record
+from service_house import House, jd_request, put, record
 
 from untag.records import SqsRecord
 

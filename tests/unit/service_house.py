@@ -1,0 +1,201 @@
+"""The whole service in virtual time, with AWS's model and the local providers' servers, and what it is given to do.
+
+The clouds are the local providers' servers, signatures, truth tables, faults and all, reached without a socket.
+"""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Self
+
+import httpx
+from aws_model import DEAD_LETTERS, QUEUE, TOPIC, AwsModel
+from bookkeeping import Json, asked, flat, named
+from virtual_time import Clock, VirtualLoop
+
+from local.providers import HuaweicloudConfigServer, JdcloudServer, ProviderServer
+from local.providers import wire as local_wire
+from untag.contracts import parse_requests
+from untag.records import SqsRecord
+from untag.service import Remover
+
+
+class _Wire(httpx.AsyncBaseTransport):
+    """Leads calls to AWS's model and to the local clouds, without a socket."""
+
+    def __init__(self, aws: AwsModel, clouds: Mapping[str, ProviderServer]) -> None:
+        self._aws = aws
+        self._clouds = clouds
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        cloud = self._clouds.get(request.url.host)
+        if cloud is None:
+            return await self._aws(request)
+        if "trace" in request.extensions:
+            await request.extensions["trace"]("connection.connect_tcp.started", {})
+        headers = tuple((name.decode().lower(), value.decode("latin-1")) for name, value in request.headers.raw)
+        asked = local_wire.Request(request.method, request.url.raw_path.decode(), headers, request.content)
+        reply = await cloud._answer(asked)
+        if isinstance(reply, local_wire.Hangup):
+            await asyncio.sleep(1e9 if reply.seconds is None else reply.seconds)
+            raise httpx.ReadError("reset", request=request)
+        if reply.cut is not None:
+            raise httpx.RemoteProtocolError("cut", request=request)
+        found = [*reply.headers, ("content-type", reply.content_type)]
+        return httpx.Response(reply.status, headers=found, content=reply.body, request=request)
+
+
+JD_HOST, HUAWEI_HOST = "jd.example.com", "huawei.example.com"
+ENVIRON = {
+    "AWS_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "FAKEAWSKEY",
+    "AWS_SECRET_ACCESS_KEY": "fake-aws-secret-not-real",
+    "UNTAG_QUEUE_URL": QUEUE,
+    "UNTAG_DEAD_LETTER_QUEUE_URL": DEAD_LETTERS,
+    "UNTAG_TOPIC_ARN": TOPIC,
+}
+
+
+class House:
+    """The service with AWS's model, both local clouds and a clock of its own."""
+
+    def __init__(
+        self,
+        *,
+        jd: JdcloudServer | None = None,
+        huawei: HuaweicloudConfigServer | None = None,
+        seconds: float = 120.0,
+        seed: int = 0,
+        environ: Mapping[str, str] = {},
+    ) -> None:
+        self.clock = Clock()
+        self.jd = jd or JdcloudServer()
+        self.huawei = huawei or HuaweicloudConfigServer()
+        self.aws = AwsModel()
+        self.environ = {
+            **self.jd.environment,
+            **self.huawei.environment,
+            **ENVIRON,
+            "UNTAG_JDCLOUD_ENDPOINT": f"https://{JD_HOST}",
+            "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT": f"https://{HUAWEI_HOST}",
+            **environ,
+        }
+        self.seconds = seconds
+        timing = self.clock.timing(random.Random(seed).random)  # noqa: S311 - repeatable, not secret
+        clouds = {JD_HOST: self.jd, HUAWEI_HOST: self.huawei}
+        self.remover = Remover(self.environ, timing=timing, transport=_Wire(self.aws, clouds))
+        self.remover._runtime._loop.close()
+        self.remover._runtime._loop = VirtualLoop(self.clock)
+        self.accounts = self.remover._runtime.engine._accounts
+        self.took = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remover._runtime._loop.run_until_complete(self.remover._runtime.aws._client.aclose())
+        self.remover._runtime._loop.close()
+
+    def batch(self, *records: SqsRecord) -> list[str]:
+        """Work at records: the ids of those that have to come again."""
+        started = self.clock.seconds
+        answer = self.remover.batch(list(records), self.clock.left(self.seconds))
+        self.took = self.clock.seconds - started
+        assert list(answer) == ["batchItemFailures"]
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def payload(self, payload: Any) -> Json:
+        started = self.clock.seconds
+        answer = self.remover.payload(payload, "manual-1", self.clock.left(self.seconds))
+        self.took = self.clock.seconds - started
+        return answer
+
+    def rows(self, id_: str) -> list[Json]:
+        """The published rows of one request."""
+        return [row for report in self.aws.reports if report["id"] == id_ for row in report["outcomes"]]
+
+    def outcomes(self, id_: str) -> dict[tuple[str, str], str]:
+        """The published outcome of each (id, key) of one request."""
+        return {(row["resource_id"], row["key"]): row["outcome"] for row in self.rows(id_)}
+
+    def check(self, *raws: Json) -> None:
+        """Hold each request, given with its id, against all that was published and sent: nothing lost, nothing made
+        up.
+        """
+        for raw in raws:
+            pages = [report for report in self.aws.reports if report["id"] == raw["id"]]
+            rows = self.rows(raw["id"])
+            settled = [(row["type"], row["resource_id"], row["key"], row["value"]) for row in rows]
+            left = named(body for body in self.aws.messages() if body["id"] == raw["id"])
+            assert Counter(settled) + Counter(left) == Counter(asked(raw)), "a pair was lost, doubled or made up"
+            counts = Counter(row["outcome"] for row in rows)
+            for number, page in enumerate(pages, 1):
+                assert page["counts"] == {**counts, **({"deferred": len(left)} if left else {})}
+                assert page["complete"] is not bool(left)
+                assert page["page"] == {"number": number, "of": len(pages)}
+            bad = Counter(
+                pair for pair, row in zip(settled, rows, strict=True) if row["outcome"] in {"failed", "unconfirmed"}
+            )
+            buried = [
+                found
+                for body, attributes in self.aws.letters()
+                if attributes["request_id"] == raw["id"]
+                for found in flat(body)
+            ]
+            assert Counter(named(buried)) == bad, "dead letters name exactly what failed"
+            for body in [*buried, *(found for found in self.aws.messages() if found["id"] == raw["id"])]:
+                parse_requests(body, "none")  # each can be sent again as it lies
+                assert body["id"] == raw["id"]
+
+
+def operations(house: House) -> list[str]:
+    """What was asked of AWS, in order; the reading of secrets apart."""
+    return [operation for service, operation, _ in house.aws.calls if service != "secretsmanager"]
+
+
+def record(body: Any, id_: str = "m-1", *, receives: int = 1) -> SqsRecord:
+    """A message as the mapping hands it over."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return SqsRecord(id_, text, receives, f"receipt-{id_}", "arn:aws:sqs:eu-west-1:123456789012:work")
+
+
+def jd_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"env": "prod"}, **fields: Any) -> Json:
+    return {
+        "id": id_,
+        "provider": "jdcloud",
+        "region": "cn-north-1",
+        "resources": [{"type": "vm", "ids": list(ids)}],
+        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        **fields,
+    }
+
+
+POLICY_TYPE = "config:policyAssignments"
+
+
+def huawei_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"env": "prod"}, **fields: Any) -> Json:
+    return {
+        "id": id_,
+        "provider": "huaweicloud",
+        "resources": [{"type": POLICY_TYPE, "ids": list(ids)}],
+        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        **fields,
+    }
+
+
+def put(server: ProviderServer, *ids: str, tags: Mapping[str, str] = {"env": "prod"}, account: str = "default") -> None:
+    """Make resources with these tags stand at a local cloud."""
+    region, type_ = ("cn-north-1", "vm") if isinstance(server, JdcloudServer) else ("", POLICY_TYPE)
+    server.tags.load({"account": account, "region": region, "type": type_, "id": id_, "tags": tags} for id_ in ids)
+
+
+def taken_away(server: ProviderServer) -> set[tuple[str, str, str]]:
+    """What calls removed, by the cloud's own truth table: id, key and the value that stood there."""
+    return {
+        (change.id, change.key, change.before)
+        for change in server.tags.history
+        if change.after is None and change.before is not None
+    }

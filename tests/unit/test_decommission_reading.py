@@ -1,0 +1,175 @@
+"""What becomes of an event whose tags cannot be read: it comes again, or is buried with the reason."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from bookkeeping import Json
+from decommission_samples import ours
+from decommission_support import SECONDS, Desk, huawei, jd, pairs, record, tms, vm
+
+from untag.decommission.reading import MOST_READS
+from untag.decommission.service import GIVE_UP_RECEIVES
+
+# What cannot be read.
+
+
+@pytest.mark.parametrize("do", ["throttle", "unavailable", "not_json"])
+def test_an_event_whose_tags_cannot_be_read_now_comes_again_and_leaves_nothing_behind(desk: Desk, do: str):
+    tms(desk, "v-1", "v-2", env="prod")
+    fault = desk.tms.faults.add(do, ids=("v-2",))
+    assert desk.work(huawei("v-1", "v-2")) == ["m-1"]
+    assert desk.requests == desk.notices == desk.letters == []
+    desk.tms.faults.remove(fault)
+    assert desk.work(huawei("v-1", "v-2")) == []
+    assert len(pairs(desk.requests)) == 2
+
+
+def test_after_a_first_failure_the_other_resources_are_not_asked_for(desk: Desk):
+    ids = [f"v-{number}" for number in range(400)]
+    tms(desk, *ids, env="prod")
+    desk.tms.faults.add("unavailable", ids=("v-0",))
+    assert desk.work(huawei(*ids)) == ["m-1"]
+    assert len(desk.tms.calls) < 100
+
+
+def test_an_event_waits_for_an_account_that_another_one_has_seen_throttled(desk: Desk):
+    tms(desk, "v-0", "v-1", "v-2", env="prod")
+    assert desk.work(huawei("v-0")) == []
+    desk.tms.faults.add("throttle", ids=("v-1",), retry_after="30")
+    assert desk.batch(record(huawei("v-1"), "throttled")) == ["throttled"]
+    assert desk.batch(record(huawei("v-2"), "patient")) == []
+    assert 30.0 <= desk.clock.seconds < SECONDS
+    assert {id_ for _, id_, _, _ in pairs(desk.requests)} == {"v-0", "v-2"}
+
+
+def test_an_event_does_not_wait_for_longer_than_the_invocation_has(desk: Desk):
+    tms(desk, "v-1", "v-2", env="prod")
+    desk.tms.faults.add("throttle", ids=("v-1",), retry_after="300")
+    assert desk.batch(record(huawei("v-1"), "throttled"), record(huawei("v-2"), "patient")) == ["throttled", "patient"]
+    assert desk.clock.seconds < 10.0
+
+
+def test_an_event_that_can_never_be_read_is_given_up_with_a_letter_that_says_why(desk: Desk):
+    desk.tms.faults.add("unavailable")
+    assert desk.work(huawei("v-1"), receives=GIVE_UP_RECEIVES - 1) == ["m-1"]
+    assert desk.letters == []
+    assert desk.work(huawei("v-1"), receives=GIVE_UP_RECEIVES) == []
+    ((body, attributes),) = desk.letters
+    assert (json.loads(body), attributes["code"]) == (huawei("v-1"), "exhausted")
+    assert f"{GIVE_UP_RECEIVES} receives" in attributes["reason"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"do": "forbidden", "code": "TMS.0004"}, "TMS.0004"),
+        ({"do": "refuse", "code": "TMS.0002"}, "TMS.0002"),
+        ({"do": "status", "status": 404, "code": "APIGW.0101"}, "APIGW.0101"),
+    ],
+)
+def test_a_read_that_is_refused_makes_a_dead_letter_with_the_clouds_code(desk: Desk, fault: Json, code: str):
+    tms(desk, "v-1", env="prod")
+    rule = desk.tms.faults.add(**fault)
+    assert desk.work(huawei("v-1")) == []
+    ((body, attributes),) = desk.letters
+    assert attributes["code"] == code
+    assert attributes["reason"]
+    assert desk.requests == desk.notices == []
+    desk.tms.faults.remove(rule)
+    assert desk.work(body) == []
+    assert len(desk.requests) == 1
+
+
+def test_without_a_key_for_the_account_the_event_is_a_dead_letter_that_can_be_sent_again(desk: Desk):
+    assert desk.work(vm("i-1", account="nobodys")) == []
+    ((body, attributes),) = desk.letters
+    assert (json.loads(body), attributes["code"]) == (vm("i-1", account="nobodys"), "no_credentials")
+
+
+def test_without_a_project_the_event_is_a_dead_letter(desk: Desk):
+    assert desk.work(huawei("v-1", project_id=..., region="cn-north-4")) == []
+    assert [attributes["code"] for _, attributes in desk.letters] == ["no_project"]
+
+
+def test_what_may_not_be_read_is_buried_by_itself_and_its_neighbours_are_served(desk: Desk):
+    tms(desk, "v-1", "v-2", env="prod")
+    rule = desk.tms.faults.add("forbidden", ids=("v-2",), code="TMS.0004")
+    assert desk.work(huawei("v-1", "v-2", reason="sold")) == []
+    assert pairs(desk.requests) == Counter([("disk", "v-1", "env", "prod")])
+    ((body, attributes),) = desk.letters
+    assert attributes["code"] == "TMS.0004"
+    assert [(notice["status"], notice["counts"]) for notice in desk.notices] == [
+        ("partial", {"requests": 1, "TMS.0004": 1})
+    ]
+    desk.tms.faults.remove(rule)
+    assert desk.work(body) == []
+    assert pairs(desk.requests[1:]) == Counter([("disk", "v-2", "env", "prod")])
+    assert desk.requests[1]["id"] == "ev-1-rest"
+    assert desk.requests[1]["reason"] == "sold"
+
+
+def test_a_call_that_is_refused_for_one_of_its_ids_is_made_for_each_by_itself(desk: Desk):
+    jd(desk, *(f"i-{number}" for number in range(5)), env="prod")
+    desk.jd.faults.add("refuse", ids=("i-3",))
+    assert desk.work(vm(*(f"i-{number}" for number in range(5)))) == []
+    assert {id_ for _, id_, _, _ in pairs(desk.requests)} == {"i-0", "i-1", "i-2", "i-4"}
+    assert len(desk.letters) == 1
+    assert json.loads(desk.letters[0][0])["detail"]["resources"] == [{"type": "vm", "ids": ["i-3"]}]
+
+
+def test_hundreds_of_reads_keep_the_accounts_pace_and_are_all_made_in_one_invocation(desk: Desk):
+    ids = [f"v-{number}" for number in range(600)]
+    tms(desk, *ids, env="prod")
+    assert desk.work(huawei(*ids)) == []
+    assert len(desk.tms.calls) == 600
+    assert desk.clock.seconds > 25.0, "20 calls a second are Huawei Cloud's pace"
+    assert {id_ for _, id_, _, _ in pairs(desk.requests)} == set(ids)
+
+
+def test_an_account_that_is_slow_is_waited_for_while_there_is_time():
+    with Desk({"UNTAG_RATE": "1"}) as desk:
+        ids = [f"v-{number}" for number in range(60)]
+        tms(desk, *ids, env="prod")
+        assert desk.work(huawei(*ids)) == []
+        assert desk.clock.seconds > 50.0
+        assert {id_ for _, id_, _, _ in pairs(desk.requests)} == set(ids)
+        tms(desk, *(f"w-{number}" for number in range(200)), env="prod")
+        assert desk.work(huawei(*(f"w-{number}" for number in range(200)))) == ["m-1"]
+        assert len(desk.requests) == 1
+
+
+def test_a_bug_in_one_read_ends_the_others_and_brings_the_event_again(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    engine = desk.made._runtime.engine
+    real = engine.read
+
+    async def read(provider: Any, scope: Any, ids: tuple[str, ...], deadline: Any) -> Any:
+        if "v-1" in ids:
+            raise ZeroDivisionError
+        return await real(provider, scope, ids, deadline)
+
+    monkeypatch.setattr(engine, "read", read)
+    tms(desk, "v-0", "v-1", "v-2", env="prod")
+    assert desk.work(huawei("v-0", "v-1", "v-2")) == ["m-1"]
+    assert desk.requests == []
+
+
+def test_more_reads_than_an_invocation_has_time_for_are_refused_before_the_first(desk: Desk):
+    ids = [f"v-{number}" for number in range(MOST_READS + 1)]
+    assert desk.work(huawei(*ids)) == []
+    ((_, attributes),) = desk.letters
+    assert attributes["code"] == "invalid"
+    assert "name the tags" in attributes["reason"]
+    assert list(desk.tms.calls) == []
+    assert desk.work(huawei(*ids, tags=[{"key": "env"}])) == []
+    assert len(pairs(desk.requests)) == MOST_READS + 1
+
+
+def test_an_event_that_is_not_finished_in_time_comes_again_and_its_neighbour_is_served(desk: Desk):
+    tms(desk, "v-1", "v-2", env="prod")
+    jd(desk, "i-1", env="prod")
+    desk.tms.faults.add("stall", ids=("v-1",))
+    assert desk.batch(record(huawei("v-1"), "slow"), record(ours(), "quick")) == ["slow"]
+    assert pairs(desk.requests) == Counter([("vm", "i-1", "env", "prod")])
+    assert desk.clock.seconds < SECONDS

@@ -1,0 +1,175 @@
+"""An invocation with what may have killed the last one, with what stalls, and with bugs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_model import down
+from service_house import House, huawei_request, jd_request, operations, put, record
+from support import raising
+
+from untag.core import Engine
+from untag.providers.jdcloud import JDCloud
+
+# Suspects.
+
+
+def test_records_received_three_times_run_last_and_alone_hidden_longer_and_deleted_after_delivery(
+    house: House,
+) -> None:
+    raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in range(4)]
+    records = [record(raw, f"m-{n}", receives=3 if n in {0, 2} else 2) for n, raw in enumerate(raws)]
+    assert house.batch(*records) == []
+    assert [call.ids for call in house.jd.calls] == [("i-1", "i-3"), ("i-0",), ("i-2",)]
+    house.check(*raws)
+    wanted = ["GetQueueAttributes", "ChangeMessageVisibility", "PublishBatch", "DeleteMessage"]
+    assert operations(house) == ["PublishBatch", *wanted, *wanted[1:]]
+    hidden = house.aws.made("ChangeMessageVisibility")
+    assert [(body["ReceiptHandle"], body["VisibilityTimeout"]) for body in hidden] == [
+        ("receipt-m-0", 1201),
+        ("receipt-m-2", 1201),
+    ]
+    assert [body["ReceiptHandle"] for body in house.aws.made("DeleteMessage")] == ["receipt-m-0", "receipt-m-2"]
+
+
+def test_a_suspect_that_is_not_delivered_is_not_deleted(house: House) -> None:
+    house.aws.trouble = down("sns")
+    assert house.batch(record(jd_request("i-1"), receives=3)) == ["m-1"]
+    assert house.aws.made("DeleteMessage") == []
+
+
+def test_a_suspect_is_worked_at_even_if_it_cannot_be_hidden_or_deleted(house: House) -> None:
+    house.aws.trouble = lambda _, operation, __: 400 if operation in {"GetQueueAttributes", "DeleteMessage"} else None
+    raw = jd_request("i-1")
+    assert house.batch(record(raw, receives=5)) == []
+    house.check(raw)
+
+
+def test_a_suspect_for_which_there_is_no_time_comes_again_untouched() -> None:
+    with House(seconds=30.0) as house:
+        put(house.jd, "i-1", "i-2", "i-3")
+        house.jd.latency = 9.0
+        records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(1, 6)]
+        failed = house.batch(*records)
+        assert failed[-2:] == ["m-4", "m-5"]
+        assert len(house.aws.made("ChangeMessageVisibility")) == 5 - len(failed)
+        assert house.took < 30.0
+
+
+def test_a_suspect_that_is_poison_is_buried_and_deleted(house: House) -> None:
+    assert house.batch(record("not json", receives=4)) == []
+    assert len(house.aws.letters()) == 1
+    assert len(house.aws.made("DeleteMessage")) == 1
+
+
+# Time.
+
+
+@pytest.mark.parametrize("seconds", [3.0, 10.0, 30.0, 120.0])
+@pytest.mark.parametrize("stalled", [["jd"], ["sns"], ["sqs"], ["jd", "sns"], ["jd", "sqs"], ["jd", "sns", "sqs"]])
+@pytest.mark.parametrize("receives", [1, 3])
+def test_an_invocation_ends_before_its_time_out_whatever_stalls(
+    seconds: float, stalled: list[str], receives: int
+) -> None:
+    with House(seconds=seconds) as house:
+        put(house.jd, "i-1", "i-2")
+        if "jd" in stalled:
+            house.jd.faults.add("stall", applied=True)
+        house.aws.trouble = lambda service, *_: "stall" if service in stalled else None
+        raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in (1, 2)]
+        records = [record(raw, raw["id"], receives=receives) for raw in raws]
+        failed = house.batch(*records, record("poison", "m-9"))
+        assert house.took < seconds
+        for raw in raws:
+            if raw["id"] not in failed:
+                house.check(raw)
+            else:
+                assert not [body for body in house.aws.messages() if body["id"] == raw["id"]]
+
+
+def test_a_stalled_cloud_leaves_delivery_the_time_it_needs() -> None:
+    with House(seconds=20.0) as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("stall")
+        raw = jd_request("i-1")
+        assert house.batch(record(raw)) == []
+        house.check(raw)
+        assert house.took <= 15.1
+
+
+def test_secrets_that_stall_leave_delivery_the_time_it_needs() -> None:
+    with House(seconds=20.0, environ={"UNTAG_CREDENTIALS": "secretsmanager:untag"}) as house:
+        house.aws.trouble = lambda service, *_: "stall" if service == "secretsmanager" else None
+        raws = [jd_request("i-1", id_=f"chg-{n}", account=f"a{n}") for n in range(5)]
+        assert house.batch(*(record(raw, raw["id"]) for raw in raws)) == []
+        house.check(*raws)
+        assert house.took <= 15.1
+
+
+# Bugs.
+
+
+def test_a_bug_in_one_provider_module_defers_only_its_own_pairs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JDCloud, "write", raising)
+    ours, theirs = huawei_request("pa-1", id_="a"), jd_request("i-1", id_="b")
+    assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == []
+    house.check(ours, theirs)
+    assert house.outcomes("a") == {("pa-1", "env"): "removed"}
+    assert [body["id"] for body in house.aws.messages()] == ["b"]
+
+
+@pytest.mark.parametrize("method", ["problems", "warnings", "scope"])
+def test_a_bug_while_a_record_is_opened_brings_back_that_record_only(
+    house: House, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(JDCloud, method, raising)
+    ours, theirs = huawei_request("pa-1", id_="a"), jd_request("i-1", id_="b")
+    assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == ["m-2"]
+    house.check(ours)
+    assert house.rows("b") == []
+
+
+def test_if_the_engine_breaks_down_what_is_not_settled_comes_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Engine.run
+
+    async def run(self: Engine, jobs: Any, deadline: Any, done: Callable[[Any], None]) -> None:
+        jobs = list(jobs)
+        await real(self, jobs[:1], deadline, done)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Engine, "run", run)
+    good = jd_request("i-1", id_="a")
+    assert house.batch(record(good, "m-1"), record(jd_request("i-2", id_="b"), "m-2")) == ["m-2"]
+    house.check(good)
+    assert house.rows("b") == []
+
+
+def test_a_request_that_does_not_add_up_is_not_delivered_and_comes_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Engine.run
+
+    async def run(self: Engine, jobs: Any, deadline: Any, done: Callable[[Any], None]) -> None:
+        def tampering(job: Any) -> None:
+            if job.request.id == "b":
+                job.blocks[0].results[0] = None
+            done(job)
+
+        await real(self, jobs, deadline, tampering)
+
+    monkeypatch.setattr(Engine, "run", run)
+    good = jd_request("i-1", id_="a")
+    assert house.batch(record(good, "m-1"), record(jd_request("i-2", id_="b"), "m-2")) == ["m-2"]
+    house.check(good)
+    assert house.rows("b") == []
+
+
+def test_a_letter_that_cannot_be_written_brings_back_its_record_only(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("untag.worker.rejected_letter", raising)
+    good = jd_request("i-1")
+    assert house.batch(record("poison", "m-1"), record(good, "m-2")) == ["m-1"]
+    house.check(good)
