@@ -135,7 +135,7 @@ def fuzz() -> bool:
     """The fuzz and what runs in virtual time, with as many examples as the long form takes."""
     tests = [f"tests/unit/test_{name}.py" for name in ("fuzz", "doors", "deadline", "stateful")]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        [sys.executable, "-m", "pytest", "-o", "addopts=--strict-markers", "-q", "-p", "no:cacheprovider", *tests],
         check=False,
         capture_output=True,
         text=True,

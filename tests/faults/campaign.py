@@ -53,6 +53,8 @@ class Outcome:
     pairs: int = 0
     findings: dict[str, list[str]] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
+    chances: Counter[str] = field(default_factory=Counter)
+    """Of the faults that only an answer of success can have: how many there were."""
     outcomes: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -336,6 +338,7 @@ class Campaign:
         cost = self.account.cost()
         failures = Counter(failure for mapping in self.stack.mappings.values() for failure in mapping.failures)
         self.told.faults = self.clouds.counts() + self.aws.counts
+        self.told.chances = self.clouds.chances()
         self.told.faults["SIGKILL of the function"] = failures["Runtime.ExitError"]
         self.told.faults["function time-out"] = failures["Sandbox.Timedout"]
         self.told.outcomes = Counter(row["outcome"] for report in reports for row in report["outcomes"])

@@ -79,12 +79,16 @@ def _faults(told: list[Json]) -> str:
     names = dict.fromkeys(name for one in told for name in one["faults"])
     calls = [one["figures"]["provider calls"] for one in told]
     rows = [[name, *(_share(name, one, total) for one, total in zip(told, calls, strict=True))] for name in names]
-    text = "Counted where they struck; behind a cloud's faults their share of all provider calls.\n\n"
+    text = (
+        "Counted where they struck. Behind a cloud's faults stands their share of all provider calls, and with those "
+        "that only change what an answer of success says, of such answers to writing calls.\n\n"
+    )
     return "## Faults that were injected\n\n" + text + _table(["fault", *(f"seed {one['seed']}" for one in told)], rows)
 
 
 def _share(name: str, told: Json, calls: int) -> str:
     count = told["faults"].get(name, 0)
+    calls = told["chances"].get(name, calls)
     of_cloud = ":" not in name and "message" not in name and "function" not in name
     return f"{count} ({100 * count / calls:.1f} %)" if of_cloud and calls else str(count)
 

@@ -16,6 +16,7 @@ from typing import Any
 from workload import BAD_ID
 
 from local.providers import Fault, ProviderServer
+from local.providers.faults import CONTENT_KINDS
 from local.stack import Stack
 
 
@@ -53,12 +54,12 @@ def _rules(server: ProviderServer) -> list[tuple[str, float, dict[str, Any]]]:
         ("slow answer", 0.03, {"do": "delay", "seconds": 0.15}),
         ("truncated body", 0.01, {"do": "truncate"}),
         ("body that is no JSON", 0.01, {"do": "not_json"}),
-        ("200 with failures", 0.05, {"do": "partial", "share": 0.2, **writing}),
-        ("200 with failures, applied all the same", 0.03, {"do": "partial", "share": 0.2, "applied": True, **writing}),
+        ("200 with failures", 0.05, {"do": "partial", "share": 0.5, **writing}),
+        ("200 with failures, applied all the same", 0.03, {"do": "partial", "share": 0.5, "applied": True, **writing}),
         (
             "200 with failures that pass",
             0.02,
-            {"do": "partial", "share": 0.2, "code": "TMS.0001" if server.name.endswith("tms") else None, **writing},
+            {"do": "partial", "share": 0.5, "code": "TMS.0001" if server.name.endswith("tms") else None, **writing},
         ),
         ("wrong successCount", 0.005, {"do": "count", "amount": -1}),
         ("wrong successCount", 0.005, {"do": "count", "amount": 1}),
@@ -102,6 +103,15 @@ class Clouds:
         for _, told, rule in self._rules:
             found[told] += rule.injected
         return found
+
+    def chances(self) -> Counter[str]:
+        """Answers of success to writing calls: those that a kind which changes what an answer says could strike."""
+        found: dict[str, dict[str, int]] = {}
+        for cloud, told, rule in self._rules:
+            if rule.do in CONTENT_KINDS:
+                clouds = found.setdefault(told, {})
+                clouds[cloud] = max(clouds.get(cloud, 0), rule.matched)
+        return Counter({told: sum(clouds.values()) for told, clouds in found.items()})
 
 
 class AwsTrouble:

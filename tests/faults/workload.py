@@ -169,7 +169,7 @@ class Maker:
 
     def _resource_id(self) -> str:
         self._number += 1
-        prefix = BAD_ID if self._random.random() < 0.002 else "r"
+        prefix = BAD_ID if self._random.random() < 0.006 else "r"
         return f"{prefix}-{self._number:07d}"
 
     def _id(self, kind: str) -> str:
