@@ -97,7 +97,7 @@ class Turn(NamedTuple):
     auth: httpx.Auth
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Pace:
     """When the next call may start: a bucket that holds a second's worth of calls, and narrows with each throttle."""
 

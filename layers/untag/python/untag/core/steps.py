@@ -36,14 +36,14 @@ class Kind(Enum):
     """A read after a write whose answer leaves a doubt."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Budget:
     """Calls left for what follows from one planned call."""
 
     left: int = CALLS_PER_STEP
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Halves:
     """The two halves of a call that was forbidden: if both are forbidden too, so is everything like it.
 

@@ -3,8 +3,8 @@
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from untag.contracts import Report
 from untag.contracts.reports import subject
@@ -25,12 +25,11 @@ _ATTRIBUTE_LENGTH = 1024
 _TYPE_BYTES = len("String")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message for a queue or a topic. Attributes are texts; an empty one is left out, since AWS refuses it."""
 
     body: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = MappingProxyType({})
     delay: int = 0
     subject: str = ""
 
@@ -95,7 +94,7 @@ def traced(messages: Iterable[Message], traceparent: str | None) -> list[Message
     """The messages as part of a trace, by an attribute that whoever reads them may go on with."""
     if traceparent is None:
         return list(messages)
-    return [replace(one, attributes={**one.attributes, "traceparent": traceparent}) for one in messages]
+    return [one._replace(attributes={**one.attributes, "traceparent": traceparent}) for one in messages]
 
 
 def within(message: Message, limit: int) -> Message:
