@@ -8,18 +8,9 @@ from local.errors import TemplateError
 from local.functions import name_of
 from local.resolve import Resolver
 from local.stack import Overrides, Stack
+from tests.template.reading import EVERYTHING
 
 EVENTS = Path(__file__).parents[2] / "events"
-EVERYTHING = {
-    "KmsKey": "create",
-    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
-    "VpcSubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
-    "VpcSecurityGroupIds": "sg-0123456789abcdef0",
-    "SnapStart": "on",
-    "Tracing": "on",
-    "ReservedConcurrency": "10",
-    "DeploymentPreference": "Canary10Percent5Minutes",
-}
 
 
 def drained(stack, name):
