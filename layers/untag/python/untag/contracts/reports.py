@@ -106,10 +106,14 @@ def subject(summary: str) -> str:
     return text.lstrip()[:_SUBJECT_LENGTH] or "untag"
 
 
+def printable(text: str) -> str:
+    """A text on one line: a space for each character that cannot be printed."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+
+
 def clip(text: str, size: int) -> str:
     """A text on one line, in no more than `size` bytes of UTF-8."""
-    if not text.isprintable():
-        text = "".join(character if character.isprintable() else " " for character in text)
+    text = printable(text)
     encoded = text.encode()
     return text if len(encoded) <= size else f"{encoded[: size - len('…'.encode())].decode(errors='ignore')}…"
 

@@ -190,14 +190,14 @@ def parse_requests(payload: Any, own_id: str) -> tuple[RemovalRequest, ...]:
         except ValidationError as error:
             problems.extend(problem.under(prefix) for problem in _problems(error))
             continue
+        if not request.id:
+            request = request.model_copy(update={"id": f"{own_id}-{number + 1}" if listed else own_id})
         pairs += sum(len(group.ids) for group in request.resources) * len(request.tags)
         if pairs > MAX_PAIRS_NAMED:
             told = f"more than {MAX_PAIRS_NAMED} pairs of resource and tag in one body"
             problems.append(Problem("resources", told).under(prefix))
             break
         problems.extend(problem.under(prefix) for problem in _whole(request))
-        if not request.id:
-            request = request.model_copy(update={"id": f"{own_id}-{number + 1}" if listed else own_id})
         requests.append(request)
     if problems:
         raise InvalidInputError(problems)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from untag.contracts import Report
-from untag.contracts.reports import subject
+from untag.contracts.reports import printable, subject
 from untag.core import Left
 
 if TYPE_CHECKING:
@@ -147,9 +147,7 @@ def _printable(attributes: Mapping[str, str]) -> dict[str, str]:
     """Attributes as AWS takes them: printable, none empty, none endless."""
     cleaned = {}
     for name, value in attributes.items():
-        text = value[:_ATTRIBUTE_LENGTH]
-        if not text.isprintable():
-            text = "".join(character if character.isprintable() else " " for character in text)
+        text = printable(value[:_ATTRIBUTE_LENGTH])
         if text.strip():
             cleaned[name] = text
     return cleaned
