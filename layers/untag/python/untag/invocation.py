@@ -141,5 +141,7 @@ def _letters(job: Job, source: str) -> list[Message]:
     return [
         letter
         for left in failed_requests(job)
-        for letter in dead_letters(left, request_id=request.id, source=source, attempt=request.attempt)
+        for letter in dead_letters(
+            left, request_id=request.id, source=source, attempt=request.attempt, batch=request.batch
+        )
     ]

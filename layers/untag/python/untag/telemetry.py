@@ -90,18 +90,19 @@ class Telemetry:
     def finished(self, pages: "list[Report]", record: str, traceparent: str | None = None) -> None:
         """A request is done with for this attempt. Its line joins the record, the provider's calls and the reports."""
         report = pages[0]
-        for outcome, count in report.counts.items():
+        for outcome, count in report.request_counts.items():
             self._outcomes[report.provider, outcome] += count
-        if settled := sum(report.counts.values()) - report.counts.get("deferred", 0):
+        if settled := sum(report.request_counts.values()) - report.request_counts.get("deferred", 0):
             self._counts["", "Settled"] += settled
         logger.info(
             report.summary,
             extra={
                 "id": report.id,
+                **({} if report.batch is None else {"batch": report.batch}),
                 "provider": report.provider,
                 "account": report.account,
                 "status": report.status,
-                "counts": report.counts,
+                "counts": report.request_counts,
                 "attempt": report.attempt,
                 "dry_run": report.dry_run,
                 "record": record,

@@ -51,6 +51,7 @@ def report_message(report: Report) -> Message:
         "account": report.account,
         "status": report.status,
         "id": report.id,
+        "batch": report.batch or "",
     }
     return Message(_json(report.body()), _printable(attributes), subject=subject(report.summary))
 
@@ -72,9 +73,10 @@ def remainder_messages(lefts: Iterable[Left]) -> list[Message]:
     return [Message(text, delay=delay) for text in _packed(body for left in lefts for body in left.bodies)]
 
 
-def dead_letters(left: Left, *, request_id: str, source: str, attempt: int) -> list[Message]:
-    """Requests that ended badly, for the dead-letter queue; they can be redriven as they lie."""
+def dead_letters(left: Left, *, request_id: str, source: str, attempt: int, batch: str | None = None) -> list[Message]:
+    """Requests that ended badly, for the dead-letter queue; they can be redriven unchanged."""
     attributes = {
+        "batch": batch or "",
         "reason": left.reason,
         "code": left.code,
         "request_id": request_id,
@@ -135,6 +137,8 @@ def _in_two(body: dict[str, Any]) -> list[dict[str, Any]]:
     """A request as two that together name the same pairs; empty if it names but one."""
     for name in ("resources", "tags"):
         parts = body[name]
+        if isinstance(parts, str):
+            continue  # every tag: nothing to cut
         if name == "resources":
             parts = [{"type": group["type"], "ids": [id_]} for group in parts for id_ in group["ids"]]
         if len(parts) > 1:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import httpx
 
 from untag.contracts import Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Listing, Scope, Session, Verdict
+from untag.providers.base import Answer, Failure, Listing, Scope, Session, Verdict
 from untag.providers.http import Reply, message_of, name_of, tags_of, unexpected
 from untag.signing import Credentials, HuaweiAuth
 
@@ -66,6 +66,18 @@ class HuaweiCloud(ABC):
     def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
         """Nothing looks like a mistake that is not one."""
         return iter(())
+
+    def folded(self, key: str) -> str:
+        """Keys are compared as they are."""
+        return key
+
+    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
+        """Nothing but the API itself refuses."""
+        return None
+
+    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
+        """The region of the scope; a global service has none."""
+        return scope.region
 
     def auth(self, credentials: Credentials, scope: Scope) -> HuaweiAuth:  # noqa: ARG002 - signed without a scope
         """SDK-HMAC-SHA256 with the account's id."""

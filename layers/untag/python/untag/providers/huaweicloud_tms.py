@@ -183,5 +183,7 @@ def _failures(listed: Any, ids: tuple[str, ...], session: Session) -> dict[str, 
         code = code or "resource_failed"
         retryable = code in _PASSING or _PASSING_STATUS.fullmatch(code) is not None
         if id_ not in failures or retryable:  # named twice, it is asked for again if any of it may pass
-            failures[id_] = Failure(code, message or "no reason was given", retryable)
+            failures[id_] = Failure(
+                code, message or "no reason was given", Verdict.UNAVAILABLE if retryable else Verdict.FAILED
+            )
     return failures

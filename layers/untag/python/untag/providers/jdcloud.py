@@ -83,7 +83,7 @@ class JDCloud:
         """A region is needed, no value is empty, and cdn is at home in `cn-all` only."""
         if request.region is None:
             yield Problem("region", "Field required: jdcloud has no call without a region")
-        for index, tag in enumerate(request.tags):
+        for index, tag in enumerate(request.named_tags()):
             if tag.value == "":
                 yield Problem(f"tags.{index}.value", "String should have at least 1 character on jdcloud")
             if len(tag.key) > _KEY_LENGTH:
@@ -101,6 +101,18 @@ class JDCloud:
     def scope(self, request: RemovalRequest, type_: str) -> Scope:
         """One account, region and service code a call."""
         return Scope(self.name, self.api, request.account, request.region, None, type_)
+
+    def folded(self, key: str) -> str:
+        """Keys are compared as they are."""
+        return key
+
+    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
+        """Nothing but the API itself refuses."""
+        return None
+
+    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
+        """The region that the request names."""
+        return scope.region
 
     def auth(self, credentials: Credentials, scope: Scope) -> DerivedKeyAuth:
         """JDCLOUD3, derived for the region."""
