@@ -78,8 +78,8 @@ class Page(TypedDict):
 class Report:
     """What became of one request in one attempt.
 
-    `request_counts`, `status`, `complete` and `summary` speak of the whole attempt on every page. `outcomes` and `counts`
-    are the page's, and `deferred` is counted on the first page: whoever adds up pages is right.
+    `request_counts`, `status`, `complete` and `summary` speak of the whole attempt on every page. `outcomes` and
+    `counts` are the page's, and `deferred` is counted on the first page, so that pages can be added up.
     """
 
     # No pydantic model: what goes out was made here, so there is nothing to validate.

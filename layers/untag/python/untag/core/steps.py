@@ -9,19 +9,15 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
 
-from untag.contracts import Action, Deferral, Outcome, Result, Tag
+from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
 from untag.core.plan import WOULD, Group, cut_ids, cut_tags, rectangles
-from untag.providers import Answer, Verdict
+from untag.providers import AGAIN, Answer, Verdict
 
 CALLS_PER_STEP = 64
 """Calls that may follow from one planned call: enough to find 5 bad ids among 50. What is left then is deferred, and
 comes again in a smaller request."""
 
 DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
-
-AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
-"""Answers after which the same call may do better a little later."""
-
 
 _HALVES = 2
 
@@ -31,9 +27,10 @@ class Kind(Enum):
 
     WRITE = "write"
     GUARD = "guard"
-    """A read before a write: only what stands there with the value asked for is removed."""
+    """The precheck, a read before a write: only what stands there with the value asked for is removed, and only what
+    does not stand there is put back."""
     CHECK = "check"
-    """A read after a write whose answer leaves a doubt."""
+    """The read-back, a read after a write whose answer leaves a doubt."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,22 +53,25 @@ class Halves:
 
 
 class Doubt(NamedTuple):
-    """What a check decides: the result if the pair is as it should be, if it is not, and if it cannot be read.
+    """What a read-back decides: the result if the pair is in the wanted state, if it is not, and if it cannot be read.
 
-    `there` is by resource; None means that the pair is asked for once more, alone.
+    `there` is by resource; None means that the pair is asked for once more, alone. `counted` is what the provider
+    counted, where that is the doubt: it is believed if as many pairs are in the wanted state (`confirmed`).
     """
 
     settled: Result
     there: Mapping[str, Result] | None
     unread: Mapping[str, Result]
+    counted: int | None = None
+    confirmed: Result | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One call to make for a rectangle of pairs.
 
-    `seen` is what a guard read just before; `alone` marks a pair asked for once more after a wrong count, `last` a
-    check that only requests which give up are waiting for. `halves` marks one half of a forbidden call, `halved` it and
+    `seen` is what was read just before; `alone` marks a pair asked for once more after a wrong count, `last` the last
+    read before a request is declared exhausted. `halves` marks one half of a forbidden call, `halved` it and
     everything that follows from it.
     """
 
@@ -87,9 +87,9 @@ class Step:
     doubt: Doubt | None = None
     last: bool = False
 
-    def wire_tags(self) -> tuple[Tag, ...]:
-        """The tags as they are sent: each once, with the value that stands there where it was read."""
-        if self.seen is None:
+    def sent_tags(self) -> tuple[Tag, ...]:
+        """The tags as they are sent: each once; those to remove with the value that stands there, where it was read."""
+        if self.seen is None or self.group.action is Action.RESTORE:
             return self.tags
         there = self.seen[self.ids[0]]
         return tuple({tag.key: Tag(tag.key, there[tag.key]) for tag in self.tags}.values())
@@ -104,11 +104,21 @@ class Settled(NamedTuple):
     seen: Mapping[str, Mapping[str, str]] | None = None
 
 
+class Read(NamedTuple):
+    """Resources whose tags are known now, where every tag is meant."""
+
+    ids: tuple[str, ...]
+    tags: Mapping[str, Mapping[str, str]]
+
+
+Followed = Settled | Read | Step
+
+
 def first_steps(group: Group) -> Iterator[Step]:
     """The planned calls of a group."""
     kind = Kind.GUARD if group.guarded else Kind.WRITE
-    for ids, tags in rectangles(group):
-        yield Step(group, kind, ids, tags, Budget())
+    for ids, tags, seen in rectangles(group):
+        yield Step(group, kind, ids, tags, Budget(), seen=seen)
 
 
 def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], result: Result) -> Iterator[Step]:
@@ -119,7 +129,7 @@ def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], resul
         yield Step(group, Kind.CHECK, part, tags, Budget(), doubt=doubt, last=True)
 
 
-def judge(step: Step, answer: Answer) -> Iterator[Settled | Step]:
+def judge(step: Step, answer: Answer) -> Iterator[Followed]:
     """What follows from the answer to a step; every pair of the step is in exactly one of the things that come out.
 
     Only a forbidden call may have nothing come out yet: it comes out of `released` then.
@@ -134,7 +144,7 @@ def judge(step: Step, answer: Answer) -> Iterator[Settled | Step]:
     yield from _bounded(step, followed)
 
 
-def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Settled | Step]:
+def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followed]:
     """What a half of a forbidden call sets free: the calls that waited for what it and the other half tell."""
     halves = step.halves
     if halves is None:
@@ -149,12 +159,14 @@ def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Settled
         yield from _bounded(waiting, _after_forbidden(waiting, its_answer))
 
 
-def deferral(answer: Answer) -> Deferral:
+def deferral(step: Step, answer: Answer) -> Deferral:
     """An answer after which the call may do better later, as what becomes of its pairs."""
-    return Deferral(answer.code or answer.verdict.value, answer.message or "", counted=True, delay=answer.retry_after)
+    code = answer.code or answer.verdict.value
+    lost = step.kind is Kind.WRITE and (answer.lost or answer.verdict is Verdict.UNAVAILABLE)
+    return Deferral(code, answer.message or "", counted=True, delay=answer.retry_after, lost=lost)
 
 
-def _bounded(step: Step, followed: Iterator[Settled | Step]) -> Iterator[Settled | Step]:
+def _bounded(step: Step, followed: Iterator[Followed]) -> Iterator[Followed]:
     for one in followed:
         if not isinstance(one, Step) or one.budget is not step.budget:
             yield one
@@ -166,7 +178,7 @@ def _bounded(step: Step, followed: Iterator[Settled | Step]) -> Iterator[Settled
             yield one if step.halves is None else replace(one, halves=None)
 
 
-def _after_write(step: Step, answer: Answer) -> Iterator[Settled | Step]:
+def _after_write(step: Step, answer: Answer) -> Iterator[Followed]:
     match answer.verdict:
         case Verdict.DONE:
             yield from _after_success(step, answer)
@@ -181,19 +193,20 @@ def _after_write(step: Step, answer: Answer) -> Iterator[Settled | Step]:
         case Verdict.UNAUTHORIZED:
             yield _settled(step, _result(Outcome.FAILED, answer))
         case Verdict.THROTTLED | Verdict.UNAVAILABLE:
-            yield _settled(step, deferral(answer))
+            yield _settled(step, deferral(step, answer))
         case Verdict.REFUSED | Verdict.FAILED:
             failed = _result(Outcome.FAILED, answer)
             yield from _checks(step, step.ids, step.tags, dict.fromkeys(step.ids, failed), answer)
 
 
-def _after_success(step: Step, answer: Answer) -> Iterator[Settled | Step]:
+def _after_success(step: Step, answer: Answer) -> Iterator[Followed]:
     failed = {id_: answer.failures[id_] for id_ in step.ids if id_ in answer.failures}
     good = tuple(id_ for id_ in step.ids if id_ not in failed)
     if good:
         # A failed resource may have lost some of its tags, so with several tags the count can only be bounded.
-        least, most = len(good) * len(step.tags), len(step.ids) * len(step.tags)
-        if len(step.tags) == 1:
+        sent = len(step.sent_tags())
+        least, most = len(good) * sent, len(step.ids) * sent
+        if sent == 1:
             most = least
         if answer.confirmed is None or least <= answer.confirmed <= most:
             yield Settled(good, step.tags, _result(DONE[step.group.action], answer), step.seen)
@@ -201,8 +214,10 @@ def _after_success(step: Step, answer: Answer) -> Iterator[Settled | Step]:
             yield from _check_counts(step, good, answer)
     again = tuple(id_ for id_ in failed if failed[id_].retryable)
     if again:
-        code, message, _ = failed[again[0]]
-        yield Settled(again, step.tags, Deferral(code, message, counted=True))
+        for id_ in again:
+            code, message, verdict = failed[id_]
+            lost = verdict is Verdict.UNAVAILABLE
+            yield Settled((id_,), step.tags, Deferral(code, message, counted=True, lost=lost), step.seen)
     named = tuple(id_ for id_ in failed if not failed[id_].retryable)
     if named and len(step.tags) > 1:
         for tag in step.tags:
@@ -214,7 +229,7 @@ def _after_success(step: Step, answer: Answer) -> Iterator[Settled | Step]:
         yield from _checks(step, named, step.tags, results, answer)
 
 
-def _after_forbidden(step: Step, answer: Answer) -> Iterator[Settled | Step]:
+def _after_forbidden(step: Step, answer: Answer) -> Iterator[Followed]:
     # Halved at most once, and one call of a group after the other: a missing permission must not cost a call for every
     # resource, however many calls are in flight when it shows.
     group = step.group
@@ -227,11 +242,14 @@ def _after_forbidden(step: Step, answer: Answer) -> Iterator[Settled | Step]:
         yield from _in_two(replace(step, halves=group.halves, halved=True))
 
 
-def _after_guard(step: Step, answer: Answer) -> Iterator[Settled | Step]:
+def _after_guard(step: Step, answer: Answer) -> Iterator[Followed]:
     if answer.verdict in AGAIN:
-        yield _settled(step, deferral(answer))
+        yield _settled(step, deferral(step, answer))
     elif answer.verdict is Verdict.DONE and answer.tags is not None:
-        yield from _after_reading(step, {id_: answer.tags.get(id_, {}) for id_ in step.ids})
+        if unknown := tuple(id_ for id_ in step.ids if id_ not in answer.tags):
+            not_listed = Result(Outcome.FAILED, "not_listed", "the answer leaves the resource out", answer.request_id)
+            yield Settled(unknown, step.tags, not_listed)
+        yield from _after_reading(step, {id_: answer.tags[id_] for id_ in step.ids if id_ in answer.tags})
     elif answer.verdict is not Verdict.FORBIDDEN and len(step.ids) > 1:
         yield from _in_two(step)
     else:
@@ -239,21 +257,43 @@ def _after_guard(step: Step, answer: Answer) -> Iterator[Settled | Step]:
         yield _settled(step, _result(outcome, answer, "reading the tags first: "))
 
 
-def _after_reading(step: Step, seen: Mapping[str, Mapping[str, str]]) -> Iterator[Settled | Step]:
-    alike: dict[tuple[tuple[Tag, str], ...], list[str]] = {}
+def _after_reading(step: Step, seen: Mapping[str, Mapping[str, str]]) -> Iterator[Followed]:
+    if ALL in step.tags and seen:
+        yield Read(tuple(seen), seen)
+    restores = step.group.action is Action.RESTORE
+    alike: dict[tuple[tuple[Tag, str | None], ...], list[str]] = {}
     for id_, there in seen.items():
-        gone = tuple(tag for tag in step.tags if not _stands(tag, there))
-        if gone:
-            yield Settled((id_,), gone, Result(Outcome.ABSENT), seen)
-        standing = tuple((tag, there[tag.key]) for tag in step.tags if _stands(tag, there))
-        if standing:
-            alike.setdefault(standing, []).append(id_)
+        to_write = []
+        for tag in step.tags:
+            if tag is ALL:
+                continue
+            result = _restore_needless(step, tag, there) if restores else _removal_needless(tag, there)
+            if result is not None:
+                yield Settled((id_,), (tag,), result, seen)
+            else:
+                to_write.append((tag, None if restores else there[tag.key]))
+        if to_write:
+            alike.setdefault(tuple(to_write), []).append(id_)
     for pairs, ids in alike.items():
-        standing_tags = tuple(tag for tag, _ in pairs)
+        tags = tuple(tag for tag, _ in pairs)
         if step.group.dry_run:
-            yield Settled(tuple(ids), standing_tags, Result(WOULD[step.group.action]), seen)
+            yield Settled(tuple(ids), tags, Result(WOULD[step.group.action]), seen)
         else:
-            yield from _guarded_writes(step, ids, standing_tags, seen)
+            yield from _guarded_writes(step, ids, tags, seen)
+
+
+def _removal_needless(tag: Tag, there: Mapping[str, str]) -> Result | None:
+    """The result of a pair that is not there to be removed."""
+    return None if _stands(tag, there) else Result(Outcome.ABSENT)
+
+
+def _restore_needless(step: Step, tag: Tag, there: Mapping[str, str]) -> Result | None:
+    """The result of a tag that stands already, or whose key has a value that somebody has set since."""
+    if _stands(tag, there):
+        return Result(WOULD[Action.RESTORE] if step.group.dry_run else Outcome.RESTORED)
+    if tag.key in there and not step.group.overwrite:
+        return Result(Outcome.PROTECTED, "changed_since", "the key has another value by now")
+    return None
 
 
 def _guarded_writes(
@@ -270,12 +310,14 @@ def _guarded_writes(
             yield Step(step.group, Kind.WRITE, few, some, Budget(), seen=seen)
 
 
-def _after_check(step: Step, answer: Answer) -> Iterator[Settled | Step]:
+def _after_check(step: Step, answer: Answer) -> Iterator[Followed]:
     doubt = step.doubt
     if doubt is None:
         raise AssertionError("a check without a doubt")
     if answer.verdict is Verdict.NOT_FOUND and len(step.ids) == 1:
-        yield _settled(step, _result(Outcome.NOT_FOUND, answer))
+        # A tag API may know no resource without tags: one that bore tags just before our own write is there.
+        gone = step.seen is not None and step.group.action is Action.REMOVE
+        yield _settled(step, _result(Outcome.ABSENT if gone else Outcome.NOT_FOUND, answer))
         return
     if answer.verdict in (Verdict.REFUSED, Verdict.NOT_FOUND) and len(step.ids) > 1:
         yield from _in_two(step)  # one bad id must not leave the others in doubt
@@ -284,18 +326,24 @@ def _after_check(step: Step, answer: Answer) -> Iterator[Settled | Step]:
         for id_ in step.ids:
             yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
         return
-    for id_ in step.ids:
-        there = answer.tags.get(id_, {})
-        for tag in step.tags:
-            if _stands(tag, there) is (step.group.action is Action.RESTORE):
-                # `was` is what stood there before: known from the guard, or, where nothing of ours was applied, from
-                # now.
-                ours = doubt.settled.outcome is DONE[step.group.action]
-                yield Settled((id_,), (tag,), doubt.settled, step.seen if ours else {id_: there})
-            elif doubt.there is None:
-                yield replace(step, kind=Kind.WRITE, ids=(id_,), tags=(tag,), alone=True, doubt=None)
-            else:
-                yield Settled((id_,), (tag,), doubt.there[id_], {id_: there})
+    restores = step.group.action is Action.RESTORE
+    unknown = tuple(id_ for id_ in step.ids if id_ not in answer.tags)
+    for id_ in unknown:
+        yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
+    pairs = [(id_, tag) for id_ in step.ids if id_ in answer.tags for tag in step.tags]
+    settled = {(id_, tag) for id_, tag in pairs if _stands(tag, answer.tags[id_]) is restores}
+    # A key that was asked for twice, bare and with its value, is one tag to the provider.
+    believed = doubt.counted == len({(id_, tag.key) for id_, tag in settled})
+    result = doubt.confirmed if believed and doubt.confirmed is not None else doubt.settled
+    for id_, tag in pairs:
+        # `was` is the value before our own write where it was read, else what stands there now.
+        seen = step.seen or {id_: answer.tags[id_]}
+        if (id_, tag) in settled:
+            yield Settled((id_,), (tag,), result, seen)
+        elif doubt.there is None:
+            yield replace(step, kind=Kind.WRITE, ids=(id_,), tags=(tag,), alone=True, doubt=None)
+        else:
+            yield Settled((id_,), (tag,), doubt.there[id_], seen)
 
 
 def _checks(
@@ -308,19 +356,30 @@ def _checks(
 
 
 def _check_counts(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Step]:
-    """A read back of what the provider's count does not confirm, though its answer was a success."""
-    done = _result(DONE[step.group.action], answer)
+    """A read-back of what the provider's count does not confirm, though its answer was a success."""
+    count = answer.confirmed
+    counted = "no count" if count is None or count < 0 else f"a count of {count}"
+    message = f"already in the wanted state: the provider answered with {counted} for {_pairs(step, ids)}"
+    outcome = Outcome.ABSENT if step.group.action is Action.REMOVE else Outcome.RESTORED
+    reached = Result(outcome, "wrong_count", message, answer.request_id)
     wrong = Result(
         Outcome.UNCONFIRMED,
         "wrong_count",
-        "the provider's count is wrong, and so was reading back",
+        "the provider's count is wrong, and reading back failed too",
         answer.request_id,
     )
     still = Result(Outcome.FAILED, "not_applied", "answered with success twice, but it still stands", answer.request_id)
     there = dict.fromkeys(ids, still) if step.alone else None
-    doubt = Doubt(done, there, dict.fromkeys(ids, wrong))
+    confirmed = _result(DONE[step.group.action], answer)
     for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+        whole = len(part) == len(ids)  # a count cannot be told apart by parts
+        doubt = Doubt(reached, there, dict.fromkeys(part, wrong), count, confirmed if whole else None)
         yield replace(step, kind=Kind.CHECK, ids=part, doubt=doubt)
+
+
+def _pairs(step: Step, ids: tuple[str, ...]) -> str:
+    number = len(ids) * len(step.sent_tags())
+    return f"{number} pair{'' if number == 1 else 's'}"
 
 
 def _in_two(step: Step) -> Iterator[Step]:
@@ -336,7 +395,7 @@ def _in_two(step: Step) -> Iterator[Step]:
 
 
 def _reached(group: Group, request_id: str | None) -> Result:
-    """The result of a pair that is as it should be although our call was not answered with success."""
+    """The result of a pair in the wanted state; our call did not do it."""
     return Result(Outcome.ABSENT if group.action is Action.REMOVE else Outcome.RESTORED, request_id=request_id)
 
 

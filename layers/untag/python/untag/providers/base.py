@@ -80,7 +80,8 @@ class Answer:
     """A provider's answer to one call, read as far as the core needs it.
 
     `confirmed` is the number of pairs that the provider says it has changed: None where its API does not count, -1
-    where the count is missing. `tags` is a read's result: each resource's tags by key.
+    where the count is missing. `tags` is a read's result: each resource's tags by key; a resource that it leaves out is
+    unknown. `lost` is set by the core: the same write was made before, and its answer was lost.
     """
 
     verdict: Verdict
@@ -91,6 +92,7 @@ class Answer:
     failures: Mapping[str, Failure] = field(default_factory=lambda: EMPTY)
     confirmed: int | None = None
     tags: Mapping[str, Mapping[str, str]] | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
