@@ -10,7 +10,8 @@ from steps_support import having, ids, tags
 from untag.contracts import Tag
 from untag.core import Policy
 from untag.core.plan import group
-from untag.core.steps import CALLS_PER_STEP, Budget, Kind, Step, judge, released
+from untag.core.judging import judge, released
+from untag.core.steps import CALLS_PER_STEP, Budget, Kind, Step
 from untag.providers import Answer, Verdict
 
 # One bad id does not take down its neighbours.

@@ -13,7 +13,8 @@ from steps_support import having, ids, tags
 from untag.contracts import Outcome, Result, Tag
 from untag.core import Policy
 from untag.core.plan import group
-from untag.core.steps import Budget, Doubt, Kind, Settled, Step, judge
+from untag.core.judging import judge
+from untag.core.steps import Budget, Doubt, Kind, Settled, Step
 from untag.providers import Answer, Failure, Verdict
 
 # Nothing is lost.

@@ -200,7 +200,12 @@ def test_a_file_without_the_account_is_named_with_what_is_wrong_and_shows_no_sec
 
 @pytest.mark.parametrize(
     ("setting", "kind"),
-    [("env", EnvironmentCredentials), ("secretsmanager:untag", SecretCredentials), ("secretsmanager:u/", SecretCredentials), ("file:/a b", FileCredentials)],
+    [
+        ("env", EnvironmentCredentials),
+        ("secretsmanager:untag", SecretCredentials),
+        ("secretsmanager:u/", SecretCredentials),
+        ("file:/a b", FileCredentials),
+    ],
 )
 def test_the_setting_names_the_source(setting, kind):
     assert isinstance(source_of(setting, {}, None), kind)

@@ -11,21 +11,10 @@ import httpx
 from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
 from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, Turn
 from untag.core.jobs import Block, Job
+from untag.core.judging import deferral, judge, last_checks, released
 from untag.core.plan import Group, expand, group
 from untag.core.policy import Policy
-from untag.core.steps import (
-    Budget,
-    Followed,
-    Kind,
-    Read,
-    Settled,
-    Step,
-    deferral,
-    first_steps,
-    judge,
-    last_checks,
-    released,
-)
+from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step, first_steps
 from untag.core.timing import Timing
 from untag.providers import AGAIN, Answer, Provider, Scope, Session, Verdict
 from untag.signing import Credentials

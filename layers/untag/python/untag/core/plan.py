@@ -32,6 +32,11 @@ class Group:
     overwrite: bool = False
     """Whether a tag is put back although its key has another value by now."""
     rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
+    prechecks: int = 0
+    """Prechecks that have no answer yet."""
+    to_write: dict[tuple[tuple[Tag, str | None], ...], dict[str, Tags]] = field(default_factory=dict)
+    """What prechecks have shown, by the tags to write and the values that stand there: resources, and all their tags.
+    It waits for others that may share its call."""
     forbidden: bool = False
     """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
     halves: "Halves | None" = None
