@@ -132,8 +132,11 @@ class House:
             left = named(body for body in self.aws.messages() if body["id"] == raw["id"])
             assert Counter(settled) + Counter(left) == Counter(asked(raw)), "a pair was lost, doubled or made up"
             counts = Counter(row["outcome"] for row in rows)
+            deferred = {"deferred": len(left)} if left else {}
             for number, page in enumerate(pages, 1):
-                assert page["counts"] == {**counts, **({"deferred": len(left)} if left else {})}
+                own = Counter(row["outcome"] for row in page["outcomes"])
+                assert page["counts"] == {**own, **(deferred if number == 1 else {})}
+                assert page["request_counts"] == {**counts, **deferred}
                 assert page["complete"] is not bool(left)
                 assert page["page"] == {"number": number, "of": len(pages)}
             bad = Counter(

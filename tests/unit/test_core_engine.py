@@ -41,7 +41,8 @@ def test_what_may_do_better_a_little_later_is_tried_again_and_goes_through(verdi
 def test_what_does_no_better_is_deferred_and_counts_as_an_attempt(verdict: Verdict) -> None:
     bench = Bench(refusing(verdict, message="busy"))
     (job,) = bench.run(request())
-    assert deferrals(job) == [Deferral("scripted", "busy", counted=True)]
+    lost = verdict is Verdict.UNAVAILABLE  # what is throttled was not carried out
+    assert deferrals(job) == [Deferral("scripted", "busy", counted=True, lost=lost)]
     assert len(bench.provider.calls) == 1 + RETRIES
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from engine_bench import Bench, request, tally, told
+from scripted_provider import Cloud
 from virtual_time import NOW
 
 from untag.contracts import Outcome
@@ -105,11 +106,13 @@ def test_what_a_guardrail_holds_back_is_no_dead_letter() -> None:
 
 @pytest.mark.parametrize("stacks_own", [True, False])
 def test_the_stacks_dry_run_switch_wins_over_the_request(stacks_own: bool) -> None:
-    bench = Bench(policy=Policy(dry_run=stacks_own))
+    cloud = Cloud({"i-1": {"env": "prod"}})
+    bench = Bench(cloud.answer, policy=Policy(dry_run=stacks_own))
     asked, wet = bench.run(request(dry_run=True), request())
     assert tally(asked) == {"would_remove": 1}
     assert tally(wet) == {"would_remove" if stacks_own else "removed": 1}
-    assert bool(bench.provider.calls) is not stacks_own
+    assert bool(bench.provider.made("write")) is not stacks_own
+    assert cloud.removed == (set() if stacks_own else {("i-1", "env")})
 
 
 @pytest.mark.parametrize(

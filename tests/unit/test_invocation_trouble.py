@@ -20,7 +20,8 @@ def test_records_received_three_times_run_last_and_alone_hidden_longer_and_delet
     raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in range(4)]
     records = [record(raw, f"m-{n}", receives=3 if n in {0, 2} else 2) for n, raw in enumerate(raws)]
     assert house.batch(*records) == []
-    assert [call.ids for call in house.jd.calls] == [("i-1", "i-3"), ("i-0",), ("i-2",)]
+    writes = [call.ids for call in house.jd.calls if call.writing]
+    assert writes == [("i-1", "i-3"), ("i-0",), ("i-2",)]
     house.check(*raws)
     wanted = ["GetQueueAttributes", "ChangeMessageVisibility", "PublishBatch", "DeleteMessage"]
     assert operations(house) == ["PublishBatch", *wanted, *wanted[1:]]
