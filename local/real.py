@@ -17,7 +17,7 @@ from local.errors import LocalError
 if TYPE_CHECKING:
     from untag.contracts import RemovalRequest
 
-_PASSED_ON = re.compile(r"UNTAG_[A-Z]+(_[A-Z]+)*_ENDPOINT|UNTAG_ACCOUNTS")
+_PASSED_ON = re.compile(r"UNTAG_(ENDPOINTS|ACCOUNTS)")
 """Variables of this shell that the functions get besides the keys. Guardrails are given by --env and --parameter, where
 they can be seen."""
 
@@ -98,8 +98,7 @@ def _requests(item: routing.QueueMessage | routing.BusEvent) -> "tuple[RemovalRe
         payload = item.body
     try:
         unwrapped = unwrap(payload, "event")
-        registry = Registry.from_environment({}, read_first=True)
-        return registry.checked(
+        return Registry().checked(
             parse_requests(unwrapped.payload, unwrapped.id), listed=isinstance(unwrapped.payload, list)
         )
     except InvalidInputError as error:
@@ -115,22 +114,24 @@ class RealClouds:
     def __init__(self, environ: Mapping[str, str], *, dry_run: bool) -> None:
         _find_untag()
         from untag.contracts import InvalidInputError  # noqa: PLC0415
-        from untag.providers import PROVIDERS, Registry  # noqa: PLC0415
+        from untag.providers import NAMES, apis_of  # noqa: PLC0415
+        from untag.settings import provider_options  # noqa: PLC0415
 
         self.dry_run = dry_run
         self.missing: dict[str, list[str]] = {}
         """The variables without which nothing can be called, by cloud."""
         self.variables = {name: value for name, value in environ.items() if value and _PASSED_ON.fullmatch(name)}
         """What the functions are given."""
-        for provider in PROVIDERS:
-            names = provider.credential_variables
-            self.variables |= {name: environ[name] for name in names.values() if environ.get(name)}
-            lacking = [names[one] for one in provider.required_credentials if not environ.get(names[one])]
-            self.missing[provider.name] = lacking
+        for name in NAMES:
+            credentials = apis_of(name)[0].credentials
+            variables = credentials.variables
+            self.variables |= {one: environ[one] for one in variables.values() if environ.get(one)}
+            required = [field for field, info in credentials.model_fields.items() if info.is_required()]
+            self.missing[name] = [variables[one] for one in required if not environ.get(variables[one])]
         if all(self.missing.values()):
             raise LocalError("no cloud has its keys in the environment", _how_to_set(self.missing))
         try:
-            Registry.from_environment(self.variables, read_first=True)
+            provider_options(self.variables)
         except InvalidInputError as error:
             raise LocalError(f"a variable of this shell is wrong: {error}", "mend it, or unset it") from None
         self.variables["UNTAG_CREDENTIALS"] = "env"
@@ -144,7 +145,7 @@ class RealClouds:
 
     def describe(self) -> dict[str, Any]:
         """What a person ought to know, as JSON: no key is in it."""
-        endpoints = {name: value for name, value in self.variables.items() if name.endswith("_ENDPOINT")}
+        endpoints = dict(pair.split("=", 1) for pair in self.variables.get("UNTAG_ENDPOINTS", "").split(",") if pair)
         return {"dry_run": self.dry_run, "clouds": self.clouds, "endpoints": endpoints}
 
     def check_plan(self, asked: Plan) -> None:

@@ -137,16 +137,14 @@ class Stack:
     def _start_providers(self) -> dict[str, str]:
         if not self._with_providers:
             return {}
-        from local.providers import SERVERS  # noqa: PLC0415
+        from local.providers import SERVERS, environment  # noqa: PLC0415
 
-        environment = {"UNTAG_CREDENTIALS": "env"}
         for provider, server_class in SERVERS.items():
             server = server_class()
             server.start()
             self._exit.callback(server.stop)
             self.providers[provider] = server
-            environment |= server.environment
-        return environment
+        return {"UNTAG_CREDENTIALS": "env", **environment(self.providers.values())}
 
     def _create_functions(self, environment: Mapping[str, str]) -> None:
         for logical_id in self.template.of_type("AWS::Lambda::Function"):

@@ -6,7 +6,7 @@ from local.providers.faults import KINDS, Fault, Faults
 from local.providers.huaweicloud_config import HuaweicloudConfigOptions, HuaweicloudConfigServer
 from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
-from local.providers.server import ProviderServer
+from local.providers.server import ProviderServer, environment
 from local.providers.truth import Change, Pair, TagTable
 
 SERVERS: dict[str, type[ProviderServer]] = {
@@ -33,4 +33,5 @@ __all__ = [
     "Pair",
     "ProviderServer",
     "TagTable",
+    "environment",
 ]

@@ -57,7 +57,6 @@ class HuaweicloudServer(ProviderServer):
 
     provider: ClassVar[str] = "huaweicloud"
     max_body: ClassVar[int] = 12 * 1024 * 1024
-    endpoint_variable: ClassVar[str]
     default_credentials: ClassVar[Mapping[str, Account]] = {
         "FAKEAKFAKEAKFAKEAK00": Account(
             "fake-secret-key-not-real-0123456789abcdefgh",
@@ -93,12 +92,11 @@ class HuaweicloudServer(ProviderServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The endpoint, the keys of the account "default", and the account that each domain's events belong to."""
+        """The credentials of the account "default", and the account that each domain's events belong to."""
         secret = self.secrets.get("default", {})
         domains = {secret["domain_id"]: name for name, secret in self.secrets.items() if "domain_id" in secret}
         accounts = {**domains, SAMPLES_DOMAIN: "default"}
         variables = {
-            self.endpoint_variable: self.url,
             "HUAWEICLOUD_SDK_AK": secret.get("access_key", ""),
             "HUAWEICLOUD_SDK_SK": secret.get("secret_key", ""),
             "HUAWEICLOUD_SDK_DOMAIN_ID": secret.get("domain_id", ""),

@@ -49,7 +49,7 @@ class HuaweicloudConfigServer(HuaweicloudServer):
     """Tags of Config's own resources."""
 
     name: ClassVar[str] = "huaweicloud-config"
-    endpoint_variable: ClassVar[str] = "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT"
+    api: ClassVar[str] = "huaweicloud.config"
     fault_kinds: ClassVar[frozenset[str]] = KINDS - {"partial", "count"}
 
     def __init__(

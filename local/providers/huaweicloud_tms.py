@@ -66,7 +66,7 @@ class HuaweicloudTmsServer(HuaweicloudServer):
     """Tags of several services' resources, in batches within one project."""
 
     name: ClassVar[str] = "huaweicloud-tms"
-    endpoint_variable: ClassVar[str] = "UNTAG_HUAWEICLOUD_TMS_ENDPOINT"
+    api: ClassVar[str] = "huaweicloud.tms"
     fault_kinds: ClassVar[frozenset[str]] = KINDS - {"count"}
 
     def __init__(

@@ -77,6 +77,7 @@ class JdcloudServer(ProviderServer):
 
     name: ClassVar[str] = "jdcloud"
     provider: ClassVar[str] = "jdcloud"
+    api: ClassVar[str] = "jdcloud.resourcetag"
     max_body: ClassVar[int] = 100 * 1024 * 1024
     default_credentials: ClassVar[Mapping[str, Account]] = {
         "FAKEJDAK0000000000000000000000AA": Account("FAKEJDSK0000000000000000000000SS"),
@@ -97,10 +98,9 @@ class JdcloudServer(ProviderServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The endpoint, and the keys of the account "default"."""
+        """The credentials of the account "default"."""
         secret = self.secrets.get("default", {})
         return {
-            "UNTAG_JDCLOUD_ENDPOINT": self.url,
             "JDCLOUD_ACCESS_KEY": secret.get("access_key", ""),
             "JDCLOUD_SECRET_KEY": secret.get("secret_key", ""),
         }

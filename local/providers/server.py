@@ -6,7 +6,7 @@ import secrets
 import string
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -92,6 +92,8 @@ class ProviderServer(ABC):
     name: ClassVar[str]
     provider: ClassVar[str]
     default_credentials: ClassVar[Mapping[str, Account]]
+    api: ClassVar[str]
+    """What the functions call the tag API that this server is: `provider.api`."""
     max_body: ClassVar[int]
     fault_kinds: ClassVar[frozenset[str]] = KINDS
 
@@ -145,7 +147,7 @@ class ProviderServer(ABC):
     @property
     @abstractmethod
     def environment(self) -> dict[str, str]:
-        """The variables that make a function use this server with its default account."""
+        """The variables that hold the credentials of this server's default account, and what belongs to them."""
 
     @property
     def secrets(self) -> dict[str, dict[str, str]]:
@@ -275,3 +277,13 @@ def spoil(fault: Fault, proper: Response | None) -> Reply:
 def new_request_id() -> str:
     """An id in the form of JD Cloud's: 32 small letters and digits. Huawei Cloud's are 32 hex digits."""
     return "".join(secrets.choice(_REQUEST_ID_LETTERS) for _ in range(32))
+
+
+def environment(servers: Iterable[ProviderServer], **endpoints: str) -> dict[str, str]:
+    """The variables that make a function use these servers. `endpoints` replaces some, by API with `_` for its dot."""
+    servers = list(servers)
+    variables: dict[str, str] = {}
+    for server in servers:
+        variables |= server.environment
+    urls = {server.api: endpoints.get(server.api.replace(".", "_"), "") or server.url for server in servers}
+    return {**variables, "UNTAG_ENDPOINTS": ",".join(f"{api}={url}" for api, url in urls.items())}

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, ProviderServer
 from local.providers.huaweicloud_shapes import SHAPES, TEXT
 from untag.providers.http import Reply
-from untag.providers.huaweicloud_errors import error_of, request_id
-from untag.signing import Credentials
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
+from untag.providers.huaweicloud.errors import error_of, request_id
 
-CREDENTIALS = Credentials("the access key", "the secret key")
+CREDENTIALS = HuaweiCloudCredentials(access_key="the access key", secret_key="the secret key", domain_id="d")
 POLICY = "config:policyAssignments"
 PROJECT = "5f0c2a9d8e7b46310f00c0de00000001"
 

@@ -21,7 +21,10 @@ from vendors import SILENT
 from local.providers import Account
 from local.providers.huaweicloud_signature import HuaweicloudVerifier
 from local.providers.jdcloud_signature import JdcloudVerifier
-from untag.signing import AWS4, JDCLOUD3, Credentials, DerivedKeyAuth, HuaweiAuth
+from untag.providers.credentials import AccessKey
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
+from untag.providers.huaweicloud.signing import HuaweiAuth
+from untag.providers.signing import AWS4, JDCLOUD3, DerivedKeyAuth
 
 # The SDK's parser takes ";x" off the last segment of a path and does not sign it; nothing of ours sends one raw.
 JD_PATHS = made.paths(raw="~:@!$&'()*,=")
@@ -48,7 +51,7 @@ JD_HEADERS = st.fixed_dictionaries(
 def test_jdcloud_signs_as_its_sdk_does(
     method, host, path, query, body, headers, key, secret, token, region, clock, nonce
 ) -> None:
-    credentials = Credentials(access_key=key, secret_key=secret, security_token=token)
+    credentials = AccessKey(access_key=key, secret_key=secret, security_token=token)
     auth = DerivedKeyAuth(
         JDCLOUD3, credentials, region=region, service="resourcetag", clock=lambda: clock, nonce=lambda: nonce
     )
@@ -92,7 +95,9 @@ def test_jdcloud_signs_as_its_sdk_does(
 def test_huaweicloud_signs_as_its_sdk_does(
     method, host, path, query, body, content_type, key, secret, token, domain, project, clock
 ) -> None:
-    credentials = Credentials(access_key=key, secret_key=secret, security_token=token, domain_id=domain)
+    credentials = HuaweiCloudCredentials.model_construct(
+        access_key=key, secret_key=secret, security_token=token, domain_id=domain
+    )
     headers = {"Content-Type": content_type} | ({} if project is None else {"X-Project-Id": project})
     request = made.build(method, host, path, query, body, headers)
     ours = made.signed(HuaweiAuth(credentials, clock=lambda: clock), request)
@@ -118,7 +123,7 @@ def test_huaweicloud_signs_as_its_sdk_does(
 @given(pairs=st.lists(st.tuples(made.PIECES, made.PIECES), max_size=4), clock=made.CLOCK)
 def test_a_query_that_httpx_encodes_is_signed_as_the_huaweicloud_sdk_would(pairs, clock) -> None:
     request = httpx.Request("GET", "https://rms.myhuaweicloud.com/v1/resource-manager/x/tags", params=pairs)
-    auth = HuaweiAuth(Credentials(access_key="A" * 20, secret_key="s"), clock=lambda: clock)
+    auth = HuaweiAuth(HuaweiCloudCredentials(access_key="A" * 20, secret_key="s", domain_id="d"), clock=lambda: clock)
     ours = made.signed(auth, request)
     theirs = SdkRequest(
         method="GET",
@@ -162,7 +167,7 @@ AWS_PATHS = st.just("/") | st.lists(
 def test_aws_signs_as_botocore_does(
     method, service, region, path, query, body, headers, local, key, secret, token, clock
 ) -> None:
-    credentials = Credentials(access_key=key, secret_key=secret, security_token=token)
+    credentials = AccessKey(access_key=key, secret_key=secret, security_token=token)
     auth = DerivedKeyAuth(AWS4, credentials, region=region, service=service, clock=lambda: clock)
     host = "127.0.0.1:4566" if local else f"{service}.{region}.amazonaws.com"
     request = made.build(method, host, path, query, body, headers)
@@ -184,7 +189,7 @@ def test_aws_signs_as_botocore_does(
 
 
 def test_a_request_is_signed_anew_each_time_it_is_sent() -> None:
-    credentials = Credentials(access_key="A" * 16, secret_key="s")
+    credentials = AccessKey(access_key="A" * 16, secret_key="s")
     auth = DerivedKeyAuth(JDCLOUD3, credentials, region="cn-north-1", service="resourcetag")
     request = httpx.Request("POST", "https://resourcetag.jdcloud-api.com/v1/x", json={})
     first = made.signed(auth, request)

@@ -18,7 +18,7 @@ from untag.providers import Registry
 from untag.sweep.service import _Invocation as Sweeping
 from untag.sweep.state import read_sweep
 
-REGISTRY = Registry.from_environment({}, read_first=True)
+REGISTRY = Registry()
 VALIDATORS = {name: Validator(document.whole()) for name, document in DOCUMENTS.items()}
 OLDER = {name: OlderValidator(draft_4(document)) for name, document in DOCUMENTS.items()}
 KNOWN = [re.compile(limit.message) for limit in LIMITS]

@@ -12,7 +12,8 @@ from local.errors import LocalError
 from local.fault_names import MEANINGS
 from local.fault_switches import FaultSwitches
 from local.providers import KINDS, SERVERS, HuaweicloudConfigServer, JdcloudServer
-from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
+from untag.providers.jdcloud.credentials import JDCloudCredentials
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,10 @@ def faults(described):
 def untag(described, id_="i-manual01"):
     """A signed call to the stack's JD Cloud, as a function would make it."""
     auth = DerivedKeyAuth(
-        JDCLOUD3, Credentials(**JdcloudServer().secrets["default"]), region="cn-north-1", service="resourcetag"
+        JDCLOUD3,
+        JDCloudCredentials(**JdcloudServer().secrets["default"]),
+        region="cn-north-1",
+        service="resourcetag",
     )
     resources = [{"serviceCode": "vm", "resourceId": [id_]}]
     body = {"unTagResources": {"resources": resources, "tags": [{"key": "nobody", "value": "has"}]}}

@@ -10,13 +10,13 @@ from processes import Terminal, run, up
 
 from local import real
 from local.errors import LocalError
-from local.providers import SERVERS
+from local.providers import SERVERS, environment
 from local.stack import ROOT
-from untag.providers import PROVIDERS
+from untag.providers import NAMES, apis_of
 
 EVENT = ROOT / "events" / "jdcloud_manual.json"  # 3 resources times 2 tags
 TMS_EVENT = ROOT / "events" / "huaweicloud_tms_manual.json"
-CREDENTIALS = {variable for provider in PROVIDERS for variable in provider.credential_variables.values()}
+CREDENTIALS = {variable for name in NAMES for variable in apis_of(name)[0].credentials.variables.values()}
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,7 @@ def clouds():
 def shell(clouds):
     """A shell's environment with the stand-ins' endpoints and keys."""
     bare = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
-    for server in clouds.values():
-        bare |= server.environment
-    return bare
+    return bare | environment(clouds.values())
 
 
 @pytest.fixture(autouse=True)
@@ -229,8 +227,8 @@ def test_expect_holds_at_local_clouds_too(tmp_path):
         (["--real", "--env", "UNTAG_DRY_RUN=off"], {"JDCLOUD_ACCESS_KEY": "a", "JDCLOUD_SECRET_KEY": "b"}, "itself"),
         (
             ["--real"],
-            {"JDCLOUD_ACCESS_KEY": "a", "JDCLOUD_SECRET_KEY": "b", "UNTAG_JDCLOUD_ENDPOINT": "ftp://x"},
-            "UNTAG_JDCLOUD_ENDPOINT",
+            {"JDCLOUD_ACCESS_KEY": "a", "JDCLOUD_SECRET_KEY": "b", "UNTAG_ENDPOINTS": "jdcloud.resourcetag=ftp://x"},
+            "UNTAG_ENDPOINTS",
         ),
         (["--no-dry-run"], {}, "add --real"),
     ],
@@ -292,14 +290,14 @@ def test_what_there_are_no_keys_for_is_not_sent(event, complaint):
 
 def test_the_functions_get_keys_and_endpoints_of_the_shell_and_no_other_variable():
     shell = KEYS | {
-        "UNTAG_JDCLOUD_ENDPOINT": "https://resource-tag.jdcloud-api.com",
+        "UNTAG_ENDPOINTS": "jdcloud.resourcetag=https://resource-tag.jdcloud-api.com",
         "UNTAG_QUEUE_URL": "https://sqs.example/1/real",
         "UNTAG_TOPIC_ARN": "arn",
         "AWS_ACCESS_KEY_ID": "real",
         "UNTAG_MAX_PAIRS": "9",
     }
     assert real.RealClouds(shell, dry_run=True).variables == KEYS | {
-        "UNTAG_JDCLOUD_ENDPOINT": "https://resource-tag.jdcloud-api.com",
+        "UNTAG_ENDPOINTS": "jdcloud.resourcetag=https://resource-tag.jdcloud-api.com",
         "UNTAG_CREDENTIALS": "env",
         "UNTAG_DRY_RUN": "on",
     }

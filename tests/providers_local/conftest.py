@@ -5,7 +5,9 @@ import httpx
 import pytest
 
 from local.providers import HuaweicloudConfigServer, JdcloudServer, ProviderServer
-from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth, HuaweiAuth
+from untag.providers import apis_of
+from untag.providers.huaweicloud.signing import HuaweiAuth
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 Call = Callable[..., httpx.Response]
 
@@ -32,8 +34,9 @@ def client() -> Iterator[httpx.Client]:
         yield client
 
 
-def credentials_of(server: ProviderServer, account: str = "default") -> Credentials:
-    return Credentials(**server.secrets[account])
+def credentials_of(server: ProviderServer, account: str = "default") -> Any:
+    (api, *_) = apis_of(server.provider)
+    return api.credentials(**server.secrets[account])
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from local.providers import HuaweicloudTmsOptions, HuaweicloudTmsServer
-from untag.signing import Credentials, HuaweiAuth
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
+from untag.providers.huaweicloud.signing import HuaweiAuth
 
 P, Q = "5f0c2a9d8e7b46310f00c0de00000001", "5f0c2a9d8e7b46310f00c0de00000002"
 NOT_FOUND = "The resources requested cannot be found."
@@ -34,7 +35,7 @@ def ask(client: httpx.Client) -> Call:
 
     def call(server: HuaweicloudTmsServer, method: str, path: str, body: Any = None) -> httpx.Response:
         content = {} if body is None else {"json": body}
-        auth = HuaweiAuth(Credentials(**server.secrets["default"]))
+        auth = HuaweiAuth(HuaweiCloudCredentials(**server.secrets["default"]))
         return client.request(method, f"{server.url}{path}", auth=auth, **content)
 
     return call
@@ -261,7 +262,7 @@ def test_a_wrong_secret_a_wrong_account_and_a_wrong_path_are_told_by_the_gateway
 ) -> None:
     secret = tms.secrets["default"]
     for changes in ({"secret_key": "wrong"}, {"domain_id": "another"}):
-        auth = HuaweiAuth(Credentials(**(secret | changes)))
+        auth = HuaweiAuth(HuaweiCloudCredentials(**(secret | changes)))
         response = client.post(f"{tms.url}{DELETE}", json=naming("i-1", env="prod"), auth=auth)
         assert refusal(response) == (401, "APIGW.0301")
     assert refusal(ask(tms, "POST", "/v1.0/resource-tags/batch-drop", {})) == (404, "APIGW.0101")

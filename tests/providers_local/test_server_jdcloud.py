@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from local.providers import Account, JdcloudOptions, JdcloudServer, Pair
-from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
+from untag.providers.jdcloud.credentials import JDCloudCredentials
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 Body = Callable[..., dict[str, Any]]
 Call = Callable[..., httpx.Response]
@@ -165,7 +166,7 @@ def test_a_body_that_is_no_call_is_refused_and_breaks_nothing(
     jdcloud: JdcloudServer, client: httpx.Client, content: bytes
 ) -> None:
     auth = DerivedKeyAuth(
-        JDCLOUD3, Credentials(**jdcloud.secrets["default"]), region="cn-north-1", service="resourcetag"
+        JDCLOUD3, JDCloudCredentials(**jdcloud.secrets["default"]), region="cn-north-1", service="resourcetag"
     )
     url = f"{jdcloud.url}/v1/regions/cn-north-1/tags:unTagResources"
     assert error(client.post(url, content=content, auth=auth))[0] == 400
@@ -175,7 +176,7 @@ def test_half_a_character_in_an_id_is_answered_all_the_same(
     jdcloud: JdcloudServer, client: httpx.Client, untag: Body
 ) -> None:
     auth = DerivedKeyAuth(
-        JDCLOUD3, Credentials(**jdcloud.secrets["default"]), region="cn-north-1", service="resourcetag"
+        JDCLOUD3, JDCloudCredentials(**jdcloud.secrets["default"]), region="cn-north-1", service="resourcetag"
     )
     url = f"{jdcloud.url}/v1/regions/cn-north-1/tags:unTagResources"
     content = json.dumps({"unTagResources": untag("\ud800", env="prod")})

@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from local.providers import SERVERS, HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer
-from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
+from local.providers import SERVERS, HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, environment
+from untag.providers.jdcloud.credentials import JDCloudCredentials
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 Body = Callable[..., dict[str, Any]]
 Call = Callable[..., httpx.Response]
@@ -46,7 +47,7 @@ def test_a_taken_port_is_told_at_once(jdcloud: JdcloudServer) -> None:
 def test_a_hundred_callers_wait_together() -> None:
     async def run(server: JdcloudServer) -> float:
         auth = DerivedKeyAuth(
-            JDCLOUD3, Credentials(**server.secrets["default"]), region="cn-north-1", service="resourcetag"
+            JDCLOUD3, JDCloudCredentials(**server.secrets["default"]), region="cn-north-1", service="resourcetag"
         )
         url = f"{server.url}/v1/regions/cn-north-1/tags:describeKeys"
         limits = httpx.Limits(max_connections=None)
@@ -88,18 +89,21 @@ def test_the_environment_is_what_a_function_reads() -> None:
     assert set(SERVERS) == {"jdcloud", "huaweicloud-config", "huaweicloud-tms"}
     with JdcloudServer() as jdcloud, HuaweicloudConfigServer() as huaweicloud, HuaweicloudTmsServer() as tms:
         assert jdcloud.environment == {
-            "UNTAG_JDCLOUD_ENDPOINT": jdcloud.url,
             "JDCLOUD_ACCESS_KEY": "FAKEJDAK0000000000000000000000AA",
             "JDCLOUD_SECRET_KEY": "FAKEJDSK0000000000000000000000SS",
         }
         assert huaweicloud.environment == {
-            "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT": huaweicloud.url,
             "HUAWEICLOUD_SDK_AK": "FAKEAKFAKEAKFAKEAK00",
             "HUAWEICLOUD_SDK_SK": "fake-secret-key-not-real-0123456789abcdefgh",
             "HUAWEICLOUD_SDK_DOMAIN_ID": "00000000000000000000000000d0ma1n",
             # The second is the domain in CTS's documented sample.
             "UNTAG_ACCOUNTS": "00000000000000000000000000d0ma1n=default,7e0d78c85***d0b9b7cba=default",
         }
-        endpoint = {"UNTAG_HUAWEICLOUD_TMS_ENDPOINT": tms.url}
-        assert tms.environment | huaweicloud.environment == huaweicloud.environment | endpoint, "one key for both"
+        assert tms.environment == huaweicloud.environment, "one key for both"
+        urls = f"jdcloud.resourcetag={jdcloud.url},huaweicloud.config={huaweicloud.url},huaweicloud.tms={tms.url}"
+        assert environment((jdcloud, huaweicloud, tms)) == {
+            **jdcloud.environment,
+            **huaweicloud.environment,
+            "UNTAG_ENDPOINTS": urls,
+        }
         assert "FAKEJDSK" not in repr(jdcloud.credentials)

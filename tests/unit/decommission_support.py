@@ -13,7 +13,7 @@ from decommission_samples import ours
 from service_house import ENVIRON, _Wire
 from virtual_time import Clock, VirtualLoop
 
-from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer
+from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from untag.contracts import parse_requests
 from untag.decommission.service import Decommissioner
 from untag.records import SqsRecord
@@ -30,14 +30,10 @@ class Desk:
         self.clock = Clock()
         self.jd, self.config, self.tms = JdcloudServer(), HuaweicloudConfigServer(), HuaweicloudTmsServer()
         self.aws = AwsModel()
-        clouds: dict[str, ProviderServer] = {}
-        variables: dict[str, str] = {}
-        for server in (self.jd, self.config, self.tms):
-            variables |= server.environment
-        for name, server in (("JDCLOUD", self.jd), ("HUAWEICLOUD_CONFIG", self.config), ("HUAWEICLOUD_TMS", self.tms)):
-            host = f"{name.lower().replace('_', '-')}.example.com"
-            variables[f"UNTAG_{name}_ENDPOINT"] = f"https://{host}"
-            clouds[host] = server
+        servers = (self.jd, self.config, self.tms)
+        clouds: dict[str, ProviderServer] = {f"{server.api}.example.com": server for server in servers}
+        urls = {server.api.replace(".", "_"): f"https://{host}" for host, server in clouds.items()}
+        variables = environment(servers, **urls)
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
         self.made = Decommissioner(
             {**variables, **ENVIRON, **environ}, timing=timing, transport=_Wire(self.aws, clouds)

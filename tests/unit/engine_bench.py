@@ -15,7 +15,7 @@ from virtual_time import Clock, VirtualLoop
 from untag.contracts import Deferral, parse_requests
 from untag.core import Accounts, Deadline, Engine, Job, Policy, Rate, open_job
 from untag.providers import Answer, Registry
-from untag.signing import Credentials
+from untag.providers.credentials import AccessKey
 
 
 @dataclass
@@ -44,12 +44,12 @@ class Seen:
 class KeyRing:
     """A source of credentials: gives the first of `keys`, and with each further read the next, until the last."""
 
-    def __init__(self, *keys: Credentials | Exception, seconds: float = 0.0) -> None:
-        self.keys = list(keys) or [Credentials("AK-1", "SK-1")]
+    def __init__(self, *keys: AccessKey | Exception, seconds: float = 0.0) -> None:
+        self.keys = list(keys) or [AccessKey(access_key="AK-1", secret_key="SK-1")]
         self.reads = 0
         self.seconds = seconds
 
-    async def get(self, provider: Any, account: str) -> Credentials:  # noqa: ARG002
+    async def get(self, provider: Any, account: str) -> AccessKey:  # noqa: ARG002
         self.reads += 1
         await asyncio.sleep(self.seconds)
         if self.reads > 1 and len(self.keys) > 1:
@@ -60,7 +60,7 @@ class KeyRing:
         return found
 
 
-OLD, NEW = Credentials("AK-old", "s1"), Credentials("AK-new", "s2")
+OLD, NEW = (AccessKey(access_key=f"AK-{age}", secret_key=f"s-{age}") for age in ("old", "new"))
 """An account's key before and after it was changed."""
 
 
@@ -103,7 +103,7 @@ class Bench:
         self.clock = Clock()
         self.timing = self.clock.timing(chance)
         self.provider = ScriptedProvider(self.clock, script, **provider)
-        self.registry = Registry((self.provider,))
+        self.registry = Registry(made=(self.provider,))
         self.policy = policy
         self.seen = Seen()
         self.keys = keys or KeyRing()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -10,8 +10,8 @@ import httpx
 from virtual_time import Clock
 
 from untag.contracts import Action, Tag
-from untag.providers import Answer, Failure, Limits, Scope, Session, Verdict
-from untag.signing import Credentials
+from untag.providers import Answer, Failure, Limits, Options, Scope, Session, Verdict
+from untag.providers.credentials import AccessKey
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ Script = Callable[[Made], "Answer | Awaitable[Answer]"]
 class ScriptedProvider:
     """Implements the Protocol; `script` answers each call, or raises."""
 
-    required_credentials: tuple[str, ...] = ("access_key", "secret_key")
-    credential_variables: Mapping[str, str] = {}
+    credentials = AccessKey
     reserved_prefixes: tuple[str, ...] = ("sys:",)
     api = "tags"
 
@@ -64,7 +63,7 @@ class ScriptedProvider:
         self._clock = clock
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> Self:
+    def of(cls, options: Options) -> Self:
         raise NotImplementedError
 
     def accepts(self, type_: str) -> bool:  # noqa: ARG002 - the Protocol's, here and below
@@ -82,18 +81,18 @@ class ScriptedProvider:
     def folded(self, key: str) -> str:
         return key
 
-    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002
+    def refusal(self, credentials: AccessKey, scope: Scope) -> Failure | None:  # noqa: ARG002
         return None
 
-    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002
+    def region_of(self, credentials: AccessKey, scope: Scope) -> str | None:  # noqa: ARG002
         return scope.region
 
-    def auth(self, credentials: Credentials, scope: Scope) -> httpx.Auth:  # noqa: ARG002
+    def auth(self, credentials: AccessKey, scope: Scope) -> httpx.Auth:  # noqa: ARG002
         self.auths += 1
         return httpx.Auth()
 
     async def write(
-        self, session: Session, action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+        self, session: Session[AccessKey], action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
     ) -> Answer:
         assert len(ids) <= self.limits.resources
         assert len(tags) <= self.limits.keys
@@ -102,14 +101,14 @@ class ScriptedProvider:
         assert tags
         return await self._answer("write", session, action, scope, ids, tags)
 
-    async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
+    async def read(self, session: Session[AccessKey], scope: Scope, ids: tuple[str, ...]) -> Answer:
         assert 0 < len(ids) <= self.limits.resources
         return await self._answer("read", session, None, scope, ids, ())
 
     async def _answer(
         self,
         kind: str,
-        session: Session,
+        session: Session[AccessKey],
         action: Action | None,
         scope: Scope,
         ids: tuple[str, ...],

@@ -16,7 +16,7 @@ from bookkeeping import Json, asked, flat, named
 from support import PROJECT
 from virtual_time import Clock, VirtualLoop
 
-from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer
+from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from local.providers import wire as local_wire
 from untag.contracts import parse_requests
 from untag.records import SqsRecord
@@ -79,12 +79,13 @@ class House:
         self.tms = tms or HuaweicloudTmsServer()
         self.aws = AwsModel()
         self.environ = {
-            **self.jd.environment,
-            **self.huawei.environment,
+            **environment(
+                (self.jd, self.huawei, self.tms),
+                jdcloud_resourcetag=f"https://{JD_HOST}",
+                huaweicloud_config=f"https://{HUAWEI_HOST}",
+                huaweicloud_tms=f"https://{TMS_HOST}",
+            ),
             **ENVIRON,
-            "UNTAG_JDCLOUD_ENDPOINT": f"https://{JD_HOST}",
-            "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT": f"https://{HUAWEI_HOST}",
-            "UNTAG_HUAWEICLOUD_TMS_ENDPOINT": f"https://{TMS_HOST}",
             **environ,
         }
         self.seconds = seconds

@@ -10,13 +10,14 @@ import httpx
 from untag.contracts import RemovalRequest, parse_requests
 from untag.core import Timing
 from untag.providers import Session
-from untag.signing import Credentials
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 
 ACCESS_KEY = "AKFAKE-access-key-0001"
 SECRET_KEY = "fake-secret-key-0001"
 TOKEN = "fake-security-token-0001"
 PROJECT = "5f0c2a9d8e7b46310f00c0de00000001"
-KEY = Credentials(ACCESS_KEY, SECRET_KEY, security_token=TOKEN, domain_id="d0ma1n")
+KEY = HuaweiCloudCredentials(access_key=ACCESS_KEY, secret_key=SECRET_KEY, security_token=TOKEN, domain_id="d0ma1n")
+"""It has every field that any of the clouds signs with."""
 
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 

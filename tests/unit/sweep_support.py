@@ -12,7 +12,7 @@ from bookkeeping import Json, flat
 from service_house import ENVIRON, HUAWEI_HOST, JD_HOST, _Wire, record
 from virtual_time import NOW, Clock, VirtualLoop
 
-from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer
+from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from untag.service import Remover
 from untag.sweep.service import Sweeper
 
@@ -37,14 +37,14 @@ class Broom:
         self.aws = AwsModel()
         self.aws.queues[SWEEPS] = []
         self.environ = {
-            **self.jd.environment,
-            **self.config.environment,
-            **self.tms.environment,
+            **environment(
+                (self.jd, self.config, self.tms),
+                jdcloud_resourcetag=f"https://{JD_HOST}",
+                huaweicloud_config=f"https://{HUAWEI_HOST}",
+                huaweicloud_tms=f"https://{TMS_HOST}",
+            ),
             **ENVIRON,
             "UNTAG_SWEEP_QUEUE_URL": SWEEPS,
-            "UNTAG_JDCLOUD_ENDPOINT": f"https://{JD_HOST}",
-            "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT": f"https://{HUAWEI_HOST}",
-            "UNTAG_HUAWEICLOUD_TMS_ENDPOINT": f"https://{TMS_HOST}",
             **environ,
         }
         self.seconds = seconds

@@ -10,7 +10,7 @@ from aws_model import DEAD_LETTERS, QUEUE, AwsModel
 from bookkeeping import Json
 from service_house import POLICY_TYPE, House, huawei_request, jd_request, put, record, taken_away
 
-from local.providers import HuaweicloudConfigServer, JdcloudServer
+from local.providers import HuaweicloudConfigServer, JdcloudServer, environment
 from untag.service import Remover
 
 # Reading first, at Huawei Cloud.
@@ -179,7 +179,7 @@ def test_the_engine_agrees_with_both_clouds_over_loopback() -> None:
                 return await aws(request)
 
         aws = house.aws = AwsModel()
-        environ = {**house.environ, **jd.environment, **huawei.environment}
+        environ = {**house.environ, **environment((jd, huawei))}
         remover = Remover(environ, transport=Wire())
         raws = [
             jd_request(*(f"i-{n}" for n in range(60)), id_="a"),

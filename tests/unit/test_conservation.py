@@ -19,7 +19,7 @@ from service_house import House, huawei_request, jd_request, put, record, taken_
 from local.providers import JdcloudOptions, JdcloudServer, ProviderServer
 from untag.core import Policy, Rate, failed_requests, remainder, report
 from untag.providers import Answer, Failure, Verdict
-from untag.signing import Credentials
+from untag.providers.credentials import AccessKey
 
 # Law 1: conservation, whatever a provider answers.
 
@@ -100,7 +100,7 @@ RAW = st.builds(
     script=st.lists(st.sampled_from(KINDS), min_size=1, max_size=12),
     reads_first=st.booleans(),
     resources=st.sampled_from([1, 2, 50]),
-    keys=st.sampled_from([KeyRing, lambda: KeyRing(Credentials("a", "b"), Credentials("c", "d"))]),
+    keys=st.sampled_from([KeyRing, lambda: KeyRing(*(AccessKey(access_key=name, secret_key="s") for name in "ac"))]),
     seconds=st.sampled_from([12.0, 25.0, 120.0]),
 )
 def test_every_pair_that_came_in_leaves_with_one_outcome_or_travels_on(

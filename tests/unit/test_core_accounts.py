@@ -12,7 +12,7 @@ from untag.contracts import Result
 from untag.core import CredentialsMissingError, CredentialsUnavailableError, Rate
 from untag.core.accounts import CLOSED_SECONDS, UNREAD_SECONDS
 from untag.providers import Answer, Verdict
-from untag.signing import Credentials
+from untag.providers.credentials import AccessKey
 
 
 def accepting(*keys: str, seconds: float = 0.1) -> Script:
@@ -200,7 +200,7 @@ def test_a_key_that_is_refused_and_takes_too_long_to_read_afresh_is_not_used_aga
     bench = Bench(accepting(), keys=keys, resources=1, seconds=30.0, reserve=10.0)
     keys_get = keys.get
 
-    async def get(provider: Any, account: str) -> Credentials:
+    async def get(provider: Any, account: str) -> AccessKey:
         keys.seconds = 1e6 if keys.reads else 0.0
         return await keys_get(provider, account)
 

@@ -9,7 +9,7 @@ from scripted_provider import Made, done, refusing
 from untag.core import Rate, Timing
 from untag.core.accounts import CIRCUIT_FAILURES, CIRCUIT_SECONDS, PATIENCE_SECONDS, Pace
 from untag.providers import Answer, Verdict
-from untag.signing import Credentials
+from untag.providers.credentials import AccessKey
 
 # Pace.
 
@@ -30,10 +30,10 @@ def test_calls_keep_to_the_accounts_rate_after_a_seconds_worth() -> None:
         (Rate(), OLD, 20.0),
         (Rate(None, 5), OLD, 4.0),
         (Rate(10.0, 5), OLD, 2.0),
-        (Rate(10.0, 5), Credentials("a", "b", rate=40.0), 8.0),
+        (Rate(10.0, 5), AccessKey(access_key="a", secret_key="b", rate=40.0), 8.0),
     ],
 )
-def test_an_environment_takes_its_share_of_the_rate(rate: Rate, key: Credentials, expected: float) -> None:
+def test_an_environment_takes_its_share_of_the_rate(rate: Rate, key: AccessKey, expected: float) -> None:
     assert rate.of(Bench(rate=Rate()).provider.__class__(Bench().clock, done, rate=20.0), key) == expected
 
 

@@ -86,7 +86,7 @@ def test_the_package_stays_small() -> None:
 
 
 def test_a_pair_under_work_holds_few_bytes() -> None:
-    registry = Registry.from_environment({}, read_first=True)
+    registry = Registry()
     (request,) = parse_requests(
         jd_request(*(f"i-{number}" for number in range(2000)), tags={f"k{number}": "x" for number in range(5)}), "r"
     )

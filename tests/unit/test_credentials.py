@@ -4,14 +4,14 @@ import json
 
 import httpx
 import pytest
-from support import ACCESS_KEY, SECRET_KEY, TOKEN, Clock, Wire, run
+from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Clock, Wire, run
 
 from untag.aws import Aws, Keys
 from untag.core import CredentialsMissingError, CredentialsUnavailableError
 from untag.credentials import EnvironmentCredentials, FileCredentials, SecretCredentials, source_of
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.jdcloud import JDCloud
-from untag.signing import Credentials
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.jdcloud.credentials import JDCloudCredentials
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 AWS = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "aws-secret"}
 SECRET = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
@@ -52,10 +52,8 @@ def asked(wire, calls=1, *, provider=None):
 
 def test_the_environment_holds_the_default_account_of_each_provider():
     keys = EnvironmentCredentials(HUAWEI_ENV | {"JDCLOUD_ACCESS_KEY": "jd", "JDCLOUD_SECRET_KEY": "secret"})
-    assert run(keys.get(JDCloud(), "default")) == Credentials("jd", "secret")
-    assert run(keys.get(HuaweiConfig(), "default")) == Credentials(
-        ACCESS_KEY, SECRET_KEY, security_token=TOKEN, domain_id="d0ma1n"
-    )
+    assert run(keys.get(JDCloud(), "default")) == JDCloudCredentials(access_key="jd", secret_key="secret")
+    assert run(keys.get(HuaweiConfig(), "default")) == KEY
 
 
 def test_the_environment_holds_no_other_account():
@@ -80,7 +78,7 @@ def test_a_variable_that_no_header_can_hold_is_named_and_not_shown(value):
 def test_a_secret_is_found_under_prefix_provider_and_account():
     wire = Wire(answer(SECRET | {"security_token": TOKEN, "domain_id": "d", "projects": {"r": "p"}, "rate": 2}))
     (key,) = asked(wire, provider=HuaweiConfig())
-    assert key == Credentials(ACCESS_KEY, SECRET_KEY, security_token=TOKEN, domain_id="d", projects={"r": "p"}, rate=2)
+    assert key == KEY.model_copy(update={"domain_id": "d", "projects": {"r": "p"}, "rate": 2.0})
     assert json.loads(wire.requests[0].content) == {"SecretId": "untag/huaweicloud/default"}
     assert wire.requests[0].headers["x-amz-target"] == "secretsmanager.GetSecretValue"
 
@@ -174,8 +172,8 @@ def file_with(tmp_path, content):
 
 def test_a_file_holds_every_account_by_provider_and_name_and_is_read_as_it_is_now(tmp_path):
     held = file_with(tmp_path, {"jdcloud/default": SECRET, "jdcloud/prod": SECRET | {"access_key": "AK2", "rate": "3"}})
-    assert run(held.get(JDCloud(), "default")) == Credentials(ACCESS_KEY, SECRET_KEY)
-    assert run(held.get(JDCloud(), "prod")) == Credentials("AK2", SECRET_KEY, rate=3.0)
+    assert run(held.get(JDCloud(), "default")) == JDCloudCredentials(access_key=ACCESS_KEY, secret_key=SECRET_KEY)
+    assert run(held.get(JDCloud(), "prod")) == JDCloudCredentials(access_key="AK2", secret_key=SECRET_KEY, rate=3.0)
     file_with(tmp_path, "\ufeff" + json.dumps({"jdcloud/default": SECRET | {"access_key": "AK3"}}))
     assert run(held.get(JDCloud(), "default")).access_key == "AK3"
 

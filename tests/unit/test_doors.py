@@ -84,7 +84,7 @@ def trap() -> Iterator[Trap]:
 
 def opened(house: House, *, secrets: bool = False) -> Open:
     """The house with its door open."""
-    environ = {**house.environ, "UNTAG_HUAWEICLOUD_TMS_ENDPOINT": f"https://{HUAWEI_HOST}"}
+    environ = {**house.environ, "UNTAG_ENDPOINTS": f"huaweicloud.tms=https://{HUAWEI_HOST}"}
     if secrets:
         environ["UNTAG_CREDENTIALS"] = "secretsmanager:keys"
     house.remover._runtime._loop.run_until_complete(house.remover._runtime.aws._client.aclose())

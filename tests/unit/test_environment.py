@@ -8,7 +8,7 @@ from support import problems_of
 from untag import environment
 from untag.contracts import InvalidInputError
 from untag.core import Policy, Rate
-from untag.providers import Registry
+from untag.providers import Options, Registry
 from untag.settings import Settings
 
 REQUIRED = {
@@ -187,25 +187,32 @@ def test_a_path_put_behind_any_accepted_endpoint_is_the_path_of_the_call(text):
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("UNTAG_JDCLOUD_ENDPOINT", "http://example.com"),
-        ("UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT", "example.com"),
-        ("UNTAG_JDCLOUD_RESOURCES_PER_CALL", "0"),
-        ("UNTAG_JDCLOUD_RESOURCES_PER_CALL", "501"),
+        ("UNTAG_ENDPOINTS", "jdcloud.resourcetag=http://example.com"),
+        ("UNTAG_ENDPOINTS", "huaweicloud.config=example.com"),
+        ("UNTAG_ENDPOINTS", "jdcloud.tags=https://example.com"),
+        ("UNTAG_ENDPOINTS", "nobody.tags=https://example.com"),
+        ("UNTAG_ENDPOINTS", "https://example.com"),
+        ("UNTAG_RESOURCES_PER_CALL", "jdcloud.resourcetag=0"),
+        ("UNTAG_RESOURCES_PER_CALL", "jdcloud.resourcetag=2000"),
+        ("UNTAG_RESOURCES_PER_CALL", "jdcloud.resourcetag=0.5"),
+        ("UNTAG_RESOURCES_PER_CALL", "7"),
     ],
 )
 def test_a_providers_variable_is_named_when_it_is_wrong(variable, value):
     with pytest.raises(InvalidInputError) as error:
-        Registry.from_environment({variable: value}, read_first=True)
+        Settings.from_environment(REQUIRED | {variable: value})
     assert set(problems_of(error)) == {variable}
 
 
 def test_providers_have_the_documented_defaults():
     jdcloud, huaweicloud = (
-        Registry.from_environment({}, read_first=read_first).named(name)[0]
+        Registry(Options(read_first=read_first)).named(name)[0]
         for name, read_first in (("jdcloud", True), ("huaweicloud", False))
     )
     assert (jdcloud.limits.resources, jdcloud.reads_first) == (50, True)
     assert (huaweicloud.limits.resources, huaweicloud.limits.keys, huaweicloud.reads_first) == (1, 20, False)
-    fewer = Registry.from_environment({"UNTAG_JDCLOUD_RESOURCES_PER_CALL": "7"}, read_first=True)
+    sizes = {"UNTAG_RESOURCES_PER_CALL": "jdcloud.resourcetag=7,huaweicloud.tms=50"}
+    fewer = Registry(Settings.from_environment(REQUIRED | sizes).providers)
+    assert [provider.limits.resources for provider in fewer.named("huaweicloud")] == [1, 50]
     assert fewer.named("jdcloud")[0].limits.resources == 7
     assert fewer.named("huaweicloud")[0].reads_first

@@ -8,9 +8,9 @@ from support import KEY, Wire, run, session
 
 from untag.contracts import Tag
 from untag.providers import Finder, Listing, Scope, Verdict
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.huaweicloud_tms import HuaweiTms
-from untag.providers.jdcloud import JDCloud
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.huaweicloud.tms import HuaweiTms
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 JD = Scope("jdcloud", "resourcetag", "default", "cn-north-1", None, "vm")
 TMS = Scope("huaweicloud", "tms", "default", None, "p1", "ecs")

@@ -10,8 +10,8 @@ from support import KEY, PROJECT, Wire, run
 from local.providers import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from untag.contracts import Action, Tag
 from untag.providers import Scope, Session, Verdict
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.huaweicloud_tms import HuaweiTms
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.huaweicloud.tms import HuaweiTms
 
 RMS = Scope("huaweicloud", "config", "default", None, None, POLICY_TYPE)
 TMS = Scope("huaweicloud", "tms", "default", None, PROJECT, "ecs")
@@ -23,7 +23,7 @@ class TmsHouse(House):
 
     def __init__(self, *, untagged="empty", **environ):
         tms = HuaweicloudTmsServer(options=HuaweicloudTmsOptions(read_untagged=untagged))
-        super().__init__(huawei=tms, environ={"UNTAG_HUAWEICLOUD_TMS_ENDPOINT": f"https://{HUAWEI_HOST}", **environ})
+        super().__init__(huawei=tms, environ={"UNTAG_ENDPOINTS": f"huaweicloud.tms=https://{HUAWEI_HOST}", **environ})
 
     def put(self, *ids, **tags):
         rows = ({"region": PROJECT, "type": "ecs", "id": id_, "tags": tags} for id_ in ids)

@@ -9,9 +9,9 @@ from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Wire, body, request, run
 from local.providers import HuaweicloudConfigServer
 from untag.contracts import Action, Tag
 from untag.providers import Registry, Scope, Session, Verdict
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.jdcloud import JDCloud
-from untag.signing import Credentials
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 TYPE = "config:policyAssignments"
 SCOPE = Scope("huaweicloud", "config", "default", None, None, TYPE)
@@ -172,7 +172,7 @@ def test_a_value_and_a_region_may_be_left_out():
         resources=[{"type": TYPE, "ids": ["pa_1:x.y-Z"]}],
         tags=[{"key": "k" * 128}],
     )
-    registry = Registry((JDCloud(), HuaweiConfig()))
+    registry = Registry(made=(JDCloud(), HuaweiConfig()))
     assert list(registry.check(made)) == []
     assert list(HuaweiConfig().warnings(made)) == []
 
@@ -186,24 +186,24 @@ def test_requests_that_name_different_regions_share_a_scope():
 
 
 def test_a_provider_that_nobody_knows_is_told_with_those_that_are_known():
-    (problem,) = Registry((JDCloud(), HuaweiConfig())).check(request(provider="aws"))
+    (problem,) = Registry(made=(JDCloud(), HuaweiConfig())).check(request(provider="aws"))
     assert problem == ("provider", "Input should be one of: huaweicloud, jdcloud")
 
 
 def test_a_type_that_no_api_takes_is_told_with_its_path():
     resources = [{"type": TYPE, "ids": ["p"]}, {"type": "nothing:known", "ids": ["i"]}]
-    problems = list(Registry((HuaweiConfig(),)).check(request(provider="huaweicloud", resources=resources)))
+    problems = list(Registry(made=(HuaweiConfig(),)).check(request(provider="huaweicloud", resources=resources)))
     assert [problem.path for problem in problems] == ["resources.1.type"]
 
 
 def test_each_cloud_checks_its_own_resources_only():
     resources = [{"type": "nothing:known", "ids": ["i"]}]
     made = request(provider="huaweicloud", region=None, resources=resources, tags=[{"key": "k"}])
-    assert [problem.path for problem in Registry((JDCloud(), HuaweiConfig())).check(made)] == ["resources.0.type"]
+    assert [problem.path for problem in Registry(made=(JDCloud(), HuaweiConfig())).check(made)] == ["resources.0.type"]
 
 
 def test_the_registry_finds_the_api_by_name_and_type():
-    registry = Registry((JDCloud(), HuaweiConfig()))
+    registry = Registry(made=(JDCloud(), HuaweiConfig()))
     assert registry.find("jdcloud", "vm").api == "resourcetag"
     assert registry.find("huaweicloud", TYPE).api == "config"
     with pytest.raises(KeyError):
@@ -213,7 +213,7 @@ def test_the_registry_finds_the_api_by_name_and_type():
 def test_a_problem_of_a_list_is_told_with_its_place_even_in_a_list_of_one():
     from untag.contracts import InvalidInputError, parse_requests
 
-    registry = Registry((JDCloud(),))
+    registry = Registry(made=(JDCloud(),))
     for payload, listed, path in (([body(region=None)], True, "0.region"), (body(region=None), False, "region")):
         with pytest.raises(InvalidInputError) as refused:
             registry.checked(parse_requests(payload, "m"), listed=listed)
@@ -224,12 +224,12 @@ def test_against_a_server_that_checks_signatures_tags_go_and_come_back():
     with HuaweicloudConfigServer() as server:
         server.tags.load([{"type": TYPE, "id": "pa-1", "tags": {"env": "prod", "owner": "me", "keep": "it"}}])
         provider = HuaweiConfig(server.url)
-        key = Credentials(**server.secrets["default"])
+        key = HuaweiCloudCredentials(**server.secrets["default"])
 
         async def work():
             async with httpx.AsyncClient(trust_env=False) as client:
                 one = Session(client, key, provider.auth(key, SCOPE), 5.0)
-                other = Credentials(key.access_key, "wrong", domain_id=key.domain_id)
+                other = key.model_copy(update={"secret_key": "wrong"})
                 before = await provider.read(one, SCOPE, ("pa-1",))
                 removed = await provider.write(one, Action.REMOVE, SCOPE, ("pa-1",), TAGS)
                 after = await provider.read(one, SCOPE, ("pa-1",))

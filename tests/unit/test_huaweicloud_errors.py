@@ -11,8 +11,8 @@ from local.providers import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from local.providers.huaweicloud_shapes import SHAPES, TEXT
 from untag.contracts import Action, Tag
 from untag.providers import Scope, Session, Verdict
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.huaweicloud_tms import HuaweiTms
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.huaweicloud.tms import HuaweiTms
 
 RMS = Scope("huaweicloud", "config", "default", None, None, POLICY_TYPE)
 TMS = Scope("huaweicloud", "tms", "default", None, PROJECT, "ecs")
@@ -46,7 +46,7 @@ def tms_house(**options):
     """The service with a local TMS, and one resource in it."""
     tms = HuaweicloudTmsServer(options=HuaweicloudTmsOptions(**options))
     tms.tags.put(PROJECT, "ecs", "i-1", "env", "prod")
-    return House(huawei=tms, environ={"UNTAG_HUAWEICLOUD_TMS_ENDPOINT": f"https://{HUAWEI_HOST}"})
+    return House(huawei=tms, environ={"UNTAG_ENDPOINTS": f"huaweicloud.tms=https://{HUAWEI_HOST}"})
 
 
 def tms_request(*ids, **fields):

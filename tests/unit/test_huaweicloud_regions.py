@@ -6,13 +6,13 @@ from support import request
 
 from local.providers import HuaweicloudTmsServer
 from untag.providers import Failure, Verdict
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.huaweicloud_tms import HuaweiTms
-from untag.signing import Credentials
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
+from untag.providers.huaweicloud.tms import HuaweiTms
 
 NORTH, SOUTH, OTHER = "p-north", "p-south", "p-other"
 PROJECTS = {"cn-north-4": NORTH, "cn-south-1": SOUTH, "cn-east-3": ""}
-CREDENTIALS = Credentials("AK", "SK", domain_id="d", projects=PROJECTS)
+CREDENTIALS = HuaweiCloudCredentials(access_key="AK", secret_key="SK", domain_id="d", projects=PROJECTS)
 
 
 def scope(region=None, project=None, type_="ecs", provider=HuaweiTms):
@@ -63,7 +63,9 @@ def test_a_region_and_a_project_that_contradict_each_other_are_refused_with_what
 
 
 def test_a_project_that_two_regions_share_contradicts_neither():
-    shared = Credentials("AK", "SK", projects={"cn-north-4": NORTH, "cn-north-9": NORTH})
+    shared = HuaweiCloudCredentials(
+        access_key="AK", secret_key="SK", domain_id="d", projects={"cn-north-4": NORTH, "cn-north-9": NORTH}
+    )
     for region in ("cn-north-4", "cn-north-9"):
         assert HuaweiTms().refusal(shared, scope(region, NORTH)) is None
         assert HuaweiTms().region_of(shared, scope(region, NORTH)) == region
@@ -105,7 +107,7 @@ def house():
     tms = HuaweicloudTmsServer()
     environ = {
         "UNTAG_CREDENTIALS": "secretsmanager:untag",
-        "UNTAG_HUAWEICLOUD_TMS_ENDPOINT": f"https://{HUAWEI_HOST}",
+        "UNTAG_ENDPOINTS": f"huaweicloud.tms=https://{HUAWEI_HOST}",
     }
     with House(huawei=tms, environ=environ) as house:
         house.aws.secrets["untag/huaweicloud/default"] = tms.secrets["default"] | {"projects": PROJECTS}

@@ -6,11 +6,11 @@ import httpx
 import pytest
 from support import KEY, PROJECT, SECRET_KEY, Wire, request, run
 
-from untag.contracts import Action, InvalidInputError, Tag
-from untag.providers import Registry, Scope, Session, Verdict
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.huaweicloud_tms import HuaweiTms
-from untag.signing import Credentials
+from untag.contracts import Action, Tag
+from untag.providers import Options, Registry, Scope, Session, Verdict
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
+from untag.providers.huaweicloud.tms import HuaweiTms
 
 SCOPE = Scope("huaweicloud", "tms", "default", None, PROJECT, "ecs")
 BARE = SCOPE._replace(project_id=None, type="cdn")
@@ -77,7 +77,9 @@ def test_a_read_is_of_one_resource_and_its_id_stays_one_part_of_the_path():
 
 @pytest.mark.parametrize("kind", ["write", "read"])
 def test_the_project_of_a_region_comes_with_the_key(kind):
-    key = Credentials("AK", "SK", domain_id="d", projects={"cn-north-4": "p-north-4", "cn-east-3": "p-east-3"})
+    key = HuaweiCloudCredentials(
+        access_key="AK", secret_key="SK", domain_id="d", projects={"cn-north-4": "p-north-4", "cn-east-3": "p-east-3"}
+    )
     _, (sent,) = asked(OK, kind, scope=REGION, key=key)
     named = sent.url.params.get("project_id") if kind == "read" else json.loads(sent.content)["project_id"]
     assert named == "p-north-4"
@@ -85,7 +87,7 @@ def test_the_project_of_a_region_comes_with_the_key(kind):
 
 @pytest.mark.parametrize("kind", ["write", "read"])
 def test_a_region_without_a_known_project_fails_by_name_and_nothing_is_called(kind):
-    key = Credentials("AK", "SK", domain_id="d", projects={"cn-east-3": "p-east-3"})
+    key = HuaweiCloudCredentials(access_key="AK", secret_key="SK", domain_id="d", projects={"cn-east-3": "p-east-3"})
     answer, sent = asked(OK, kind, scope=REGION, key=key)
     assert (answer.verdict, answer.code) == (Verdict.FAILED, "no_project")
     assert "cn-north-4" in answer.message
@@ -114,7 +116,7 @@ def test_a_scope_keeps_the_region_and_the_project_so_that_the_one_is_held_agains
 
 
 def test_every_type_but_configs_is_tms_own():
-    registry = Registry((HuaweiTms(), HuaweiConfig()))
+    registry = Registry(made=(HuaweiTms(), HuaweiConfig()))
     assert {registry.find("huaweicloud", type_).api for type_ in ("ecs", "security-groups", "Config", "cdn")} == {"tms"}
     assert registry.find("huaweicloud", "config:aggregators").api == "config"
     made = request(
@@ -131,19 +133,11 @@ def test_an_id_that_could_be_a_part_of_a_path_is_a_problem(id_):
     assert [problem.path for problem in HuaweiTms().problems(made)] == ["resources.0.ids.1"]
 
 
-def test_endpoint_and_size_come_from_the_environment_and_a_mistake_names_the_variable():
-    size = "UNTAG_HUAWEICLOUD_TMS_RESOURCES_PER_CALL"
-    told = HuaweiTms.from_environment({size: "50", "UNTAG_HUAWEICLOUD_TMS_ENDPOINT": ""}, read_first=False)
-    assert (told.limits.resources, told.limits.keys, told.reads_first) == (50, 10, False)
-    assert HuaweiTms.from_environment({}, read_first=True).limits == (20, 10, 1)
-    for variable, value in [
-        (size, "5001"),
-        (size, "0.25"),
-        ("UNTAG_HUAWEICLOUD_TMS_ENDPOINT", "http://tms.example.com"),
-    ]:
-        with pytest.raises(InvalidInputError, match=variable) as caught:
-            HuaweiTms.from_environment({variable: value}, read_first=True)
-        assert value not in str(caught.value)
+def test_endpoint_and_size_come_from_the_options_within_what_the_api_takes():
+    told = HuaweiTms.of(Options(read_first=False, resources_per_call={"huaweicloud.tms": 30}))
+    assert (told.limits.resources, told.limits.keys, told.reads_first) == (30, 10, False)
+    assert HuaweiTms.of(Options()).limits == (20, 10, 1)
+    assert HuaweiTms.of(Options(resources_per_call={"huaweicloud.tms": 1000})).limits.resources == 50
 
 
 # What an answer means.

@@ -10,9 +10,9 @@ from support import PROJECT, Clock, request, run
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsOptions, HuaweicloudTmsServer
 from untag.core import Accounts, Deadline, Engine, Policy, Rate, open_job
 from untag.providers import Registry
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.huaweicloud_tms import HuaweiTms
-from untag.signing import Credentials
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
+from untag.providers.huaweicloud.tms import HuaweiTms
 
 
 class Bench:
@@ -21,8 +21,8 @@ class Bench:
     def __init__(self, tms, config, *, key=None, **options):
         secret = tms.secrets["default"]
         self.tms, self.clock = tms, Clock()
-        self.key = key or Credentials(**secret)
-        self.registry = Registry((HuaweiConfig(config.url), HuaweiTms(tms.url, **options)))
+        self.key = key or HuaweiCloudCredentials(**secret)
+        self.registry = Registry(made=(HuaweiConfig(config.url), HuaweiTms(tms.url, **options)))
 
     async def get(self, *_, **__):  # a source of keys
         return self.key
@@ -193,7 +193,7 @@ def test_pairs_in_a_region_without_a_project_fail_by_name_before_any_call(tms, c
 
 def test_the_region_finds_its_project_in_the_key(tms, config):
     put(tms, "i-1")
-    key = Credentials(**tms.secrets["default"], projects={"cn-north-4": PROJECT})
+    key = HuaweiCloudCredentials(**tms.secrets["default"], projects={"cn-north-4": PROJECT})
     told = Bench(tms, config, key=key).run(("ecs", ["i-1"]), region="cn-north-4", project_id=None)
     assert told == {("i-1", "env"): "removed"}
 

@@ -17,7 +17,7 @@ NOW = 1_790_000_000.0
 
 @pytest.fixture
 def intake():
-    return Intake(Registry.from_environment({}, read_first=True), Policy())
+    return Intake(Registry(), Policy())
 
 
 def refused(intake, payload):

@@ -11,7 +11,7 @@ from service_house import House, huawei_request, jd_request, put, record, taken_
 from support import raising
 
 from untag.contracts import Deferral
-from untag.providers.jdcloud import JDCloud
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 # What one batch does.
 

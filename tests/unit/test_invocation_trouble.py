@@ -9,7 +9,7 @@ from service_house import House, huawei_request, jd_request, operations, put, re
 from support import raising
 
 from untag.core import Engine
-from untag.providers.jdcloud import JDCloud
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 # Suspects.
 

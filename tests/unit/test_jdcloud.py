@@ -9,8 +9,8 @@ from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Wire, body, request, run
 from local.providers import JdcloudServer
 from untag.contracts import Action, InvalidInputError, Tag, parse_requests
 from untag.providers import Registry, Scope, Session, Verdict
-from untag.providers.jdcloud import JDCloud
-from untag.signing import Credentials
+from untag.providers.jdcloud.credentials import JDCloudCredentials
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 SCOPE = Scope("jdcloud", "resourcetag", "default", "cn-north-1", None, "vm")
 IDS = ("i-1", "i-2")
@@ -250,7 +250,7 @@ def test_an_error_in_plain_text_keeps_its_text():
     ],
 )
 def test_the_rules_of_this_cloud_are_told_with_their_paths(change, paths):
-    registry = Registry((JDCloud(),))
+    registry = Registry(made=(JDCloud(),))
     assert {problem.path for problem in registry.check(request(**change))} == paths
     if paths:
         with pytest.raises(InvalidInputError):
@@ -269,7 +269,7 @@ def test_against_a_server_that_checks_signatures_tags_go_and_failures_are_told()
                 [{"region": "cn-north-1", "type": "vm", "id": id_, "tags": {"env": "prod", "部门": "研发"}}]
             )
         provider = JDCloud(server.url)
-        key = Credentials(**server.secrets["default"])
+        key = JDCloudCredentials(**server.secrets["default"])
 
         async def work():
             async with httpx.AsyncClient(trust_env=False) as client:
@@ -278,7 +278,9 @@ def test_against_a_server_that_checks_signatures_tags_go_and_failures_are_told()
                 removed = await provider.write(one, Action.REMOVE, SCOPE, (*IDS, "i-none"), TAGS)
                 after = await provider.read(one, SCOPE, IDS)
                 restored = await provider.write(one, Action.RESTORE, SCOPE, IDS, TAGS)
-                other = Session(client, Credentials("wrong", "key"), provider.auth(KEY, SCOPE), 5.0)
+                other = Session(
+                    client, JDCloudCredentials(access_key="wrong", secret_key="key"), provider.auth(KEY, SCOPE), 5.0
+                )
                 return before, removed, after, restored, await provider.read(other, SCOPE, IDS)
 
         before, removed, after, restored, refused = run(work())

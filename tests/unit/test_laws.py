@@ -44,7 +44,7 @@ def test_a_resource_that_does_not_exist_does_not_take_down_its_neighbours() -> N
 
 
 def test_a_gateways_404_is_a_wrong_address_and_fails() -> None:
-    with House(environ={"UNTAG_JDCLOUD_ENDPOINT": "https://jd.example.com"}) as house:
+    with House() as house:
         house.jd.faults.add("status", status=404)
         house.huawei.faults.add("status", status=404)
         ours = [jd_request("i-1", id_="a"), huawei_request("pa-1", id_="b")]

@@ -16,8 +16,9 @@ from local.providers import JdcloudServer
 from untag.contracts import Action, Tag
 from untag.providers import Answer, Scope, Session, Verdict
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of
-from untag.providers.jdcloud import JDCloud
-from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
+from untag.providers.jdcloud.credentials import JDCloudCredentials
+from untag.providers.jdcloud.resourcetag import JDCloud
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 URL = "https://api.example.com/v1/path"
 
@@ -181,7 +182,7 @@ def test_on_a_real_connection_only_a_kept_one_is_replaced():
     with JdcloudServer() as server:
         server.tags.put("cn-north-1", "vm", "i-1", "env", "prod")
         provider = JDCloud(server.url)
-        key = Credentials(**server.secrets["default"])
+        key = JDCloudCredentials(**server.secrets["default"])
 
         async def untag():
             verdicts = []

@@ -14,8 +14,8 @@ from support import KEY, Wire, body, pairs_of, problems_of, request, run, sessio
 from untag.contracts import Action, InvalidInputError, Tag, parse_requests
 from untag.contracts.requests import MAX_PAIRS_NAMED
 from untag.providers import Registry, Scope
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.jdcloud import JDCloud
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128)
 
@@ -206,7 +206,7 @@ def test_no_accepted_id_can_change_host_or_path(text):
     type_ = "config:policyAssignments"
     payload = body(provider="huaweicloud", resources=[{"type": type_, "ids": [text]}])
     try:
-        (made,) = Registry(tuple(PROVIDERS.values())).checked(parse_requests(payload, "own"), listed=False)
+        (made,) = Registry(made=tuple(PROVIDERS.values())).checked(parse_requests(payload, "own"), listed=False)
     except InvalidInputError:
         return
     provider = PROVIDERS["huaweicloud"]

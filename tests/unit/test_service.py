@@ -232,7 +232,7 @@ def test_no_key_token_or_signature_reaches_a_log_a_report_a_letter_or_a_remainde
 
 
 def test_a_bugs_own_message_reaches_no_log(house: House, logs: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    from untag.providers.jdcloud import JDCloud
+    from untag.providers.jdcloud.resourcetag import JDCloud
 
     def write(*_: Any) -> Any:
         raise ZeroDivisionError("canary")

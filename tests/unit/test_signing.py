@@ -10,8 +10,10 @@ import httpx
 import pytest
 from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Clock, Wire, run, stamp
 
-from untag.signing import AWS4, JDCLOUD3, Credentials, DerivedKeyAuth, HuaweiAuth
-from untag.signing.derived import canonical_request
+from untag.providers.credentials import AccessKey
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
+from untag.providers.huaweicloud.signing import HuaweiAuth
+from untag.providers.signing import AWS4, JDCLOUD3, DerivedKeyAuth, canonical_request
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 JDCLOUD = json.loads((VECTORS / "jdcloud.json").read_text(encoding="utf-8"))["vectors"]
@@ -30,9 +32,9 @@ def signed(auth, request):
 
 def jdcloud_auth(vector, clock, **changes):
     token = vector["security_token"]
-    key = Credentials(
-        vector["access_key"],
-        vector["secret_key"],
+    key = AccessKey(
+        access_key=vector["access_key"],
+        secret_key=vector["secret_key"],
         security_token=base64.b64decode(token).decode() if token else None,
     )
     how = {"region": vector["region"], "service": vector["service"], "clock": clock} | changes
@@ -70,9 +72,9 @@ def test_a_jdcloud_request_goes_out_with_the_sdks_headers(vector):
 @pytest.mark.parametrize("vector", named(HUAWEICLOUD))
 def test_huaweicloud_signs_as_its_sdk_does(vector):
     given = {name.lower(): value for name, value in vector["headers"].items()}
-    key = Credentials(
-        vector["access_key"],
-        vector["secret_key"],
+    key = HuaweiCloudCredentials.model_construct(
+        access_key=vector["access_key"],
+        secret_key=vector["secret_key"],
         security_token=vector["security_token"],
         domain_id=given.get("x-domain-id"),
     )
@@ -88,7 +90,7 @@ def test_huaweicloud_signs_as_its_sdk_does(vector):
 
 def test_aws_signs_as_its_published_example():
     # AWS's Signature Version 4 test suite, get-vanilla.
-    key = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+    key = AccessKey(access_key="AKIDEXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
     auth = DerivedKeyAuth(AWS4, key, region="us-east-1", service="service", clock=lambda: stamp("20150830T123600Z"))
     sent = signed(auth, httpx.Request("GET", "https://example.amazonaws.com/"))
     assert sent.headers["authorization"] == (
@@ -176,14 +178,19 @@ def test_the_body_is_bound_by_every_signature():
 
 
 def test_nothing_that_holds_a_key_shows_it():
-    key = Credentials(ACCESS_KEY, SECRET_KEY, security_token=TOKEN, domain_id="d", projects={"r": "p"}, rate=1.0)
+    key = KEY.model_copy(update={"projects": {"r": "p"}, "rate": 1.0})
     shown = [f"{key!r} {key}", *(f"{auth!r} {auth}" for auth in auths(lambda: 0.0))]
     for secret in (ACCESS_KEY, SECRET_KEY, TOKEN):
         assert all(secret not in text for text in shown)
 
 
 def test_without_an_account_id_or_a_token_their_headers_are_neither_sent_nor_signed():
-    sent = signed(HuaweiAuth(Credentials("a", "s"), clock=lambda: 0.0), httpx.Request("GET", "https://x/"))
+    sent = signed(
+        HuaweiAuth(
+            HuaweiCloudCredentials.model_construct(access_key="a", secret_key="s", domain_id=None), clock=lambda: 0.0
+        ),
+        httpx.Request("GET", "https://x/"),
+    )
     assert "SignedHeaders=host;x-sdk-date," in sent.headers["authorization"]
     assert not {"x-domain-id", "x-security-token"} & set(sent.headers)
 

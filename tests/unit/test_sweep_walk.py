@@ -7,9 +7,9 @@ from sweep_support import CONFIG, EXPIRED, JD, PROJECT, RMS, TMS, Broom, many, r
 
 from untag.contracts import parse_requests
 from untag.providers import Answer, Verdict
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.huaweicloud_tms import HuaweiTms
-from untag.providers.jdcloud import JDCloud
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.huaweicloud.tms import HuaweiTms
+from untag.providers.jdcloud.resourcetag import JDCloud
 from untag.sweep import walk
 
 CLOUDS = pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pydantic import TypeAdapter
 
 from untag.contracts import RemovalRequest
 from untag.decommission.events import _Decommissioned
-from untag.providers import PROVIDERS
+from untag.providers import NAMES
 
 Json = dict[str, Any]
 
-CLOUDS = sorted({provider.name for provider in PROVIDERS})
+CLOUDS = list(NAMES)
 
 MOMENT = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?"

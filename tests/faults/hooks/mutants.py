@@ -13,19 +13,19 @@ import untag.core.judging
 import untag.delivery.outbox
 import untag.invocation
 import untag.isolation
-import untag.providers.huaweicloud_config
-import untag.providers.huaweicloud_tms
-import untag.providers.jdcloud
+import untag.providers.huaweicloud.config
+import untag.providers.huaweicloud.tms
+import untag.providers.jdcloud.resourcetag
 import untag.telemetry
 import untag.worker
 from untag.contracts import Outcome
 from untag.delivery import DeliveryError, Outbox
 from untag.invocation import Invocation
 from untag.providers import Answer, Verdict
-from untag.providers.huaweicloud_config import HuaweiConfig
-from untag.providers.huaweicloud_tms import HuaweiTms
-from untag.providers.jdcloud import JDCloud
-from untag.signing import DerivedKeyAuth
+from untag.providers.huaweicloud.config import HuaweiConfig
+from untag.providers.huaweicloud.tms import HuaweiTms
+from untag.providers.jdcloud.resourcetag import JDCloud
+from untag.providers.signing import DerivedKeyAuth
 
 MUTANTS: dict[str, Callable[[], None]] = {}
 

@@ -1,20 +1,14 @@
 """Where the accounts' credentials come from: the environment, a file, or Secrets Manager."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from untag.aws import Aws, AwsError
 from untag.contracts import InvalidInputError, parse_json
 from untag.core import CredentialsMissingError, CredentialSource, CredentialsUnavailableError
 from untag.providers import Provider
-from untag.signing import Credentials
+from untag.providers.credentials import Credentials
 
-_TEXTS = ("access_key", "secret_key", "security_token", "domain_id")
-_FIELDS = (*_TEXTS, "projects", "rate")
-_MOST_CALLS = 100_000
-_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _DENIED = frozenset(
     {"AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException", "DecryptionFailure"}
 )
@@ -38,16 +32,10 @@ class EnvironmentCredentials:
         """The default account's credentials."""
         if account != "default":
             raise CredentialsMissingError(f"account {account}: the environment holds the default account only")
-        found: dict[str, Any] = {
-            name: value
-            for name, variable in provider.credential_variables.items()
-            if (value := self._environ.get(variable))
-        }
-        if missing := [provider.credential_variables[n] for n in provider.required_credentials if n not in found]:
-            raise CredentialsMissingError(f"not set: {', '.join(missing)}")
-        if odd := [provider.credential_variables[name] for name, value in found.items() if not _fits_a_header(value)]:
-            raise CredentialsMissingError(f"should be a printable ASCII text: {', '.join(odd)}")
-        return Credentials(**found)
+        try:
+            return provider.credentials.from_environment(self._environ)
+        except InvalidInputError as error:
+            raise CredentialsMissingError(str(error)) from None
 
 
 class SecretCredentials:
@@ -67,7 +55,7 @@ class SecretCredentials:
                 raise CredentialsMissingError(f"secret {name}: {error.code}") from None
             raise CredentialsUnavailableError(f"secret {name}: {error.code}") from None
         try:
-            return _credentials(parse_json(answer.get("SecretString") or ""), provider.required_credentials)
+            return provider.credentials.parse(parse_json(answer.get("SecretString") or ""))
         except InvalidInputError as error:
             raise CredentialsMissingError(f"secret {name}: {error}") from None
 
@@ -92,36 +80,6 @@ class FileCredentials:
         if not isinstance(accounts, dict) or name not in accounts:
             raise CredentialsMissingError(f"file {self._path}: holds no {name}")
         try:
-            return _credentials(accounts[name], provider.required_credentials)
+            return provider.credentials.parse(accounts[name])
         except InvalidInputError as error:
             raise CredentialsMissingError(f"file {self._path}: {name}: {error}") from None
-
-
-def _credentials(secret: Any, required: tuple[str, ...]) -> Credentials:
-    """A secret's JSON as credentials. Raises InvalidInputError that names the field, never its value."""
-    if not isinstance(secret, dict):
-        raise InvalidInputError.of("should be a JSON object")
-    if set(secret) - set(_FIELDS):  # not named: whoever puts a key where a name belongs should not read it in a log
-        raise InvalidInputError.of(f"holds an unknown field; known are {', '.join(_FIELDS)}")
-    for name in _TEXTS:
-        value = secret.get(name)
-        if value is None and name in required:
-            raise InvalidInputError.of("is required", name)
-        if value is not None and not _fits_a_header(value):
-            raise InvalidInputError.of("should be a printable ASCII text", name)
-    projects, rate = secret.get("projects"), secret.get("rate")
-    if projects is not None and not (
-        isinstance(projects, dict) and all(isinstance(value, str) for value in projects.values())
-    ):
-        raise InvalidInputError.of("should map regions to project ids", "projects")
-    if isinstance(rate, str) and _NUMBER.fullmatch(rate.strip()):
-        rate = float(rate)  # the console of Secrets Manager writes every field as a text
-    if rate is not None and not (type(rate) in (int, float) and 0 < rate <= _MOST_CALLS):
-        raise InvalidInputError.of(f"should be a number above 0, up to {_MOST_CALLS}", "rate")
-    texts: dict[str, Any] = {name: secret.get(name) for name in _TEXTS}
-    return Credentials(**texts, projects=projects or {}, rate=rate)
-
-
-def _fits_a_header(value: object) -> bool:
-    """Whether a part of a key can travel in a header: what cannot is a mistake of whoever wrote it down."""
-    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()

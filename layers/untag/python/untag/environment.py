@@ -52,19 +52,27 @@ def switch(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:
 def number(environ: Mapping[str, str], variable: str, default: float, *, low: float, high: float) -> float:
     """A number from `low` to `high`."""
     value = environ.get(variable, "").strip()
-    if not value:
-        return default
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value) or not low <= float(value) <= high:
-        raise InvalidInputError.of(f"should be a number from {low:g} to {high:g}", variable)
-    return float(value)
+    return _as_number(value, variable, low=low, high=high) if value else default
 
 
 def whole(environ: Mapping[str, str], variable: str, default: int, *, low: int, high: int) -> int:
     """A whole number from `low` to `high`."""
-    value = number(environ, variable, default, low=low, high=high)
-    if value != int(value):
+    value = environ.get(variable, "").strip()
+    return as_whole(value, variable, low=low, high=high) if value else default
+
+
+def as_whole(value: str, variable: str, *, low: int, high: int) -> int:
+    """A text as a whole number from `low` to `high`."""
+    number = _as_number(value, variable, low=low, high=high)
+    if number != int(number):
         raise InvalidInputError.of(f"should be a whole number from {low} to {high}", variable)
-    return int(value)
+    return int(number)
+
+
+def _as_number(value: str, variable: str, *, low: float, high: float) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value) or not low <= float(value) <= high:
+        raise InvalidInputError.of(f"should be a number from {low:g} to {high:g}", variable)
+    return float(value)
 
 
 def duration(environ: Mapping[str, str], variable: str, default: float) -> float:
@@ -84,7 +92,12 @@ def words(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
 
 def endpoint(environ: Mapping[str, str], variable: str, default: str) -> str:
     """`scheme://host[:port]`: https, or http to this machine itself."""
-    value = text(environ, variable, default).rstrip("/")
+    return as_endpoint(text(environ, variable, default), variable)
+
+
+def as_endpoint(value: str, variable: str) -> str:
+    """A text as `scheme://host[:port]`: https, or http to this machine itself."""
+    value = value.rstrip("/")
     found = _ENDPOINT.fullmatch(value)
     if not found or not _is_host(found["host"]) or int(found["port"] or 0) > _HIGHEST_PORT:
         raise InvalidInputError.of("should be scheme://host[:port]", variable)

@@ -55,7 +55,7 @@ class Runtime:
         # No proxies out of the environment, and one transport with one TLS context for all calls.
         client = Client(transport or Transport())
         self.aws = Aws(environ, client, Keys(environ, client, self.timing), self.timing)
-        self.registry = Registry.from_environment(environ, read_first=settings.read_first)
+        self.registry = Registry(settings.providers)
         source = source_of(settings.credentials, environ, self.aws)
         accounts = Accounts(source, settings.rate, self.timing, self.telemetry)
         self.engine = Engine(

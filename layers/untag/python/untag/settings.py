@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from untag import environment
+from untag.contracts import InvalidInputError
 from untag.core import Policy, Rate
+from untag.providers import NAMES, Options, apis_of
 
 QUEUE_URL = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_.-]+"
 
@@ -12,7 +14,7 @@ QUEUE_URL = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_.-]+"
 class Settings(NamedTuple):
     """What a stack is told by its environment; every variable but the queues' and the topic's has a default.
 
-    A provider's own variables (its endpoint, what goes into one call) are read by its module.
+    `providers` has the endpoints and sizes of single tag APIs.
     """
 
     queue_url: str
@@ -20,7 +22,7 @@ class Settings(NamedTuple):
     topic_arn: str
     credentials: str
     """`env`, `file:PATH` or `secretsmanager:PREFIX`."""
-    read_first: bool
+    providers: Options
     policy: Policy
     rate: Rate
     concurrency: int
@@ -42,7 +44,7 @@ class Settings(NamedTuple):
                 "env",
                 pattern=r"env|file:.+|secretsmanager:[A-Za-z0-9_+=.@-][A-Za-z0-9/_+=.@-]*",
             ),
-            read_first=environment.switch(environ, "UNTAG_READ_FIRST", default=True),
+            providers=provider_options(environ),
             policy=Policy(
                 dry_run=environment.switch(environ, "UNTAG_DRY_RUN", default=False),
                 protected_keys=environment.words(environ, "UNTAG_PROTECTED_KEYS"),
@@ -56,3 +58,27 @@ class Settings(NamedTuple):
             rate=Rate(rate or None, environment.whole(environ, "UNTAG_ENVIRONMENTS", 1, low=1, high=1000)),
             concurrency=environment.whole(environ, "UNTAG_CONCURRENCY", 32, low=1, high=1000),
         )
+
+
+def provider_options(environ: Mapping[str, str]) -> Options:
+    """What is set for every provider, and for single tag APIs by name (`jdcloud.resourcetag=…`).
+
+    Raises InvalidInputError that names the variable.
+    """
+    endpoints = environment.mapping(environ, "UNTAG_ENDPOINTS")
+    sizes = environment.mapping(environ, "UNTAG_RESOURCES_PER_CALL")
+    for variable, given in (("UNTAG_ENDPOINTS", endpoints), ("UNTAG_RESOURCES_PER_CALL", sizes)):
+        for api in given:
+            provider = api.partition(".")[0]
+            known = [f"{one.name}.{one.api}" for one in apis_of(provider)] if provider in NAMES else []
+            if api not in known:
+                # Only the names of known providers are worth a list: importing all of them would cost a cold start.
+                there = ", ".join(known or NAMES)
+                raise InvalidInputError.of(f"knows no API {api[:64]!r}: there are {there}", variable)
+    return Options(
+        read_first=environment.switch(environ, "UNTAG_READ_FIRST", default=True),
+        endpoints={api: environment.as_endpoint(url, "UNTAG_ENDPOINTS") for api, url in endpoints.items()},
+        resources_per_call={
+            api: environment.as_whole(size, "UNTAG_RESOURCES_PER_CALL", low=1, high=1000) for api, size in sizes.items()
+        },
+    )

@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -12,7 +12,7 @@ import httpx
 from untag import environment
 from untag.aws.keys import Keys, KeysUnavailableError
 from untag.core.timing import Timing
-from untag.signing import AWS4, Credentials, DerivedKeyAuth
+from untag.providers.signing import AWS4, DerivedKeyAuth
 
 TRIES = 3
 _CALL_SECONDS = 5.0
@@ -33,6 +33,9 @@ _TRANSIENT = (
     "ServiceUnavailable",
 )
 
+
+if TYPE_CHECKING:
+    from untag.providers.credentials import AccessKey
 
 T = TypeVar("T")
 
@@ -69,7 +72,7 @@ class Aws:
             own = f"https://{service}.{self._region}.{suffix}"
             everywhere = environment.endpoint(environ, "AWS_ENDPOINT_URL", own)
             self._endpoints[service] = environment.endpoint(environ, f"AWS_ENDPOINT_URL_{variable}", everywhere)
-        self._auths: dict[str, tuple[Credentials, DerivedKeyAuth]] = {}
+        self._auths: dict[str, tuple[AccessKey, DerivedKeyAuth]] = {}
         self.left: Callable[[], float] = lambda: float("inf")
 
     async def json(self, service: str, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime
 import httpx
 
 from untag.core.timing import Timing
-from untag.signing import Credentials
+from untag.providers.credentials import AccessKey
 
 _EARLY_SECONDS = 300.0
 """A key is fetched anew this long before it expires."""
@@ -31,9 +31,9 @@ class Keys:
         self._environ = environ
         self._reading = asyncio.Lock()
         self._expires = 0.0
-        self._key: Credentials | None = None
+        self._key: AccessKey | None = None
 
-    async def get(self) -> Credentials:
+    async def get(self) -> AccessKey:
         """A key that is good for some minutes yet; for less only if there is no other. Raises KeysUnavailableError."""
         if self._key is not None and self._good_for(_EARLY_SECONDS):
             return self._key
@@ -49,14 +49,14 @@ class Keys:
     def _good_for(self, seconds: float) -> bool:
         return self._timing.now() < self._expires - seconds
 
-    def _from_environment(self) -> tuple[Credentials, float] | None:
+    def _from_environment(self) -> tuple[AccessKey, float] | None:
         access_key, secret_key = (self._environ.get(f"AWS_{name}") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
         if not access_key or not secret_key:
             return None
         token = self._environ.get("AWS_SESSION_TOKEN") or None
-        return Credentials(access_key, secret_key, security_token=token), float("inf")
+        return AccessKey(access_key=access_key, secret_key=secret_key, security_token=token), float("inf")
 
-    async def _from_endpoint(self) -> tuple[Credentials, float]:
+    async def _from_endpoint(self) -> tuple[AccessKey, float]:
         uri = self._environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
         if not uri:
             raise KeysUnavailableError("no AWS key in the environment, and no container endpoint for one")
@@ -65,7 +65,9 @@ class Keys:
             response = await self._client.get(uri, headers=headers, timeout=2.0)
             response.raise_for_status()
             found = response.json()
-            key = Credentials(found["AccessKeyId"], found["SecretAccessKey"], security_token=found.get("Token"))
+            key = AccessKey(
+                access_key=found["AccessKeyId"], secret_key=found["SecretAccessKey"], security_token=found.get("Token")
+            )
             return key, datetime.fromisoformat(found["Expiration"]).timestamp()
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise KeysUnavailableError(f"the container endpoint gave no key: {type(error).__name__}") from None

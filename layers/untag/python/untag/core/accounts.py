@@ -14,7 +14,7 @@ Kept between invocations. Everything that makes a caller wait or turn back stand
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import httpx
@@ -22,7 +22,7 @@ import httpx
 from untag.contracts import Deferral, Outcome, Result
 from untag.core.timing import Timing
 from untag.providers import Answer, Provider, Scope, Verdict
-from untag.signing import Credentials
+from untag.providers.credentials import Credentials
 
 CLOSED_SECONDS = 300.0
 """Huawei Cloud unlocks an access key five minutes after the last refusal."""
@@ -288,7 +288,7 @@ class Account:
             read = refused
             with suppress(CredentialsMissingError, CredentialsUnavailableError, TimeoutError):
                 read = await self._read(left)
-            if _same_key(read, refused):
+            if read.signs_like(refused):
                 self._closed_until = self._timing.monotonic() + CLOSED_SECONDS
                 self._observer.closed(self._provider.name, self.name)
                 return False
@@ -306,16 +306,11 @@ class Account:
         if read == kept:
             return
         self._credentials = read
-        if kept is None or not _same_key(read, kept):
+        if kept is None or not read.signs_like(kept):
             self._auths.clear()
             self._proved = False
         if self._pace is not None:
             self._pace.rebase(self._rate.of(self._provider, read))
-
-
-def _same_key(one: Credentials, other: Credentials) -> bool:
-    """Whether two credentials sign alike, whatever else they hold."""
-    return replace(one, rate=None, projects={}) == replace(other, rate=None, projects={})
 
 
 def _throttled(answer: Answer) -> bool:

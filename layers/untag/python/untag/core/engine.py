@@ -17,7 +17,7 @@ from untag.core.policy import Policy
 from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step, first_steps
 from untag.core.timing import Timing
 from untag.providers import AGAIN, Answer, Provider, Scope, Session, Verdict
-from untag.signing import Credentials
+from untag.providers.credentials import Credentials
 
 CALL_SECONDS = 10.0
 """A call's own time-out, as in JD Cloud's SDK. Huawei Cloud's waits for two minutes, which is a function's whole

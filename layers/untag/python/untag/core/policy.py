@@ -7,7 +7,7 @@ from typing import NamedTuple
 from untag.contracts import ALL, Outcome, RemovalRequest, Result, Tag
 from untag.core.jobs import Block
 from untag.providers import Provider, Scope
-from untag.signing import Credentials
+from untag.providers.credentials import Credentials
 
 HELD_WHOLE = frozenset({"too_many_pairs", "account_not_allowed", "region_not_allowed", "type_not_allowed"})
 """Codes of a request that is held back as a whole: reported as one fact, not pair by pair."""

@@ -16,7 +16,7 @@ from untag.contracts.envelopes import id_of, parse_json
 from untag.contracts.problems import Problem
 from untag.contracts.reports import clip
 from untag.contracts.requests import Account, Id, Project, Region, ResourceGroup, TagInput
-from untag.providers.huaweicloud_events import CONFIG_TYPES, CTS_DELETIONS, CTS_LISTS, CTS_LISTS_OF_ANY
+from untag.providers.huaweicloud.events import CONFIG_TYPES, CTS_DELETIONS, CTS_LISTS, CTS_LISTS_OF_ANY
 
 DETAIL_TYPE = "Resource Decommissioned"
 

@@ -1,67 +1,88 @@
-"""The clouds' tag APIs. To add one: write its module here, and name its class `PROVIDER` in it."""
+"""The clouds: a folder for each, that holds everything the cloud says.
 
-from collections.abc import Iterator, Mapping
+To add one, make its folder here; its `__init__` names its tag APIs as `APIS`. A provider is imported when its first
+request comes: a process pays for the clouds that it meets.
+"""
+
+from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 
 from untag.contracts import InvalidInputError, Problem, RemovalRequest
-from untag.providers.base import AGAIN, Answer, Failure, Finder, Limits, Listing, Provider, Scope, Session, Verdict
+from untag.providers.base import (
+    AGAIN,
+    Answer,
+    Failure,
+    Finder,
+    Limits,
+    Listing,
+    Options,
+    Provider,
+    Scope,
+    Session,
+    Verdict,
+)
 
 __all__ = [
     "AGAIN",
-    "PROVIDERS",
+    "NAMES",
     "Answer",
     "Failure",
     "Finder",
     "Limits",
     "Listing",
+    "Options",
     "Provider",
     "Registry",
     "Scope",
     "Session",
     "Verdict",
+    "apis_of",
 ]
 
-
-def _found() -> Iterator[type[Provider]]:
-    """What the modules of this package name as their `PROVIDER`: a list of them would be one more place to change."""
-    for module in iter_modules(__path__):
-        provider: type[Provider] | None = getattr(import_module(f"{__name__}.{module.name}"), "PROVIDER", None)
-        if provider is not None:
-            yield provider
+NAMES = tuple(sorted(module.name for module in iter_modules(__path__) if module.ispkg))
+"""The names of all providers: the folders of this package."""
 
 
-PROVIDERS: tuple[type[Provider], ...] = tuple(_found())
+def apis_of(name: str) -> tuple[type[Provider], ...]:
+    """The tag APIs of the provider of that name, imported now. KeyError where there is none."""
+    if name not in NAMES:
+        raise KeyError(name)
+    apis: tuple[type[Provider], ...] = import_module(f"{__name__}.{name}").APIS
+    return apis
 
 
 class Registry:
     """The providers of a stack, found by a request's `provider` and a resource's type."""
 
-    def __init__(self, providers: tuple[Provider, ...]) -> None:
-        self._providers = providers
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> "Registry":
-        """Every provider with its variables of this environment. Raises InvalidInputError that names the variable."""
-        return cls(tuple(provider.from_environment(environ, read_first=read_first) for provider in PROVIDERS))
+    def __init__(self, options: Options | None = None, made: tuple[Provider, ...] = ()) -> None:
+        """Every provider there is as the options want it, or only those that are `made` already."""
+        self._options = options or Options()
+        self._made: dict[str, list[Provider]] = {}
+        for provider in made:
+            self._made.setdefault(provider.name, []).append(provider)
+        self._names = tuple(self._made) or NAMES
 
     def find(self, name: str, type_: str) -> Provider:
         """The provider of that name whose API these resources belong to. KeyError where there is none."""
-        for provider in self._providers:
-            if provider.name == name and provider.accepts(type_):
+        for provider in self.named(name):
+            if provider.accepts(type_):
                 return provider
         raise KeyError(name, type_)
 
     def named(self, name: str) -> list[Provider]:
-        """Every provider of that name."""
-        return [provider for provider in self._providers if provider.name == name]
+        """Every tag API of the provider of that name; none where there is no such provider."""
+        if name not in self._names:
+            return []
+        if name not in self._made:
+            self._made[name] = [api.of(self._options) for api in apis_of(name)]
+        return self._made[name]
 
     def check(self, request: RemovalRequest) -> Iterator[Problem]:
         """The rules of its cloud that a request breaks."""
         named = self.named(request.provider)
         if not named:
-            known = ", ".join(sorted({provider.name for provider in self._providers}))
-            yield Problem("provider", f"Input should be one of: {known}")
+            yield Problem("provider", f"Input should be one of: {', '.join(sorted(self._names))}")
             return
         for index, group in enumerate(request.resources):
             if not any(provider.accepts(group.type) for provider in named):

@@ -3,12 +3,16 @@
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, Generic, NamedTuple, Protocol, Self, runtime_checkable
 
 import httpx
+from typing_extensions import TypeVar  # comes with pydantic; the standard library's has no defaults before 3.13
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.signing import Credentials
+from untag.providers.credentials import Credentials
+
+C = TypeVar("C", bound=Credentials, default=Any)
+"""A provider's own credentials."""
 
 EMPTY: Mapping[str, "Failure"] = {}
 
@@ -22,6 +26,14 @@ class Scope(NamedTuple):
     region: str | None
     project_id: str | None
     type: str
+
+
+class Options(NamedTuple):
+    """What a stack sets for every provider; endpoints and resources in a call by API, such as `jdcloud.resourcetag`."""
+
+    read_first: bool = True
+    endpoints: Mapping[str, str] = {}
+    resources_per_call: Mapping[str, int] = {}
 
 
 class Limits(NamedTuple):
@@ -103,16 +115,16 @@ class Listing(Answer):
     total: int = 0
 
 
-class Session(NamedTuple):
+class Session(NamedTuple, Generic[C]):
     """What a call is made with. `timeout` is the whole call's, in seconds."""
 
     client: httpx.AsyncClient
-    credentials: Credentials
+    credentials: C
     auth: httpx.Auth
     timeout: float
 
 
-class Provider(Protocol):
+class Provider(Protocol[C]):
     """One cloud's tag API. A cloud may have several: they share a `name`, and the resource's type decides."""
 
     name: str
@@ -127,14 +139,12 @@ class Provider(Protocol):
     """Whether the tags are read before any are removed or put back."""
     removes_pairs: bool
     """Whether a removal names exact pairs, so that for a tag without a value the value has to be read before."""
-    credential_variables: Mapping[str, str]
-    """The environment variables of the default account, by the field of `Credentials` that each one fills."""
-    required_credentials: tuple[str, ...]
-    """The fields of `Credentials` without which no call can be made."""
+    credentials: type[Credentials]
+    """The model of its accounts' credentials."""
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> Self:
-        """The provider as this environment's variables want it. Raises InvalidInputError that names the variable."""
+    def of(cls, options: Options) -> Self:
+        """The provider as a stack's options want it."""
 
     def accepts(self, type_: str) -> bool:
         """Whether resources of this type are this API's."""
@@ -151,26 +161,26 @@ class Provider(Protocol):
     def folded(self, key: str) -> str:
         """A tag's key in a form that is equal for keys that the cloud takes for the same."""
 
-    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:
+    def refusal(self, credentials: C, scope: Scope) -> Failure | None:
         """Why no call can be made in this scope with these credentials, before one is made."""
 
-    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:
+    def region_of(self, credentials: C, scope: Scope) -> str | None:
         """The region that calls in this scope reach, as far as the request and the credentials say."""
 
-    def auth(self, credentials: Credentials, scope: Scope) -> httpx.Auth:
+    def auth(self, credentials: C, scope: Scope) -> httpx.Auth:
         """The signer for calls in this scope; kept by the caller, since it caches what it derives."""
 
     async def write(
-        self, session: Session, action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+        self, session: Session[C], action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
     ) -> Answer:
         """Remove or put back every tag on every resource, in one call."""
 
-    async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
+    async def read(self, session: Session[C], scope: Scope, ids: tuple[str, ...]) -> Answer:
         """Read the tags of the resources, in one call; a resource without tags has an empty entry."""
 
 
 @runtime_checkable
-class Finder(Provider, Protocol):
+class Finder(Provider[C], Protocol[C]):
     """A tag API that can also say which resources bear a tag.
 
     An answer that is no `Listing` is a failure, whatever its verdict: no listing that went wrong says "no tags".
@@ -179,8 +189,8 @@ class Finder(Provider, Protocol):
     page: int
     """Rows in one answer of `find` and `names`, which go on at an offset; 0 where an answer has all rows."""
 
-    async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:
+    async def names(self, session: Session[C], scope: Scope, key: str | None, offset: int) -> Answer:
         """The keys that are in use, or the values of one key; perhaps more than the scope's own."""
 
-    async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:
+    async def find(self, session: Session[C], scope: Scope, tag: Tag, offset: int) -> Answer:
         """The resources of the scope that bear the tag; without a value: the key, whatever its value."""

@@ -13,7 +13,7 @@ import httpx
 from untag import __version__
 from untag.contracts.reports import MESSAGE_BYTES, NAME_BYTES, clip
 from untag.providers.base import Answer, Session, Verdict
-from untag.signing import Credentials
+from untag.providers.credentials import Credentials
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A listing may be long, and JD Cloud does not page; past this an answer is cut off with an error."""
@@ -127,10 +127,7 @@ def message_of(text: object, credentials: Credentials) -> str | None:
     """A message out of an answer, shortened, and without the key that it may repeat."""
     if not isinstance(text, str) or not text:
         return None
-    for secret in (credentials.secret_key, credentials.security_token, credentials.access_key):
-        if secret:
-            text = text.replace(secret, "***")
-    return clip(text, MESSAGE_BYTES)
+    return clip(credentials.masked(text), MESSAGE_BYTES)
 
 
 def tags_of(listed: Any) -> dict[str, str]:

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote_plus
 
 import httpx
 
-from untag.signing.credentials import Credentials
+from untag.providers.credentials import AccessKey
 
 
 def _same(text: str) -> str:
@@ -128,7 +128,7 @@ class DerivedKeyAuth(httpx.Auth):
     def __init__(
         self,
         scheme: Scheme,
-        credentials: Credentials,
+        credentials: AccessKey,
         *,
         region: str,
         service: str,

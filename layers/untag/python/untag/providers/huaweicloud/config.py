@@ -9,18 +9,24 @@ Facts from huaweicloudsdkconfig 3.1.219, the API's page and its OpenAPI file. Wh
   other of the address. No other service stands behind Config.
 """
 
-from collections.abc import Mapping
 from typing import Self
 from urllib.parse import quote
 
 import httpx
 
-from untag import environment
 from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Limits, Provider, Scope, Session, Verdict
+from untag.providers.base import Answer, Limits, Options, Scope, Verdict
 from untag.providers.http import call
-from untag.providers.huaweicloud import HuaweiCloud, name_page, resource_page, resource_tags, search_tags, tag_bodies
-from untag.providers.huaweicloud_errors import request_id
+from untag.providers.huaweicloud.common import (
+    HuaweiCloud,
+    name_page,
+    resource_page,
+    resource_tags,
+    search_tags,
+    tag_bodies,
+)
+from untag.providers.huaweicloud.credentials import HuaweiSession
+from untag.providers.huaweicloud.errors import request_id
 
 DEFAULT_ENDPOINT = "https://rms.myhuaweicloud.com"
 
@@ -41,12 +47,9 @@ class HuaweiConfig(HuaweiCloud):
         self.reads_first = read_first
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> Self:
+    def of(cls, options: Options) -> Self:
         """With its endpoint."""
-        return cls(
-            environment.endpoint(environ, "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT", DEFAULT_ENDPOINT),
-            read_first=read_first,
-        )
+        return cls(options.endpoints.get(f"{cls.name}.{cls.api}", DEFAULT_ENDPOINT), read_first=options.read_first)
 
     def accepts(self, type_: str) -> bool:
         """Config's own three types."""
@@ -61,7 +64,12 @@ class HuaweiConfig(HuaweiCloud):
         return Scope(self.name, self.api, request.account, None, None, type_)
 
     async def write(
-        self, session: Session, action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+        self,
+        session: HuaweiSession,
+        action: Action,
+        scope: Scope,
+        ids: tuple[str, ...],
+        tags: tuple[Tag, ...],
     ) -> Answer:
         """Batch delete or batch create on one resource. Nothing is counted: 204 is for all of it."""
         reply = await call(
@@ -73,7 +81,7 @@ class HuaweiConfig(HuaweiCloud):
             return Answer(Verdict.DONE, request_id=request_id(reply))
         return self.judged(reply, session)
 
-    async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
+    async def read(self, session: HuaweiSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """The tags of one resource."""
         reply = await call(session, "GET", self._tags_url(scope, ids[0]))
         if isinstance(reply, Answer):
@@ -81,14 +89,14 @@ class HuaweiConfig(HuaweiCloud):
         ok = reply.status == httpx.codes.OK
         return resource_tags(reply, session, scope, ids[0]) if ok else self.judged(reply, session)
 
-    async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:
+    async def names(self, session: HuaweiSession, scope: Scope, key: str | None, offset: int) -> Answer:
         """`ListTagsForResourceType`: a page of the type's keys with their values."""
         reply = await call(session, "GET", f"{self._type_url(scope)}/tags?limit={self.page}&offset={offset}")
         if isinstance(reply, Answer):
             return reply
         return name_page(reply, session, key) if reply.status == httpx.codes.OK else self.judged(reply, session)
 
-    async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:
+    async def find(self, session: HuaweiSession, scope: Scope, tag: Tag, offset: int) -> Answer:
         """`ListResourcesByTag`: a page of resources."""
         url = f"{self._type_url(scope)}/resource-instances/filter?limit={self.page}&offset={offset}"
         reply = await call(session, "POST", url, {"tags": search_tags(tag)})
@@ -101,6 +109,3 @@ class HuaweiConfig(HuaweiCloud):
 
     def _tags_url(self, scope: Scope, id_: str) -> str:
         return f"{self._type_url(scope)}/{quote(id_, safe='')}/tags"
-
-
-PROVIDER: type[Provider] = HuaweiConfig

@@ -20,11 +20,11 @@ from typing import Any, Self
 
 import httpx
 
-from untag import environment
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Listing, Provider, Scope, Session, Verdict
+from untag.providers.base import Answer, Failure, Limits, Listing, Options, Scope, Verdict
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
-from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
+from untag.providers.jdcloud.credentials import JDCloudCredentials, JDSession
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 DEFAULT_ENDPOINT = "https://resourcetag.jdcloud-api.com"
 
@@ -39,6 +39,8 @@ SERVICE_CODES = frozenset({
 
 REGIONS = frozenset({"cn-north-1", "cn-east-1", "cn-east-2", "cn-south-1", "cn-all"})
 """The regions that the API documents list, with cdn's own. An unknown one is a warning, too."""
+
+MOST_RESOURCES_PER_CALL = 500
 
 _KEY_LENGTH = 127
 _CDN, _CDN_REGION = "cdn", "cn-all"
@@ -56,11 +58,7 @@ class JDCloud:
     rate = 15.0  # the gateway's limit is 1000 a minute for most product lines
     reserved_prefixes: tuple[str, ...] = ("jrn:",)
     removes_pairs = True
-    credential_variables: Mapping[str, str] = {
-        "access_key": "JDCLOUD_ACCESS_KEY",
-        "secret_key": "JDCLOUD_SECRET_KEY",
-    }
-    required_credentials: tuple[str, ...] = ("access_key", "secret_key")
+    credentials = JDCloudCredentials
 
     page = 0
 
@@ -78,12 +76,13 @@ class JDCloud:
         self.limits = Limits(resources=resources_per_call, keys=10)
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> Self:
+    def of(cls, options: Options) -> Self:
         """With its endpoint and the number of ids that go into one call."""
+        api = f"{cls.name}.{cls.api}"
         return cls(
-            environment.endpoint(environ, "UNTAG_JDCLOUD_ENDPOINT", DEFAULT_ENDPOINT),
-            read_first=read_first,
-            resources_per_call=environment.whole(environ, "UNTAG_JDCLOUD_RESOURCES_PER_CALL", 50, low=1, high=500),
+            options.endpoints.get(api, DEFAULT_ENDPOINT),
+            read_first=options.read_first,
+            resources_per_call=min(options.resources_per_call.get(api, 50), MOST_RESOURCES_PER_CALL),
         )
 
     def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
@@ -119,20 +118,25 @@ class JDCloud:
         """Keys are compared as they are."""
         return key
 
-    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
+    def refusal(self, credentials: JDCloudCredentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
         """Nothing but the API itself refuses."""
         return None
 
-    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
+    def region_of(self, credentials: JDCloudCredentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
         """The region that the request names."""
         return scope.region
 
-    def auth(self, credentials: Credentials, scope: Scope) -> DerivedKeyAuth:
+    def auth(self, credentials: JDCloudCredentials, scope: Scope) -> DerivedKeyAuth:
         """JDCLOUD3, derived for the region."""
         return DerivedKeyAuth(JDCLOUD3, credentials, region=scope.region or "jdcloud-api", service="resourcetag")
 
     async def write(
-        self, session: Session, action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+        self,
+        session: JDSession,
+        action: Action,
+        scope: Scope,
+        ids: tuple[str, ...],
+        tags: tuple[Tag, ...],
     ) -> Answer:
         """`unTagResources` or `tagResources`; `confirmed` counts pairs, failures are by resource."""
         operation = _OPERATIONS[action]
@@ -161,7 +165,7 @@ class JDCloud:
             confirmed=count if type(count) is int else -1,
         )
 
-    async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
+    async def read(self, session: JDSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """`describeResources` for these ids. A resource that the answer does not list has no tags."""
         wanted = {"serviceCodes": [scope.type], "resourceIds": ids}
         reply = await self._call(session, scope, "describeResources", {"resourceVo": wanted})
@@ -173,7 +177,7 @@ class JDCloud:
         tags = {id_: listed.get(id_, {}) for id_ in ids}
         return Answer(Verdict.DONE, request_id=request_id, tags=tags)
 
-    async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
+    async def names(self, session: JDSession, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
         """`describeKeys` of the service code, or `describeValues` of the key, which knows no service code."""
         body: dict[str, Any]
         if key is None:
@@ -189,7 +193,7 @@ class JDCloud:
             return unexpected(reply, request_id)
         return Listing(Verdict.DONE, request_id=request_id, names=tuple(names or ()), total=len(names or ()))
 
-    async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:  # noqa: ARG002 - one page
+    async def find(self, session: JDSession, scope: Scope, tag: Tag, offset: int) -> Answer:  # noqa: ARG002 - one page
         """`describeResources` of the service code and the tag, all of them in one answer."""
         wanted = {"key": tag.key} if tag.value is None else {"key": tag.key, "values": [tag.value]}
         body = {"resourceVo": {"serviceCodes": [scope.type], "tagFilters": [wanted]}}
@@ -202,14 +206,19 @@ class JDCloud:
         return Listing(Verdict.DONE, request_id=request_id, tags=listed, total=len(listed))
 
     async def _call(
-        self, session: Session, scope: Scope, operation: str, body: Mapping[str, Any], limit: int = MAX_BODY_BYTES
+        self,
+        session: JDSession,
+        scope: Scope,
+        operation: str,
+        body: Mapping[str, Any],
+        limit: int = MAX_BODY_BYTES,
     ) -> Reply | Answer:
         url = f"{self._endpoint}/v1/regions/{scope.region}/tags:{operation}"
         # The SDKs repeat the region in the body.
         reply = await call(session, "POST", url, {"regionId": scope.region, **body}, limit=limit)
         return reply if isinstance(reply, Answer) else self._judged(reply, session)
 
-    def _judged(self, reply: Reply, session: Session) -> Reply | Answer:
+    def _judged(self, reply: Reply, session: JDSession) -> Reply | Answer:
         """The reply if it is a success, else what it means. What may be retried is decided here and nowhere else."""
         payload = reply.json()
         error = payload.get("error") if isinstance(payload, dict) else None
@@ -227,9 +236,6 @@ class JDCloud:
         if verdict is Verdict.UNAUTHORIZED:
             message = "the key was not accepted"  # the gateway's text may repeat what was signed
         return Answer(verdict, name, message, _request_id(reply, payload), reply.retry_after())
-
-
-PROVIDER: type[Provider] = JDCloud
 
 
 def _verdict(status: int, name: str, message: str) -> Verdict:

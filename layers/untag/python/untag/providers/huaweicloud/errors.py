@@ -20,8 +20,8 @@ from typing import Any
 import httpx
 
 from untag.providers.base import Answer, Verdict
+from untag.providers.credentials import Credentials
 from untag.providers.http import Reply, message_of, name_of
-from untag.signing import Credentials
 
 _CODES = ("error_code", "errorCode", "code")
 _MESSAGES = ("error_msg", "errorMsg", "message")

@@ -22,17 +22,15 @@ Facts from huaweicloudsdktms 3.1.219, the API's pages and their table of errors.
 - The pages give keys 36 characters and values 43; the services behind TMS take 128 and 255, and hold such tags.
 """
 
-from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from untag import environment
 from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Provider, Scope, Session, Verdict
+from untag.providers.base import Answer, Failure, Limits, Options, Scope, Verdict
 from untag.providers.http import Reply, call
-from untag.providers.huaweicloud import (
+from untag.providers.huaweicloud.common import (
     HuaweiCloud,
     is_of_another_type,
     name_page,
@@ -42,8 +40,8 @@ from untag.providers.huaweicloud import (
     search_tags,
     tag_bodies,
 )
-from untag.providers.huaweicloud_errors import error_texts, names_service, request_id, unbelieved, verdict_of_code
-from untag.signing import Credentials
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials, HuaweiSession
+from untag.providers.huaweicloud.errors import error_texts, names_service, request_id, unbelieved, verdict_of_code
 
 DEFAULT_ENDPOINT = "https://tms.myhuaweicloud.com"
 
@@ -75,18 +73,13 @@ class HuaweiTms(HuaweiCloud):
         self.limits = Limits(resources=resources_per_call, keys=10, read_resources=1)
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> Self:
+    def of(cls, options: Options) -> Self:
         """With its endpoint and the number of resources that go into one call."""
+        api = f"{cls.name}.{cls.api}"
         return cls(
-            environment.endpoint(environ, "UNTAG_HUAWEICLOUD_TMS_ENDPOINT", DEFAULT_ENDPOINT),
-            read_first=read_first,
-            resources_per_call=environment.whole(
-                environ,
-                "UNTAG_HUAWEICLOUD_TMS_RESOURCES_PER_CALL",
-                RESOURCES_PER_CALL,
-                low=1,
-                high=MOST_RESOURCES_PER_CALL,
-            ),
+            options.endpoints.get(api, DEFAULT_ENDPOINT),
+            read_first=options.read_first,
+            resources_per_call=min(options.resources_per_call.get(api, RESOURCES_PER_CALL), MOST_RESOURCES_PER_CALL),
         )
 
     def accepts(self, type_: str) -> bool:
@@ -103,7 +96,7 @@ class HuaweiTms(HuaweiCloud):
         """
         return Scope(self.name, self.api, request.account, request.region, request.project_id, type_)
 
-    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:
+    def refusal(self, credentials: HuaweiCloudCredentials, scope: Scope) -> Failure | None:
         """A region whose project is not known, or one that by the credentials has not the project that is named."""
         region, project = scope.region, scope.project_id
         if region is None:
@@ -124,7 +117,7 @@ class HuaweiTms(HuaweiCloud):
         )
         return Failure("region_project_mismatch", message)
 
-    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:
+    def region_of(self, credentials: HuaweiCloudCredentials, scope: Scope) -> str | None:
         """The region whose project is named, by the credentials; where none is named, the request's region."""
         if scope.project_id is None:
             return scope.region
@@ -132,7 +125,12 @@ class HuaweiTms(HuaweiCloud):
         return scope.region if scope.region in regions else next(iter(regions), None)
 
     async def write(
-        self, session: Session, action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+        self,
+        session: HuaweiSession,
+        action: Action,
+        scope: Scope,
+        ids: tuple[str, ...],
+        tags: tuple[Tag, ...],
     ) -> Answer:
         """Batch delete or batch create. Nothing is counted; a failure is told for a resource, not for a tag."""
         project = self._project(session, scope)
@@ -151,7 +149,7 @@ class HuaweiTms(HuaweiCloud):
             return unbelieved(reply, session.credentials)
         return Answer(Verdict.DONE, request_id=request_id(reply), failures=failures)
 
-    async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
+    async def read(self, session: HuaweiSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """The tags of one resource."""
         project = self._project(session, scope)
         if isinstance(project, Answer):
@@ -163,7 +161,7 @@ class HuaweiTms(HuaweiCloud):
         ok = reply.status == httpx.codes.OK
         return resource_tags(reply, session, scope, ids[0]) if ok else self.judged(reply, session)
 
-    async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
+    async def names(self, session: HuaweiSession, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
         """The tags of a type's resources in the project, all in one answer."""
         project = self._project(session, scope)
         if isinstance(project, Answer):
@@ -172,7 +170,7 @@ class HuaweiTms(HuaweiCloud):
         reply = await call(session, "GET", f"{self._endpoint}/v1.0/tags?{query}")
         return reply if isinstance(reply, Answer) else self._unlisted(reply, session) or name_page(reply, session, key)
 
-    async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:
+    async def find(self, session: HuaweiSession, scope: Scope, tag: Tag, offset: int) -> Answer:
         """A page of resources."""
         project = self._project(session, scope)
         if isinstance(project, Answer):
@@ -189,7 +187,7 @@ class HuaweiTms(HuaweiCloud):
             return reply
         return self._unlisted(reply, session) or resource_page(reply, session, scope)
 
-    def _unlisted(self, reply: Reply, session: Session) -> Answer | None:
+    def _unlisted(self, reply: Reply, session: HuaweiSession) -> Answer | None:
         """Why a listing is none: an error, or a service behind TMS that failed inside an answer of success."""
         if reply.status != httpx.codes.OK:
             return self.judged(reply, session)
@@ -207,7 +205,7 @@ class HuaweiTms(HuaweiCloud):
             verdict = Verdict.FAILED  # a listing asks for no resource by its id
         return Answer(verdict, code, message, request_id(reply))
 
-    def _project(self, session: Session, scope: Scope) -> dict[str, str] | Answer:
+    def _project(self, session: HuaweiSession, scope: Scope) -> dict[str, str] | Answer:
         """The project as a parameter, none where the scope knows of none; or why no call can be made.
 
         The refusal was asked for before. Since then the credentials may have been read anew.
@@ -219,12 +217,10 @@ class HuaweiTms(HuaweiCloud):
         return {"project_id": project} if project else {}
 
 
-PROVIDER: type[Provider] = HuaweiTms
-
 _NO_CODE = "resource_failed"
 
 
-def _failure(entry: Any, credentials: Credentials) -> Failure:
+def _failure(entry: Any, credentials: HuaweiCloudCredentials) -> Failure:
     """An error that stands in an answer of success."""
     code, message = error_texts(entry, credentials)
     return Failure(code or _NO_CODE, message or "no reason was given", verdict_of_code(code))
@@ -234,7 +230,9 @@ def _urgency(failure: Failure) -> int:
     return _URGENCY.index(failure.verdict)
 
 
-def _failures(entries: list[Any], scope: Scope, ids: tuple[str, ...], credentials: Credentials) -> dict[str, Failure]:
+def _failures(
+    entries: list[Any], scope: Scope, ids: tuple[str, ...], credentials: HuaweiCloudCredentials
+) -> dict[str, Failure]:
     """The resources that failed. LookupError or TypeError if an entry is none, or names a resource that is not in the
     call.
     """

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import httpx
 
-from untag.signing.credentials import Credentials
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 
 ALGORITHM = "SDK-HMAC-SHA256"
 
@@ -45,7 +45,7 @@ class HuaweiAuth(httpx.Auth):
 
     requires_request_body = True
 
-    def __init__(self, credentials: Credentials, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, credentials: HuaweiCloudCredentials, *, clock: Callable[[], float] = time.time) -> None:
         self._credentials = credentials
         self._clock = clock
 
@@ -54,7 +54,7 @@ class HuaweiAuth(httpx.Auth):
         credentials = self._credentials
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
         request.headers["x-sdk-date"] = stamp
-        if credentials.domain_id is not None:
+        if credentials.domain_id:
             request.headers["x-domain-id"] = credentials.domain_id
         if credentials.security_token is not None:
             request.headers["x-security-token"] = credentials.security_token

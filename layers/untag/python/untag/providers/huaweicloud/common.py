@@ -10,8 +10,9 @@ import httpx
 from untag.contracts import Problem, RemovalRequest, Tag
 from untag.providers.base import Answer, Failure, Listing, Scope, Session, Verdict
 from untag.providers.http import Reply, tags_of
-from untag.providers.huaweicloud_errors import error_of, request_id, unbelieved, verdict_of_answer
-from untag.signing import Credentials, HuaweiAuth
+from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
+from untag.providers.huaweicloud.errors import error_of, request_id, unbelieved, verdict_of_answer
+from untag.providers.huaweicloud.signing import HuaweiAuth
 
 # The id stands in the path of some calls. Dots alone would be another path.
 _ID = re.compile(r"[A-Za-z0-9_.:-]*[A-Za-z0-9_:-][A-Za-z0-9_.:-]*")
@@ -28,13 +29,7 @@ class HuaweiCloud(ABC):
     rate = 20.0  # the gateway allows 200 a second for an API; some services' writes are said to be far below
     removes_pairs = False
     reserved_prefixes: tuple[str, ...] = ("_sys_",)
-    credential_variables: Mapping[str, str] = {
-        "access_key": "HUAWEICLOUD_SDK_AK",
-        "secret_key": "HUAWEICLOUD_SDK_SK",
-        "domain_id": "HUAWEICLOUD_SDK_DOMAIN_ID",
-        "security_token": "HUAWEICLOUD_SDK_SECURITY_TOKEN",
-    }
-    required_credentials: tuple[str, ...] = ("access_key", "secret_key", "domain_id")
+    credentials = HuaweiCloudCredentials
 
     @abstractmethod
     def accepts(self, type_: str) -> bool:
@@ -59,15 +54,15 @@ class HuaweiCloud(ABC):
         """Keys are compared as they are."""
         return key
 
-    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
+    def refusal(self, credentials: HuaweiCloudCredentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
         """Nothing but the API itself refuses."""
         return None
 
-    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
+    def region_of(self, credentials: HuaweiCloudCredentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
         """The region of the scope; a global service has none."""
         return scope.region
 
-    def auth(self, credentials: Credentials, scope: Scope) -> HuaweiAuth:  # noqa: ARG002 - signed without a scope
+    def auth(self, credentials: HuaweiCloudCredentials, scope: Scope) -> HuaweiAuth:  # noqa: ARG002 - signed without a scope
         """SDK-HMAC-SHA256 with the account's id."""
         return HuaweiAuth(credentials)
 
