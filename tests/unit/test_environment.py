@@ -21,7 +21,7 @@ REQUIRED = {
 def test_all_but_the_queues_and_the_topic_have_the_documented_defaults():
     settings = Settings.from_environment(REQUIRED)
     assert (settings.queue_url, settings.dead_letter_queue_url, settings.topic_arn) == tuple(REQUIRED.values())
-    assert (settings.credentials, settings.read_first, settings.concurrency) == ("env", True, 32)
+    assert (settings.credentials, settings.providers, settings.concurrency) == ("env", Options(), 32)
     assert settings.rate == Rate(None, 1)
     assert settings.policy == Policy(
         dry_run=False,
@@ -52,9 +52,16 @@ def test_every_variable_is_read():
             "UNTAG_RATE": "2.5",
             "UNTAG_ENVIRONMENTS": "5",
             "UNTAG_CONCURRENCY": "8",
+            "UNTAG_ENDPOINTS": "jdcloud.resourcetag=https://example.com:8443, huaweicloud.tms=http://127.0.0.1:1",
+            "UNTAG_RESOURCES_PER_CALL": "huaweicloud.tms=50",
         }
     )
-    assert (settings.credentials, settings.read_first, settings.concurrency) == ("secretsmanager:untag/prod", False, 8)
+    assert (settings.credentials, settings.concurrency) == ("secretsmanager:untag/prod", 8)
+    assert settings.providers == Options(
+        read_first=False,
+        endpoints={"jdcloud.resourcetag": "https://example.com:8443", "huaweicloud.tms": "http://127.0.0.1:1"},
+        resources_per_call={"huaweicloud.tms": 50},
+    )
     assert settings.rate == Rate(2.5, 5)
     assert settings.policy == Policy(
         dry_run=True,

@@ -12,7 +12,7 @@ every_action = pytest.mark.parametrize("action", ["remove", "restore"])
 
 @pytest.fixture
 def house():
-    environ = {"UNTAG_ENDPOINTS": f"huaweicloud.tms=https://{HUAWEI_HOST}"}
+    environ = {"UNTAG_ENDPOINTS": f"huaweicloud.tms=https://{HUAWEI_HOST},huaweicloud.config=https://{HUAWEI_HOST}"}
     with House(huawei=HuaweicloudTmsServer(), environ=environ) as house:
         yield house
 

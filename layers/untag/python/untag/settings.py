@@ -74,7 +74,7 @@ def provider_options(environ: Mapping[str, str]) -> Options:
             if api not in known:
                 # Only the names of known providers are worth a list: importing all of them would cost a cold start.
                 there = ", ".join(known or NAMES)
-                raise InvalidInputError.of(f"knows no API {api[:64]!r}: there are {there}", variable)
+                raise InvalidInputError.of(f"names an API that there is not: known are {there}", variable)
     return Options(
         read_first=environment.switch(environ, "UNTAG_READ_FIRST", default=True),
         endpoints={api: environment.as_endpoint(url, "UNTAG_ENDPOINTS") for api, url in endpoints.items()},
