@@ -100,7 +100,8 @@ def _notice(kind: str, statuses: list[str], detail: Json, **changes: Json) -> Js
 def decommission_notice() -> Json:
     """What became of a decommission event of which not everything was requested."""
     fields = dict.fromkeys(("type", "resource_id", "code"), TEXT)
-    detail = {"type": "object", "properties": fields, "required": sorted(fields)}
+    key = {**TEXT, "description": "The tag's key, where the resource's other tags are asked for."}
+    detail = {"type": "object", "properties": {**fields, "key": key}, "required": sorted(fields)}
     return _notice("decommission", ["partial", "skipped"], detail, code=TEXT, reason=TEXT)
 
 
