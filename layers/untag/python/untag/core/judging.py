@@ -68,7 +68,10 @@ def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followe
 def deferral(step: Step, answer: Answer) -> Deferral:
     """An answer after which the call may do better later, as what becomes of its pairs."""
     code = answer.code or answer.verdict.value
-    lost = step.kind is Kind.WRITE and (answer.lost or answer.verdict is Verdict.UNAVAILABLE)
+    # A read-back follows a write that may have been applied whatever was said of it.
+    lost = step.kind is Kind.CHECK or (
+        step.kind is Kind.WRITE and (answer.lost or answer.verdict is Verdict.UNAVAILABLE)
+    )
     return Deferral(code, answer.message or "", counted=True, delay=answer.retry_after, lost=lost)
 
 
@@ -239,6 +242,9 @@ def _after_check(step: Step, answer: Answer) -> Iterator[Followed]:
         return
     if answer.verdict in (Verdict.REFUSED, Verdict.NOT_FOUND) and len(step.ids) > 1:
         yield from _in_two(step)  # one bad id must not leave the others in doubt
+        return
+    if answer.verdict in AGAIN and doubt.counted is None and not step.last:
+        yield _settled(step, deferral(step, answer))  # a failure is not believed for a reason that passes
         return
     if answer.verdict is not Verdict.DONE or answer.tags is None:
         for id_ in step.ids:
