@@ -97,6 +97,19 @@ def test_before_its_not_after_a_request_is_worked_at() -> None:
     assert found == {("i-1", "env"): ("removed", None)}
 
 
+def test_protected_and_reserved_keys_compare_as_the_provider_compares_keys() -> None:
+    cloud = Cloud({"i-1": {"Owner-Team": "a", "SYS:x": "b", "env": "c"}})
+    for fold, protected in ((str.lower, {"Owner-Team", "SYS:x"}), (str, set())):
+        bench = Bench(cloud.answer, policy=Policy(protected_keys=("OWNER-*",)))
+        bench.provider.folded = fold  # type: ignore[method-assign]
+        keys = ("Owner-Team", "SYS:x", "env")
+        (whole,) = bench.run(request(tags="all", dry_run=True))
+        (named,) = bench.run(request(tags=[{"key": key} for key in keys]))
+        assert {key for (_, key), word in told(named).items() if word == "protected"} == protected
+        assert {key for _, key in told(whole)} == set(keys) - protected
+        cloud.tags["i-1"] = {"Owner-Team": "a", "SYS:x": "b", "env": "c"}
+
+
 def test_what_a_guardrail_holds_back_is_no_dead_letter() -> None:
     bench = Bench(policy=Policy(max_pairs=1))
     (job,) = bench.run(request(resources=[{"type": "vm", "ids": ["a", "b"]}]))

@@ -28,7 +28,8 @@ class Isolation:
     def of_source(cls, aws: Aws, arn: str) -> Self:
         """For the queue that a record's `eventSourceARN` names."""
         *_, region, account, name = arn.split(":")
-        return cls(aws, f"https://sqs.{region}.amazonaws.com/{account}/{name}")
+        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        return cls(aws, f"https://sqs.{region}.{suffix}/{account}/{name}")
 
     async def hide(self, receipt_handle: str) -> None:
         """Hide a record for half as long again as its neighbours."""

@@ -331,4 +331,6 @@ def _with_evidence(block: Block, at: int, result: Result | Deferral) -> Result |
 def _unanswered(step: Step, result: Deferral | Result) -> list[Followed]:
     if step.last and isinstance(result, Deferral) and result.counted and step.doubt is not None:
         return [Settled((id_,), step.tags, step.doubt.unread[id_]) for id_ in step.ids]
+    if step.kind is Kind.CHECK and isinstance(result, Deferral):
+        result = result._replace(lost=True)  # a read-back follows a write that may have been applied
     return [Settled(step.ids, step.tags, result, step.seen)]
