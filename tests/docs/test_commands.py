@@ -20,7 +20,7 @@ from pages import Command, commands, examples
 from typer.main import get_command
 
 from local import control
-from local.__main__ import app
+from local.commands import app
 from local.stack import Overrides, Stack
 from untag.credentials import _FIELDS as SECRET_FIELDS
 

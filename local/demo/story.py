@@ -1,8 +1,7 @@
-"""`make demo`: the main job, from events to reports, on this machine, with an account of it at the end."""
+"""What the demo sends, and the tables that tell what became of it."""
 
 import json
 import re
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from local import ROOT, routing
+from local import ROOT, interrupts, routing
 from local.audit import Audit
 from local.console import outcome_style, table
 from local.stack import Overrides, Stack
@@ -193,7 +192,7 @@ def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> Text:
     return text
 
 
-def main() -> int:
+def run() -> int:
     """Run the demo; 0 only if reports and clouds agree."""
     console = Console()
     if not console.is_terminal:
@@ -203,7 +202,8 @@ def main() -> int:
     overrides = Overrides(environment={"UNTAG_RATE": "500"}, visibility_timeout=5, batching_window=0.2, max_delay=1)
     console.print("[bold]untag[/]: template.yaml on this machine, two clouds that check signatures, and no account\n")
     with console.status("starting the stack"):
-        stack = Stack(overrides=overrides).__enter__()
+        stack = Stack(overrides=overrides)
+        stack.start()
     try:
         demo = Demo(stack, console)
         demo.prepare()
@@ -221,7 +221,8 @@ def main() -> int:
                 bar.advance(task)
         findings = demo.story()
     finally:
-        stack.__exit__(*sys.exc_info())
+        with interrupts.waits():
+            stack.stop()
     for finding in findings:
         console.print(f"[bold red]does not agree:[/] {escape(finding)}")
     if not findings:
@@ -243,7 +244,3 @@ def _fleet_request(number: int) -> str:
             "tags": [{"key": "env", "value": "staging"}],
         }
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
