@@ -55,6 +55,27 @@ def test_a_payload_sent_by_hand_is_answered_with_the_summary(broom):
     assert broom.aws.reports == [answer["summary"]]
 
 
+def test_a_sweep_without_a_rule_has_nothing_to_do_and_says_so(broom):
+    assert broom.invoke(json.dumps({"id": "nightly", "dry_run": False, "rules": []})) == []
+    assert broom.aws.letters() == []
+    (notice,) = broom.aws.reports
+    assert (notice["kind"], notice["id"], notice["status"], notice["code"]) == (
+        "sweep",
+        "nightly",
+        "skipped",
+        "no_rules",
+    )
+    assert notice["reason"] == "the list of rules is empty: nothing is looked for"
+    assert notice["summary"] == "sweep: 0 rules, 0 tags on 0 resources are asked to be removed"
+    assert not len(broom.jd.calls)
+
+
+def test_a_summary_counts_one_as_one(broom):
+    broom.put(broom.jd, many(1, tmp="x"))
+    answer = broom.sweeper.payload({"rules": [JD]}, "manual-1", broom.clock.left(60.0))
+    assert answer["summary"]["summary"] == "sweep: 1 rule, 1 tag on 1 resource is asked to be removed"
+
+
 def test_the_queue_of_the_sweeps_is_needed(broom):
     with pytest.raises(InvalidInputError, match="UNTAG_SWEEP_QUEUE_URL"):
         Sweeper({**broom.environ, "UNTAG_SWEEP_QUEUE_URL": ""})
