@@ -104,6 +104,8 @@ def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
     for (to, name), count in Counter((item["to"], item["name"]) for item in sent).items():
         what = "event" if to == "bus" else "message"
         console.print(f"{count} {what}{'' if count == 1 else 's'} to the {to} [bold]{name}[/]")
+    for told in dict.fromkeys(item["note"] for item in sent if item["note"]):
+        console.print(f"[yellow]{safe(told)}[/]", highlight=False)
 
 
 def lines(text: str) -> str:

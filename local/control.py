@@ -69,6 +69,7 @@ def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]
             logical_id: {"name": schedule.name, "enabled": schedule.enabled}
             for logical_id, schedule in stack.schedules.items()
         },
+        "outputs": {name: str(value) for name, value in stack.outputs.items()},
         "buses": [stack.template.resolver.name(bus) for bus in stack.template.of_type("AWS::Events::EventBus")],
     }
 

@@ -33,6 +33,17 @@ class Schedule:
     """An ARN: a queue's or a function's."""
     input: str
 
+    @property
+    def note(self) -> str:
+        """What somebody who fires it should know; empty if nothing is odd."""
+        content = json.loads(self.input)
+        if isinstance(content, dict) and content.get("rules") == []:
+            return (
+                "the schedule has no rules, so the sweep looks for nothing: give it some with "
+                "--parameter SweepRules='[…]' when the stack is started"
+            )
+        return ""
+
     def payload(self, scheduled: datetime) -> str:
         """The input, with what the scheduler fills in."""
         said = {

@@ -74,6 +74,8 @@ class Sent:
     """"queue", "bus" or "function"."""
     name: str
     ids: tuple[str, ...]
+    note: str = ""
+    """What the sender should know of it; empty if nothing is odd."""
 
 
 class NotDrainedError(LocalError):

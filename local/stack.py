@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -246,8 +247,10 @@ class Stack:
         payload = found.payload(at or datetime.now(UTC))
         name = found.target.rpartition(":")[2]
         if ":lambda:" in found.target:
-            return Sent("function", name, (self.invoke(name, payload.encode()).request_id,))
-        return self._send_message(routing.QueueMessage(payload, arn=found.target), None)
+            sent = Sent("function", name, (self.invoke(name, payload.encode()).request_id,))
+        else:
+            sent = self._send_message(routing.QueueMessage(payload, arn=found.target), None)
+        return replace(sent, note=found.note)
 
     @contextlib.contextmanager
     def clock(self, now: Callable[[], float] = time.time) -> Iterator[None]:

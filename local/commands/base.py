@@ -16,6 +16,9 @@ PROGRAM = "python -m local"
 COMPLETED = "untag-local"
 """The command that shells complete (tools/untag-local): they know commands by name, and `python` is everybody's."""
 
+SESSION_VARIABLE = "UNTAG_LOCAL_SESSION"
+"""Names the session file for every command of a shell that names none."""
+
 app = typer.Typer(
     help="Runs template.yaml on this machine: queues, topic, bus, functions, clouds. No Docker, no account.\n\n"
     "Without a command: starts everything and shows it live.",
@@ -26,7 +29,12 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Session = Annotated[
     Path,
-    typer.Option("--session", help="The file by which commands find the stack.", show_default=".local/stack.json"),
+    typer.Option(
+        "--session",
+        envvar=SESSION_VARIABLE,
+        help="The file by which commands find the stack.",
+        show_default=".local/stack.json",
+    ),
 ]
 Event = Annotated[
     str,
