@@ -129,11 +129,18 @@ def free_region() -> str:
 @functools.cache
 def _mend_moto() -> None:
     """What is mended for the whole process; it is never taken back, since several stacks may be up."""
+    import moto.events.models  # noqa: PLC0415
     import moto.events.utils  # noqa: PLC0415
+    import moto.sns.models  # noqa: PLC0415
     import moto.sqs.models  # noqa: PLC0415
     import moto.sqs.responses  # noqa: PLC0415
 
+    from local import deliveries  # noqa: PLC0415
     from local.move_tasks import actions  # noqa: PLC0415
+
+    subscription, rule = moto.sns.models.Subscription, moto.events.models.Rule
+    patch.object(subscription, "publish", deliveries.to_subscriber(subscription.publish)).start()
+    patch.object(rule, "_send_to_sqs_queue", deliveries.to_target(rule._send_to_sqs_queue)).start()  # noqa: SLF001
 
     for name, action in actions().items():
         patch.object(moto.sqs.responses.SQSResponse, name, action, create=True).start()

@@ -133,6 +133,8 @@ def show_state(console: Console, state: Mapping[str, Any]) -> None:
     """Tags, queues, dead letters and reports."""
     console.print(tags_table(state["providers"]))
     console.print(queues_table(state["queues"]))
+    for name in state["missing"]:
+        console.print(f"[red]missing:[/] {safe(name)} was deleted while the stack is up", highlight=False)
     for logical_id, failures in state["failed_invocations"].items():
         for failure in failures:
             console.print(f"[red]{logical_id}[/] {safe(failure)}", highlight=False)

@@ -44,7 +44,9 @@ def state(stack: "Stack") -> dict[str, Any]:
             for name, server in stack.providers.items()
         },
         "queues": [asdict(queue) for queue in stack.queues().values()],
-        "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()},
+        "missing": stack.missing(),
+        "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()}
+        | {logical_id: failures[-_LAST:] for logical_id, failures in stack.schedule_failures.items()},
         "dead_letters": [asdict(letter) for letter in stack.dead_letters()],
         "reports": [asdict(notification) for notification in stack.notifications()],
     }

@@ -114,6 +114,8 @@ class Clock:
             for logical_id, schedule in schedules.items()
             if schedule.enabled
         }
+        self.failures: dict[str, list[str]] = {}
+        """What was wrong each time that a schedule could not be fired, by its logical id."""
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -123,7 +125,10 @@ class Clock:
         for logical_id, (schedule, due) in self._due.items():
             if due is not None and due <= moment:
                 self._due[logical_id] = (schedule, schedule.timetable.after(moment))
-                self._fire(logical_id, due)
+                try:
+                    self._fire(logical_id, due)
+                except LocalError as error:
+                    self.failures.setdefault(logical_id, []).append(f"could not be fired: {error}")
 
     def due(self, logical_id: str) -> datetime | None:
         """When a schedule that is on fires next."""

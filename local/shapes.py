@@ -64,6 +64,8 @@ class Notification:
     attributes: Mapping[str, str]
     body: Any
     """The message, parsed where it is JSON."""
+    number: int = 0
+    """Which of its topic's it is, from 1."""
 
 
 @dataclass(frozen=True)

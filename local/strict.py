@@ -228,9 +228,10 @@ class StrictQueues(SQSBackend):
             queue._pending_messages.clear()  # noqa: SLF001
 
     def messages(self, queue_name: str) -> list[Message]:
-        """What lies in the queue, without receiving it."""
+        """What lies in the queue, without receiving it; nothing in one that has been deleted."""
         with self.lock:
-            return list(self.get_queue(queue_name)._messages)  # noqa: SLF001
+            queue = self.queues.get(queue_name)
+            return list(queue._messages) if queue is not None else []  # noqa: SLF001
 
 
 class StrictTopics(SNSBackend):

@@ -35,6 +35,7 @@ class Observer:
         self._outcomes = Counter[str]()
         self._reports: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._seen: dict[str, int] = {}
+        self._published = 0
         self._logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES)
         self._calls = {name: _Calls(server) for name, server in stack.providers.items()}
         self._told: dict[str, _Told] = {}
@@ -64,19 +65,21 @@ class Observer:
                 "providers": {name: calls.look(now) for name, calls in (self._calls | self._told).items()},
                 "outcomes": dict(self._outcomes),
                 "dead_letters": {"count": len(letters), "recent": [_letter(one) for one in letters[-RECENT:]]},
-                "reports": {"count": sum(self._seen.values()), "recent": list(self._reports)},
+                "reports": {"count": self._published, "recent": list(self._reports)},
+                "missing": self._stack.missing(),
                 "logs": list(self._logs),
             }
 
     def _read_reports(self) -> None:
         for notification in self._stack.notifications(self._seen):
-            number = self._seen[notification.topic] = self._seen.get(notification.topic, 0) + 1
+            self._seen[notification.topic] = notification.number
+            self._published += 1
             body = notification.body if isinstance(notification.body, Mapping) else {}
             if "outcomes" in body:  # the counts of a notice are of something else
                 self._outcomes.update(body.get("counts") or {})
             self._reports.append(
                 {
-                    "number": number,
+                    "number": self._published,
                     "id": str(body.get("id", "")),
                     "status": str(body.get("status", "")),
                     "counts": dict(body.get("counts") or {}),

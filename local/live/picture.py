@@ -82,6 +82,8 @@ def _head(seen: Seen, note: str) -> Table:
     left = Text.assemble((seen["name"], "bold green"), f" up {hours}:{minutes:02}:{seconds:02}")
     if note:
         left.append(f"  {note}", style="bold yellow")
+    if seen["missing"]:
+        left.append(f"  missing: {', '.join(seen['missing'])}", style="bold red")
     line.add_row(left, f"{done} invocations, {running} running")
     return line
 
