@@ -149,7 +149,7 @@ class _Server(ThreadingHTTPServer):
         self.key = key
         self.observer = observer
         self.real = real
-        self.switches = FaultSwitches(stack.providers)
+        self.switches = FaultSwitches(stack.providers, stack.is_seeded)
         super().__init__(("127.0.0.1", 0), _Handler)
 
 

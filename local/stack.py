@@ -26,6 +26,7 @@ from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, Q
 if TYPE_CHECKING:
     from moto.sqs.models import Message
 
+    from local.providers import Fault
     from local.runtime import Answer
 
 __all__ = ["ROOT", "DeadLetter", "NotDrainedError", "Notification", "Overrides", "QueueState", "Sent", "Stack"]
@@ -84,6 +85,7 @@ class Stack:
         self.template: templates.Template
         self._queues: dict[str, str] = {}
         self._dead: set[str] = set()
+        self._seeded: list[Fault] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -191,7 +193,13 @@ class Stack:
     def seed(self) -> None:
         """Puts the tags at the providers that the files in events/ are made for."""
         for server in self.providers.values():
+            known = list(server.faults)
             server.seed()
+            self._seeded += [rule for rule in server.faults if not any(rule is one for one in known)]
+
+    def is_seeded(self, rule: "Fault") -> bool:
+        """Whether a cloud's misbehaviour is one that the files in events/ rely on."""
+        return any(rule is one for one in self._seeded)
 
     def send(self, event: Path | str | Mapping[str, Any] | list[Any], *, queue: str | None = None) -> list[Sent]:
         """Sends an event where its shape belongs: the queue that a batch names, the bus, the decommission queue for a

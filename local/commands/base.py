@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from local import control, routing
+from local import console, control, routing
 from local.commands import complete
+from local.errors import LocalError
 
 PROGRAM = "python -m local"
 COMPLETED = "untag-local"
@@ -57,8 +58,8 @@ Expect = Annotated[
 
 SESSION = control.SESSION
 
-out = Console()
-err = Console(stderr=True)
+out = console.make()
+err = console.make(stderr=True)
 
 
 def show(answer: Any, shown: Callable[[Console, Any], None], as_json: bool) -> None:
@@ -71,4 +72,9 @@ def show(answer: Any, shown: Callable[[Console, Any], None], as_json: bool) -> N
 
 def read(event: str) -> str:
     """The text of an event: a file's, or what comes on stdin."""
-    return sys.stdin.read() if event == "-" else routing.read(Path(event))
+    if event != "-":
+        return routing.read(Path(event))
+    text = sys.stdin.read()
+    if not text.strip():
+        raise LocalError("nothing came on stdin", "an event is JSON: name its file, or send it through a pipe")
+    return text

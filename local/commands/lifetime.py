@@ -13,7 +13,7 @@ import typer
 from local import ROOT, console, control
 from local.commands.base import SESSION, SESSION_VARIABLE, Json, Session, app, err, out
 from local.errors import LocalError
-from local.live import Observer, stop_on_signals, watch
+from local.live import Observer, glance, stop_on_signals, watch
 from local.progress import working
 
 if TYPE_CHECKING:
@@ -171,12 +171,14 @@ def watch_running(
     """
     client = control.Client(session)
     content = client.get("describe")
-    stopped = threading.Event()
     if once:
-        stopped.set()
-    if once and as_json:
-        print(json.dumps(client.get("activity")))
+        seen = client.get("activity")
+        if as_json:
+            print(json.dumps(seen))
+        else:
+            glance.show(out, seen, console.note(content))
         return
+    stopped = threading.Event()
     with stop_on_signals(stopped):
         watch(lambda: client.get("activity"), out, stopped, note=console.note(content), as_json=as_json)
 

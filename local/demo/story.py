@@ -16,16 +16,13 @@ from rich.text import Text
 
 from local import ROOT, interrupts, routing
 from local.audit import Audit
-from local.console import outcome_style, table
+from local.console import make, outcome_style, table
 from local.stack import Overrides, Stack
 
 FLEET = 100
 """Messages with one resource each and the same tags: what they cost is shown."""
 
 _SHOWN_IDS = 2
-_PLAIN_WIDTH = 120
-"""Columns where the output is no terminal, as in a log."""
-
 
 _EVENT_ID = re.compile(r'"(?:id|trace_id|message_id)": ?"([^"]+)"')
 """Where the events that are sent have the id that their requests and reports bear."""
@@ -194,9 +191,7 @@ def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> Text:
 
 def run() -> int:
     """Run the demo; 0 only if reports and clouds agree."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_PLAIN_WIDTH)
+    console = make()
     started = time.monotonic()
     # The pace that the clouds allow would make a viewer wait, and a refused call should come again while he looks.
     overrides = Overrides(environment={"UNTAG_RATE": "500"}, visibility_timeout=5, batching_window=0.2, max_delay=1)

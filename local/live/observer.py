@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from local.console import times
+
 if TYPE_CHECKING:
     from local.providers import Call, ProviderServer
     from local.shapes import DeadLetter
@@ -37,7 +39,7 @@ class Observer:
         self._seen: dict[str, int] = {}
         self._published = 0
         self._logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES)
-        self._calls = {name: _Calls(server) for name, server in stack.providers.items()}
+        self._calls = {name: _Calls(server, stack) for name, server in stack.providers.items()}
         self._told: dict[str, _Told] = {}
 
     def logged(self, function: str, line: str) -> None:
@@ -102,8 +104,9 @@ class Observer:
 class _Calls:
     """The calls to one local cloud."""
 
-    def __init__(self, server: "ProviderServer") -> None:
+    def __init__(self, server: "ProviderServer", stack: "Stack") -> None:
         self._server = server
+        self._stack = stack
         self._next = 0
         self._total = 0
         self._statuses = Counter[str]()
@@ -135,7 +138,8 @@ class _Calls:
             "rate": _rate(self._times, now),
             "statuses": dict(self._statuses),
             "changed": self._changed,
-            "faults": [rule["do"] for rule in self._server.faults.snapshot()],
+            # What the files in events/ rely on is no misbehaviour that anybody switched on.
+            "faults": [rule.do for rule in self._server.faults if not self._stack.is_seeded(rule)],
             "recent": [_call(call) for call in self._recent],
         }
 
@@ -188,7 +192,7 @@ def _call(call: "Call") -> dict[str, Any]:
 
 
 def _letter(letter: "DeadLetter") -> dict[str, Any]:
-    reason = letter.attributes.get("reason") or f"received {letter.receive_count} times and never done"
+    reason = letter.attributes.get("reason") or f"received {times(letter.receive_count)} and never done"
     return {
         "id": letter.message_id,
         "queue": letter.queue,

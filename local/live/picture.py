@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from local.console import clean, outcome_style
+from local.console import clean, counted, outcome_style
 
 Seen = Mapping[str, Any]
 """What `Observer.look` gives."""
@@ -84,7 +84,7 @@ def _head(seen: Seen, note: str) -> Table:
         left.append(f"  {note}", style="bold yellow")
     if seen["missing"]:
         left.append(f"  missing: {', '.join(seen['missing'])}", style="bold red")
-    line.add_row(left, f"{done} invocations, {running} running")
+    line.add_row(left, f"{counted(done, 'invocation')}, {running} running")
     return line
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from local.console import outcome_style, safe
+from local.console import counted, outcome_style, safe
 from local.errors import NotRunning
 from local.live.picture import PAGES, picture
 
@@ -117,7 +117,7 @@ class Lines:
                 told.add(call["number"])
                 what = " ".join(filter(None, (call["operation"], call["type"], call["code"], call["fault"])))
                 yield (
-                    f"call      {name}  {call['status']} {safe(what)}  {call['pairs']} pairs, "
+                    f"call      {name}  {call['status']} {safe(what)}  {counted(call['pairs'], 'pair')}, "
                     f"{call['applied']} changed, {call['milliseconds']:.0f} ms"
                 )
             if recent:
