@@ -31,6 +31,26 @@ _OUTCOME_STYLES = {
 }
 
 
+_UNWRAPPED = 10_000
+"""Columns where the output is no terminal: whatever reads it has lines of its own length."""
+
+
+def make(*, stderr: bool = False) -> Console:
+    """A console that wraps for a terminal, and leaves lines whole in a pipe or a file."""
+    made = Console(stderr=stderr)
+    return made if made.file.isatty() else Console(stderr=stderr, width=_UNWRAPPED)
+
+
+def counted(count: int, noun: str) -> str:
+    """A count of things: "1 pair", "2 pairs"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def times(count: int) -> str:
+    """How often something happened: "once", "3 times"."""
+    return "once" if count == 1 else f"{count} times"
+
+
 def clean(text: object) -> str:
     """A text without what would command the terminal: it may come from a cloud, or from whoever sent a message."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(text))
@@ -103,7 +123,9 @@ def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
     """Where an event went."""
     for (to, name), count in Counter((item["to"], item["name"]) for item in sent).items():
         what = "event" if to == "bus" else "message"
-        console.print(f"{count} {what}{'' if count == 1 else 's'} to the {to} [bold]{name}[/]")
+        console.print(f"{counted(count, what)} to the {to} [bold]{name}[/]")
+    for told in dict.fromkeys(item["note"] for item in sent if item["note"]):
+        console.print(f"[yellow]{safe(told)}[/]", highlight=False)
 
 
 def lines(text: str) -> str:
@@ -131,6 +153,8 @@ def show_state(console: Console, state: Mapping[str, Any]) -> None:
     """Tags, queues, dead letters and reports."""
     console.print(tags_table(state["providers"]))
     console.print(queues_table(state["queues"]))
+    for name in state["missing"]:
+        console.print(f"[red]missing:[/] {safe(name)} was deleted while the stack is up", highlight=False)
     for logical_id, failures in state["failed_invocations"].items():
         for failure in failures:
             console.print(f"[red]{logical_id}[/] {safe(failure)}", highlight=False)
@@ -173,7 +197,7 @@ def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
     made = table("Dead letters", "queue", "why", "body")
     for letter in letters:
         attributes = dict(letter["attributes"])
-        reason = attributes.pop("reason", "") or f"received {letter['receive_count']} times and never done"
+        reason = attributes.pop("reason", "") or f"received {times(letter['receive_count'])} and never done"
         rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
         made.add_row(letter["queue"], safe(f"{reason}\n{rest}".strip()), safe(_short(letter["body"])))
     return made
@@ -225,8 +249,7 @@ def show_switched_off(console: Console, rules: Sequence[Mapping[str, Any]]) -> N
     if not rules:
         console.print("Nothing of the kind was on; what the files in events/ rely on needs --seeded.")
     for rule in rules:
-        times = "once" if rule["injected"] == 1 else f"{rule['injected']} times"
-        console.print(f"{rule['do']} is off at {rule['cloud']}; it struck {times}")
+        console.print(f"{rule['do']} is off at {rule['cloud']}; it struck {times(rule['injected'])}")
 
 
 def _faults_table(title: str, rules: Sequence[Mapping[str, Any]]) -> Table:

@@ -44,7 +44,9 @@ def state(stack: "Stack") -> dict[str, Any]:
             for name, server in stack.providers.items()
         },
         "queues": [asdict(queue) for queue in stack.queues().values()],
-        "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()},
+        "missing": stack.missing(),
+        "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()}
+        | {logical_id: failures[-_LAST:] for logical_id, failures in stack.schedule_failures.items()},
         "dead_letters": [asdict(letter) for letter in stack.dead_letters()],
         "reports": [asdict(notification) for notification in stack.notifications()],
     }
@@ -69,6 +71,7 @@ def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]
             logical_id: {"name": schedule.name, "enabled": schedule.enabled}
             for logical_id, schedule in stack.schedules.items()
         },
+        "outputs": {name: str(value) for name, value in stack.outputs.items()},
         "buses": [stack.template.resolver.name(bus) for bus in stack.template.of_type("AWS::Events::EventBus")],
     }
 
@@ -146,7 +149,7 @@ class _Server(ThreadingHTTPServer):
         self.key = key
         self.observer = observer
         self.real = real
-        self.switches = FaultSwitches(stack.providers)
+        self.switches = FaultSwitches(stack.providers, stack.is_seeded)
         super().__init__(("127.0.0.1", 0), _Handler)
 
 

@@ -40,11 +40,14 @@ record of SMN; a CloudEvent."""
 def read(source: Path) -> str:
     """The text of an event file."""
     try:
-        return source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise LocalError(f"there is no event file {source}", "ls events/ shows the ones that come with it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise LocalError(f"{source} cannot be read: {error}", "an event is a file of JSON in UTF-8") from None
+    if not text.strip():
+        raise LocalError(f"{source} is empty", "an event is a file of JSON, for example one of events/")
+    return text
 
 
 def route(event: Any) -> list[QueueMessage | BusEvent]:

@@ -64,6 +64,8 @@ class Notification:
     attributes: Mapping[str, str]
     body: Any
     """The message, parsed where it is JSON."""
+    number: int = 0
+    """Which of its topic's it is, from 1."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Sent:
     """"queue", "bus" or "function"."""
     name: str
     ids: tuple[str, ...]
+    note: str = ""
+    """What the sender should know of it; empty if nothing is odd."""
 
 
 class NotDrainedError(LocalError):

@@ -74,6 +74,26 @@ def test_invoke_shows_the_answer_and_the_log_and_fails_with_the_function(session
     assert "no good" in bad.stdout
 
 
+def test_what_goes_into_a_pipe_is_not_wrapped(session):
+    body = json.dumps({"a": "long " * 40})
+    run("send", "-", "--queue", "Dead", "--session", session, text=body)
+    shown = run("state", "--session", session).stdout
+    assert any(body in line for line in shown.splitlines())
+    failed = run("send", "no/such/" + "long" * 30, "--session", session)
+    assert failed.stderr.splitlines()[0] == f"error: there is no event file no/such/{'long' * 30}"
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\t"])
+@pytest.mark.parametrize("command", [["send"], ["invoke", "Probe"], ["undo"]])
+def test_an_empty_file_and_an_empty_stdin_are_called_that(session, tmp_path, command, text):
+    event = tmp_path / "empty.json"
+    event.write_text(text)
+    answer = run(*command, event, "--session", session)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith(f"error: {event} is empty\n")
+    assert run(*command, "-", "--session", session, text=text).stderr.startswith("error: nothing came on stdin\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "text", "complaint"),
     [
