@@ -33,7 +33,6 @@ _KEY = "X-Local-Key"
 _SECONDS = 960.0
 # The latest failures of each mapping that are shown.
 _LAST = 5
-_START = "python -m local up"
 
 
 def state(stack: "Stack") -> dict[str, Any]:
@@ -81,7 +80,8 @@ def refuse_second(session: Path = SESSION) -> None:
     with contextlib.suppress(NotRunning):
         other = Client(session).get("describe")
         raise LocalError(
-            f"a stack is already up, in process {other['pid']}", "python -m local watch shows it; Ctrl-C stops it"
+            f"a stack is already up, in process {other['pid']}",
+            "Ctrl-C stops it where it runs; to see it: `local watch`",
         )
 
 
@@ -135,7 +135,7 @@ class Client:
                 answer = json.loads(response.read())
         except (OSError, ValueError, KeyError, http.client.HTTPException):
             # No file, or one that a killed process left behind.
-            raise NotRunning("no stack is up", f"start one in another terminal: {_START}") from None
+            raise NotRunning("no stack is up", "start one in another terminal: `local up`") from None
         if response.status != http.client.OK:
             raise LocalError(answer["error"], answer["hint"])
         return answer
