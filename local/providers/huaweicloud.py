@@ -5,8 +5,10 @@ The gateway's codes and words are those of the API Request Signing Guide; what t
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from itertools import cycle
+from typing import Any, ClassVar, Literal
 
+from local.providers import huaweicloud_shapes as shapes
 from local.providers.accounts import Account
 from local.providers.huaweicloud_signature import (
     LOCK_TIME,
@@ -42,7 +44,16 @@ so that the sample finds something to do."""
 
 
 class HuaweicloudServer(ProviderServer):
-    """A service behind the gateway; the SDK-HMAC-SHA256 signature is checked."""
+    """A service behind the gateway; the SDK-HMAC-SHA256 signature is checked.
+
+    Two attributes may be set at any time:
+
+    error_shape    the shape of every error, the gateway's and those inside an answer of success included: one of
+                   `shapes.SHAPES`, or `shapes.IN_TURN` for every shape, the next one for each error. None: as the
+                   service's own pages have it
+    empty_lists    what stands for a list without elements in an answer of success: "list", "null", or "left_out".
+                   Left out is only a list that is all there is in the answer; elsewhere null stands for it
+    """
 
     provider: ClassVar[str] = "huaweicloud"
     max_body: ClassVar[int] = 12 * 1024 * 1024
@@ -65,6 +76,20 @@ class HuaweicloudServer(ProviderServer):
     ) -> None:
         super().__init__(credentials, **common)
         self.verifier = HuaweicloudVerifier(self.credentials, self.clock, max_skew, max_failures, lock_time)
+        self.empty_lists: Literal["list", "null", "left_out"] = "list"
+        self._error_shape: str | None = None
+        self._shapes = cycle(shapes.SHAPES)
+
+    @property
+    def error_shape(self) -> str | None:
+        """The shape of every error."""
+        return self._error_shape
+
+    @error_shape.setter
+    def error_shape(self, shape: str | None) -> None:
+        if shape not in (None, shapes.IN_TURN, *shapes.SHAPES):
+            raise ValueError(f"{shape!r} is no shape of an error; there are {', '.join(shapes.SHAPES)}")
+        self._error_shape = shape
 
     @property
     def environment(self) -> dict[str, str]:
@@ -77,7 +102,7 @@ class HuaweicloudServer(ProviderServer):
             "HUAWEICLOUD_SDK_AK": secret.get("access_key", ""),
             "HUAWEICLOUD_SDK_SK": secret.get("secret_key", ""),
             "HUAWEICLOUD_SDK_DOMAIN_ID": secret.get("domain_id", ""),
-            "UNTAG_ACCOUNTS": ",".join(f"{domain}={account}" for domain, account in accounts.items()),
+            "UNTAG_ACCOUNTS": ",".join(f"huaweicloud/{domain}={account}" for domain, account in accounts.items()),
         }
         if "security_token" in secret:
             variables["HUAWEICLOUD_SDK_SECURITY_TOKEN"] = secret["security_token"]
@@ -106,5 +131,26 @@ class HuaweicloudServer(ProviderServer):
         headers = (("X-Request-Id", request_id),)
         if answer.document is None:
             return Response(answer.status, headers=headers)
-        document = answer.document | ({"request_id": request_id} if answer.gateway else {})
-        return Response(answer.status, json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"), headers)
+        beside = {"request_id": request_id} if answer.gateway else {}
+        if answer.status < 400:  # noqa: PLR2004 - the first status of an error
+            document = self._without_empty_lists(answer.document)
+        elif (shape := self.next_shape()) is not None:
+            error = answer.document.get("error", answer.document)
+            content_type = "text/plain" if shape == shapes.TEXT else "application/json"
+            body = shapes.body(shape, error["error_code"], error["error_msg"], beside)
+            return Response(answer.status, body, headers, content_type)
+        else:
+            document = answer.document
+        body = json.dumps(document | beside, ensure_ascii=False).encode("utf-8", "replace")
+        return Response(answer.status, body, headers)
+
+    def next_shape(self) -> str | None:
+        """The shape of the next error; None: the service's own."""
+        return next(self._shapes) if self._error_shape == shapes.IN_TURN else self._error_shape
+
+    def _without_empty_lists(self, document: dict[str, Any]) -> dict[str, Any]:
+        if self.empty_lists == "list":
+            return document
+        if self.empty_lists == "left_out" and list(document.values()) == [[]]:
+            return {}
+        return {name: None if value == [] else value for name, value in document.items()}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 from urllib.parse import unquote
 
+from local.providers import huaweicloud_shapes as shapes
 from local.providers import huaweicloud_tms_input as given
 from local.providers.accounts import Account
 from local.providers.faults import KINDS, Verdict
@@ -46,6 +47,8 @@ class HuaweicloudTmsOptions:
     unbound            a delete of a tag that is not there: a success ("ignored"), or the resource "failed"
     unknown_id         an id that is no resource: "failed" entry, or the whole call "refused" with 404
     read_unknown       the same in a read: "refused" with 404, or a resource that has no tags ("empty")
+    read_untagged      a read of a resource that has no tags: a list without elements ("empty"), or "refused" with 404
+    not_found_code     the code of an id that is no resource: TMS's own, or that of the service behind it (`Ecs.0114`)
     """
 
     max_resources: int = 50
@@ -55,6 +58,8 @@ class HuaweicloudTmsOptions:
     unbound: Literal["ignored", "failed"] = "ignored"
     unknown_id: Literal["failed", "refused"] = "failed"
     read_unknown: Literal["refused", "empty"] = "refused"
+    read_untagged: Literal["empty", "refused"] = "empty"
+    not_found_code: str = "TMS.0005"
 
 
 class HuaweicloudTmsServer(HuaweicloudServer):
@@ -148,20 +153,22 @@ class HuaweicloudTmsServer(HuaweicloudServer):
             return Answer(200, read(self.tags, ask)), 0
         if not ask.route.writing:
             tags = self.tags.get(ask.account, ask.route.region, ask.type, ask.ids[0])
-            if tags is None and self.options.read_unknown == "refused":
-                raise given.invalid("TMS.0005", status=404)
+            case = self.options.read_unknown if tags is None else self.options.read_untagged
+            if not tags and case == "refused":
+                raise self._not_found(ask.ids[0])
             return Answer(200, {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]}), 0
         return self._write(ask, cause, verdict)
 
     def _write(self, ask: Ask, cause: Cause, verdict: Verdict) -> tuple[Answer, int]:
         """One resource after the other; 200 whatever failed, and an entry for each resource that did."""
-        if self.options.unknown_id == "refused" and any(self.tags.get(ask.account, *at) is None for at in ask.body):
-            raise given.invalid("TMS.0005", status=404)
+        unknown = [at[-1] for at in ask.body if self.tags.get(ask.account, *at) is None]
+        if unknown and self.options.unknown_id == "refused":
+            raise self._not_found(unknown[0])
         applied = 0
-        failed: list[dict[str, str]] = []
+        failed: list[dict[str, Any]] = []
         for project, type_, id_ in ask.body:
             present = self.tags.get(ask.account, project, type_, id_)
-            code, message = self._objection(present, ask)
+            code, message = self._objection(present, ask, id_)
             rules = {key: rule for key, _ in ask.tags if (rule := verdict.fails(id_, key)) is not None}
             if present is not None and not code:
                 wanted = [(key, value) for key, value in ask.tags if key not in rules or rules[key].takes_effect]
@@ -169,14 +176,19 @@ class HuaweicloudTmsServer(HuaweicloudServer):
             for rule in rules.values():  # TMS speaks of the resource, whichever of its tags the rule was made for
                 code, message = rule.code or "TMS.0002", rule.message
             if code:
-                entry = {"resource_id": id_, "resource_type": type_, "error_code": code}
-                failed.append(entry | {"error_msg": message or given.WORDS.get(code, code)})
+                error = shapes.document(self.next_shape() or "flat", code, message or given.WORDS.get(code, code))
+                failed.append({"resource_id": id_, "resource_type": type_} | error)
         return Answer(200, {"failed_resources": failed}), applied
 
-    def _objection(self, present: dict[str, str] | None, ask: Ask) -> tuple[str, str | None]:
+    def _not_found(self, id_: str) -> Refusal:
+        """404 for an id that is no resource."""
+        code = self.options.not_found_code
+        return given.invalid(code, given.not_found(code, id_), status=404)
+
+    def _objection(self, present: dict[str, str] | None, ask: Ask, id_: str) -> tuple[str, str | None]:
         """Why a resource fails by itself, if it does. Which code stands there no document says."""
         if present is None:
-            return "TMS.0005", None
+            return self.options.not_found_code, given.not_found(self.options.not_found_code, id_)
         if ask.route.operation == "batch-create":
             crowded = len(present | dict(ask.tags)) > MAX_TAGS_PER_RESOURCE
             return ("TMS.0002", f"a resource has at most {MAX_TAGS_PER_RESOURCE} tags") if crowded else ("", None)

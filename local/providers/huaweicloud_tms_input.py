@@ -56,6 +56,11 @@ def envelope(code: str, message: str | None = None) -> dict[str, Any]:
     return {"error": {"error_code": code, "error_msg": message or WORDS.get(code, code)}}
 
 
+def not_found(code: str, id_: str) -> str:
+    """What is said of an id that is no resource; a service behind TMS names it, as ECS does."""
+    return WORDS.get(code, f"Instance[{id_}] could not be found.")
+
+
 def invalid(code: str = "TMS.0002", message: str | None = None, status: int = 400) -> Refusal:
     """400 in the service's own words."""
     return Refusal(Answer(status, envelope(code, message), code))

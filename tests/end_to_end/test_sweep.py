@@ -58,8 +58,9 @@ def test_a_payload_by_hand_is_answered_with_the_summary_and_a_wrong_one_with_why
     rule = {"name": "nothing", **JD, "match": {"key": "nobody-has-this"}}
     answer = stack.invoke("SweepFunction", {"rules": [rule]}).value
     assert answer["summary"]["status"] == "succeeded"
-    wrong = stack.invoke("SweepFunction", {"rules": [{**rule, "match": {"key": {"regex": "(a+"}}}]}).value
-    assert [error["path"] for error in wrong["errors"]] == ["rules.0.match.key"]
+    wrong = stack.invoke("SweepFunction", {"rules": [{**rule, "match": {"key": {"regex": "(a+"}}}]})
+    errors = json.loads(wrong.value["errorMessage"])["errors"]
+    assert [error["path"] for error in errors] == ["rules.0.match.key"]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "events").glob("sweep_*.json")), ids=lambda path: path.stem)

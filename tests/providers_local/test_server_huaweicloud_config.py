@@ -140,3 +140,17 @@ def test_a_wrong_secret_is_told_what_the_gateway_signed(huaweicloud: Huaweicloud
 def test_a_body_over_twelve_megabytes_is_refused(huaweicloud: HuaweicloudConfigServer, hw: Call) -> None:
     body = {"tags": [{"key": "k", "value": "v" * 13 * 1024 * 1024}]}
     assert refusal(hw(huaweicloud, "POST", f"{POLICY}/pa-1/tags/delete", body)) == (413, "APIGW.0201")
+
+
+def test_errors_and_empty_lists_take_the_form_that_is_set(huaweicloud: HuaweicloudConfigServer, hw: Call) -> None:
+    huaweicloud.tags.put("", POLICY, "pa-bare")
+    huaweicloud.error_shape = "nested_short"
+    missing = hw(huaweicloud, "GET", f"{POLICY}/pa-nowhere/tags")
+    error = {"message": "The resource does not exist", "code": "RMS.00010404"}
+    assert (missing.status_code, missing.json()) == (404, {"error": error})
+    huaweicloud.error_shape = "text"
+    assert hw(huaweicloud, "GET", f"{POLICY}/pa-nowhere/tags").text == "The resource does not exist"
+    huaweicloud.empty_lists = "null"
+    assert hw(huaweicloud, "GET", f"{POLICY}/pa-bare/tags").json() == {"tags": None}
+    huaweicloud.empty_lists = "left_out"
+    assert hw(huaweicloud, "GET", f"{POLICY}/pa-bare/tags").json() == {}

@@ -10,6 +10,7 @@ from local.providers import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from untag.signing import Credentials, HuaweiAuth
 
 P, Q = "5f0c2a9d8e7b46310f00c0de00000001", "5f0c2a9d8e7b46310f00c0de00000002"
+NOT_FOUND = "The resources requested cannot be found."
 Call = Callable[..., httpx.Response]
 
 
@@ -271,3 +272,86 @@ def test_a_wrong_secret_a_wrong_account_and_a_wrong_path_are_told_by_the_gateway
 def test_a_body_that_is_no_json_and_one_over_twelve_megabytes_are_refused(tms: HuaweicloudTmsServer, ask: Call) -> None:
     assert refusal(ask(tms, "POST", DELETE, ["i-1"])) == (400, "TMS.0002")
     assert refusal(ask(tms, "POST", DELETE, naming("i-1", k="v" * 13 * 1024 * 1024))) == (413, "APIGW.0201")
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ("flat", {"error_code": "TMS.0005", "error_msg": NOT_FOUND}),
+        ("camel", {"errorCode": "TMS.0005", "errorMsg": NOT_FOUND}),
+        ("short", {"code": "TMS.0005", "message": NOT_FOUND}),
+        ("nested", {"error": {"error_code": "TMS.0005", "error_msg": NOT_FOUND}}),
+        ("nested_camel", {"error": {"errorCode": "TMS.0005", "errorMsg": NOT_FOUND}}),
+        ("nested_short", {"error": {"code": "TMS.0005", "message": NOT_FOUND}}),
+        ("any_name", {"itemNotFound": {"code": "TMS.0005", "message": NOT_FOUND}}),
+        ("deep", {"result": {"reason": {"errorCode": "TMS.0005", "errorMsg": NOT_FOUND}}}),
+    ],
+)
+def test_an_error_comes_in_the_shape_that_is_set(
+    tms: HuaweicloudTmsServer, ask: Call, shape: str, expected: dict[str, Any]
+) -> None:
+    tms.error_shape = shape
+    read = ask(tms, "GET", f"/v2.0/resources/i-0/tags?project_id={P}&resource_type=ecs")
+    assert (read.status_code, read.json()) == (404, expected)
+    assert read.headers["X-Request-Id"] == tms.calls[0].request_id
+    assert tms.calls[0].code == "TMS.0005"
+    (entry,) = ask(tms, "POST", DELETE, naming("i-0", "i-1", env="prod")).json()["failed_resources"]
+    assert entry == {"resource_id": "i-0", "resource_type": "ecs", **expected}
+    gateway = ask(tms, "GET", "/v9/nowhere").json()
+    assert gateway["request_id"] == tms.calls[2].request_id
+    tms.error_shape = None
+    assert refusal(ask(tms, "GET", "/v9/nowhere")) == (404, "APIGW.0101")
+
+
+def test_an_error_may_come_as_text_and_a_failed_resource_is_flat_then(tms: HuaweicloudTmsServer, ask: Call) -> None:
+    tms.error_shape = "text"
+    response = ask(tms, "GET", "/v9/nowhere")
+    assert (response.status_code, response.headers["content-type"]) == (404, "text/plain")
+    assert response.text == "The API does not exist or has not been published in the environment"
+    (entry,) = ask(tms, "POST", DELETE, naming("i-0", env="prod")).json()["failed_resources"]
+    assert (entry["error_code"], entry["error_msg"]) == ("TMS.0005", NOT_FOUND)
+
+
+def test_errors_may_take_every_shape_in_turn(tms: HuaweicloudTmsServer, ask: Call) -> None:
+    tms.error_shape = "in_turn"
+    bodies = [ask(tms, "GET", f"/v2.0/resources/i-0/tags?project_id={P}&resource_type=ecs").text for _ in range(18)]
+    assert len(set(bodies)) == 9
+    assert bodies[:9] == bodies[9:]
+
+
+def test_a_shape_that_is_none_is_refused(tms: HuaweicloudTmsServer) -> None:
+    with pytest.raises(ValueError, match="nested_short"):
+        tms.error_shape = "round"
+
+
+def test_null_or_nothing_may_stand_for_a_list_without_elements(tms: HuaweicloudTmsServer, ask: Call) -> None:
+    tms.tags.put(P, "ecs", "i-bare")
+    read = f"/v2.0/resources/i-bare/tags?project_id={P}&resource_type=ecs"
+    listing = {"project_id": P, "resource_types": ["disk"]}
+    for empty, tags, failed in (
+        ("null", {"tags": None}, {"failed_resources": None}),
+        ("left_out", {}, {}),
+        ("list", {"tags": []}, {"failed_resources": []}),
+    ):
+        tms.empty_lists = empty  # type: ignore[assignment]
+        assert ask(tms, "GET", read).json() == tags
+        assert ask(tms, "POST", DELETE, naming("i-1", nothing=None)).json() == failed
+        found = ask(tms, "POST", "/v1.0/resource-instances/filter", listing).json()
+        none = [] if empty == "list" else None
+        assert found == {"resources": none, "errors": none, "total_count": 0}
+        assert len(ask(tms, "GET", read.replace("i-bare", "i-2")).json()["tags"]) == 2
+
+
+def test_an_id_that_is_no_resource_may_be_told_by_the_service_behind_it(ask: Call) -> None:
+    options = HuaweicloudTmsOptions(not_found_code="Ecs.0114", read_untagged="refused")
+    with HuaweicloudTmsServer(options=options) as server:
+        prepared(server)
+        server.tags.put(P, "ecs", "i-bare")
+        server.error_shape = "nested_short"
+        where = f"tags?project_id={P}&resource_type=ecs"
+        for id_ in ("i-0", "i-bare"):
+            response = ask(server, "GET", f"/v2.0/resources/{id_}/{where}")
+            error = {"message": f"Instance[{id_}] could not be found.", "code": "Ecs.0114"}
+            assert (response.status_code, response.json()) == (404, {"error": error})
+        listed = ask(server, "POST", DELETE, naming("i-0", "i-bare", env="prod")).json()["failed_resources"]
+        assert [entry["resource_id"] for entry in listed] == ["i-0"]

@@ -42,17 +42,17 @@ class Seen:
 
 
 class KeyRing:
-    """A source of keys: gives the first of `keys`, and with each fresh read the next, until the last."""
+    """A source of credentials: gives the first of `keys`, and with each further read the next, until the last."""
 
     def __init__(self, *keys: Credentials | Exception, seconds: float = 0.0) -> None:
         self.keys = list(keys) or [Credentials("AK-1", "SK-1")]
-        self.reads: list[bool] = []
+        self.reads = 0
         self.seconds = seconds
 
-    async def get(self, provider: Any, account: str, *, fresh: bool = False) -> Credentials:  # noqa: ARG002
-        self.reads.append(fresh)
+    async def get(self, provider: Any, account: str) -> Credentials:  # noqa: ARG002
+        self.reads += 1
         await asyncio.sleep(self.seconds)
-        if fresh and len(self.keys) > 1:
+        if self.reads > 1 and len(self.keys) > 1:
             self.keys.pop(0)
         found = self.keys[0]
         if isinstance(found, Exception):

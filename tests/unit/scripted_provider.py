@@ -10,7 +10,7 @@ import httpx
 from virtual_time import Clock
 
 from untag.contracts import Action, Tag
-from untag.providers import Answer, Limits, Scope, Session, Verdict
+from untag.providers import Answer, Failure, Limits, Scope, Session, Verdict
 from untag.signing import Credentials
 
 
@@ -78,6 +78,15 @@ class ScriptedProvider:
 
     def scope(self, request: Any, type_: str) -> Scope:
         return Scope(self.name, self.api, request.account, request.region, request.project_id, type_)
+
+    def folded(self, key: str) -> str:
+        return key
+
+    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002
+        return None
+
+    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002
+        return scope.region
 
     def auth(self, credentials: Credentials, scope: Scope) -> httpx.Auth:  # noqa: ARG002
         self.auths += 1

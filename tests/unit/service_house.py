@@ -13,9 +13,10 @@ from typing import Any, Self
 import httpx
 from aws_model import DEAD_LETTERS, QUEUE, TOPIC, AwsModel
 from bookkeeping import Json, asked, flat, named
+from support import PROJECT
 from virtual_time import Clock, VirtualLoop
 
-from local.providers import HuaweicloudConfigServer, JdcloudServer, ProviderServer
+from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer
 from local.providers import wire as local_wire
 from untag.contracts import parse_requests
 from untag.records import SqsRecord
@@ -48,7 +49,7 @@ class _Wire(httpx.AsyncBaseTransport):
         return httpx.Response(reply.status, headers=found, content=reply.body, request=request)
 
 
-JD_HOST, HUAWEI_HOST = "jd.example.com", "huawei.example.com"
+JD_HOST, HUAWEI_HOST, TMS_HOST = "jd.example.com", "huawei.example.com", "tms.example.com"
 ENVIRON = {
     "AWS_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "FAKEAWSKEY",
@@ -60,13 +61,14 @@ ENVIRON = {
 
 
 class House:
-    """The service with AWS's model, both local clouds and a clock of its own."""
+    """The service with AWS's model, the local clouds and a clock of its own."""
 
     def __init__(
         self,
         *,
         jd: JdcloudServer | None = None,
         huawei: HuaweicloudConfigServer | None = None,
+        tms: HuaweicloudTmsServer | None = None,
         seconds: float = 120.0,
         seed: int = 0,
         environ: Mapping[str, str] = {},
@@ -74,6 +76,7 @@ class House:
         self.clock = Clock()
         self.jd = jd or JdcloudServer()
         self.huawei = huawei or HuaweicloudConfigServer()
+        self.tms = tms or HuaweicloudTmsServer()
         self.aws = AwsModel()
         self.environ = {
             **self.jd.environment,
@@ -81,11 +84,12 @@ class House:
             **ENVIRON,
             "UNTAG_JDCLOUD_ENDPOINT": f"https://{JD_HOST}",
             "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT": f"https://{HUAWEI_HOST}",
+            "UNTAG_HUAWEICLOUD_TMS_ENDPOINT": f"https://{TMS_HOST}",
             **environ,
         }
         self.seconds = seconds
         timing = self.clock.timing(random.Random(seed).random)  # noqa: S311 - repeatable, not secret
-        clouds = {JD_HOST: self.jd, HUAWEI_HOST: self.huawei}
+        clouds = {JD_HOST: self.jd, HUAWEI_HOST: self.huawei, TMS_HOST: self.tms}
         self.remover = Remover(self.environ, timing=timing, transport=_Wire(self.aws, clouds))
         self.remover._runtime._loop.close()
         self.remover._runtime._loop = VirtualLoop(self.clock)
@@ -132,8 +136,11 @@ class House:
             left = named(body for body in self.aws.messages() if body["id"] == raw["id"])
             assert Counter(settled) + Counter(left) == Counter(asked(raw)), "a pair was lost, doubled or made up"
             counts = Counter(row["outcome"] for row in rows)
+            deferred = {"deferred": len(left)} if left else {}
             for number, page in enumerate(pages, 1):
-                assert page["counts"] == {**counts, **({"deferred": len(left)} if left else {})}
+                own = Counter(row["outcome"] for row in page["outcomes"])
+                assert page["counts"] == {**own, **(deferred if number == 1 else {})}
+                assert page["request_counts"] == {**counts, **deferred}
                 assert page["complete"] is not bool(left)
                 assert page["page"] == {"number": number, "of": len(pages)}
             bad = Counter(
@@ -186,9 +193,24 @@ def huawei_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"en
     }
 
 
+def tms_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"env": "prod"}, **fields: Any) -> Json:
+    return {
+        "id": id_,
+        "provider": "huaweicloud",
+        "project_id": PROJECT,
+        "resources": [{"type": "ecs", "ids": list(ids)}],
+        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        **fields,
+    }
+
+
 def put(server: ProviderServer, *ids: str, tags: Mapping[str, str] = {"env": "prod"}, account: str = "default") -> None:
     """Make resources with these tags stand at a local cloud."""
-    region, type_ = ("cn-north-1", "vm") if isinstance(server, JdcloudServer) else ("", POLICY_TYPE)
+    region, type_ = "", POLICY_TYPE
+    if isinstance(server, JdcloudServer):
+        region, type_ = "cn-north-1", "vm"
+    elif isinstance(server, HuaweicloudTmsServer):
+        region, type_ = PROJECT, "ecs"
     server.tags.load({"account": account, "region": region, "type": type_, "id": id_, "tags": tags} for id_ in ids)
 
 

@@ -9,8 +9,9 @@ from steps_support import having, ids, tags
 
 from untag.contracts import Tag
 from untag.core import Policy
+from untag.core.judging import judge, released
 from untag.core.plan import group
-from untag.core.steps import CALLS_PER_STEP, Budget, Kind, Step, judge, released
+from untag.core.steps import CALLS_PER_STEP, Budget, Kind, Step
 from untag.providers import Answer, Verdict
 
 # One bad id does not take down its neighbours.
@@ -77,7 +78,7 @@ def test_a_read_back_that_is_refused_for_one_bad_id_leaves_no_neighbour_in_doubt
         return answer if made.kind == "read" else Answer(Verdict.DONE, request_id="w", confirmed=-1)
 
     (job,) = Bench(script).run(request(**ids(8), **tags("a")))
-    assert tally(job) == {"removed": 7, "unconfirmed": 1}
+    assert tally(job) == {"absent": 7, "unconfirmed": 1}
     assert told(job)["i-3", "a"] == "unconfirmed"
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from engine_bench import Bench, request, tally, told
+from scripted_provider import Cloud
 from virtual_time import NOW
 
 from untag.contracts import Outcome
@@ -96,6 +97,19 @@ def test_before_its_not_after_a_request_is_worked_at() -> None:
     assert found == {("i-1", "env"): ("removed", None)}
 
 
+def test_protected_and_reserved_keys_compare_as_the_provider_compares_keys() -> None:
+    cloud = Cloud({"i-1": {"Owner-Team": "a", "SYS:x": "b", "env": "c"}})
+    for fold, protected in ((str.lower, {"Owner-Team", "SYS:x"}), (str, set())):
+        bench = Bench(cloud.answer, policy=Policy(protected_keys=("OWNER-*",)))
+        bench.provider.folded = fold  # type: ignore[method-assign]
+        keys = ("Owner-Team", "SYS:x", "env")
+        (whole,) = bench.run(request(tags="all", dry_run=True))
+        (named,) = bench.run(request(tags=[{"key": key} for key in keys]))
+        assert {key for (_, key), word in told(named).items() if word == "protected"} == protected
+        assert {key for _, key in told(whole)} == set(keys) - protected
+        cloud.tags["i-1"] = {"Owner-Team": "a", "SYS:x": "b", "env": "c"}
+
+
 def test_what_a_guardrail_holds_back_is_no_dead_letter() -> None:
     bench = Bench(policy=Policy(max_pairs=1))
     (job,) = bench.run(request(resources=[{"type": "vm", "ids": ["a", "b"]}]))
@@ -105,11 +119,13 @@ def test_what_a_guardrail_holds_back_is_no_dead_letter() -> None:
 
 @pytest.mark.parametrize("stacks_own", [True, False])
 def test_the_stacks_dry_run_switch_wins_over_the_request(stacks_own: bool) -> None:
-    bench = Bench(policy=Policy(dry_run=stacks_own))
+    cloud = Cloud({"i-1": {"env": "prod"}})
+    bench = Bench(cloud.answer, policy=Policy(dry_run=stacks_own))
     asked, wet = bench.run(request(dry_run=True), request())
     assert tally(asked) == {"would_remove": 1}
     assert tally(wet) == {"would_remove" if stacks_own else "removed": 1}
-    assert bool(bench.provider.calls) is not stacks_own
+    assert bool(bench.provider.made("write")) is not stacks_own
+    assert cloud.removed == (set() if stacks_own else {("i-1", "env")})
 
 
 @pytest.mark.parametrize(

@@ -125,15 +125,14 @@ def test_a_dry_run_makes_the_same_reads_as_a_real_run_and_no_writing_call() -> N
     assert tally(told_dry) == {"would_remove": 1, "absent": 3}
 
 
-def test_a_dry_run_of_a_cloud_that_is_not_read_first_makes_no_call() -> None:
-    bench = Bench()
-    removal, restoration = bench.run(request(dry_run=True), request(dry_run=True, action="restore"))
-    assert (tally(removal), tally(restoration)) == ({"would_remove": 1}, {"would_restore": 1})
-    assert bench.provider.calls == []
-
-
-def test_a_dry_restoration_makes_no_call_even_where_removals_are_read_first() -> None:
-    bench = guarded(Cloud({}))
-    (job,) = bench.run(request(dry_run=True, action="restore"))
-    assert tally(job) == {"would_restore": 1}
-    assert bench.provider.calls == []
+@pytest.mark.parametrize("reads_first", [True, False])
+def test_a_dry_run_always_reads_and_never_writes(reads_first: bool) -> None:
+    bench = Bench(Cloud({"i-1": {"env": "prod"}}).answer, reads_first=reads_first)
+    there, other, restoration = bench.run(
+        request(dry_run=True),
+        request(dry_run=True, tags=[{"key": "env", "value": "prodd"}]),
+        request(dry_run=True, action="restore", tags=[{"key": "team", "value": "a"}]),
+    )
+    assert (tally(there), tally(other)) == ({"would_remove": 1}, {"absent": 1})
+    assert tally(restoration) == {"would_restore": 1}
+    assert {call.kind for call in bench.provider.calls} == {"read"}

@@ -12,8 +12,9 @@ from steps_support import having, ids, tags
 
 from untag.contracts import Outcome, Result, Tag
 from untag.core import Policy
+from untag.core.judging import judge
 from untag.core.plan import group
-from untag.core.steps import Budget, Doubt, Kind, Settled, Step, judge
+from untag.core.steps import Budget, Doubt, Kind, Settled, Step
 from untag.providers import Answer, Failure, Verdict
 
 # Nothing is lost.
@@ -133,14 +134,14 @@ def test_what_failed_and_still_stands_when_it_is_read_back_once_has_failed() -> 
 
 def test_a_failure_that_the_provider_module_knows_as_retryable_is_deferred_and_its_neighbours_are_not() -> None:
     def script(made: Made) -> Answer:
-        failures = {"i-1": Failure("busy", "later", retryable=True)}
+        failures = {"i-1": Failure("busy", "later", Verdict.UNAVAILABLE)}
         return Answer(Verdict.DONE, failures=failures, confirmed=2)
 
     (job,) = Bench(script).run(request(**ids(3), **tags("a")))
     assert told(job) == {("i-0", "a"): "removed", ("i-1", "a"): "deferred:busy", ("i-2", "a"): "removed"}
 
 
-def test_a_failure_of_a_resource_that_nobody_asked_for_makes_the_count_wrong_and_nothing_else() -> None:
+def test_a_failure_of_another_resource_makes_the_count_wrong_and_nothing_is_believed_removed() -> None:
     cloud = having(2, "a")
 
     def script(made: Made) -> Answer:
@@ -151,7 +152,7 @@ def test_a_failure_of_a_resource_that_nobody_asked_for_makes_the_count_wrong_and
 
     bench = Bench(script)
     (job,) = bench.run(request(**ids(2), **tags("a")))
-    assert tally(job) == {"removed": 2}
+    assert tally(job) == {"absent": 2}
     assert [call.kind for call in bench.provider.calls] == ["write", "read"]
 
 
@@ -176,7 +177,7 @@ def lying(cloud: Cloud, lies: int, *, reads: Verdict = Verdict.DONE, confirmed: 
 @pytest.mark.parametrize(
     "confirmed", [0, 1, 3, 99, -1], ids=["none", "too small", "off by one", "too large", "missing"]
 )
-def test_a_wrong_count_is_read_back_and_what_is_gone_was_removed(confirmed: int) -> None:
+def test_a_wrong_count_is_read_back_and_what_is_gone_without_a_count_for_it_is_absent(confirmed: int) -> None:
     cloud = having(2, "a", "b")
 
     def script(made: Made) -> Answer:
@@ -185,8 +186,29 @@ def test_a_wrong_count_is_read_back_and_what_is_gone_was_removed(confirmed: int)
 
     bench = Bench(script)
     (job,) = bench.run(request(**ids(2), **tags("a", "b")))
-    assert tally(job) == {"removed": 4}
+    assert tally(job) == {"absent": 4}
+    counted = "no count" if confirmed < 0 else f"a count of {confirmed}"
+    for *_, result in job.rows():
+        assert isinstance(result, Result)
+        assert result.message == f"already in the wanted state: the provider answered with {counted} for 4 pairs"
     assert [call.kind for call in bench.provider.calls] == ["write", "read"]
+
+
+def test_a_count_that_is_the_number_of_those_that_are_gone_is_believed() -> None:
+    cloud = having(3, "a")
+
+    def script(made: Made) -> Answer:
+        if made.kind == "read" or len(made.ids) == 1:
+            return cloud.answer(made)
+        del cloud.tags["i-0"]["a"]
+        return Answer(Verdict.DONE, request_id="w", confirmed=1)
+
+    bench = Bench(script)
+    (job,) = bench.run(request(**ids(3), **tags("a")))
+    assert tally(job) == {"removed": 3}
+    calls = [(call.kind, call.ids) for call in bench.provider.calls]
+    assert calls[:2] == [("write", ("i-0", "i-1", "i-2")), ("read", ("i-0", "i-1", "i-2"))]
+    assert sorted(calls[2:]) == [("write", ("i-1",)), ("write", ("i-2",))]
 
 
 def test_what_still_stands_after_a_count_too_small_is_asked_for_once_more_alone() -> None:

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from service_house import ENVIRON, House, jd_request, put, record
 
 from untag.contracts import Outcome, Result, parse_requests
@@ -25,14 +27,17 @@ LAYER_BYTES = 400_000
 PAIR_BYTES = 150
 
 
-def test_a_thousand_small_messages_with_equal_tags_take_twenty_calls() -> None:
+@pytest.mark.parametrize(("read_first", "reads"), [("on", 20), ("off", 0)])
+def test_a_thousand_small_messages_with_equal_tags_take_twenty_reading_and_twenty_writing_calls(
+    read_first: str, reads: int
+) -> None:
     names = [f"i-{number}" for number in range(1000)]
-    with House(environ={"UNTAG_RATE": "100000"}) as house:
+    with House(environ={"UNTAG_RATE": "100000", "UNTAG_READ_FIRST": read_first}) as house:
         put(house.jd, *names)
         for start in range(0, 1000, 100):
             batch = names[start : start + 100]
             assert house.batch(*(record(jd_request(name, id_=name), name) for name in batch)) == []
-        assert len(house.jd.calls) == 20
+        assert Counter(call.writing for call in house.jd.calls) == Counter({True: 20, False: reads})
         assert sum(call.applied for call in house.jd.calls) == 1000
 
 

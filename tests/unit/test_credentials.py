@@ -8,7 +8,7 @@ from support import ACCESS_KEY, SECRET_KEY, TOKEN, Clock, Wire, run
 
 from untag.aws import Aws, Keys
 from untag.core import CredentialsMissingError, CredentialsUnavailableError
-from untag.credentials import TTL_SECONDS, EnvironmentKeys, SecretKeys, source_of
+from untag.credentials import EnvironmentCredentials, FileCredentials, SecretCredentials, source_of
 from untag.providers.huaweicloud_config import HuaweiConfig
 from untag.providers.jdcloud import JDCloud
 from untag.signing import Credentials
@@ -32,20 +32,17 @@ def refusal(code, status=400):
     return httpx.Response(status, json={"__type": code, "message": f"{SECRET_KEY} is not for you"})
 
 
-def asked(wire, *calls, provider=None, clock=None):
-    """The results of calls to SecretKeys.get, one after the other; exceptions as values."""
-    clock = clock or Clock()
+def asked(wire, calls=1, *, provider=None):
+    """The results of as many calls to SecretCredentials.get, one after the other; exceptions as values."""
+    clock = Clock()
 
     async def ask():
         results = []
         async with wire.client() as client:
-            keys = SecretKeys(Aws(AWS, client, Keys(AWS, client, clock.timing), clock.timing), "untag", clock.timing)
-            for call in calls:
-                if isinstance(call, float):
-                    clock.time += call
-                    continue
+            keys = SecretCredentials(Aws(AWS, client, Keys(AWS, client, clock.timing), clock.timing), "untag")
+            for _ in range(calls):
                 try:
-                    results.append(await keys.get(provider or JDCloud(), "default", **call))
+                    results.append(await keys.get(provider or JDCloud(), "default"))
                 except (CredentialsMissingError, CredentialsUnavailableError) as error:
                     results.append(error)
         return results
@@ -54,45 +51,43 @@ def asked(wire, *calls, provider=None, clock=None):
 
 
 def test_the_environment_holds_the_default_account_of_each_provider():
-    keys = EnvironmentKeys(HUAWEI_ENV | {"JDCLOUD_ACCESS_KEY": "jd", "JDCLOUD_SECRET_KEY": "secret"})
+    keys = EnvironmentCredentials(HUAWEI_ENV | {"JDCLOUD_ACCESS_KEY": "jd", "JDCLOUD_SECRET_KEY": "secret"})
     assert run(keys.get(JDCloud(), "default")) == Credentials("jd", "secret")
-    assert run(keys.get(HuaweiConfig(), "default", fresh=True)) == Credentials(
+    assert run(keys.get(HuaweiConfig(), "default")) == Credentials(
         ACCESS_KEY, SECRET_KEY, security_token=TOKEN, domain_id="d0ma1n"
     )
 
 
 def test_the_environment_holds_no_other_account():
     with pytest.raises(CredentialsMissingError, match="account other"):
-        run(EnvironmentKeys(HUAWEI_ENV).get(HuaweiConfig(), "other"))
+        run(EnvironmentCredentials(HUAWEI_ENV).get(HuaweiConfig(), "other"))
 
 
 def test_variables_that_are_not_set_are_named():
     environ = HUAWEI_ENV | {"HUAWEICLOUD_SDK_DOMAIN_ID": ""}
     with pytest.raises(CredentialsMissingError) as error:
-        run(EnvironmentKeys(environ).get(HuaweiConfig(), "default"))
+        run(EnvironmentCredentials(environ).get(HuaweiConfig(), "default"))
     assert str(error.value) == "not set: HUAWEICLOUD_SDK_DOMAIN_ID"
 
 
 @pytest.mark.parametrize("value", ["kéy", "key\n", "key\x00", "ключ"])
 def test_a_variable_that_no_header_can_hold_is_named_and_not_shown(value):
     with pytest.raises(CredentialsMissingError) as error:
-        run(EnvironmentKeys(HUAWEI_ENV | {"HUAWEICLOUD_SDK_AK": value}).get(HuaweiConfig(), "default"))
+        run(EnvironmentCredentials(HUAWEI_ENV | {"HUAWEICLOUD_SDK_AK": value}).get(HuaweiConfig(), "default"))
     assert str(error.value) == "should be a printable ASCII text: HUAWEICLOUD_SDK_AK"
 
 
 def test_a_secret_is_found_under_prefix_provider_and_account():
     wire = Wire(answer(SECRET | {"security_token": TOKEN, "domain_id": "d", "projects": {"r": "p"}, "rate": 2}))
-    (key,) = asked(wire, {}, provider=HuaweiConfig())
+    (key,) = asked(wire, provider=HuaweiConfig())
     assert key == Credentials(ACCESS_KEY, SECRET_KEY, security_token=TOKEN, domain_id="d", projects={"r": "p"}, rate=2)
     assert json.loads(wire.requests[0].content) == {"SecretId": "untag/huaweicloud/default"}
     assert wire.requests[0].headers["x-amz-target"] == "secretsmanager.GetSecretValue"
 
 
-def test_a_secret_is_kept_for_a_while_and_read_again_when_it_is_old_or_refused():
-    wire = Wire(answer(SECRET), answer(SECRET | {"access_key": "second"}), answer(SECRET | {"access_key": "third"}))
-    first, again, fresh, old = asked(wire, {}, TTL_SECONDS - 1.0, {}, {"fresh": True}, TTL_SECONDS, {})
-    assert first is again
-    assert (first.access_key, fresh.access_key, old.access_key) == (ACCESS_KEY, "second", "third")
+def test_a_number_that_the_console_wrote_as_a_text_is_taken_as_the_number():
+    keys = asked(Wire(answer(SECRET | {"rate": "5"}), answer(SECRET | {"rate": " 0.5 "})), 2)
+    assert [key.rate for key in keys] == [5.0, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -115,25 +110,27 @@ def test_a_secret_is_kept_for_a_while_and_read_again_when_it_is_old_or_refused()
         SECRET | {"rate": 0},
         SECRET | {"rate": -1},
         SECRET | {"rate": True},
-        SECRET | {"rate": "10"},
+        SECRET | {"rate": "0"},
+        SECRET | {"rate": "ten"},
+        SECRET | {"rate": "1e9"},
         SECRET | {"rate": 10**400},
     ],
-    ids=range(19),
+    ids=range(21),
 )
 def test_a_secret_that_is_no_key_is_missing_and_nothing_of_it_is_told(secret):
-    (error,) = asked(Wire(answer(secret)), {})
+    (error,) = asked(Wire(answer(secret)))
     assert isinstance(error, CredentialsMissingError)
     assert str(error).startswith("secret untag/jdcloud/default: ")
     assert not any(text in str(error) for text in (ACCESS_KEY, SECRET_KEY, TOKEN))
 
 
 def test_a_field_that_a_provider_cannot_do_without_is_named():
-    (error,) = asked(Wire(answer(SECRET)), {}, provider=HuaweiConfig())
+    (error,) = asked(Wire(answer(SECRET)), provider=HuaweiConfig())
     assert str(error) == "secret untag/huaweicloud/default: domain_id: is required"
 
 
 def test_a_binary_secret_is_no_key():
-    (error,) = asked(Wire(httpx.Response(200, json={"SecretBinary": "AAAA"})), {})
+    (error,) = asked(Wire(httpx.Response(200, json={"SecretBinary": "AAAA"})))
     assert isinstance(error, CredentialsMissingError)
 
 
@@ -141,7 +138,7 @@ def test_a_binary_secret_is_no_key():
     "code", ["AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException", "DecryptionFailure"]
 )
 def test_a_secret_that_is_denied_or_not_there_is_missing(code):
-    (error,) = asked(Wire(refusal(code)), {})
+    (error,) = asked(Wire(refusal(code)))
     assert isinstance(error, CredentialsMissingError)
     assert str(error) == f"secret untag/jdcloud/default: {code}"
 
@@ -157,21 +154,58 @@ def test_a_secret_that_is_denied_or_not_there_is_missing(code):
     ids=["500", "throttled", "down", "502"],
 )
 def test_a_secret_that_cannot_be_read_now_is_only_unavailable(trouble):
-    (error,) = asked(Wire(trouble), {})
+    (error,) = asked(Wire(trouble))
     assert isinstance(error, CredentialsUnavailableError)
     assert SECRET_KEY not in str(error)
 
 
 def test_what_failed_is_not_kept():
     wire = Wire(refusal("AccessDeniedException"), answer(SECRET))
-    error, key = asked(wire, {}, {})
+    error, key = asked(wire, 2)
     assert isinstance(error, CredentialsMissingError)
     assert key.access_key == ACCESS_KEY
 
 
+def file_with(tmp_path, content):
+    path = tmp_path / "credentials.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return FileCredentials(path)
+
+
+def test_a_file_holds_every_account_by_provider_and_name_and_is_read_as_it_is_now(tmp_path):
+    held = file_with(tmp_path, {"jdcloud/default": SECRET, "jdcloud/prod": SECRET | {"access_key": "AK2", "rate": "3"}})
+    assert run(held.get(JDCloud(), "default")) == Credentials(ACCESS_KEY, SECRET_KEY)
+    assert run(held.get(JDCloud(), "prod")) == Credentials("AK2", SECRET_KEY, rate=3.0)
+    file_with(tmp_path, "\ufeff" + json.dumps({"jdcloud/default": SECRET | {"access_key": "AK3"}}))
+    assert run(held.get(JDCloud(), "default")).access_key == "AK3"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file or directory"),
+        ("{", "not JSON: Expecting property name enclosed in double quotes at character 1"),
+        ([], "holds no jdcloud/default"),
+        ({"jdcloud/other": SECRET}, "holds no jdcloud/default"),
+        ({"jdcloud/default": {"access_key": SECRET_KEY}}, "jdcloud/default: secret_key: is required"),
+    ],
+)
+def test_a_file_without_the_account_is_named_with_what_is_wrong_and_shows_no_secret(tmp_path, content, message):
+    held = file_with(tmp_path, content) if content is not None else FileCredentials(tmp_path / "credentials.json")
+    with pytest.raises(CredentialsMissingError) as error:
+        run(held.get(JDCloud(), "default"))
+    assert str(error.value) == f"file {tmp_path / 'credentials.json'}: {message}"
+    assert SECRET_KEY not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("setting", "kind"),
-    [("env", EnvironmentKeys), ("secretsmanager:untag", SecretKeys), ("secretsmanager:u/", SecretKeys)],
+    [
+        ("env", EnvironmentCredentials),
+        ("secretsmanager:untag", SecretCredentials),
+        ("secretsmanager:u/", SecretCredentials),
+        ("file:/a b", FileCredentials),
+    ],
 )
 def test_the_setting_names_the_source(setting, kind):
-    assert isinstance(source_of(setting, {}, None, Clock().timing), kind)
+    assert isinstance(source_of(setting, {}, None), kind)

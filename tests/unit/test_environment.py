@@ -204,7 +204,7 @@ def test_providers_have_the_documented_defaults():
         Registry.from_environment({}, read_first=read_first).named(name)[0]
         for name, read_first in (("jdcloud", True), ("huaweicloud", False))
     )
-    assert (jdcloud.limits.resources, jdcloud.reads_first) == (50, False)
+    assert (jdcloud.limits.resources, jdcloud.reads_first) == (50, True)
     assert (huaweicloud.limits.resources, huaweicloud.limits.keys, huaweicloud.reads_first) == (1, 20, False)
     fewer = Registry.from_environment({"UNTAG_JDCLOUD_RESOURCES_PER_CALL": "7"}, read_first=True)
     assert fewer.named("jdcloud")[0].limits.resources == 7

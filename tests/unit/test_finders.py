@@ -110,8 +110,19 @@ def test_values_of_a_key_are_named():
         assert ask(name, NAMED[name], "names", "a", 0)[0].names == ("1",)
 
 
-WRONG = (None, [], {}, {"resources": None, "total_count": 0}, {"resources": [], "total_count": None}, {"tags": None})
-WRONG_ROWS = ([7], [{}], [{"resource_id": "r", "tags": [{"value": "x"}]}], [{"resource_id": "r", "tags": "x"}])
+WRONG = (None, [], {}, {"resources": {}, "total_count": 0}, {"resources": [], "total_count": None}, {"tags": {}})
+WRONG_ROWS = (
+    [7],
+    [{}],
+    [{"resource_id": "r", "tags": [{"value": "x"}]}],
+    [{"resource_id": "r", "tags": "x"}],
+    [{"resource_id": "r", "tags": ""}],
+    [{"resource_id": None, "tags": []}],
+    [{"resource_id": "", "tags": []}],
+    [{"resource_id": 7, "tags": []}],
+    [{"resource_id": ["r"], "tags": []}],
+    [{"resource_id": "r", "tags": [], "resource_type": "another"}],
+)
 
 
 @ALL
@@ -122,6 +133,16 @@ def test_an_answer_of_success_without_the_documented_body_is_no_empty_listing(na
     found, _ = ask(name, httpx.Response(200, json=answer), what, *arguments)
     assert not isinstance(found, Listing)
     assert found.verdict is Verdict.UNAVAILABLE
+
+
+@pytest.mark.parametrize("name", ["tms", "rms"])
+def test_null_in_place_of_rows_is_a_listing_without_any(name):
+    found, _ = find(name, {"resources": None, "errors": None, "total_count": 0})
+    assert (found.verdict, found.tags, found.total) == (Verdict.DONE, {}, 0)
+    named, _ = ask(name, {"tags": None, "errors": None, "total_count": 0}, "names", None, 0)
+    assert (named.verdict, named.names) == (Verdict.DONE, ())
+    values, _ = ask(name, {"tags": [{"key": "a", "values": None}], "total_count": 1}, "names", "a", 0)
+    assert (values.verdict, values.names) == (Verdict.DONE, ())
 
 
 @pytest.mark.parametrize("rows", WRONG_ROWS, ids=str)
@@ -147,8 +168,11 @@ def test_a_row_that_stands_twice_in_a_page_spoils_it_since_another_may_be_missin
 @pytest.mark.parametrize(
     ("errors", "verdict"),
     [
-        ([{"error_code": "TMS.2030", "error_msg": "no"}], Verdict.FAILED),
-        ([{"error_code": "TMS.0006", "error_msg": "too much"}], Verdict.UNAVAILABLE),
+        ([{"error_code": "TMS.2030", "error_msg": "no"}], Verdict.FORBIDDEN),
+        ([{"error_code": "TMS.0006", "error_msg": "too much"}], Verdict.THROTTLED),
+        ([{"error_code": "TMS.0002"}, {"error_code": "TMS.0006"}], Verdict.THROTTLED),
+        ([{"error_code": "TMS.0002"}], Verdict.FAILED),
+        ([{"error_code": "TMS.0005"}], Verdict.FAILED),
         ([{"error_code": "504"}], Verdict.UNAVAILABLE),
         ([{}], Verdict.UNAVAILABLE),
         ({"some": "thing"}, Verdict.UNAVAILABLE),

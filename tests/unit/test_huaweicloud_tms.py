@@ -99,12 +99,13 @@ def test_without_project_and_region_no_project_is_sent():
     assert dict(sent.url.params) == {"resource_type": "cdn"}
 
 
-def test_requests_of_one_project_share_a_scope_whatever_region_they_name_beside_it():
+def test_a_scope_keeps_the_region_and_the_project_so_that_the_one_is_held_against_the_other():
     def scope(**changes):
         made = request(provider="huaweicloud", resources=[{"type": "ecs", "ids": ["i"]}], **changes)
         return HuaweiTms().scope(made, "ecs")
 
-    assert {scope(region=None, project_id=PROJECT), scope(region="cn-north-4", project_id=PROJECT)} == {SCOPE}
+    assert scope(region=None, project_id=PROJECT) == SCOPE
+    assert scope(region="cn-north-4", project_id=PROJECT) == SCOPE._replace(region="cn-north-4")
     assert scope(region="cn-north-4") == REGION
     assert scope(region="cn-east-3") != REGION
 
@@ -158,9 +159,9 @@ def test_an_empty_list_of_failures_is_the_success_of_all():
     [
         httpx.Response(200),
         httpx.Response(204),
-        httpx.Response(200, json={}),
+        httpx.Response(200, json={"result": {"failed_resources": []}}),
         httpx.Response(200, json=[]),
-        httpx.Response(200, json={"failed_resources": None}),
+        httpx.Response(200, json={"failed_resources": None, "error_code": "TMS.0002"}),
         httpx.Response(200, json={"failed_resources": {}}),
         httpx.Response(202, json={"failed_resources": []}),
         httpx.Response(200, text="<html>It works!</html>"),
@@ -168,49 +169,82 @@ def test_an_empty_list_of_failures_is_the_success_of_all():
         failing({"error_code": "TMS.0002"}),
         failing(failed("i-3")),
         failing(failed(["i-1"])),
+        failing(failed("I-2")),
+        failing(failed(resource_type="disk")),
+        failing(failed("i-1"), failed("i-3")),
     ],
-    ids=range(12),
+    ids=range(15),
 )
 def test_a_success_without_a_list_of_this_calls_failures_is_not_believed(answer):
     judged, _ = asked(answer)
     assert (judged.verdict, judged.code) == (Verdict.UNAVAILABLE, "unexpected_answer")
 
 
-@pytest.mark.parametrize("body", [None, [], {}, {"tags": None}, {"tags": {}}, {"tags": [{"value": "v"}]}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {"result": {"tags": []}},
+        {"tags": None, "errors": [{"error_code": "TMS.0002"}]},
+        {"tags": {}},
+        {"tags": [{"value": "v"}]},
+        {"resource_id": "I-1", "tags": []},
+        {"resource_id": "i-2", "tags": [{"key": "env", "value": "prod"}]},
+        {"resource_id": "i-2"},
+        {"resource_type": "disk", "tags": []},
+    ],
+    ids=str,
+)
 def test_a_listing_without_the_documented_body_shows_nothing(body):
     judged, _ = asked(httpx.Response(200, json=body), "read")
     assert (judged.verdict, judged.code, judged.tags) == (Verdict.UNAVAILABLE, "unexpected_answer", None)
 
 
 @pytest.mark.parametrize(
-    ("code", "retryable"),
+    ("code", "verdict", "retryable"),
     [
-        ("TMS.0001", True),
-        ("TMS.0006", True),
-        ("APIGW.0308", True),
-        ("429", True),
-        ("503", True),
-        (500, True),
-        ("TMS.0002", False),
-        ("TMS.0004", False),
-        ("TMS.0005", False),
-        ("VPC.0504", False),
-        ("Ecs.0500", False),
-        ("404", False),
-        ("5000", False),
-        (None, False),
+        ("TMS.0006", Verdict.THROTTLED, True),
+        ("APIGW.0308", Verdict.THROTTLED, True),
+        ("429", Verdict.THROTTLED, True),
+        (429, Verdict.THROTTLED, True),
+        ("TMS.0001", Verdict.UNAVAILABLE, True),
+        ("408", Verdict.UNAVAILABLE, True),
+        ("503", Verdict.UNAVAILABLE, True),
+        (500, Verdict.UNAVAILABLE, True),
+        ("TMS.0005", Verdict.NOT_FOUND, False),
+        ("Ecs.0114", Verdict.NOT_FOUND, False),
+        ("TMS.0004", Verdict.FORBIDDEN, False),
+        ("TMS.2030", Verdict.FORBIDDEN, False),
+        ("403", Verdict.FORBIDDEN, False),
+        ("TMS.0002", Verdict.FAILED, False),
+        ("VPC.0504", Verdict.FAILED, False),
+        ("Ecs.0500", Verdict.FAILED, False),
+        ("404", Verdict.FAILED, False),
+        ("5000", Verdict.FAILED, False),
+        (None, Verdict.FAILED, False),
     ],
 )
-def test_a_resources_own_failure_is_retried_only_by_a_code_that_is_known_to_pass(code, retryable):
+def test_a_resources_own_failure_has_the_verdict_of_its_code_where_that_is_documented(code, verdict, retryable):
     answer, _ = asked(failing(failed(code=code)))
     assert (answer.verdict, list(answer.failures)) == (Verdict.DONE, ["i-2"])
-    assert answer.failures["i-2"] == (str(code or "resource_failed"), "told", retryable)
+    assert answer.failures["i-2"] == (str(code or "resource_failed"), "told", verdict)
+    assert answer.failures["i-2"].retryable is retryable
 
 
-def test_a_resource_named_twice_is_retried_if_any_of_it_may_pass():
-    for codes in (("TMS.0002", "TMS.0006"), ("TMS.0006", "TMS.0002")):
-        answer, _ = asked(failing(*(failed(code=code) for code in codes)))
-        assert answer.failures["i-2"].code == "TMS.0006"
+@pytest.mark.parametrize(
+    ("codes", "counts"),
+    [
+        (("TMS.0002", "TMS.0006"), "TMS.0006"),
+        (("TMS.0001", "TMS.0006"), "TMS.0006"),
+        (("TMS.0005", "TMS.0001"), "TMS.0001"),
+        (("TMS.0005", "TMS.0002"), "TMS.0002"),
+    ],
+)
+def test_a_resource_named_twice_is_retried_if_any_of_it_may_pass(codes, counts):
+    for order in (codes, codes[::-1]):
+        answer, _ = asked(failing(*(failed(code=code) for code in order)))
+        assert answer.failures["i-2"].code == counts
 
 
 def test_a_resources_failure_may_lack_a_reason_and_carries_no_key():
@@ -234,7 +268,7 @@ def test_a_resources_failure_may_lack_a_reason_and_carries_no_key():
         (429, "APIGW.0308", Verdict.THROTTLED),
         (404, "TMS.0005", Verdict.NOT_FOUND),
         (404, "APIGW.0101", Verdict.FAILED),
-        (404, "RMS.00010404", Verdict.FAILED),
+        (404, "RMS.00010404", Verdict.NOT_FOUND),
         (413, "APIGW.0201", Verdict.REFUSED),
         (500, "TMS.0001", Verdict.UNAVAILABLE),
         (503, "APIGW.0201", Verdict.UNAVAILABLE),
@@ -247,6 +281,7 @@ def test_each_documented_error_has_its_verdict_flat_or_nested(status, code, verd
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", '{"error": "text"}', '{"error": {"error_code": {}}}', ""])
-def test_an_error_in_another_form_is_told_by_its_status(body):
+def test_an_error_in_another_form_is_told_by_its_status_and_its_text(body):
     answer, _ = asked(httpx.Response(404, text=body))
-    assert (answer.verdict, answer.code, answer.message) == (Verdict.FAILED, "HTTP_404", None)
+    assert (answer.verdict, answer.code) == (Verdict.FAILED, "HTTP_404")
+    assert answer.message == (None if body in ("", "[]") else body)

@@ -1,24 +1,29 @@
 """Records in, results out, each in one place: done, left over, or buried with the reason."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
 from aws_model import QUEUE, down
 from bookkeeping import flat
 from service_house import House, huawei_request, jd_request, put, record, taken_away
-from support import raising
+from support import errors_of, raising
 
 from untag.contracts import Deferral
+from untag.contracts.rejections import InvocationError
 from untag.providers.jdcloud import JDCloud
 
 # What one batch does.
 
 
-def test_a_hundred_records_with_one_resource_each_make_two_calls_and_a_hundred_reports(house: House) -> None:
+def test_a_hundred_records_with_one_resource_each_make_two_reads_two_writes_and_a_hundred_reports(house: House) -> None:
     raws = [jd_request(f"i-{n}", id_=f"chg-{n}") for n in range(100)]
     assert house.batch(*(record(raw, f"m-{n}") for n, raw in enumerate(raws))) == []
-    assert [(call.operation, len(call.ids)) for call in house.jd.calls] == [("unTagResources", 50)] * 2
+    assert Counter((call.operation, len(call.ids)) for call in house.jd.calls) == {
+        ("describeResources", 50): 2,
+        ("unTagResources", 50): 2,
+    }
     assert sorted(report["id"] for report in house.aws.reports) == sorted(raw["id"] for raw in raws)
     for n, raw in enumerate(raws):
         assert house.outcomes(raw["id"]) == {(f"i-{n}", "env"): "removed"}
@@ -39,7 +44,8 @@ def test_each_of_a_hundred_records_has_its_own_outcome(house: House) -> None:
         "chg-99": {"absent"},
     }
     assert {attributes["request_id"] for _, attributes in house.aws.letters()} == {"chg-13", "chg-57"}
-    assert len(house.jd.calls) == 4
+    # Two reads, two writes, and a read-back for the failed ones of each.
+    assert len(house.jd.calls) == 6
 
 
 def test_a_report_goes_out_with_its_attributes_and_its_summary_as_the_subject(house: House) -> None:
@@ -153,7 +159,7 @@ POISON = [
     '"text"',
     '{"provider": "nobody", "resources": [{"type": "vm", "ids": ["i"]}], "tags": [{"key": "a", "value": "b"}]}',
     json.dumps(jd_request("i-1", region="../etc")),
-    json.dumps(jd_request("a/b")),
+    json.dumps(jd_request("a\nb")),
     json.dumps(jd_request("i-1", tags={"k" * 129: "v"})),
     json.dumps(jd_request("i-1", surprise=1)),
     json.dumps(jd_request("i-1", expect=2)),
@@ -182,7 +188,7 @@ def test_a_poison_record_goes_to_the_dead_letters_verbatim_and_its_neighbours_go
         ((body, attributes),) = house_letters
         assert body == poison
         assert attributes["code"] == "invalid"
-        assert attributes["request_id"] == "m-2"
+        assert attributes["request_id"] == ("chg-1" if '"id": "chg-1"' in poison else "m-2")
         assert attributes["source"].endswith(":work")
         assert attributes["reason"]
 
@@ -210,7 +216,7 @@ def test_of_records_that_contradict_each_other_the_later_one_comes_again_and_not
     assert house.batch(record(first, "m-1"), record([later], "m-2"), record(third, "m-3")) == ["m-2"]
     house.check(first, third)
     assert house.rows("b") == []
-    assert [call.operation for call in house.jd.calls] == ["unTagResources"]
+    assert [call.operation for call in house.jd.calls] == ["describeResources", "unTagResources"]
     assert house.batch(record([later], "m-2", receives=2)) == []
     house.check(later)
     assert house.jd.tags.get("default", "cn-north-1", "vm", "i-1") == {"env": "new"}
@@ -246,34 +252,48 @@ def test_a_payload_without_an_id_bears_the_invocations(house: House) -> None:
     ("payload", "errors"),
     [
         (jd_request("i-1", region=".."), ["region"]),
-        ([jd_request("i-1"), jd_request("a/b", surprise=1)], ["1.resources.0.ids.0", "1.surprise"]),
+        ([jd_request("i-1"), jd_request("a\nb", surprise=1)], ["1.resources.0.ids.0", "1.surprise"]),
         ([], [""]),
         (None, [""]),
         ({"provider": "nobody"}, ["resources", "tags"]),
     ],
 )
-def test_a_payload_that_does_not_validate_is_answered_with_its_errors_and_nothing_is_called(
+def test_a_payload_that_does_not_validate_fails_with_its_errors_and_nothing_is_called(
     house: House, payload: Any, errors: list[str]
 ) -> None:
-    answer = house.payload(payload)
-    assert list(answer) == ["errors"]
-    assert [error["path"] for error in answer["errors"]] == errors
-    assert all(error["message"] for error in answer["errors"])
+    with pytest.raises(InvocationError) as caught:
+        house.payload(payload)
+    assert [error["path"] for error in errors_of(caught)] == errors
     assert house.aws.calls == []
     assert list(house.jd.calls) == []
 
 
-def test_a_payload_whose_results_are_not_delivered_is_answered_with_both(house: House) -> None:
-    house.aws.trouble = down("sns")
-    answer = house.payload(jd_request("i-1"))
-    assert [report["counts"] for report in answer["reports"]] == [{"removed": 1}]
-    assert "not delivered (InternalError)" in answer["errors"][0]["message"]
+@pytest.mark.parametrize("service", ["sns", "sqs"])
+def test_a_payload_whose_results_are_not_delivered_fails_and_carries_on_when_it_comes_again(
+    house: House, service: str
+) -> None:
+    house.aws.trouble = down(service)
+    house.jd.faults.add("partial", ids=["i-2"])
+    raw = jd_request("i-1", "i-2")
+    with pytest.raises(InvocationError) as caught:
+        house.payload(raw)
+    assert [error["path"] for error in errors_of(caught)] == [""]
+    assert "not delivered (InternalError)" in str(caught.value)
+    house.aws.trouble = lambda *_: None
+    (report,) = house.payload(raw)["reports"]
+    assert report in house.aws.reports
+    assert taken_away(house.jd) == {("i-1", "env", "prod")}
+    assert [attributes["request_id"] for _, attributes in house.aws.letters()] == ["chg-1"]
 
 
-def test_a_bug_while_a_payload_is_opened_is_answered_as_an_error(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_while_a_payload_is_opened_fails_without_its_own_words(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(JDCloud, "scope", raising)
-    answer = house.payload(jd_request("i-1"))
-    assert answer == {"errors": [{"path": "", "message": "internal error: ZeroDivisionError; nothing was called"}]}
+    with pytest.raises(InvocationError) as caught:
+        house.payload(jd_request("i-1"))
+    assert errors_of(caught) == [{"path": "", "message": "internal error: ZeroDivisionError; nothing was called"}]
+    assert caught.value.__suppress_context__, "a traceback would show the bug's own words"
 
 
 def test_what_a_deferral_is_stays_out_of_the_rows(house: House) -> None:

@@ -77,8 +77,8 @@ def test_a_failure_inside_a_200_is_told_by_resource():
     assert answer.verdict is Verdict.DONE
     assert answer.confirmed == 0
     assert {id_: tuple(failure) for id_, failure in answer.failures.items()} == {
-        "i-2": ("resource_failed", "busy", False),
-        "i-1": ("resource_failed", "no reason was given", False),
+        "i-2": ("resource_failed", "busy", Verdict.FAILED),
+        "i-1": ("resource_failed", "no reason was given", Verdict.FAILED),
     }
 
 
@@ -199,8 +199,6 @@ def test_a_key_is_cut_out_of_every_text(secret):
 def test_a_read_gives_each_resources_tags_and_none_for_those_it_does_not_list():
     mappings = [
         {"serviceCode": "vm", "resourceId": "i-1", "tags": [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]},
-        {"serviceCode": "disk", "resourceId": "i-2", "tags": [{"key": "no", "value": "1"}]},
-        {"serviceCode": "vm", "resourceId": "i-9", "tags": [{"key": "no", "value": "1"}]},
         {"serviceCode": "vm", "resourceId": "i-3", "tags": None},
     ]
     judged, _ = asked(done(resourceTagMappingList=mappings), "read", ids=("i-1", "i-2", "i-3"))
@@ -208,6 +206,35 @@ def test_a_read_gives_each_resources_tags_and_none_for_those_it_does_not_list():
     assert judged.tags == {"i-1": {"a": "1", "b": "2"}, "i-2": {}, "i-3": {}}
     nothing, _ = asked(done(pin="p", resourceTagMappingList=None), "read")
     assert nothing.tags == {"i-1": {}, "i-2": {}}
+
+
+@pytest.mark.parametrize(("service", "id_"), [("disk", "i-2"), ("vm", "i-9"), ("vm", "I-2")])
+def test_a_read_that_names_a_resource_that_was_not_asked_for_is_not_believed(service, id_):
+    mappings = [{"serviceCode": service, "resourceId": id_, "tags": [{"key": "no", "value": "1"}]}]
+    judged, _ = asked(done(resourceTagMappingList=mappings), "read", ids=("i-1", "i-2"))
+    assert (judged.verdict, judged.code, judged.tags) == (Verdict.UNAVAILABLE, "unexpected_answer", None)
+
+
+def test_a_write_that_names_a_failed_resource_that_was_not_asked_for_is_not_believed():
+    judged, _ = asked(done(failedResourcesMap=[{"resourceId": "I-1", "msg": "no"}], successCount=0))
+    assert (judged.verdict, judged.code) == (Verdict.UNAVAILABLE, "unexpected_answer")
+
+
+def test_an_error_with_code_0_beside_a_success_is_none():
+    payload = {"requestId": "req-1", "error": {"code": 0, "status": "OK", "message": ""}}
+    payload["result"] = {"data": {"failedResourcesMap": [], "successCount": 4}}
+    judged, _ = asked(httpx.Response(200, json=payload))
+    assert (judged.verdict, judged.confirmed) == (Verdict.DONE, 4)
+
+
+def test_a_quota_that_is_told_as_a_429_is_no_throttle():
+    judged, _ = asked(error(429, "QUOTA_EXCEEDED", "too many tags"))
+    assert (judged.verdict, judged.code, judged.message) == (Verdict.FAILED, "QUOTA_EXCEEDED", "too many tags")
+
+
+def test_an_error_in_plain_text_keeps_its_text():
+    judged, _ = asked(httpx.Response(400, text="Request blocked by the firewall"))
+    assert (judged.code, judged.message) == ("HTTP_400", "Request blocked by the firewall")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_the_report_of_the_documents_example():
         "kind": "removal", "id": "chg-1", "action": "remove",
         "provider": "jdcloud", "account": "default", "region": "cn-north-1",
         "status": "partial", "complete": True, "attempt": 1, "dry_run": False, "reason": "decommissioned",
-        "counts": {"removed": 1, "failed": 1},
+        "counts": {"removed": 1, "failed": 1}, "request_counts": {"removed": 1, "failed": 1},
         "outcomes": [
             {"type": "vm", "resource_id": "i-1", "key": "env", "value": "prod", "outcome": "removed",
              "provider_request_id": "r-1"},
@@ -147,8 +147,9 @@ def test_every_row_stands_on_exactly_one_page_and_every_page_fits(sample, times,
     assert all(report_message(page).size() <= SNS_BYTES for page in pages)
     assert [page.report_id for page in report_pages(facts, rows, deferred)] == [page.report_id for page in pages]
     assert len({page.report_id for page in pages}) == len(pages)
-    assert {page.counts.get("deferred", 0) for page in pages} == {deferred}
-    assert {sum(page.counts.values()) for page in pages} == {len(rows) + deferred}
+    assert [page.counts.get("deferred", 0) for page in pages] == [deferred] + [0] * (len(pages) - 1)
+    assert sum(sum(page.counts.values()) for page in pages) == len(rows) + deferred
+    assert {sum(page.request_counts.values()) for page in pages} == {len(rows) + deferred}
 
 
 def test_the_longest_names_of_the_worst_characters_fit_their_pages():
@@ -184,12 +185,16 @@ def test_a_report_without_rows_has_a_page_to_say_so():
             {"removed": 1, "restored": 1, "would_remove": 1, "would_restore": 1, "absent": 1, "not_found": 1},
             "succeeded",
         ),
-        ({"absent": 1}, "succeeded"),
+        ({"absent": 1, "removed": 0}, "unchanged"),
+        ({"absent": 1, "not_found": 1, "protected": 1}, "unchanged"),
+        ({}, "unchanged"),
+        ({"absent": 1, "deferred": 1}, "partial"),
+        ({"absent": 1, "failed": 1}, "failed"),
         ({"removed": 1, "failed": 1}, "partial"),
-        ({"not_found": 1, "unconfirmed": 1}, "partial"),
+        ({"not_found": 1, "unconfirmed": 1}, "failed"),
         ({"removed": 1, "deferred": 1}, "partial"),
         ({"removed": 1, "protected": 1}, "partial"),
-        ({"protected": 1}, "partial"),
+        ({"protected": 1}, "unchanged"),
         ({"failed": 1}, "failed"),
         ({"unconfirmed": 1, "protected": 1, "deferred": 1}, "failed"),
         ({"deferred": 2}, "deferred"),
@@ -207,7 +212,7 @@ def test_the_status_follows_from_the_counts(counts, status):
         ({"region": None}, ["removed", "removed"], 0, "jdcloud/default: 2 of 2 tags removed"),
         ({}, ["would_remove", "protected"], 0, "jdcloud/default cn-north-1: 1 of 2 tags would be removed, 1 protected"),
         ({}, ["not_found"], 2, "jdcloud/default cn-north-1: 1 of 3 tags on resources not found, 2 deferred"),
-        ({}, [], 0, "jdcloud/default cn-north-1: nothing asked"),
+        ({}, [], 0, "jdcloud/default cn-north-1: no tags there that may be removed"),
     ],
 )
 def test_the_summary_counts_what_was_asked(facts, outcomes, deferred, summary):

@@ -218,10 +218,8 @@ def test_no_accepted_id_can_change_host_or_path(text):
     assert segments[5:] == ["tags", "delete"]
 
 
-@pytest.mark.parametrize(
-    "id_", [".", "..", "...", "a/b", "a%2fb", "a?b", "a#b", "a b", "a\n", "a\x00", "\uff41", "a@b"]
-)
-def test_path_tricks_in_an_id_are_refused(id_):
+@pytest.mark.parametrize("id_", ["", "a\n", "a\x00", "\x7f", "a\x85", "a\u2028b", "i" * 513])
+def test_an_id_that_is_no_printable_text_of_at_most_512_characters_is_refused(id_):
     assert set(refused(body(resources=[{"type": "vm", "ids": [id_]}]))) == {"resources.0.ids.0"}
 
 
@@ -232,7 +230,20 @@ def test_path_tricks_in_a_region_are_refused(region):
     assert set(refused(body(region=region))) == {"region"}
 
 
-@pytest.mark.parametrize("id_", ["www.example.com", "i-1", "a:b", "..a", "6f2a6d5b0f1e4c7f9c1d0a2b3c4d5e6f", "_"])
+@pytest.mark.parametrize(
+    "id_",
+    [
+        "www.example.com",
+        "i-1",
+        "a:b",
+        "..a",
+        "*.example.com",
+        "a b/c@d",
+        "网站",
+        "6f2a6d5b0f1e4c7f9c1d0a2b3c4d5e6f",
+        "_",
+    ],
+)
 def test_ids_as_the_clouds_have_them_are_accepted(id_):
     assert request(resources=[{"type": "vm", "ids": [id_]}]).ids_by_type() == {"vm": [id_]}
 

@@ -9,7 +9,7 @@ import untag.aws.client
 import untag.contracts.reports
 import untag.contracts.requests
 import untag.core.accounts
-import untag.core.steps
+import untag.core.judging
 import untag.delivery.outbox
 import untag.invocation
 import untag.isolation
@@ -182,7 +182,7 @@ def reuses_a_signature() -> None:
 
 @mutant
 def compares_no_values() -> None:
-    untag.core.steps._stands = lambda tag, there: tag.key in there
+    untag.core.judging._stands = lambda tag, there: tag.key in there
 
 
 @mutant
@@ -226,9 +226,9 @@ def reports_a_time_in_its_identity() -> None:
 
 @mutant
 def says_removed_for_whatever_failed() -> None:
-    plain = untag.core.steps._result
+    plain = untag.core.judging._result
 
     def result(outcome: Outcome, *more: Any) -> Any:
         return plain(Outcome.REMOVED if outcome is Outcome.FAILED else outcome, *more)
 
-    untag.core.steps._result = result
+    untag.core.judging._result = result

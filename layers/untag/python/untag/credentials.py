@@ -1,39 +1,41 @@
-"""Where the clouds' keys come from: the environment, or Secrets Manager."""
+"""Where the accounts' credentials come from: the environment, a file, or Secrets Manager."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from untag.aws import Aws, AwsError
 from untag.contracts import InvalidInputError, parse_json
-from untag.core import CredentialsMissingError, CredentialSource, CredentialsUnavailableError, Timing
+from untag.core import CredentialsMissingError, CredentialSource, CredentialsUnavailableError
 from untag.providers import Provider
 from untag.signing import Credentials
-
-TTL_SECONDS = 300.0
-"""How long a secret is used before it is read again; a refused key is read again at once."""
 
 _TEXTS = ("access_key", "secret_key", "security_token", "domain_id")
 _FIELDS = (*_TEXTS, "projects", "rate")
 _MOST_CALLS = 100_000
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _DENIED = frozenset(
     {"AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException", "DecryptionFailure"}
 )
 
 
-def source_of(settings: str, environ: Mapping[str, str], aws: Aws, timing: Timing) -> CredentialSource:
-    """The source that `UNTAG_CREDENTIALS` names: `env`, or `secretsmanager:PREFIX`."""
-    kind, _, prefix = settings.partition(":")
-    return EnvironmentKeys(environ) if kind == "env" else SecretKeys(aws, prefix.rstrip("/"), timing)
+def source_of(settings: str, environ: Mapping[str, str], aws: Aws) -> CredentialSource:
+    """The source that `UNTAG_CREDENTIALS` names: `env`, `file:PATH` or `secretsmanager:PREFIX`."""
+    kind, _, place = settings.partition(":")
+    if kind == "env":
+        return EnvironmentCredentials(environ)
+    return FileCredentials(Path(place)) if kind == "file" else SecretCredentials(aws, place.rstrip("/"))
 
 
-class EnvironmentKeys:
-    """The keys of the default account, from the variables that each provider names."""
+class EnvironmentCredentials:
+    """The credentials of the default account, from the variables that each provider names."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
-    async def get(self, provider: Provider, account: str, *, fresh: bool = False) -> Credentials:  # noqa: ARG002
-        """The default account's key; the environment does not change, so a fresh one is the same."""
+    async def get(self, provider: Provider, account: str) -> Credentials:
+        """The default account's credentials."""
         if account != "default":
             raise CredentialsMissingError(f"account {account}: the environment holds the default account only")
         found: dict[str, Any] = {
@@ -48,21 +50,16 @@ class EnvironmentKeys:
         return Credentials(**found)
 
 
-class SecretKeys:
+class SecretCredentials:
     """One JSON secret for each provider and account: `PREFIX/jdcloud/default`."""
 
-    def __init__(self, aws: Aws, prefix: str, timing: Timing) -> None:
+    def __init__(self, aws: Aws, prefix: str) -> None:
         self._aws = aws
         self._prefix = prefix
-        self._timing = timing
-        self._kept: dict[str, tuple[float, Credentials]] = {}
 
-    async def get(self, provider: Provider, account: str, *, fresh: bool = False) -> Credentials:
-        """The account's key out of its secret, kept for `TTL_SECONDS`."""
+    async def get(self, provider: Provider, account: str) -> Credentials:
+        """The account's credentials out of its secret."""
         name = f"{self._prefix}/{provider.name}/{account}"
-        read_at, kept = self._kept.get(name, (0.0, None))
-        if kept is not None and not fresh and self._timing.monotonic() < read_at + TTL_SECONDS:
-            return kept
         try:
             answer = await self._aws.json("secretsmanager", "GetSecretValue", {"SecretId": name})
         except AwsError as error:
@@ -70,15 +67,38 @@ class SecretKeys:
                 raise CredentialsMissingError(f"secret {name}: {error.code}") from None
             raise CredentialsUnavailableError(f"secret {name}: {error.code}") from None
         try:
-            found = _credentials(parse_json(answer.get("SecretString") or ""), provider.required_credentials)
+            return _credentials(parse_json(answer.get("SecretString") or ""), provider.required_credentials)
         except InvalidInputError as error:
             raise CredentialsMissingError(f"secret {name}: {error}") from None
-        self._kept[name] = (self._timing.monotonic(), found)
-        return found
+
+
+class FileCredentials:
+    """One JSON file with every account's credentials by name: `{"jdcloud/default": {"access_key": …}}`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def get(self, provider: Provider, account: str) -> Credentials:
+        """The account's credentials out of the file, as it is now."""
+        name = f"{provider.name}/{account}"
+        try:
+            accounts = parse_json(self._path.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            raise CredentialsMissingError(f"file {self._path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CredentialsMissingError(f"file {self._path}: should be UTF-8") from None
+        except InvalidInputError as error:
+            raise CredentialsMissingError(f"file {self._path}: {error}") from None
+        if not isinstance(accounts, dict) or name not in accounts:
+            raise CredentialsMissingError(f"file {self._path}: holds no {name}")
+        try:
+            return _credentials(accounts[name], provider.required_credentials)
+        except InvalidInputError as error:
+            raise CredentialsMissingError(f"file {self._path}: {name}: {error}") from None
 
 
 def _credentials(secret: Any, required: tuple[str, ...]) -> Credentials:
-    """A secret's JSON as a key. Raises InvalidInputError that names the field, never its value."""
+    """A secret's JSON as credentials. Raises InvalidInputError that names the field, never its value."""
     if not isinstance(secret, dict):
         raise InvalidInputError.of("should be a JSON object")
     if set(secret) - set(_FIELDS):  # not named: whoever puts a key where a name belongs should not read it in a log
@@ -94,6 +114,8 @@ def _credentials(secret: Any, required: tuple[str, ...]) -> Credentials:
         isinstance(projects, dict) and all(isinstance(value, str) for value in projects.values())
     ):
         raise InvalidInputError.of("should map regions to project ids", "projects")
+    if isinstance(rate, str) and _NUMBER.fullmatch(rate.strip()):
+        rate = float(rate)  # the console of Secrets Manager writes every field as a text
     if rate is not None and not (type(rate) in (int, float) and 0 < rate <= _MOST_CALLS):
         raise InvalidInputError.of(f"should be a number above 0, up to {_MOST_CALLS}", "rate")
     texts: dict[str, Any] = {name: secret.get(name) for name in _TEXTS}

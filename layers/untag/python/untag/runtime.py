@@ -56,7 +56,7 @@ class Runtime:
         client = Client(transport or Transport())
         self.aws = Aws(environ, client, Keys(environ, client, self.timing), self.timing)
         self.registry = Registry.from_environment(environ, read_first=settings.read_first)
-        source = source_of(settings.credentials, environ, self.aws, self.timing)
+        source = source_of(settings.credentials, environ, self.aws)
         accounts = Accounts(source, settings.rate, self.timing, self.telemetry)
         self.engine = Engine(
             client, accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency

@@ -19,7 +19,7 @@ class Settings(NamedTuple):
     dead_letter_queue_url: str
     topic_arn: str
     credentials: str
-    """`env`, or `secretsmanager:PREFIX`."""
+    """`env`, `file:PATH` or `secretsmanager:PREFIX`."""
     read_first: bool
     policy: Policy
     rate: Rate
@@ -40,7 +40,7 @@ class Settings(NamedTuple):
                 environ,
                 "UNTAG_CREDENTIALS",
                 "env",
-                pattern=r"env|secretsmanager:[A-Za-z0-9_+=.@-][A-Za-z0-9/_+=.@-]*",
+                pattern=r"env|file:.+|secretsmanager:[A-Za-z0-9_+=.@-][A-Za-z0-9/_+=.@-]*",
             ),
             read_first=environment.switch(environ, "UNTAG_READ_FIRST", default=True),
             policy=Policy(

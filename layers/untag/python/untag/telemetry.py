@@ -72,10 +72,11 @@ class Telemetry:
         self._counts["", "InternalErrors"] += 1
         logger.error("internal error", extra={"error": type(error).__name__, "at": _place(error)})
 
-    def rejected(self, record: str, reason: str) -> None:
-        """A body does not validate."""
+    def rejected(self, record: str, reason: str, **names: str | None) -> None:
+        """A body does not validate. `names` are the names in it that can be read."""
         self._counts["", "Rejected"] += 1
-        logger.warning("rejected", extra={"record": record, "reason": reason[:500]})
+        known = {name: text for name, text in names.items() if text is not None}
+        logger.warning("rejected", extra={"record": record, "reason": reason[:500], **known})
 
     def undelivered(self, record: str, reason: str) -> None:
         """A record's results could not be sent; it is returned."""
@@ -90,18 +91,19 @@ class Telemetry:
     def finished(self, pages: "list[Report]", record: str, traceparent: str | None = None) -> None:
         """A request is done with for this attempt. Its line joins the record, the provider's calls and the reports."""
         report = pages[0]
-        for outcome, count in report.counts.items():
+        for outcome, count in report.request_counts.items():
             self._outcomes[report.provider, outcome] += count
-        if settled := sum(report.counts.values()) - report.counts.get("deferred", 0):
+        if settled := sum(report.request_counts.values()) - report.request_counts.get("deferred", 0):
             self._counts["", "Settled"] += settled
         logger.info(
             report.summary,
             extra={
                 "id": report.id,
+                **({} if report.batch is None else {"batch": report.batch}),
                 "provider": report.provider,
                 "account": report.account,
                 "status": report.status,
-                "counts": report.counts,
+                "counts": report.request_counts,
                 "attempt": report.attempt,
                 "dry_run": report.dry_run,
                 "record": record,

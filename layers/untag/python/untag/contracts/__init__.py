@@ -8,9 +8,10 @@ from untag.contracts.envelopes import Unwrapped, parse_json, traceparent_of, unw
 from untag.contracts.outcomes import Deferral, Outcome, Result
 from untag.contracts.problems import InvalidInputError, Problem
 from untag.contracts.reports import Page, Report, Row, report_pages
-from untag.contracts.requests import Action, RemovalRequest, ResourceGroup, Tag, parse_requests
+from untag.contracts.requests import ALL, Action, RemovalRequest, ResourceGroup, Tag, parse_requests
 
 __all__ = [
+    "ALL",
     "Action",
     "Deferral",
     "InvalidInputError",

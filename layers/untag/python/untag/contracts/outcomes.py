@@ -18,17 +18,11 @@ class Outcome(StrEnum):
     UNCONFIRMED = "unconfirmed"
 
 
-GOOD = frozenset(
-    {
-        Outcome.REMOVED,
-        Outcome.RESTORED,
-        Outcome.WOULD_REMOVE,
-        Outcome.WOULD_RESTORE,
-        Outcome.ABSENT,
-        Outcome.NOT_FOUND,
-    }
-)
-"""The outcomes after which nothing is left to do."""
+CHANGED = frozenset({Outcome.REMOVED, Outcome.RESTORED, Outcome.WOULD_REMOVE, Outcome.WOULD_RESTORE})
+"""The outcomes of pairs that were changed, or would be."""
+
+MISSING = frozenset({Outcome.ABSENT, Outcome.NOT_FOUND})
+"""The outcomes of pairs that were not there."""
 
 BAD = frozenset({Outcome.FAILED, Outcome.UNCONFIRMED})
 """The outcomes that go to the dead-letter queue."""
@@ -56,10 +50,12 @@ class Deferral(NamedTuple):
     """No outcome yet: the pair travels on in the remainder.
 
     `counted` says whether this was an attempt (the provider refused, or the account is closed) or our own doing (time,
-    rate). `delay` is the least number of seconds that the next attempt has to wait.
+    rate). `delay` is the least number of seconds that the next attempt has to wait. `lost` says that a write was made
+    and its answer was lost: it may have been applied.
     """
 
     code: str
     message: str
     counted: bool
     delay: float = 0.0
+    lost: bool = False

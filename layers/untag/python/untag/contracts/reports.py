@@ -9,8 +9,8 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict  # comes with pydantic, which reads no other before Python 3.12
 
-from untag.contracts.outcomes import BAD, GOOD, Outcome, Result
-from untag.contracts.requests import Action, Tag
+from untag.contracts.outcomes import BAD, CHANGED, MISSING, Outcome, Result
+from untag.contracts.requests import ALL, Action, Tag
 
 PAGE_BYTES = 240_000
 """Rows of one page: SNS takes 256 KiB (262,144 bytes) for body and attributes together, and the head needs some."""
@@ -53,6 +53,20 @@ class Row(TypedDict):
     was: NotRequired[str | None]
 
 
+class HeldBack(TypedDict):
+    """Why a guardrail held a whole request back. `pairs` counts what the request names."""
+
+    code: str
+    message: str
+    pairs: int
+
+
+Status = Literal["succeeded", "unchanged", "partial", "failed", "deferred"]
+
+ANY_KEY = "*"
+"""The key in the row of a resource whose tags could not be read, where a request means every tag."""
+
+
 class Page(TypedDict):
     """Where a part of a report belongs; both count from 1."""
 
@@ -64,7 +78,8 @@ class Page(TypedDict):
 class Report:
     """What became of one request in one attempt.
 
-    `counts`, `status`, `complete` and `summary` speak of the whole attempt on every page; `outcomes` are the page's.
+    `request_counts`, `status`, `complete` and `summary` speak of the whole attempt on every page. `outcomes` and
+    `counts` are the page's, and `deferred` is counted on the first page, so that pages can be added up.
     """
 
     # No pydantic model: what goes out was made here, so there is nothing to validate.
@@ -72,19 +87,22 @@ class Report:
     kind: Literal["removal"]
     report_id: str
     id: str
+    batch: str | None = None
     action: Action
     provider: str
     account: str
     region: str | None
     project_id: str | None = None
     """Only there where the request named one: without it what was removed could not be put back."""
-    status: Literal["succeeded", "partial", "failed", "deferred"]
+    status: Status
     complete: bool
     attempt: int
     dry_run: bool
     reason: str | None = None
     counts: dict[str, int]
+    request_counts: dict[str, int]
     outcomes: list[Row]
+    held_back: HeldBack | None = None
     page: Page
     started_at: str
     finished_at: str
@@ -93,8 +111,9 @@ class Report:
     def body(self) -> dict[str, Any]:
         """The report as JSON holds it."""
         whole = {name: getattr(self, name) for name in self.__slots__} | {"action": self.action.value}
-        if self.project_id is None:
-            del whole["project_id"]
+        for optional in ("batch", "project_id", "held_back"):
+            if whole[optional] is None:
+                del whole[optional]
         return whole
 
 
@@ -123,7 +142,7 @@ def row(type_: str, resource_id: str, tag: Tag, result: Result) -> Row:
     made: Row = {
         "type": type_,
         "resource_id": resource_id,
-        "key": tag.key,
+        "key": ANY_KEY if tag is ALL else tag.key,
         "value": tag.value,
         "outcome": result.outcome.value,
     }
@@ -138,56 +157,76 @@ def row(type_: str, resource_id: str, tag: Tag, result: Result) -> Row:
     return made
 
 
-def status_of(counts: Mapping[str, int]) -> Literal["succeeded", "partial", "failed", "deferred"]:
-    """The status that follows from the counts."""
+def status_of(counts: Mapping[str, int]) -> Status:
+    """The status that follows from the counts.
+
+    `succeeded`: something was changed, or would be, and the rest was not there. `unchanged`: nothing was changed, and
+    nothing went wrong. `failed`: nothing was changed, and something went wrong. `deferred`: no pair has its outcome.
+    """
     seen = {outcome for outcome, count in counts.items() if count}
-    if seen <= {"deferred"}:
+    if seen == {"deferred"}:
         return "deferred"
-    if seen <= GOOD:
-        return "succeeded"
-    if seen & BAD and not seen & GOOD:
+    if seen & CHANGED:
+        return "succeeded" if seen <= CHANGED | MISSING else "partial"
+    if seen & BAD:
         return "failed"
-    return "partial"
+    return "partial" if "deferred" in seen else "unchanged"
 
 
 def summary_of(head: str, counts: Mapping[str, int]) -> str:
     """One line for a person: `jdcloud/default cn-north-1: 1 of 2 tags removed, 1 failed`."""
     told = [(count, _WORDS[outcome]) for outcome, count in counts.items() if count]
     if not told:
-        return f"{head}: nothing asked"
+        return f"{head}: no tags there that may be removed"
     (first, word), *rest = told
     total = sum(counts.values())
     parts = [f"{first} of {total} tag{'s' if total > 1 else ''} {word}", *(f"{n} {word}" for n, word in rest)]
     return f"{head}: {', '.join(parts)}"
 
 
-def report_pages(facts: Mapping[str, Any], rows: Sequence[Row], deferred: int) -> list[Report]:
+def report_pages(
+    facts: Mapping[str, Any],
+    rows: Sequence[Row],
+    deferred: int,
+    held_back: HeldBack | None = None,
+    hints: Iterable[str] = (),
+) -> list[Report]:
     """The pages of the report on one request.
 
     `facts` are the fields of `Report` that the caller knows: kind, id, action, provider, account, region, attempt,
-    dry_run, reason, started_at, finished_at, and project_id if there is one. Rows are told in the order given, which
-    has to be the same for the same facts.
+    dry_run, reason, started_at, finished_at, and batch and project_id if there are any. Rows stand in the order given,
+    which has to be the same for the same facts. `hints` say what looks wrong with the request; they end the summary.
     """
-    tally = Counter(row["outcome"] for row in rows)
-    counts = {outcome.value: tally[outcome] for outcome in Outcome if tally[outcome]}
-    if deferred:
-        counts["deferred"] = deferred
+    counts = _counts(rows, deferred)
+    if held_back is not None:
+        counts[Outcome.PROTECTED.value] = held_back["pairs"]
     where = f"{facts['provider']}/{facts['account']}"
     head = f"{where} {facts['region']}" if facts["region"] else where
+    reasons = [] if held_back is None else [held_back["message"]]
     whole = {
         **facts,
-        "counts": counts,
+        "request_counts": counts,
         "status": status_of(counts),
         "complete": not deferred,
-        "summary": summary_of(head, counts),
+        "summary": "; ".join((summary_of(head, counts), *reasons, *hints)),
+        "held_back": held_back,
     }
     parts = list(_cut(rows))
     pages = []
     for number, part in enumerate(parts, 1):
         page = Page(number=number, of=len(parts))
+        own = counts if len(parts) == 1 else _counts(part, deferred if number == 1 else 0)
         identity = _identity(facts, page, part)
-        pages.append(Report(**whole, page=page, outcomes=part, report_id=identity))
+        pages.append(Report(**whole, counts=own, page=page, outcomes=part, report_id=identity))
     return pages
+
+
+def _counts(rows: Iterable[Row], deferred: int) -> dict[str, int]:
+    tally = Counter(row["outcome"] for row in rows)
+    counts = {outcome.value: tally[outcome] for outcome in Outcome if tally[outcome]}
+    if deferred:
+        counts["deferred"] = deferred
+    return counts
 
 
 def _cut(rows: Sequence[Row]) -> Iterable[list[Row]]:

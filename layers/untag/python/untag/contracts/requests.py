@@ -3,21 +3,23 @@
 What only one cloud demands (a value on every tag, which types there are) is that cloud's provider module to check.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
     ValidationError,
 )
+from pydantic import Tag as Choice
 
 from untag.contracts.problems import InvalidInputError, Problem
 
@@ -32,14 +34,18 @@ _MOST_PROBLEMS = 100
 """A list is not read further after so many: no sender reads them all, and a megabyte can hold half a million. For the
 same reason a list inside a request fails at its first bad element."""
 
-# Nothing that a request says can change the host or the path of a call: no slash, no percent sign, no control
-# character, and no name made of dots alone. The engine behind these patterns takes "$" for the very end of the text.
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]*[A-Za-z0-9_:-][A-Za-z0-9_.:-]*$", max_length=512)]
+# The engine behind these patterns takes "$" for the very end of the text.
+# An id is any printable text here. A provider that puts ids into a path has a narrower rule of its own.
+Id = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", min_length=1, max_length=512)]
 Type = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_:.-]*$", max_length=64)]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=32)]
+# Nothing that a request says can change the host or the path of a call, nor the name of a secret: no slash, no percent
+# sign, no dots alone.
 Account = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 Project = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+Batch = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
+Value = Annotated[str, StringConstraints(max_length=255)]
 
 
 def _date_text(value: Any) -> Any:
@@ -70,15 +76,33 @@ class Tag(NamedTuple):
     value: str | None
 
 
+ALL = Tag("", None)
+"""Every tag of a resource, before a read has shown which those are. No real tag has an empty key."""
+
+EVERY_TAG: Literal["all"] = "all"
+"""What a request says in place of a list of tags."""
+
+
+def _not_null(value: Any) -> Any:
+    # null is a likely slip of a program that has no value at hand, and would remove the key whatever its value is.
+    if value is None:
+        raise ValueError('should not be null: leave it out to mean any value, or name the value ("" is an empty one)')
+    return value
+
+
 class _Input(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class TagInput(_Input):
-    """A tag as a request names it; lengths are the widest that any cloud allows."""
+    """A tag as a request names it; lengths are the widest that any cloud allows.
+
+    `was` is there in remainders only: the value that stood there before a write whose answer was lost.
+    """
 
     key: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    value: Annotated[str, StringConstraints(max_length=255)] | None = None
+    value: Annotated[Value | None, BeforeValidator(_not_null)] = None
+    was: Annotated[Value | None, BeforeValidator(_not_null)] = None
 
 
 class ResourceGroup(_Input):
@@ -88,6 +112,19 @@ class ResourceGroup(_Input):
     ids: Annotated[list[Id], Field(min_length=1, fail_fast=True)]
 
 
+def _kind_of_tags(value: Any) -> str:
+    return EVERY_TAG if isinstance(value, str) else _NAMED
+
+
+_NAMED = "named"
+Tags = Annotated[
+    Annotated[list[TagInput], Field(min_length=1, fail_fast=True), Choice(_NAMED)]
+    | Annotated[Literal["all"], Choice(EVERY_TAG)],
+    Discriminator(_kind_of_tags),
+]
+"""Tags by name, or `all`: every tag but the reserved and protected ones."""
+
+
 class RemovalRequest(_Input):
     """A request to remove tags from resources, or to put them back.
 
@@ -95,16 +132,18 @@ class RemovalRequest(_Input):
     """
 
     id: Annotated[Text, StringConstraints(min_length=1, max_length=256)] = ""
+    batch: Batch | None = None
     action: Annotated[Action, Field(strict=False)] = Action.REMOVE
     provider: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
     account: Account = "default"
     region: Region | None = None
     project_id: Project | None = None
     resources: Annotated[list[ResourceGroup], Field(min_length=1, fail_fast=True)]
-    tags: Annotated[list[TagInput], Field(min_length=1, fail_fast=True)]
+    tags: Tags
     dry_run: bool = False
     expect: Annotated[int, Field(ge=0)] | None = None
     not_after: Moment | None = None
+    overwrite: bool = False
     reason: Annotated[str, StringConstraints(max_length=1024)] | None = None
     attempt: Annotated[int, Field(ge=1, le=MAX_ATTEMPT)] = 1
     first_attempt_at: Moment | None = None
@@ -114,11 +153,15 @@ class RemovalRequest(_Input):
         return self._ids_by_type
 
     def distinct_tags(self) -> list[Tag]:
-        """The tags, each once, in the order in which they were named."""
+        """The tags, each once, in the order in which they were named; `ALL` alone for every tag there is."""
         return self._distinct_tags
 
+    def named_tags(self) -> Sequence[TagInput]:
+        """The tags as they were named; none where every tag is meant."""
+        return () if isinstance(self.tags, str) else self.tags
+
     def pairs(self) -> int:
-        """The number of different (resource, tag) pairs."""
+        """The number of different (resource, tag) pairs; one a resource where every tag is meant."""
         return sum(len(ids) for ids in self.ids_by_type().values()) * len(self.distinct_tags())
 
     # Asked for at every floor, so worked out once and shared: nobody changes them, and no copy inherits them.
@@ -139,27 +182,43 @@ class RemovalRequest(_Input):
 
     @cached_property
     def _distinct_tags(self) -> list[Tag]:
+        if isinstance(self.tags, str):
+            return [ALL]
         return list(dict.fromkeys(Tag(tag.key, tag.value) for tag in self.tags))
 
-    def body(self, resources: dict[str, list[str]], tags: list[Tag], **changes: Any) -> dict[str, Any]:
+    def body(
+        self,
+        resources: Mapping[str, Sequence[str]],
+        tags: Sequence[Tag],
+        was: Mapping[Tag, str] = {},
+        **changes: Any,
+    ) -> dict[str, Any]:
         """A valid request body for a part of this request.
 
-        `expect` counted the whole and is left out. `changes` replaces fields; None takes a field away.
+        `was` has the values seen before a write whose answer was lost. `expect` counted the whole and is left out.
+        `changes` replaces fields; None takes a field away.
         """
         whole: dict[str, Any] = {
             "id": self.id,
+            "batch": self.batch,
             "action": self.action.value,
             "provider": self.provider,
             "account": self.account,
             "region": self.region,
             "project_id": self.project_id,
             "resources": [{"type": type_, "ids": ids} for type_, ids in resources.items()],
-            "tags": [{"key": k} if value is None else {"key": k, "value": value} for k, value in tags],
+            "tags": EVERY_TAG if ALL in tags else [_tag_body(tag, was.get(tag)) for tag in tags],
             "dry_run": self.dry_run,
             "not_after": None if self.not_after is None else timestamp(self.not_after.timestamp()),
+            "overwrite": self.overwrite or None,
             "reason": self.reason,
         } | changes
         return {name: value for name, value in whole.items() if value is not None}
+
+
+def _tag_body(tag: Tag, was: str | None) -> dict[str, str]:
+    fields = {"key": tag.key, "value": tag.value, "was": was}
+    return {name: text for name, text in fields.items() if text is not None}
 
 
 def timestamp(seconds: float) -> str:
@@ -192,7 +251,7 @@ def parse_requests(payload: Any, own_id: str) -> tuple[RemovalRequest, ...]:
             continue
         if not request.id:
             request = request.model_copy(update={"id": f"{own_id}-{number + 1}" if listed else own_id})
-        pairs += sum(len(group.ids) for group in request.resources) * len(request.tags)
+        pairs += sum(len(group.ids) for group in request.resources) * (len(request.named_tags()) or 1)
         if pairs > MAX_PAIRS_NAMED:
             told = f"more than {MAX_PAIRS_NAMED} pairs of resource and tag in one body"
             problems.append(Problem("resources", told).under(prefix))
@@ -207,11 +266,23 @@ def parse_requests(payload: Any, own_id: str) -> tuple[RemovalRequest, ...]:
 def _problems(error: ValidationError) -> Iterator[Problem]:
     # Neither the input nor a link to pydantic's pages: a reason on a queue should be short, and repeat no value.
     for found in error.errors(include_url=False, include_input=False, include_context=False):
-        yield Problem(".".join(str(part) for part in found["loc"]), found["msg"])
+        # The name of the choice that was made for `tags` is no part of the sender's document.
+        first, *rest = found["loc"] or ("",)
+        if first == "tags" and rest[:1] in ([_NAMED], [EVERY_TAG]):
+            del rest[0]
+        yield Problem(".".join(map(str, (first, *rest))), found["msg"].removeprefix("Value error, "))
 
 
 def _whole(request: RemovalRequest) -> Iterator[Problem]:
     pairs = request.pairs()
+    if request.overwrite and request.action is not Action.RESTORE:
+        yield Problem("overwrite", "belongs to the action restore")
+    if isinstance(request.tags, str):
+        if request.expect is not None:
+            yield Problem("expect", 'cannot be known beforehand where tags is "all"')
+        if request.action is Action.RESTORE:
+            yield Problem("tags", "tags that are put back have to be named, each with its value")
+        return
     if request.expect is not None and request.expect != pairs:
         yield Problem("expect", f"says {request.expect}, but the request names {pairs} pairs of resource and tag")
     if request.action is Action.RESTORE:

@@ -1,9 +1,9 @@
 """The removal core: requests in, calls to providers, an outcome for every pair.
 
 `jobs` holds what is asked and what became of it, `policy` the guardrails, `plan` groups pairs into calls across
-requests, `steps` judges answers (pure: an answer in, outcomes and further steps out), `accounts` guards each account's
-key and rate, and `engine` runs it all within the time there is. Nothing here reads the environment, a clock or a
-random source but by injection.
+requests. `steps` are the calls to make. `judging` says what an answer means (pure: an answer in, outcomes and further
+steps out). `accounts` guards each account's credentials and rate. `engine` runs it all within the time there is.
+Nothing here reads the environment, a clock or a random source but by injection.
 """
 
 from untag.core.accounts import (

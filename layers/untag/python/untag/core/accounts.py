@@ -1,10 +1,12 @@
-"""What is known of each account in this process: its key and whether it was accepted, its pace, and whether it is open.
+"""What is known of each account in this process: its credentials and whether they were accepted, its pace, and whether
+it is open.
 
 Kept between invocations. Everything that makes a caller wait or turn back stands here:
 
-- until a key has been accepted once, one call of the account is in flight (Huawei Cloud locks a key after five
-  refusals);
-- a 401 is answered by reading the key afresh once; the same key closes the account for `CLOSED_SECONDS`;
+- until credentials have been accepted once, one call of the account is in flight (Huawei Cloud locks an access key
+  after five refusals);
+- credentials are read again after `FRESH_SECONDS`, whatever happened;
+- a 401 is answered by reading them once more; the same ones close the account for `CLOSED_SECONDS`;
 - calls are paced by the account's rate, and a throttle slows every caller;
 - a row of calls without an answer opens the circuit for `CIRCUIT_SECONDS`.
 """
@@ -12,7 +14,7 @@ Kept between invocations. Everything that makes a caller wait or turn back stand
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import httpx
@@ -23,7 +25,11 @@ from untag.providers import Answer, Provider, Scope, Verdict
 from untag.signing import Credentials
 
 CLOSED_SECONDS = 300.0
-"""Huawei Cloud unlocks a key five minutes after the last refusal."""
+"""Huawei Cloud unlocks an access key five minutes after the last refusal."""
+
+FRESH_SECONDS = 300.0
+"""How long credentials are used before they are read again, so that a rotated secret, its rate and its projects take
+effect, and a removed one is not used any more."""
 
 CIRCUIT_FAILURES = 10
 CIRCUIT_SECONDS = 30.0
@@ -31,8 +37,8 @@ CIRCUIT_SECONDS = 30.0
 PATIENCE_SECONDS = 5.0
 """A call that cannot start within this time is better made by the remainder: a function that waits is paid for."""
 
-KEYLESS_SECONDS = 5.0
-"""An account whose key cannot be had is looked up again after this time, and not for each of its calls."""
+UNREAD_SECONDS = 5.0
+"""An account whose credentials cannot be had is looked up again after this time, and not for each of its calls."""
 
 _SLOWEST = 1 / 32
 """A pace never falls below this share of its rate: half of half, five times."""
@@ -42,22 +48,25 @@ _THROTTLE_SECONDS = 1.0
 _THROTTLE_CAP = 20.0
 
 _ACCEPTED = frozenset({Verdict.DONE, Verdict.REFUSED, Verdict.NOT_FOUND, Verdict.FORBIDDEN})
-"""Answers that only a caller gets whose key was accepted."""
+"""Answers that only a caller gets whose credentials were accepted."""
+
+Refuse = Callable[[Credentials], Result | None]
+"""Why no call is made with these credentials, before any is."""
 
 
 class CredentialsMissingError(Exception):
-    """There is no key for the account: its requests fail, by name. The message names where it was looked for."""
+    """There are none for the account: its requests fail, by name. The message names where they were looked for."""
 
 
 class CredentialsUnavailableError(Exception):
-    """The key could not be read now: its requests wait."""
+    """They could not be read now: the account's requests wait."""
 
 
 class CredentialSource(Protocol):
-    """Where keys come from."""
+    """Where credentials come from. The account keeps what was read: a source need not."""
 
-    async def get(self, provider: Provider, account: str, *, fresh: bool = False) -> Credentials:
-        """The account's key; `fresh` reads past every cache.
+    async def get(self, provider: Provider, account: str) -> Credentials:
+        """The account's credentials, read now.
 
         Raises CredentialsMissingError or CredentialsUnavailableError.
         """
@@ -73,7 +82,7 @@ class Observer(Protocol):
         """A call is made once more in this invocation."""
 
     def closed(self, provider: str, account: str) -> None:
-        """An account was closed because its key is refused."""
+        """An account was closed because its credentials are refused."""
 
     def failed(self, error: Exception) -> None:
         """Something in the program itself went wrong; the pairs concerned are deferred."""
@@ -86,7 +95,7 @@ class Rate(NamedTuple):
     environments: int = 1
 
     def of(self, provider: Provider, credentials: Credentials) -> float:
-        """The environment's share for an account; a rate that comes with the key goes before the stack's."""
+        """The environment's share for an account; a rate that comes with the credentials goes before the stack's."""
         return (credentials.rate or self.total or provider.rate) / self.environments
 
 
@@ -134,6 +143,11 @@ class Pace:
         self.throttles += 1
         self.hold_until = max(self.hold_until, self.timing.monotonic() + pause)
 
+    def rebase(self, base: float) -> None:
+        """Go on with another full rate. A higher one is regained call by call."""
+        self.base = base
+        self.rate = min(self.rate, base)
+
     def answered(self) -> None:
         """Regain a little of the rate."""
         self.throttles = 0
@@ -159,8 +173,8 @@ class Account:
         self._observer = observer
         self._rate = rate
         self._credentials: Credentials | None = None
-        self._refuted = False
-        self._keyless: tuple[float, Deferral | Result] | None = None
+        self._fresh_until = 0.0
+        self._unread: tuple[float, Deferral | Result] | None = None
         self._auths: dict[Scope, httpx.Auth] = {}
         self._reading = asyncio.Lock()
         self._proving = asyncio.Lock()
@@ -172,28 +186,32 @@ class Account:
 
     @asynccontextmanager
     async def turn(
-        self, provider: Provider, scope: Scope, left: Callable[[], float]
+        self, provider: Provider, scope: Scope, left: Callable[[], float], refuse: Refuse = lambda _: None
     ) -> AsyncIterator[Turn | Deferral | Result]:
         """Wait for leave to make one call, or learn why there is none. `left` gives the seconds that calls still
-        have.
+        have. What `refuse` refuses waits for no pace.
         """
         while True:
-            if self._proved and (leave := await self._leave(provider, scope, left, proving=False)) is not None:
+            if (leave := await self._leave(provider, scope, left, refuse, proving=False)) is not None:
                 yield leave
                 return
             async with self._proving:
-                if not self._proved and (leave := await self._leave(provider, scope, left, proving=True)) is not None:
+                if self._proved:
+                    continue
+                if (leave := await self._leave(provider, scope, left, refuse, proving=True)) is not None:
                     yield leave
                     return
 
     async def _leave(
-        self, provider: Provider, scope: Scope, left: Callable[[], float], *, proving: bool
+        self, provider: Provider, scope: Scope, left: Callable[[], float], refuse: Refuse, *, proving: bool
     ) -> Turn | Deferral | Result | None:
-        """Leave to make one call; None if the key has changed since the caller came, and has to be proved first."""
+        """Leave to make one call; None if the credentials have to be proved first, by one call alone."""
         while True:
-            credentials = await self._key(left)
+            credentials = await self._current(left)
             if not isinstance(credentials, Credentials):
                 return credentials
+            if (refused := refuse(credentials)) is not None:
+                return refused
             if not (proving or self._proved):
                 return None
             if (delay := self._circuit_until - self._timing.monotonic()) > 0.0:
@@ -211,7 +229,7 @@ class Account:
             await self._timing.sleep(wait)
 
     async def answered(self, credentials: Credentials, answer: Answer, left: Callable[[], float]) -> bool:
-        """Learn from an answer. True if the call is worth making again because the key has changed since."""
+        """Learn from an answer. True if the call is worth making again because the credentials have changed since."""
         if answer.verdict is Verdict.UNAUTHORIZED:
             return await self._refused(credentials, left)
         if answer.verdict in _ACCEPTED:
@@ -224,7 +242,7 @@ class Account:
             return False
         self._unanswered = 0
         if self._pace is not None:
-            if answer.verdict is Verdict.THROTTLED:
+            if _throttled(answer):
                 self._pace.throttled(answer.retry_after)
             else:
                 self._pace.answered()
@@ -234,55 +252,77 @@ class Account:
         """Seconds for which the account stays closed, 0.0 if it is open."""
         return max(0.0, self._closed_until - self._timing.monotonic())
 
-    async def _key(self, left: Callable[[], float]) -> Credentials | Deferral | Result:
-        if self._credentials is None:
+    async def _current(self, left: Callable[[], float]) -> Credentials | Deferral | Result:
+        """The account's credentials, no older than `FRESH_SECONDS`; or why there are none."""
+        if not self._fresh():
             async with self._reading:
-                if self._credentials is None and not self.closed_for():
-                    if self._keyless is not None and self._timing.monotonic() < self._keyless[0]:
-                        return self._keyless[1]
+                if not self._fresh() and not self.closed_for():
+                    if self._unread is not None and self._timing.monotonic() < self._unread[0]:
+                        return self._unread[1]
                     try:
-                        self._use(await self._read(left, fresh=self._refuted))
+                        self._use(await self._read(left))
                     except CredentialsMissingError as error:
-                        return self._without_key(Result(Outcome.FAILED, "no_credentials", str(error)))
+                        return self._without(Result(Outcome.FAILED, "no_credentials", str(error)))
                     except CredentialsUnavailableError as error:
-                        return self._without_key(Deferral("credentials_unavailable", str(error), counted=True))
+                        return self._without(Deferral("credentials_unavailable", str(error), counted=True))
                     except TimeoutError:
-                        return Deferral("deadline", "no time was left to read the key", counted=False)
-        if self._credentials is None:
+                        return Deferral("deadline", "no time was left to read the credentials", counted=False)
+        if self._credentials is None or not self._fresh():
             return Deferral("account_closed", "the key was refused", counted=True, delay=self.closed_for())
         return self._credentials
 
-    async def _read(self, left: Callable[[], float], *, fresh: bool) -> Credentials:
-        """The key from its source. Raises TimeoutError rather than take the time that delivery needs."""
+    def _fresh(self) -> bool:
+        return self._credentials is not None and self._timing.monotonic() < self._fresh_until
+
+    async def _read(self, left: Callable[[], float]) -> Credentials:
+        """The credentials from their source. Raises TimeoutError rather than take the time that delivery needs."""
         async with asyncio.timeout(left()):
-            return await self._source.get(self._provider, self.name, fresh=fresh)
+            return await self._source.get(self._provider, self.name)
 
     async def _refused(self, refused: Credentials, left: Callable[[], float]) -> bool:
         async with self._reading:
             if self._credentials is not refused:
                 return True
-            # Nobody may use it while it is read afresh, nor be the second to try another before that is proved.
-            self._credentials, self._proved, self._refuted = None, False, True
-            fresh = refused
+            # Nothing may use them while they are read again, nor be the second to try others before those are proved.
+            self._credentials, self._proved = None, False
+            read = refused
             with suppress(CredentialsMissingError, CredentialsUnavailableError, TimeoutError):
-                fresh = await self._read(left, fresh=True)
-            if fresh == refused:
+                read = await self._read(left)
+            if _same_key(read, refused):
                 self._closed_until = self._timing.monotonic() + CLOSED_SECONDS
                 self._observer.closed(self._provider.name, self.name)
                 return False
-            self._use(fresh)
+            self._use(read)
             return True
 
-    def _without_key(self, told: Deferral | Result) -> Deferral | Result:
-        self._keyless = (self._timing.monotonic() + KEYLESS_SECONDS, told)
-        return told
+    def _without(self, why: Deferral | Result) -> Deferral | Result:
+        self._unread = (self._timing.monotonic() + UNREAD_SECONDS, why)
+        return why
 
-    def _use(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        self._refuted = False
-        self._auths.clear()
-        self._proved = False
-        self._pace = None
+    def _use(self, read: Credentials) -> None:
+        """Go on with what was read. The same credentials stay proved, and the account keeps its pace."""
+        self._fresh_until = self._timing.monotonic() + FRESH_SECONDS
+        kept = self._credentials
+        if read == kept:
+            return
+        self._credentials = read
+        if kept is None or not _same_key(read, kept):
+            self._auths.clear()
+            self._proved = False
+        if self._pace is not None:
+            self._pace.rebase(self._rate.of(self._provider, read))
+
+
+def _same_key(one: Credentials, other: Credentials) -> bool:
+    """Whether two credentials sign alike, whatever else they hold."""
+    return replace(one, rate=None, projects={}) == replace(other, rate=None, projects={})
+
+
+def _throttled(answer: Answer) -> bool:
+    """Whether an answer tells of a throttle, for the call or for a single resource inside a success."""
+    return answer.verdict is Verdict.THROTTLED or any(
+        failure.verdict is Verdict.THROTTLED for failure in answer.failures.values()
+    )
 
 
 class Accounts:

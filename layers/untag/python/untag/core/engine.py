@@ -2,20 +2,22 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import httpx
 
-from untag.contracts import Action, Deferral, Outcome, Result, Tag
+from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
 from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, Turn
 from untag.core.jobs import Block, Job
-from untag.core.plan import Group, group
+from untag.core.judging import deferral, judge, last_checks, released
+from untag.core.plan import Group, expand, group
 from untag.core.policy import Policy
-from untag.core.steps import AGAIN, Budget, Kind, Settled, Step, deferral, first_steps, judge, last_checks, released
+from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step, first_steps
 from untag.core.timing import Timing
-from untag.providers import Answer, Provider, Scope, Session, Verdict
+from untag.providers import AGAIN, Answer, Provider, Scope, Session, Verdict
+from untag.signing import Credentials
 
 CALL_SECONDS = 10.0
 """A call's own time-out, as in JD Cloud's SDK. Huawei Cloud's waits for two minutes, which is a function's whole
@@ -23,6 +25,9 @@ life."""
 
 SHORTEST_CALL_SECONDS = 0.5
 """No call starts with less time than this: it could not finish, and a write cut off is a write unknown."""
+
+END_SECONDS = 2.0
+"""An invocation ends so long before its time is over: one that is ended under way acknowledges nothing."""
 
 RETRIES = 2
 _RETRY_SECONDS = 0.2
@@ -40,6 +45,10 @@ class Deadline(NamedTuple):
     def for_calls(self) -> float:
         """Seconds that provider calls still have."""
         return self.left() - self.reserve
+
+    def for_delivery(self) -> float:
+        """Seconds that deliveries still have: what is left after them is for the invocation's own end."""
+        return self.left() - min(END_SECONDS, self.reserve / 4)
 
 
 @dataclass(slots=True, eq=False)
@@ -80,9 +89,12 @@ class Engine:
                 done(job)
         run = _Run(self, deadline, done)
         async with asyncio.TaskGroup() as tasks:
-            for made in group(jobs):
-                run.add(first_steps(made))
+            run.add(jobs)
             run.start(tasks)
+
+    def expand(self, job: Job) -> None:
+        """Give a job for every tag its pairs, once the tags of its resources are read."""
+        expand(job, self._policy)
 
     async def read(
         self, provider: Provider, scope: Scope, ids: tuple[str, ...], deadline: Deadline
@@ -105,14 +117,21 @@ class Engine:
         while True:
             answer = await self._try(account, step, deadline)
             if answer is None:
-                continue  # the key has changed under way; the account sees to it that this ends
-            if isinstance(answer, Deferral) and not answer.counted and refused is not None:
+                continue  # the credentials have changed under way; the account sees to it that this ends
+            if isinstance(answer, Deferral) and refused is not None:
+                lost = refused.lost or answer.lost
+                if answer.counted:
+                    return answer._replace(lost=lost)
                 # It was tried and refused: that nothing is left for another try does not make it our own doing.
-                return refused._replace(delay=max(refused.delay, answer.delay))
-            if not isinstance(answer, Answer) or answer.verdict not in AGAIN:
+                return refused._replace(delay=max(refused.delay, answer.delay), lost=lost)
+            if not isinstance(answer, Answer):
+                return answer
+            if refused is not None and refused.lost:
+                answer = replace(answer, lost=True)
+            if answer.verdict not in AGAIN:
                 return answer
             tries += 1
-            refused = deferral(answer)
+            refused = deferral(step, answer)
             pause = answer.retry_after or self._timing.jitter(_RETRY_SECONDS, tries, _RETRY_CAP)
             if tries > RETRIES or pause > min(PATIENCE_SECONDS, deadline.for_calls()):
                 return answer
@@ -121,10 +140,15 @@ class Engine:
                 await self._timing.sleep(pause)
 
     async def _try(self, account: Account, step: Step, deadline: Deadline) -> Answer | Deferral | Result | None:
-        """Make a step's call once; None if its key was refused and there is another by now."""
+        """Make a step's call once; None if its credentials were refused and there are others by now."""
+        provider, scope = step.group.provider, step.group.scope
+
+        def refuse(credentials: Credentials) -> Result | None:
+            return self._refused(provider, scope, credentials)
+
         if deadline.for_calls() < SHORTEST_CALL_SECONDS:
             return _NO_TIME
-        async with account.turn(step.group.provider, step.group.scope, deadline.for_calls) as turn:
+        async with account.turn(provider, scope, deadline.for_calls, refuse) as turn:
             if not isinstance(turn, Turn):
                 return turn
             async with self._calls:
@@ -132,19 +156,30 @@ class Engine:
                 if timeout < SHORTEST_CALL_SECONDS:
                     return _NO_TIME
                 answer = await self._call(step, Session(self._client, turn.credentials, turn.auth, timeout))
-            rekeyed = await account.answered(turn.credentials, answer, deadline.for_calls)
-        if rekeyed:
-            return None
+            if await account.answered(turn.credentials, answer, deadline.for_calls):
+                return None
+        return self._taken(account, step, answer, cut_off=timeout < CALL_SECONDS)
+
+    def _taken(self, account: Account, step: Step, answer: Answer, *, cut_off: bool) -> Answer | Deferral:
+        """An answer, or what it means where it is not the call that was refused or failed."""
         if answer.verdict is Verdict.UNAUTHORIZED:
             return Deferral("account_closed", "the key was refused", counted=True, delay=account.closed_for())
-        # Cut off by us it is no attempt; a write may have been applied all the same, and is asked for again.
-        return _NO_TIME if answer.code == "timeout" and timeout < CALL_SECONDS else answer
+        if answer.code == "timeout" and cut_off:
+            # Cut off by us it is no attempt. A write may have been applied all the same, and is asked for again.
+            return _NO_TIME._replace(lost=step.kind is Kind.WRITE)
+        return answer
+
+    def _refused(self, provider: Provider, scope: Scope, credentials: Credentials) -> Result | None:
+        """The result of pairs for which no call is made with these credentials."""
+        if (failure := provider.refusal(credentials, scope)) is not None:
+            return Result(Outcome.FAILED, failure.code, failure.message)
+        return self._policy.misplaced(provider, credentials, scope)
 
     async def _call(self, step: Step, session: Session) -> Answer:
         provider, scope = step.group.provider, step.group.scope
         started = self._timing.monotonic()
         if step.kind is Kind.WRITE:
-            answer = await provider.write(session, step.group.action, scope, step.ids, step.wire_tags())
+            answer = await provider.write(session, step.group.action, scope, step.ids, step.sent_tags())
         else:
             answer = await provider.read(session, scope, step.ids)
         self._observer.called(provider.name, self._timing.monotonic() - started, answer)
@@ -174,13 +209,13 @@ class _Run:
         self._done = done
         self._lanes: dict[Account, _Lane] = {}
 
-    def add(self, steps: Iterable[Step]) -> None:
-        """Put steps into their account's lane."""
-        for step in steps:
-            account = self._engine.lane(step.group)
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Put the first steps of jobs into their accounts' lanes."""
+        for made in group(jobs):
+            account = self._engine.lane(made)
             if account not in self._lanes:
                 self._lanes[account] = _Lane(account)
-            self._lanes[account].steps.append(step)
+            self._lanes[account].steps.extend(first_steps(made))
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Set workers to every lane."""
@@ -199,6 +234,8 @@ class _Run:
                 for one in await self._outcome(lane, step):
                     if isinstance(one, Step):
                         lane.steps.appendleft(one)  # what is begun is finished first, so that its job can be delivered
+                    elif isinstance(one, Read):
+                        self._read(step, one)
                     else:
                         self._settle(lane, step, one)
                 if len(lane.steps) > 1:
@@ -206,7 +243,7 @@ class _Run:
         finally:
             lane.workers -= 1
 
-    async def _outcome(self, lane: _Lane, step: Step) -> list[Settled | Step]:
+    async def _outcome(self, lane: _Lane, step: Step) -> list[Followed]:
         try:
             answer = await self._engine.ask(lane.account, step, self._deadline)
             found = list(judge(step, answer)) if isinstance(answer, Answer) else _unanswered(step, answer)
@@ -214,6 +251,16 @@ class _Run:
             answer = self._engine.failed(error)
             found = _unanswered(step, answer)
         return [*found, *released(step, answer)]
+
+    def _read(self, step: Step, read: Read) -> None:
+        """Keep a resource's tags for every job that means them all."""
+        for id_ in read.ids:
+            for block, row in step.group.rows[id_]:
+                if ALL in block.index and block.results[row] is None:
+                    block.job.read[block.scope.type, id_] = read.tags[id_]
+                    block.job.bears_tags = block.job.bears_tags or bool(read.tags[id_])
+                    block.job.open -= 1
+                    self._closed(block.job)
 
     def _settle(self, lane: _Lane, step: Step, settled: Settled) -> None:
         """Give the pairs their result in every request that asked for them."""
@@ -225,28 +272,72 @@ class _Run:
                 if there is not None and isinstance(result, Result):
                     result = result.seen(there.get(tag.key))
                 for block, row in step.group.rows[id_]:
-                    final = self._settle_in(block, row, tag, result, last=step.last)
+                    if there:
+                        block.job.bears_tags = True
+                    final = self._settle_in(block, row, tag, result, there, last=step.last)
                     if final is not None:
                         given_up.setdefault((tag, final), []).append(id_)
         for (tag, final), ids in given_up.items():
             lane.steps.extendleft(last_checks(step.group, tuple(dict.fromkeys(ids)), (tag,), final))
 
-    def _settle_in(self, block: Block, row: int, tag: Tag, result: Result | Deferral, *, last: bool) -> Result | None:
+    def _settle_in(
+        self,
+        block: Block,
+        row: int,
+        tag: Tag,
+        result: Result | Deferral,
+        there: Mapping[str, str] | None,
+        *,
+        last: bool,
+    ) -> Result | None:
         """Settle a pair in one block that asked for it; the result to give up with, if it has to be read back first."""
         column = block.index.get(tag)
         if column is None or block.results[at := row * len(block.tags) + column] is not None:
             return None
+        if there is not None and tag.key in there and _may_be_applied(result):
+            block.evidence[at] = there[tag.key]
         if isinstance(result, Deferral) and not last:
             given_up = self._engine.given_up(block.job, result)
-            if given_up is not None:
+            if given_up is not None and tag is not ALL:  # what every tag means cannot be read back
                 return given_up
-        block.settle(at, result)
-        if not block.job.open:
-            self._done(block.job)
+            result = given_up or result
+        block.settle(at, _with_evidence(block, at, result))
+        self._closed(block.job)
         return None
 
+    def _closed(self, job: Job) -> None:
+        """Go on with a job that has no open pair: with the pairs that its reads came to, or to its delivery."""
+        if job.open == 0 and job.read:
+            self._engine.expand(job)
+            self.add([job])
+        if job.open == 0:
+            self._done(job)
 
-def _unanswered(step: Step, result: Deferral | Result) -> list[Settled | Step]:
+
+def _may_be_applied(result: Result | Deferral) -> bool:
+    """Whether our own write may have been applied although nothing says so."""
+    return result.lost if isinstance(result, Deferral) else result.outcome is Outcome.UNCONFIRMED
+
+
+def _with_evidence(block: Block, at: int, result: Result | Deferral) -> Result | Deferral:
+    """The result of a pair that an earlier write of ours may have changed, with the value that stood there before it.
+
+    Gone now, it is `absent` with that value. So is a pair on a resource that the provider does not know any more: some
+    know no resource without tags.
+    """
+    was = block.evidence.get(at)
+    if was is None or not isinstance(result, Result):
+        return result
+    if block.job.request.action is Action.RESTORE:
+        return result.seen(was) if result.outcome is Outcome.RESTORED else result
+    if result.outcome is Outcome.NOT_FOUND or (result.outcome is Outcome.ABSENT and result.was is None):
+        return result._replace(outcome=Outcome.ABSENT, looked=True, was=was)
+    return result
+
+
+def _unanswered(step: Step, result: Deferral | Result) -> list[Followed]:
     if step.last and isinstance(result, Deferral) and result.counted and step.doubt is not None:
         return [Settled((id_,), step.tags, step.doubt.unread[id_]) for id_ in step.ids]
+    if step.kind is Kind.CHECK and isinstance(result, Deferral):
+        result = result._replace(lost=True)  # a read-back follows a write that may have been applied
     return [Settled(step.ids, step.tags, result, step.seen)]

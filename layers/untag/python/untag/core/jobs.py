@@ -1,29 +1,43 @@
 """A request under work: its pairs as rectangles, and a slot for what became of each."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from untag.contracts import Deferral, RemovalRequest, Result, Tag
 from untag.providers import Provider, Scope
+
+Tags = Mapping[str, str]
+"""A resource's tags as they were read: values by key."""
 
 
 class Block:
     """One type's resources of a request, times its tags: a rectangle of pairs, row by row in `results`.
 
     A slot is 8 bytes and points to a result that is shared with every pair settled alike: a pair costs no object of
-    its own.
+    its own. `seen` has the tags of every resource where they were read before the block was made. `evidence` has the
+    value seen before a write whose answer was lost, by slot.
     """
 
-    __slots__ = ("ids", "index", "job", "provider", "results", "scope", "tags")
+    __slots__ = ("evidence", "ids", "index", "job", "provider", "results", "scope", "seen", "tags")
 
-    def __init__(self, job: "Job", provider: Provider, scope: Scope, ids: list[str], tags: list[Tag]) -> None:
+    def __init__(
+        self,
+        job: "Job",
+        provider: Provider,
+        scope: Scope,
+        ids: list[str],
+        tags: list[Tag],
+        seen: Mapping[str, Tags] | None = None,
+    ) -> None:
         self.job = job
         self.provider = provider
         self.scope = scope
         self.ids = ids
         self.tags = tags
+        self.seen = seen
         self.index = {tag: column for column, tag in enumerate(tags)}
         self.results: list[Result | Deferral | None] = [None] * (len(ids) * len(tags))
+        self.evidence: dict[int, str] = {}
 
     def settle(self, at: int, result: Result | Deferral) -> None:
         """Give the pair at a position its result. A pair has one: a second is a bug, and is refused."""
@@ -53,7 +67,10 @@ class Block:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One request in one attempt. `open` counts the pairs that have no result yet."""
+    """One request in one attempt. `open` counts the pairs that have no result yet.
+
+    Where every tag is meant, a resource is one pair until its tags are read: `read` has them, by type and id.
+    """
 
     request: RemovalRequest
     dry_run: bool
@@ -62,12 +79,23 @@ class Job:
     open: int
     traceparent: str | None = None
     """The sender's trace: carried on to what is sent of this job, and never read."""
+    read: dict[tuple[str, str], Tags] = field(default_factory=dict)
+    pairs: int = 0
+    """Pairs that the request came to: as many results are reported."""
+    bears_tags: bool = False
+    """Whether a read has shown any tag on any of the resources."""
 
     @property
     def first_attempt_at(self) -> float:
         """When the request was first worked at, in seconds since the epoch."""
         first = self.request.first_attempt_at
         return self.started_at if first is None else first.timestamp()
+
+    def replace_blocks(self, blocks: Iterable[Block]) -> None:
+        """Go on with other blocks, and count their pairs."""
+        self.blocks = list(blocks)
+        self.pairs = sum(len(block.results) for block in self.blocks)
+        self.open = sum(block.results.count(None) for block in self.blocks)
 
     def rows(self) -> Iterator[tuple[str, str, Tag, Result | Deferral]]:
         """Every pair as type, id, tag and result, in the order in which they were asked for.

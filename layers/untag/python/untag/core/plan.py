@@ -1,11 +1,11 @@
 """From requests to groups: what may travel together is put together, across the requests of a batch."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from untag.contracts import Action, Outcome, RemovalRequest, Result, Tag
-from untag.core.jobs import Block, Job
+from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Result, Tag
+from untag.core.jobs import Block, Job, Tags
 from untag.core.policy import Policy
 from untag.providers import Provider, Registry, Scope
 
@@ -28,73 +28,130 @@ class Group:
     action: Action
     dry_run: bool
     guarded: bool
-    """Whether what stands at the provider is read before anything is written."""
+    """Whether the resources' tags are read before anything is written."""
+    overwrite: bool = False
+    """Whether a tag is put back although its key has another value by now."""
     rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
+    prechecks: int = 0
+    """Prechecks that have no answer yet."""
+    to_write: dict[tuple[tuple[Tag, str | None], ...], dict[str, Tags]] = field(default_factory=dict)
+    """What prechecks have shown, by the tags to write and the values that stand there: resources, and all their tags.
+    It waits for others that may share its call."""
     forbidden: bool = False
     """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
     halves: "Halves | None" = None
     """The halves of a forbidden call that are being tried: others forbidden meanwhile wait for what they tell."""
 
 
-def guards(provider: Provider, action: Action, tag: Tag) -> bool:
-    """Whether what stands at the provider is read before this tag is removed.
+def guards(provider: Provider, action: Action, tag: Tag, *, dry_run: bool = False) -> bool:
+    """Whether the resources' tags are read before this tag is removed or put back.
 
-    Either because the provider does not compare values, or because it does and the request names none.
+    A dry run has nothing else to go by, and neither has a request for every tag. Without `reads_first` a removal still
+    reads where the provider compares values and the request names none.
     """
-    return action is Action.REMOVE and (provider.reads_first or (provider.removes_pairs and tag.value is None))
+    if provider.reads_first or dry_run or tag is ALL:
+        return True
+    return action is Action.REMOVE and provider.removes_pairs and tag.value is None
 
 
 def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now: float) -> Job:
     """A job for the request, with everything already settled that needs no call."""
     tags = request.distinct_tags()
-    job = Job(request, request.dry_run or policy.dry_run, now, blocks=[], open=request.pairs())
+    pairs = request.pairs()
+    job = Job(request, request.dry_run or policy.dry_run, now, blocks=[], open=pairs, pairs=pairs)
+    evidence = {Tag(tag.key, tag.value): tag.was for tag in request.named_tags() if tag.was is not None}
     for type_, ids in request.ids_by_type().items():
         provider = registry.find(request.provider, type_)
-        job.blocks.append(Block(job, provider, provider.scope(request, type_), ids, tags))
+        block = Block(job, provider, provider.scope(request, type_), ids, tags)
+        for tag, was in evidence.items():
+            block.evidence |= dict.fromkeys(range(block.index[tag], len(block.results), len(tags)), was)
+        job.blocks.append(block)
     for block in job.blocks:
         if (held := policy.hold_back(block, now)) is not None:
             block.settle_rest(held)
             continue
         for tag in tags:
-            if (protected := policy.protects(block, tag)) is not None:
+            if tag is not ALL and (protected := policy.protects(block.provider, tag.key)) is not None:
                 block.settle_tag(tag, protected)
-            elif job.dry_run and not guards(block.provider, request.action, tag):
-                block.settle_tag(tag, Result(WOULD[request.action]))
     return job
+
+
+def expand(job: Job, policy: Policy) -> None:
+    """Give a job for every tag its pairs, now that the tags of its resources are read.
+
+    Reserved and protected tags have no pair. Resources that could not be read keep their one slot with its result. The
+    cap counts what was read: over it, nothing of the job is worked at.
+    """
+    job.replace_blocks([block for whole in job.blocks for block in _expanded(whole, job.read, policy)])
+    job.read = {}
+    held = policy.too_many(job.pairs)
+    for block in job.blocks:
+        if held is not None:
+            job.open -= block.results.count(None)
+            block.results = [held] * len(block.results)
+        elif job.dry_run and block.seen is not None:
+            for at, (id_, tag, _) in enumerate(list(block.rows())):
+                block.settle(at, Result(WOULD[job.request.action]).seen(block.seen[id_][tag.key]))
+
+
+def _expanded(whole: Block, read: Mapping[tuple[str, str], Tags], policy: Policy) -> Iterator[Block]:
+    """Blocks for the tags that stand at a block's resources, and one for the resources that could not be read."""
+    alike: dict[tuple[Tag, ...], dict[str, Tags]] = {}
+    unread: dict[str, Result | Deferral] = {}
+    for id_, _, result in whole.rows():
+        if result is not None:
+            unread[id_] = result
+            continue
+        there = read[whole.scope.type, id_]
+        if tags := policy.removable(whole.provider, there):
+            alike.setdefault(tags, {})[id_] = there
+    for tags, seen in alike.items():
+        yield Block(whole.job, whole.provider, whole.scope, list(seen), list(tags), seen)
+    if unread:
+        rest = Block(whole.job, whole.provider, whole.scope, list(unread), [ALL])
+        rest.results = list(unread.values())
+        yield rest
 
 
 def group(jobs: Iterable[Job]) -> list[Group]:
     """The groups of all pairs that are still open."""
-    groups: dict[tuple[Scope, Action, bool, bool], Group] = {}
+    groups: dict[tuple[Scope, Action, bool, bool, bool], Group] = {}
     for job in jobs:
-        action = job.request.action
+        action, overwrite = job.request.action, job.request.overwrite
         for block in job.blocks if job.open else ():
-            for guarded in sorted({guards(block.provider, action, tag) for tag in _open_tags(block)}):
-                key = (block.scope, action, job.dry_run, guarded)
+            for guarded in sorted({_guarded(block, tag) for tag in _open_tags(block)}):
+                key = (block.scope, action, job.dry_run, guarded, overwrite)
                 if key not in groups:
-                    groups[key] = Group(block.provider, block.scope, action, job.dry_run, guarded)
+                    groups[key] = Group(block.provider, block.scope, action, job.dry_run, guarded, overwrite)
                 rows = groups[key].rows
                 for row, id_ in enumerate(block.ids):
                     rows.setdefault(id_, []).append((block, row))
     return list(groups.values())
 
 
-def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...]]]:
-    """The group's open pairs as rectangles no larger than one call: ids that want the same tags go together."""
+def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...], Mapping[str, Tags] | None]]:
+    """The group's open pairs as rectangles no larger than one call: ids that want the same tags go together.
+
+    With each comes what was read of its resources, where that was before the group was made.
+    """
     alike: dict[tuple[Tag, ...], list[str]] = {}
-    wanted: dict[tuple[int, ...], tuple[Tag, ...]] = {}
+    tags_of: dict[tuple[int, ...], tuple[Tag, ...]] = {}
+    seen: dict[str, Tags] = {}
     for id_, asking in group.rows.items():
         key = tuple(id(block) for block, _ in asking)
-        if key not in wanted:
-            wanted[key] = _tags(group, (block for block, _ in asking))
-        alike.setdefault(wanted[key], []).append(id_)
+        if key not in tags_of:
+            tags_of[key] = _tags(group, (block for block, _ in asking))
+        alike.setdefault(tags_of[key], []).append(id_)
+        for block, _ in asking:
+            if block.seen is not None:
+                seen[id_] = block.seen[id_]
     limits = group.provider.limits
     for tags, ids in alike.items():
         # A guarded group is read first, each resource with all its tags at once; the writes are cut after that.
         parts = [tags] if group.guarded else list(cut_tags(tags, limits.keys))
         for part in parts:
             for few in cut_ids(ids, limits.in_a_read if group.guarded else limits.resources):
-                yield few, part
+                yield few, part, {id_: seen[id_] for id_ in few} if seen else None
 
 
 def cut_ids(ids: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
@@ -117,6 +174,11 @@ def cut_tags(tags: Iterable[Tag], keys: int) -> Iterator[tuple[Tag, ...]]:
         yield tuple(part.values())
 
 
+def _guarded(block: Block, tag: Tag) -> bool:
+    """Whether a read comes before the tag's write. What was read when the block was made is not read again."""
+    return block.seen is None and guards(block.provider, block.job.request.action, tag, dry_run=block.job.dry_run)
+
+
 def _open_tags(block: Block) -> list[Tag]:
     # Before the first call a tag is open or settled for all of a block's resources alike, so the first row tells.
     return [tag for tag, column in block.index.items() if block.results[column] is None]
@@ -124,8 +186,7 @@ def _open_tags(block: Block) -> list[Tag]:
 
 def _tags(group: Group, blocks: Iterable[Block]) -> tuple[Tag, ...]:
     # Sorted, so that requests that name the same tags in another order still share their calls.
-    found = {tag for block in blocks for tag in _open_tags(block)}
-    mine = [tag for tag in found if guards(group.provider, group.action, tag) is group.guarded]
+    mine = {tag for block in blocks for tag in _open_tags(block) if _guarded(block, tag) is group.guarded}
     return tuple(sorted(mine, key=lambda tag: (tag.key, tag.value is not None, tag.value or "")))
 
 
@@ -147,6 +208,9 @@ def conflicting(jobs: Iterable[Job]) -> list[Job]:
             (scope, id_, tag.key): (action, tag.value if action is Action.RESTORE else None)
             for scope, id_, tag in _wishes(job)
         }
+        if action is Action.RESTORE:
+            # The empty key stands for every tag of a resource: to remove them all contradicts putting any back.
+            wanted |= {(scope, id_, ALL.key): (action, None) for scope, id_, _ in wanted}
         if any(wishes.get(key, wish) != wish for key, wish in wanted.items()):
             found.append(job)
         else:

@@ -1,15 +1,23 @@
 """The guardrails: what is held back before any call is made."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from untag.contracts import Outcome, RemovalRequest, Result, Tag
+from untag.contracts import ALL, Outcome, RemovalRequest, Result, Tag
 from untag.core.jobs import Block
+from untag.providers import Provider, Scope
+from untag.signing import Credentials
+
+HELD_WHOLE = frozenset({"too_many_pairs", "account_not_allowed", "region_not_allowed", "type_not_allowed"})
+"""Codes of a request that is held back as a whole: reported as one fact, not pair by pair."""
 
 
 class Policy(NamedTuple):
-    """A stack's own limits. Empty allow-lists allow all; `protected_keys` are globs, matched case-sensitively."""
+    """A stack's own limits. Empty allow-lists allow all.
+
+    `protected_keys` are globs. They are compared as the provider compares keys.
+    """
 
     dry_run: bool = False
     protected_keys: tuple[str, ...] = ()
@@ -23,34 +31,62 @@ class Policy(NamedTuple):
     def hold_back(self, block: Block, now: float) -> Result | None:
         """The result of the whole block, if a guardrail or its own date keeps it from being worked at."""
         request = block.job.request
+        if block.tags != [ALL] and (held := self.too_many(request.pairs())) is not None:
+            return held
+        for code, message in self._not_allowed(request, block.scope):
+            return _protected(code, message)
         if request.not_after is not None and now > request.not_after.timestamp():
             return Result(Outcome.FAILED, "expired", f"not_after was {request.not_after.isoformat()}")
-        if (pairs := request.pairs()) > self.max_pairs:
-            return _protected("too_many_pairs", f"{pairs} pairs, this stack takes {self.max_pairs} in one request")
-        for code, message in self._not_allowed(request, block.scope.type):
-            return _protected(code, message)
         return None
 
-    def protects(self, block: Block, tag: Tag) -> Result | None:
-        """The result of a tag whose key is protected."""
-        if tag.key.startswith(block.provider.reserved_prefixes):
+    def too_many(self, pairs: int) -> Result | None:
+        """The result of every pair of a request that comes to so many."""
+        if pairs <= self.max_pairs:
+            return None
+        return _protected("too_many_pairs", f"{pairs} pairs, this stack takes {self.max_pairs} in one request")
+
+    def protects(self, provider: Provider, key: str) -> Result | None:
+        """The result of a tag whose key belongs to the cloud, or is protected by this stack."""
+        if is_reserved(provider, key):
             return _protected("reserved_key", "keys with this prefix belong to the cloud")
-        if any(fnmatchcase(tag.key, glob) for glob in self.protected_keys):
+        folded = provider.folded(key)
+        if any(fnmatchcase(folded, provider.folded(glob)) for glob in self.protected_keys):
             return _protected("protected_key", "this stack protects the key")
         return None
+
+    def removable(self, provider: Provider, tags: Mapping[str, str]) -> tuple[Tag, ...]:
+        """The tags of a resource that are neither reserved nor protected, in the order of their keys."""
+        return tuple(Tag(key, value) for key, value in sorted(tags.items()) if self.protects(provider, key) is None)
+
+    def misplaced(self, provider: Provider, credentials: Credentials, scope: Scope) -> Result | None:
+        """The result of pairs in a project that cannot be placed in one of the allowed regions."""
+        if not self.allowed_regions or scope.project_id is None:
+            return None
+        if (region := provider.region_of(credentials, scope)) in self.allowed_regions:
+            return None
+        if region is not None:
+            return _protected("region_not_allowed", f"the project is in {region}, where this stack does not work")
+        return _protected("region_not_allowed", "the account's credentials place the project in no allowed region")
 
     def exhausted(self, request: RemovalRequest, first_attempt_at: float, now: float) -> bool:
         """Whether a request has been tried both often and long enough."""
         return request.attempt >= self.max_attempts and now - first_attempt_at > self.max_age
 
-    def _not_allowed(self, request: RemovalRequest, type_: str) -> Iterator[tuple[str, str]]:
+    def _not_allowed(self, request: RemovalRequest, scope: Scope) -> Iterator[tuple[str, str]]:
         if self.allowed_accounts and request.account not in self.allowed_accounts:
             yield "account_not_allowed", "this stack does not work at the account"
-        # A request without a region reaches a global service, which an allow-list of regions cannot vouch for.
-        if self.allowed_regions and request.region not in self.allowed_regions:
+        # A request without a region reaches a global service, which an allow-list of regions cannot vouch for; a
+        # project's region is known once the credentials are read (`misplaced`).
+        in_a_project = request.region is None and scope.project_id is not None
+        if self.allowed_regions and request.region not in self.allowed_regions and not in_a_project:
             yield "region_not_allowed", "this stack does not work in the region"
-        if self.allowed_types and type_ not in self.allowed_types:
+        if self.allowed_types and scope.type not in self.allowed_types:
             yield "type_not_allowed", "this stack does not work at resources of this type"
+
+
+def is_reserved(provider: Provider, key: str) -> bool:
+    """Whether a key belongs to the cloud, as the provider compares keys."""
+    return provider.folded(key).startswith(tuple(map(provider.folded, provider.reserved_prefixes)))
 
 
 def _protected(code: str, message: str) -> Result:

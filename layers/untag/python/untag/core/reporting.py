@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from untag.contracts import Deferral, Report, Result, Tag, report_pages
-from untag.contracts.outcomes import BAD
-from untag.contracts.reports import row
+from untag.contracts import Deferral, Outcome, Report, Result, Tag, report_pages
+from untag.contracts.outcomes import BAD, MISSING
+from untag.contracts.reports import HeldBack, Row, row
 from untag.contracts.requests import MAX_ATTEMPT, timestamp
 from untag.core.jobs import Job
+from untag.core.policy import HELD_WHOLE
 
 _SOON_SECONDS = 1.0
 _BACKOFF_SECONDS = 15.0
@@ -28,14 +29,15 @@ class Left(NamedTuple):
 def report(job: Job, now: float) -> list[Report]:
     """The pages of the job's report. Raises AssertionError if a pair has no result."""
     request = job.request
-    rows = []
+    rows: list[Row] = []
     deferred = 0
-    for type_, id_, tag, result in job.rows():
+    held_back = _held_back(job)
+    for type_, id_, tag, result in job.rows() if held_back is None else ():
         if isinstance(result, Result):
             rows.append(row(type_, id_, tag, result))
         else:
             deferred += 1
-    if len(rows) + deferred != request.pairs():
+    if len(rows) + deferred + (0 if held_back is None else held_back["pairs"]) != job.pairs:
         raise AssertionError("the outcomes do not add up to the pairs")
     facts = {
         "kind": "removal",
@@ -50,9 +52,31 @@ def report(job: Job, now: float) -> list[Report]:
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(now),
     }
-    if request.project_id is not None:
-        facts["project_id"] = request.project_id
-    return report_pages(facts, rows, deferred)
+    for name in ("batch", "project_id"):
+        if (value := getattr(request, name)) is not None:
+            facts[name] = value
+    return report_pages(facts, rows, deferred, held_back, _hints(job, rows, deferred))
+
+
+def _held_back(job: Job) -> HeldBack | None:
+    """Why the whole request is held back, if it is."""
+    results = {result for block in job.blocks for result in block.results}
+    if len(results) != 1:
+        return None
+    (held,) = results
+    if not isinstance(held, Result) or held.outcome is not Outcome.PROTECTED or held.code not in HELD_WHOLE:
+        return None
+    return HeldBack(code=held.code, message=held.message or held.code, pairs=job.pairs)
+
+
+def _hints(job: Job, rows: list[Row], deferred: int) -> list[str]:
+    """What looks wrong with a request none of whose tags was there."""
+    if deferred or not rows or job.bears_tags or not {one["outcome"] for one in rows} <= MISSING:
+        return []
+    hints = [
+        hint for provider in {block.provider: None for block in job.blocks} for hint in provider.warnings(job.request)
+    ]
+    return [*hints, "no resource with these ids was found, or none bears a tag"]
 
 
 def remainder(job: Job, chance: Callable[[], float]) -> Left:
@@ -100,14 +124,21 @@ def _bad(result: Result | Deferral) -> Result | None:
 
 def _bodies(job: Job, wanted: Callable[[Result | Deferral], bool], **changes: Any) -> list[dict[str, Any]]:
     """Request bodies that together name exactly the wanted pairs: what is left need not be a rectangle."""
-    by_tags: dict[tuple[Tag, ...], dict[str, list[str]]] = {}
+    alike: dict[tuple[tuple[Tag, str | None], ...], dict[str, list[str]]] = {}
     for block in job.blocks:
         width = len(block.tags)
         for number, id_ in enumerate(block.ids):
-            results = block.results[number * width : (number + 1) * width]
+            first = number * width
             tags = tuple(
-                tag for tag, result in zip(block.tags, results, strict=True) if result is not None and wanted(result)
+                (tag, block.evidence.get(at))
+                for at, tag in enumerate(block.tags, first)
+                if (result := block.results[at]) is not None and wanted(result)
             )
             if tags:
-                by_tags.setdefault(tags, {}).setdefault(block.scope.type, []).append(id_)
-    return [job.request.body(resources, list(tags), **changes) for tags, resources in by_tags.items()]
+                alike.setdefault(tags, {}).setdefault(block.scope.type, []).append(id_)
+    return [
+        job.request.body(
+            resources, [tag for tag, _ in tags], {tag: was for tag, was in tags if was is not None}, **changes
+        )
+        for tags, resources in alike.items()
+    ]

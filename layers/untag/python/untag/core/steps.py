@@ -1,29 +1,19 @@
-"""What an answer means for the pairs of a call: outcomes, and the calls that are still needed to tell.
-
-Pure: a step and its answer in, settled rectangles and further steps out. The engine makes the calls. All that is kept
-between answers stands in the step's budget and its group.
-"""
+"""The steps of the core, as values: a call to make for a rectangle of pairs, and what can follow from its answer."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from untag.contracts import Action, Deferral, Outcome, Result, Tag
-from untag.core.plan import WOULD, Group, cut_ids, cut_tags, rectangles
-from untag.providers import Answer, Verdict
+from untag.contracts import Action, Deferral, Result, Tag
+from untag.core.plan import Group, rectangles
+from untag.providers import Answer
 
 CALLS_PER_STEP = 64
 """Calls that may follow from one planned call: enough to find 5 bad ids among 50. What is left then is deferred, and
 comes again in a smaller request."""
 
-DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
-
-AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
-"""Answers after which the same call may do better a little later."""
-
-
-_HALVES = 2
+HALVES = 2
 
 
 class Kind(Enum):
@@ -31,9 +21,10 @@ class Kind(Enum):
 
     WRITE = "write"
     GUARD = "guard"
-    """A read before a write: only what stands there with the value asked for is removed."""
+    """The precheck, a read before a write: only what stands there with the value asked for is removed, and only what
+    does not stand there is put back."""
     CHECK = "check"
-    """A read after a write whose answer leaves a doubt."""
+    """The read-back, a read after a write whose answer leaves a doubt."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,28 +41,31 @@ class Halves:
     `waiting` are the calls of the group that were forbidden meanwhile, with their answers.
     """
 
-    open: int = _HALVES
+    open: int = HALVES
     forbidden: int = 0
     waiting: list[tuple["Step", Answer]] = field(default_factory=list)
 
 
 class Doubt(NamedTuple):
-    """What a check decides: the result if the pair is as it should be, if it is not, and if it cannot be read.
+    """What a read-back decides: the result if the pair is in the wanted state, if it is not, and if it cannot be read.
 
-    `there` is by resource; None means that the pair is asked for once more, alone.
+    `there` is by resource; None means that the pair is asked for once more, alone. `counted` is what the provider
+    counted, where that is the doubt: it is believed if as many pairs are in the wanted state (`confirmed`).
     """
 
     settled: Result
     there: Mapping[str, Result] | None
     unread: Mapping[str, Result]
+    counted: int | None = None
+    confirmed: Result | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One call to make for a rectangle of pairs.
 
-    `seen` is what a guard read just before; `alone` marks a pair asked for once more after a wrong count, `last` a
-    check that only requests which give up are waiting for. `halves` marks one half of a forbidden call, `halved` it and
+    `seen` is what was read just before; `alone` marks a pair asked for once more after a wrong count, `last` the last
+    read before a request is declared exhausted. `halves` marks one half of a forbidden call, `halved` it and
     everything that follows from it.
     """
 
@@ -87,9 +81,9 @@ class Step:
     doubt: Doubt | None = None
     last: bool = False
 
-    def wire_tags(self) -> tuple[Tag, ...]:
-        """The tags as they are sent: each once, with the value that stands there where it was read."""
-        if self.seen is None:
+    def sent_tags(self) -> tuple[Tag, ...]:
+        """The tags as they are sent: each once; those to remove with the value that stands there, where it was read."""
+        if self.seen is None or self.group.action is Action.RESTORE:
             return self.tags
         there = self.seen[self.ids[0]]
         return tuple({tag.key: Tag(tag.key, there[tag.key]) for tag in self.tags}.values())
@@ -104,250 +98,19 @@ class Settled(NamedTuple):
     seen: Mapping[str, Mapping[str, str]] | None = None
 
 
+class Read(NamedTuple):
+    """Resources whose tags are known now, where every tag is meant."""
+
+    ids: tuple[str, ...]
+    tags: Mapping[str, Mapping[str, str]]
+
+
+Followed = Settled | Read | Step
+
+
 def first_steps(group: Group) -> Iterator[Step]:
     """The planned calls of a group."""
     kind = Kind.GUARD if group.guarded else Kind.WRITE
-    for ids, tags in rectangles(group):
-        yield Step(group, kind, ids, tags, Budget())
-
-
-def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], result: Result) -> Iterator[Step]:
-    """Read back, once, what is given up."""
-    for part in cut_ids(ids, group.provider.limits.in_a_read):
-        given_up = dict.fromkeys(part, result)
-        doubt = Doubt(_reached(group, None), given_up, given_up)
-        yield Step(group, Kind.CHECK, part, tags, Budget(), doubt=doubt, last=True)
-
-
-def judge(step: Step, answer: Answer) -> Iterator[Settled | Step]:
-    """What follows from the answer to a step; every pair of the step is in exactly one of the things that come out.
-
-    Only a forbidden call may have nothing come out yet: it comes out of `released` then.
-    """
-    match step.kind:
-        case Kind.WRITE:
-            followed = _after_write(step, answer)
-        case Kind.GUARD:
-            followed = _after_guard(step, answer)
-        case Kind.CHECK:
-            followed = _after_check(step, answer)
-    yield from _bounded(step, followed)
-
-
-def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Settled | Step]:
-    """What a half of a forbidden call sets free: the calls that waited for what it and the other half tell."""
-    halves = step.halves
-    if halves is None:
-        return
-    halves.open -= 1
-    halves.forbidden += isinstance(answer, Answer) and answer.verdict is Verdict.FORBIDDEN
-    if halves.open:
-        return
-    step.group.forbidden = halves.forbidden > 1
-    step.group.halves = None
-    for waiting, its_answer in halves.waiting:
-        yield from _bounded(waiting, _after_forbidden(waiting, its_answer))
-
-
-def deferral(answer: Answer) -> Deferral:
-    """An answer after which the call may do better later, as what becomes of its pairs."""
-    return Deferral(answer.code or answer.verdict.value, answer.message or "", counted=True, delay=answer.retry_after)
-
-
-def _bounded(step: Step, followed: Iterator[Settled | Step]) -> Iterator[Settled | Step]:
-    for one in followed:
-        if not isinstance(one, Step) or one.budget is not step.budget:
-            yield one
-        elif step.budget.left == 0:
-            yield Settled(one.ids, one.tags, Deferral("call_bound", "too many calls followed from one", counted=True))
-        else:
-            step.budget.left -= 1
-            # What follows from a half is no half itself.
-            yield one if step.halves is None else replace(one, halves=None)
-
-
-def _after_write(step: Step, answer: Answer) -> Iterator[Settled | Step]:
-    match answer.verdict:
-        case Verdict.DONE:
-            yield from _after_success(step, answer)
-        case Verdict.REFUSED | Verdict.NOT_FOUND if len(step.ids) > 1 or (
-            len(step.tags) > 1 and answer.verdict is Verdict.REFUSED
-        ):
-            yield from _in_two(step)
-        case Verdict.NOT_FOUND:
-            yield _settled(step, _result(Outcome.NOT_FOUND, answer))
-        case Verdict.FORBIDDEN:
-            yield from _after_forbidden(step, answer)
-        case Verdict.UNAUTHORIZED:
-            yield _settled(step, _result(Outcome.FAILED, answer))
-        case Verdict.THROTTLED | Verdict.UNAVAILABLE:
-            yield _settled(step, deferral(answer))
-        case Verdict.REFUSED | Verdict.FAILED:
-            failed = _result(Outcome.FAILED, answer)
-            yield from _checks(step, step.ids, step.tags, dict.fromkeys(step.ids, failed), answer)
-
-
-def _after_success(step: Step, answer: Answer) -> Iterator[Settled | Step]:
-    failed = {id_: answer.failures[id_] for id_ in step.ids if id_ in answer.failures}
-    good = tuple(id_ for id_ in step.ids if id_ not in failed)
-    if good:
-        # A failed resource may have lost some of its tags, so with several tags the count can only be bounded.
-        least, most = len(good) * len(step.tags), len(step.ids) * len(step.tags)
-        if len(step.tags) == 1:
-            most = least
-        if answer.confirmed is None or least <= answer.confirmed <= most:
-            yield Settled(good, step.tags, _result(DONE[step.group.action], answer), step.seen)
-        else:
-            yield from _check_counts(step, good, answer)
-    again = tuple(id_ for id_ in failed if failed[id_].retryable)
-    if again:
-        code, message, _ = failed[again[0]]
-        yield Settled(again, step.tags, Deferral(code, message, counted=True))
-    named = tuple(id_ for id_ in failed if not failed[id_].retryable)
-    if named and len(step.tags) > 1:
-        for tag in step.tags:
-            yield replace(step, ids=named, tags=(tag,))
-    elif named:
-        results = {
-            id_: Result(Outcome.FAILED, failed[id_].code, failed[id_].message, answer.request_id) for id_ in named
-        }
-        yield from _checks(step, named, step.tags, results, answer)
-
-
-def _after_forbidden(step: Step, answer: Answer) -> Iterator[Settled | Step]:
-    # Halved at most once, and one call of a group after the other: a missing permission must not cost a call for every
-    # resource, however many calls are in flight when it shows.
-    group = step.group
-    if step.halved or group.forbidden or len(step.ids) * len(step.tags) == 1 or step.budget.left < _HALVES:
-        yield _settled(step, _result(Outcome.FAILED, answer))
-    elif group.halves is not None:
-        group.halves.waiting.append((step, answer))
-    else:
-        group.halves = Halves()
-        yield from _in_two(replace(step, halves=group.halves, halved=True))
-
-
-def _after_guard(step: Step, answer: Answer) -> Iterator[Settled | Step]:
-    if answer.verdict in AGAIN:
-        yield _settled(step, deferral(answer))
-    elif answer.verdict is Verdict.DONE and answer.tags is not None:
-        yield from _after_reading(step, {id_: answer.tags.get(id_, {}) for id_ in step.ids})
-    elif answer.verdict is not Verdict.FORBIDDEN and len(step.ids) > 1:
-        yield from _in_two(step)
-    else:
-        outcome = Outcome.NOT_FOUND if answer.verdict is Verdict.NOT_FOUND else Outcome.FAILED
-        yield _settled(step, _result(outcome, answer, "reading the tags first: "))
-
-
-def _after_reading(step: Step, seen: Mapping[str, Mapping[str, str]]) -> Iterator[Settled | Step]:
-    alike: dict[tuple[tuple[Tag, str], ...], list[str]] = {}
-    for id_, there in seen.items():
-        gone = tuple(tag for tag in step.tags if not _stands(tag, there))
-        if gone:
-            yield Settled((id_,), gone, Result(Outcome.ABSENT), seen)
-        standing = tuple((tag, there[tag.key]) for tag in step.tags if _stands(tag, there))
-        if standing:
-            alike.setdefault(standing, []).append(id_)
-    for pairs, ids in alike.items():
-        standing_tags = tuple(tag for tag, _ in pairs)
-        if step.group.dry_run:
-            yield Settled(tuple(ids), standing_tags, Result(WOULD[step.group.action]), seen)
-        else:
-            yield from _guarded_writes(step, ids, standing_tags, seen)
-
-
-def _guarded_writes(
-    step: Step, ids: list[str], tags: tuple[Tag, ...], seen: Mapping[str, Mapping[str, str]]
-) -> Iterator[Step]:
-    """The writes for resources on which the same tags stand with the same values."""
-    limits = step.group.provider.limits
-    # A key named twice (bare, and with the value that stands there) is one tag at the provider.
-    keys = dict.fromkeys(tag.key for tag in tags)
-    for part in cut_tags([Tag(key, None) for key in keys], limits.keys):
-        of_part = {tag.key for tag in part}
-        some = tuple(tag for tag in tags if tag.key in of_part)
-        for few in cut_ids(ids, limits.resources):
-            yield Step(step.group, Kind.WRITE, few, some, Budget(), seen=seen)
-
-
-def _after_check(step: Step, answer: Answer) -> Iterator[Settled | Step]:
-    doubt = step.doubt
-    if doubt is None:
-        raise AssertionError("a check without a doubt")
-    if answer.verdict is Verdict.NOT_FOUND and len(step.ids) == 1:
-        yield _settled(step, _result(Outcome.NOT_FOUND, answer))
-        return
-    if answer.verdict in (Verdict.REFUSED, Verdict.NOT_FOUND) and len(step.ids) > 1:
-        yield from _in_two(step)  # one bad id must not leave the others in doubt
-        return
-    if answer.verdict is not Verdict.DONE or answer.tags is None:
-        for id_ in step.ids:
-            yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
-        return
-    for id_ in step.ids:
-        there = answer.tags.get(id_, {})
-        for tag in step.tags:
-            if _stands(tag, there) is (step.group.action is Action.RESTORE):
-                # `was` is what stood there before: known from the guard, or, where nothing of ours was applied, from
-                # now.
-                ours = doubt.settled.outcome is DONE[step.group.action]
-                yield Settled((id_,), (tag,), doubt.settled, step.seen if ours else {id_: there})
-            elif doubt.there is None:
-                yield replace(step, kind=Kind.WRITE, ids=(id_,), tags=(tag,), alone=True, doubt=None)
-            else:
-                yield Settled((id_,), (tag,), doubt.there[id_], {id_: there})
-
-
-def _checks(
-    step: Step, ids: tuple[str, ...], tags: tuple[Tag, ...], failed: Mapping[str, Result], answer: Answer
-) -> Iterator[Step]:
-    """A read back before a failure is believed."""
-    doubt = Doubt(_reached(step.group, answer.request_id), failed, failed)
-    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
-        yield replace(step, kind=Kind.CHECK, ids=part, tags=tags, doubt=doubt)
-
-
-def _check_counts(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Step]:
-    """A read back of what the provider's count does not confirm, though its answer was a success."""
-    done = _result(DONE[step.group.action], answer)
-    wrong = Result(
-        Outcome.UNCONFIRMED,
-        "wrong_count",
-        "the provider's count is wrong, and so was reading back",
-        answer.request_id,
-    )
-    still = Result(Outcome.FAILED, "not_applied", "answered with success twice, but it still stands", answer.request_id)
-    there = dict.fromkeys(ids, still) if step.alone else None
-    doubt = Doubt(done, there, dict.fromkeys(ids, wrong))
-    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
-        yield replace(step, kind=Kind.CHECK, ids=part, doubt=doubt)
-
-
-def _in_two(step: Step) -> Iterator[Step]:
-    """The step in halves: by resources, and by tags where it has but one resource."""
-    if len(step.ids) > 1:
-        middle = len(step.ids) // 2
-        for ids in (step.ids[:middle], step.ids[middle:]):
-            yield replace(step, ids=ids)
-    else:
-        middle = len(step.tags) // 2
-        for tags in (step.tags[:middle], step.tags[middle:]):
-            yield replace(step, tags=tags)
-
-
-def _reached(group: Group, request_id: str | None) -> Result:
-    """The result of a pair that is as it should be although our call was not answered with success."""
-    return Result(Outcome.ABSENT if group.action is Action.REMOVE else Outcome.RESTORED, request_id=request_id)
-
-
-def _stands(tag: Tag, there: Mapping[str, str]) -> bool:
-    return tag.key in there and tag.value in (None, there[tag.key])
-
-
-def _settled(step: Step, result: Result | Deferral) -> Settled:
-    return Settled(step.ids, step.tags, result, step.seen)
-
-
-def _result(outcome: Outcome, answer: Answer, prefix: str = "") -> Result:
-    message = f"{prefix}{answer.message or ''}".strip() or None
-    return Result(outcome, answer.code, message, answer.request_id)
+    for ids, tags, seen in rectangles(group):
+        group.prechecks += group.guarded
+        yield Step(group, kind, ids, tags, Budget(), seen=seen)

@@ -12,6 +12,7 @@ from untag.core import Left
 
 if TYPE_CHECKING:
     from untag.contracts.notices import Notice  # the function that removes has none, and need not build its model
+    from untag.contracts.rejections import Rejection
 
 SQS_BYTES = 1_048_576
 """A message, and a SendMessageBatch in total: 1 MiB with attributes."""
@@ -51,6 +52,7 @@ def report_message(report: Report) -> Message:
         "account": report.account,
         "status": report.status,
         "id": report.id,
+        "batch": report.batch or "",
     }
     return Message(_json(report.body()), _printable(attributes), subject=subject(report.summary))
 
@@ -58,6 +60,11 @@ def report_message(report: Report) -> Message:
 def notice_message(notice: "Notice") -> Message:
     """A notice for the topic."""
     return Message(notice.model_dump_json(), _printable(notice.attributes()), subject=subject(notice.summary))
+
+
+def rejection_message(rejection: "Rejection") -> Message:
+    """The report on a rejected body, for the topic."""
+    return Message(_json(rejection.body()), _printable(rejection.attributes()), subject=subject(rejection.summary))
 
 
 def request_messages(bodies: Iterable[dict[str, Any]]) -> list[Message]:
@@ -72,9 +79,10 @@ def remainder_messages(lefts: Iterable[Left]) -> list[Message]:
     return [Message(text, delay=delay) for text in _packed(body for left in lefts for body in left.bodies)]
 
 
-def dead_letters(left: Left, *, request_id: str, source: str, attempt: int) -> list[Message]:
-    """Requests that ended badly, for the dead-letter queue; they can be redriven as they lie."""
+def dead_letters(left: Left, *, request_id: str, source: str, attempt: int, batch: str | None = None) -> list[Message]:
+    """Requests that ended badly, for the dead-letter queue; they can be redriven unchanged."""
     attributes = {
+        "batch": batch or "",
         "reason": left.reason,
         "code": left.code,
         "request_id": request_id,
@@ -84,9 +92,17 @@ def dead_letters(left: Left, *, request_id: str, source: str, attempt: int) -> l
     return [Message(text, _printable(attributes)) for text in _packed(left.bodies)]
 
 
-def rejected_letter(body: str, reason: str, *, code: str, request_id: str, source: str) -> Message:
+def rejected_letter(
+    body: str, reason: str, *, code: str, request_id: str, source: str, batch: str | None = None
+) -> Message:
     """A body that was not worked at, verbatim. With the code `invalid` it never can be."""
-    attributes = {"reason": reason, "code": code, "request_id": request_id, "source": source}
+    attributes = {
+        "batch": batch or "",
+        "reason": reason,
+        "code": code,
+        "request_id": request_id,
+        "source": source,
+    }
     return Message(body, _printable(attributes))
 
 
@@ -135,6 +151,8 @@ def _in_two(body: dict[str, Any]) -> list[dict[str, Any]]:
     """A request as two that together name the same pairs; empty if it names but one."""
     for name in ("resources", "tags"):
         parts = body[name]
+        if isinstance(parts, str):
+            continue  # every tag: nothing to cut
         if name == "resources":
             parts = [{"type": group["type"], "ids": [id_]} for group in parts for id_ in group["ids"]]
         if len(parts) > 1:

@@ -5,9 +5,10 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from untag.contracts import InvalidInputError, Problem, RemovalRequest
-from untag.providers.base import Answer, Failure, Finder, Limits, Listing, Provider, Scope, Session, Verdict
+from untag.providers.base import AGAIN, Answer, Failure, Finder, Limits, Listing, Provider, Scope, Session, Verdict
 
 __all__ = [
+    "AGAIN",
     "PROVIDERS",
     "Answer",
     "Failure",

@@ -40,14 +40,6 @@ class Limits(NamedTuple):
         return self.read_resources or self.resources
 
 
-class Failure(NamedTuple):
-    """One resource's failure inside an answer that is a success as a whole."""
-
-    code: str
-    message: str
-    retryable: bool = False
-
-
 class Verdict(enum.Enum):
     """What an answer means for the call as a whole; the core decides by this and by nothing finer."""
 
@@ -66,12 +58,30 @@ class Verdict(enum.Enum):
     """Wrong in a way that neither halves nor time will mend, such as a wrong address."""
 
 
+AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
+"""Verdicts after which the same call may do better a little later."""
+
+
+class Failure(NamedTuple):
+    """One resource's failure inside an answer that is a success as a whole, with a verdict of its own."""
+
+    code: str
+    message: str
+    verdict: Verdict = Verdict.FAILED
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the resource may do better a little later."""
+        return self.verdict in AGAIN
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A provider's answer to one call, read as far as the core needs it.
 
     `confirmed` is the number of pairs that the provider says it has changed: None where its API does not count, -1
-    where the count is missing. `tags` is a read's result: each resource's tags by key.
+    where the count is missing. `tags` is a read's result: each resource's tags by key; a resource that it leaves out is
+    unknown. `lost` is set by the core: the same write was made before, and its answer was lost.
     """
 
     verdict: Verdict
@@ -82,6 +92,7 @@ class Answer:
     failures: Mapping[str, Failure] = field(default_factory=lambda: EMPTY)
     confirmed: int | None = None
     tags: Mapping[str, Mapping[str, str]] | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,7 @@ class Provider(Protocol):
     reserved_prefixes: tuple[str, ...]
     """Keys that start so belong to the cloud: they are never touched."""
     reads_first: bool
-    """Whether a removal needs a read before it because the API does not compare values."""
+    """Whether the tags are read before any are removed or put back."""
     removes_pairs: bool
     """Whether a removal names exact pairs, so that for a tag without a value the value has to be read before."""
     credential_variables: Mapping[str, str]
@@ -136,6 +147,15 @@ class Provider(Protocol):
 
     def scope(self, request: RemovalRequest, type_: str) -> Scope:
         """What a call for this request's resources of one type is made within."""
+
+    def folded(self, key: str) -> str:
+        """A tag's key in a form that is equal for keys that the cloud takes for the same."""
+
+    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:
+        """Why no call can be made in this scope with these credentials, before one is made."""
+
+    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:
+        """The region that calls in this scope reach, as far as the request and the credentials say."""
 
     def auth(self, credentials: Credentials, scope: Scope) -> httpx.Auth:
         """The signer for calls in this scope; kept by the caller, since it caches what it derives."""

@@ -6,7 +6,7 @@ Facts from huaweicloudsdkconfig 3.1.219, the API's page and its OpenAPI file. Wh
   `read_first` the tags are read before, and only what stands there with the value asked for is deleted.
 - `value` is required by the schema and left out in the official example: the real value is sent where it is known.
 - No code for "resource not found" is documented: a 404 with a code of Config's own (`RMS.`) speaks of the resource, any
-  other of the address.
+  other of the address. No other service stands behind Config.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,9 @@ import httpx
 from untag import environment
 from untag.contracts import Action, RemovalRequest, Tag
 from untag.providers.base import Answer, Limits, Provider, Scope, Session, Verdict
-from untag.providers.http import call, tags_of, unexpected
-from untag.providers.huaweicloud import HuaweiCloud, found, named, request_id, wanted, wire
+from untag.providers.http import call
+from untag.providers.huaweicloud import HuaweiCloud, name_page, resource_page, resource_tags, search_tags, tag_bodies
+from untag.providers.huaweicloud_errors import request_id
 
 DEFAULT_ENDPOINT = "https://rms.myhuaweicloud.com"
 
@@ -32,7 +33,6 @@ class HuaweiConfig(HuaweiCloud):
     """Config's resource tag API, version 1. It is a global service: a region in a request is told, not used."""
 
     api = "config"
-    speaker = "RMS."
     limits = Limits(resources=1, keys=20)
     page = 1000
 
@@ -52,6 +52,10 @@ class HuaweiConfig(HuaweiCloud):
         """Config's own three types."""
         return type_ in TYPES
 
+    def speaks_of_resource(self, code: str) -> bool:
+        """Config's own codes."""
+        return code.startswith("RMS.")
+
     def scope(self, request: RemovalRequest, type_: str) -> Scope:
         """One account and type; the service is global, so requests that name different regions share their calls."""
         return Scope(self.name, self.api, request.account, None, None, type_)
@@ -61,7 +65,7 @@ class HuaweiConfig(HuaweiCloud):
     ) -> Answer:
         """Batch delete or batch create on one resource. Nothing is counted: 204 is for all of it."""
         reply = await call(
-            session, "POST", f"{self._tags_url(scope, ids[0])}/{_OPERATIONS[action]}", {"tags": wire(tags)}
+            session, "POST", f"{self._tags_url(scope, ids[0])}/{_OPERATIONS[action]}", {"tags": tag_bodies(tags)}
         )
         if isinstance(reply, Answer):
             return reply
@@ -74,28 +78,23 @@ class HuaweiConfig(HuaweiCloud):
         reply = await call(session, "GET", self._tags_url(scope, ids[0]))
         if isinstance(reply, Answer):
             return reply
-        if reply.status != httpx.codes.OK:
-            return self.judged(reply, session)
-        try:
-            tags = tags_of(reply.json()["tags"])
-        except (KeyError, TypeError, AttributeError):
-            return unexpected(reply, request_id(reply))
-        return Answer(Verdict.DONE, request_id=request_id(reply), tags={ids[0]: tags})
+        ok = reply.status == httpx.codes.OK
+        return resource_tags(reply, session, scope, ids[0]) if ok else self.judged(reply, session)
 
     async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:
         """`ListTagsForResourceType`: a page of the type's keys with their values."""
         reply = await call(session, "GET", f"{self._type_url(scope)}/tags?limit={self.page}&offset={offset}")
         if isinstance(reply, Answer):
             return reply
-        return named(reply, key) if reply.status == httpx.codes.OK else self.judged(reply, session)
+        return name_page(reply, session, key) if reply.status == httpx.codes.OK else self.judged(reply, session)
 
     async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:
         """`ListResourcesByTag`: a page of resources."""
         url = f"{self._type_url(scope)}/resource-instances/filter?limit={self.page}&offset={offset}"
-        reply = await call(session, "POST", url, {"tags": wanted(tag)})
+        reply = await call(session, "POST", url, {"tags": search_tags(tag)})
         if isinstance(reply, Answer):
             return reply
-        return found(reply) if reply.status == httpx.codes.OK else self.judged(reply, session)
+        return resource_page(reply, session, scope) if reply.status == httpx.codes.OK else self.judged(reply, session)
 
     def _type_url(self, scope: Scope) -> str:
         return f"{self._endpoint}/v1/resource-manager/{quote(scope.type, safe='')}"

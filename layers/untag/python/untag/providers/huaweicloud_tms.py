@@ -4,17 +4,24 @@ Facts from huaweicloudsdktms 3.1.219, the API's pages and their table of errors.
 
 - The pages say 50 resources in a call, an older description of the same API says 20: `resources_per_call` is a setting,
   and its default holds under both.
-- An answer of success lists the resources that failed, so one without the list says nothing. An entry names a code, and
-  which codes stand there is not documented: what is known to pass is retried, anything else is read back.
+- An answer of success lists the resources that failed. A list that is null or left out is empty, as in the models of
+  the SDKs; a list in an object that says something else instead is not. An entry names a code, and which codes stand
+  there is not documented: what is known is given its verdict, anything else is read back.
+- TMS passes on the errors of the services behind it, a 404 of ECS (`Ecs.0114`) for one. A 404 of a service that names
+  itself speaks of the resource. A 404 of the gateway, or one without a code, speaks of the address: no service was
+  reached that could know the resource.
+- A read may answer 404 for a resource that exists and has no tags left: Terraform's provider waits for just that after
+  a delete, and skips it in a refresh. So a 404 at a read says "no such resource, or no tags". The core takes it for
+  `absent` where the last tag has been taken away by us, and for `not_found` elsewhere; either way nothing is left.
 - Whether a value is compared, and what a delete of a tag that is not there answers, differs by the service behind TMS.
   So with `read_first` the tags are read before, as at Config. The read takes one resource.
 - `project_id` is "mandatory for region-specific services", and which types those are only a list of TMS's own says. It
   is sent where it is known. A region without a known project fails by name, since without a project TMS would look
-  among global resources; where neither is named, TMS has the last word.
+  among global resources; where neither is named, TMS has the last word. A region beside a project is not sent: TMS
+  looks in the project, so the two must not contradict each other.
 - The pages give keys 36 characters and values 43; the services behind TMS take 128 and 255, and hold such tags.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote, urlencode
@@ -24,8 +31,19 @@ import httpx
 from untag import environment
 from untag.contracts import Action, RemovalRequest, Tag
 from untag.providers.base import Answer, Failure, Limits, Provider, Scope, Session, Verdict
-from untag.providers.http import Reply, call, tags_of, unexpected
-from untag.providers.huaweicloud import THROTTLES, HuaweiCloud, found, named, request_id, told, wanted, wire
+from untag.providers.http import Reply, call
+from untag.providers.huaweicloud import (
+    HuaweiCloud,
+    is_of_another_type,
+    name_page,
+    resource_page,
+    resource_tags,
+    rows_of,
+    search_tags,
+    tag_bodies,
+)
+from untag.providers.huaweicloud_errors import error_texts, names_service, request_id, unbelieved, verdict_of_code
+from untag.signing import Credentials
 
 DEFAULT_ENDPOINT = "https://tms.myhuaweicloud.com"
 
@@ -35,16 +53,14 @@ MOST_RESOURCES_PER_CALL = 50
 _CONFIG_PREFIX = "config:"
 _OPERATIONS = {Action.REMOVE: "batch-delete", Action.RESTORE: "batch-create"}
 
-_PASSING = THROTTLES | {"TMS.0001"}  # "System error", a 500 where it is said of a whole call
-_PASSING_STATUS = re.compile(r"408|429|5[0-9]{2}")
-"""A status of HTTP in a code's place. Not at a code's end: `VPC.0504` is a security group that does not exist."""
+_URGENCY = (Verdict.THROTTLED, Verdict.UNAVAILABLE, Verdict.FAILED, Verdict.FORBIDDEN, Verdict.NOT_FOUND)
+"""Of several errors the first of these counts: what may pass is asked again, what does not exist is told last."""
 
 
 class HuaweiTms(HuaweiCloud):
     """TMS's resource tags, version 1.0, and 2.0 to read. A call is within one project, or within none."""
 
     api = "tms"
-    speaker = "TMS."
     page = 200
 
     def __init__(
@@ -77,67 +93,103 @@ class HuaweiTms(HuaweiCloud):
         """Every type but Config's: which ones there are is TMS's to say, and it says so by service and region."""
         return not type_.startswith(_CONFIG_PREFIX)
 
+    def speaks_of_resource(self, code: str) -> bool:
+        """The codes of TMS and of the services behind it."""
+        return names_service(code)
+
     def scope(self, request: RemovalRequest, type_: str) -> Scope:
-        """One account, project and type; a region serves to find the project, and counts only where none is named."""
-        region = request.region if request.project_id is None else None
-        return Scope(self.name, self.api, request.account, region, request.project_id, type_)
+        """One account, region, project and type. The region is checked against the project, and finds it if none is
+        named.
+        """
+        return Scope(self.name, self.api, request.account, request.region, request.project_id, type_)
+
+    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:
+        """A region whose project is not known, or one that by the credentials has not the project that is named."""
+        region, project = scope.region, scope.project_id
+        if region is None:
+            return None
+        known = credentials.projects.get(region) or None
+        if project is None and known is None:
+            message = f"no project is known for {region}: name project_id, or add {region} to projects in the secret"
+            return Failure("no_project", message)
+        if project in (None, known):
+            return None
+        others = [other for other, its in credentials.projects.items() if its == project]
+        if known is None and not others:
+            return None
+        whose = f"that of {others[0]}" if others else f"not that of {region}"
+        message = (
+            f"the region is {region}, but by projects in the secret project_id is {whose}: "
+            "leave the region out, or correct projects in the secret"
+        )
+        return Failure("region_project_mismatch", message)
+
+    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:
+        """The region whose project is named, by the credentials; where none is named, the request's region."""
+        if scope.project_id is None:
+            return scope.region
+        regions = [region for region, project in credentials.projects.items() if project == scope.project_id]
+        return scope.region if scope.region in regions else next(iter(regions), None)
 
     async def write(
         self, session: Session, action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
     ) -> Answer:
         """Batch delete or batch create. Nothing is counted; a failure is told for a resource, not for a tag."""
-        project = _project(session, scope)
+        project = self._project(session, scope)
         if isinstance(project, Answer):
             return project
         resources = [{"resource_id": id_, "resource_type": scope.type} for id_ in ids]
-        body = {**project, "resources": resources, "tags": wire(tags)}
+        body = {**project, "resources": resources, "tags": tag_bodies(tags)}
         reply = await call(session, "POST", f"{self._endpoint}/v1.0/resource-tags/{_OPERATIONS[action]}", body)
         if isinstance(reply, Answer):
             return reply
         if reply.status != httpx.codes.OK:
             return self.judged(reply, session)
-        payload = reply.json()
-        failures = _failures(payload.get("failed_resources") if isinstance(payload, dict) else None, ids, session)
-        if failures is None:
-            return unexpected(reply, request_id(reply))
+        try:
+            failures = _failures(rows_of(reply.json(), "failed_resources"), scope, ids, session.credentials)
+        except (LookupError, TypeError):
+            return unbelieved(reply, session.credentials)
         return Answer(Verdict.DONE, request_id=request_id(reply), failures=failures)
 
     async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """The tags of one resource."""
-        project = _project(session, scope)
+        project = self._project(session, scope)
         if isinstance(project, Answer):
             return project
         query = urlencode({**project, "resource_type": scope.type}, quote_via=quote)
         reply = await call(session, "GET", f"{self._endpoint}/v2.0/resources/{quote(ids[0], safe='')}/tags?{query}")
         if isinstance(reply, Answer):
             return reply
-        if reply.status != httpx.codes.OK:
-            return self.judged(reply, session)
-        try:
-            tags = tags_of(reply.json()["tags"])
-        except (KeyError, TypeError, AttributeError):
-            return unexpected(reply, request_id(reply))
-        return Answer(Verdict.DONE, request_id=request_id(reply), tags={ids[0]: tags})
+        ok = reply.status == httpx.codes.OK
+        return resource_tags(reply, session, scope, ids[0]) if ok else self.judged(reply, session)
 
     async def names(self, session: Session, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
         """The tags of a type's resources in the project, all in one answer."""
-        project = _project(session, scope)
+        project = self._project(session, scope)
         if isinstance(project, Answer):
             return project
         query = urlencode({**project, "resource_types": scope.type}, quote_via=quote)
         reply = await call(session, "GET", f"{self._endpoint}/v1.0/tags?{query}")
-        return reply if isinstance(reply, Answer) else self._listed(reply, session) or named(reply, key)
+        return reply if isinstance(reply, Answer) else self._unlisted(reply, session) or name_page(reply, session, key)
 
     async def find(self, session: Session, scope: Scope, tag: Tag, offset: int) -> Answer:
         """A page of resources."""
-        project = _project(session, scope)
+        project = self._project(session, scope)
         if isinstance(project, Answer):
             return project
-        body = {**project, "resource_types": [scope.type], "tags": wanted(tag), "limit": self.page, "offset": offset}
+        body = {
+            **project,
+            "resource_types": [scope.type],
+            "tags": search_tags(tag),
+            "limit": self.page,
+            "offset": offset,
+        }
         reply = await call(session, "POST", f"{self._endpoint}/v1.0/resource-instances/filter", body)
-        return reply if isinstance(reply, Answer) else self._listed(reply, session) or found(reply)
+        if isinstance(reply, Answer):
+            return reply
+        return self._unlisted(reply, session) or resource_page(reply, session, scope)
 
-    def _listed(self, reply: Reply, session: Session) -> Answer | None:
+    def _unlisted(self, reply: Reply, session: Session) -> Answer | None:
         """Why a listing is none: an error, or a service behind TMS that failed inside an answer of success."""
         if reply.status != httpx.codes.OK:
             return self.judged(reply, session)
@@ -145,43 +197,54 @@ class HuaweiTms(HuaweiCloud):
         errors = payload.get("errors") if isinstance(payload, dict) else None
         if not errors:
             return None
-        code, message = told(errors[0] if isinstance(errors, list) else None, session.credentials)
-        passing = code is None or code in _PASSING or _PASSING_STATUS.fullmatch(code) is not None
-        return Answer(
-            Verdict.UNAVAILABLE if passing else Verdict.FAILED,
-            code=code or "resource_failed",
-            message=message or "a service behind TMS did not answer",
-            request_id=request_id(reply),
-        )
+        failures = [
+            _failure(error, session.credentials) for error in (errors if isinstance(errors, list) else [errors])
+        ]
+        code, message, verdict = min(failures, key=_urgency)
+        if code == _NO_CODE:
+            verdict = Verdict.UNAVAILABLE
+        if verdict is Verdict.NOT_FOUND:
+            verdict = Verdict.FAILED  # a listing asks for no resource by its id
+        return Answer(verdict, code, message, request_id(reply))
+
+    def _project(self, session: Session, scope: Scope) -> dict[str, str] | Answer:
+        """The project as a parameter, none where the scope knows of none; or why no call can be made.
+
+        The refusal was asked for before. Since then the credentials may have been read anew.
+        """
+        refused = self.refusal(session.credentials, scope)
+        if refused is not None:
+            return Answer(refused.verdict, refused.code, refused.message)
+        project = scope.project_id or (scope.region and session.credentials.projects.get(scope.region))
+        return {"project_id": project} if project else {}
 
 
 PROVIDER: type[Provider] = HuaweiTms
 
-
-def _project(session: Session, scope: Scope) -> dict[str, str] | Answer:
-    """The project as a parameter, none where the scope knows of none; or why no call can be made."""
-    if scope.project_id is not None:
-        return {"project_id": scope.project_id}
-    if scope.region is None:
-        return {}
-    if found := session.credentials.projects.get(scope.region):
-        return {"project_id": found}
-    message = f"no project is known for {scope.region}: name project_id, or add the region to projects in the secret"
-    return Answer(Verdict.FAILED, code="no_project", message=message)
+_NO_CODE = "resource_failed"
 
 
-def _failures(listed: Any, ids: tuple[str, ...], session: Session) -> dict[str, Failure] | None:
-    """The resources that failed; None if this is no such list, or speaks of a resource that is not in the call."""
-    if not isinstance(listed, list):
-        return None
+def _failure(entry: Any, credentials: Credentials) -> Failure:
+    """An error that stands in an answer of success."""
+    code, message = error_texts(entry, credentials)
+    return Failure(code or _NO_CODE, message or "no reason was given", verdict_of_code(code))
+
+
+def _urgency(failure: Failure) -> int:
+    return _URGENCY.index(failure.verdict)
+
+
+def _failures(entries: list[Any], scope: Scope, ids: tuple[str, ...], credentials: Credentials) -> dict[str, Failure]:
+    """The resources that failed. LookupError or TypeError if an entry is none, or names a resource that is not in the
+    call.
+    """
     failures: dict[str, Failure] = {}
-    for entry in listed:
-        id_ = entry.get("resource_id") if isinstance(entry, dict) else None
-        if id_ not in ids:
-            return None
-        code, message = told(entry, session.credentials)
-        code = code or "resource_failed"
-        retryable = code in _PASSING or _PASSING_STATUS.fullmatch(code) is not None
-        if id_ not in failures or retryable:  # named twice, it is asked for again if any of it may pass
-            failures[id_] = Failure(code, message or "no reason was given", retryable)
+    for entry in entries:
+        if not isinstance(entry, dict):
+            raise TypeError("an entry should be an object")
+        id_ = entry.get("resource_id")
+        if id_ not in ids or is_of_another_type(entry, scope):
+            raise LookupError("the call names no such resource")
+        failure = _failure(entry, credentials)
+        failures[id_] = min(failures.get(id_, failure), failure, key=_urgency)
     return failures

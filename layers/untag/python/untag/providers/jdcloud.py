@@ -6,7 +6,11 @@ Facts from jdcloud_sdk 1.6.354, the API's page and the OpenAPI gateway's error t
   used by real callers, so it is the default; the other works by way of the endpoint variable.
 - No limit for ids in a call is documented: `resources_per_call` is a setting. A resource has at most 10 tags.
 - An untag names exact pairs: for a tag without a value the resource's tags are read before. What a pair that is not
-  bound answers is not documented: a failed entry and a count that is too small are both settled by reading back.
+  bound answers is not documented: with `read_first` none is asked for, and a failed entry and a count that is too small
+  are both settled by reading back.
+- `describeResources` lists resources that bear a tag: one of the ids asked for that it leaves out bears none.
+- An answer that names other resources than those asked for, as in `img.example.com` for `Img.Example.com`, says nothing
+  of those.
 - A failed entry names the resource, not the tag.
 - Nothing pages ("paging not supported at present"): a listing is one answer, up to `listing_bytes`.
 """
@@ -33,9 +37,14 @@ SERVICE_CODES = frozenset({
 # fmt: on
 """The codes that the API's page lists. More are live than are listed, so an unknown one is a warning, not an error."""
 
+REGIONS = frozenset({"cn-north-1", "cn-east-1", "cn-east-2", "cn-south-1", "cn-all"})
+"""The regions that the API documents list, with cdn's own. An unknown one is a warning, too."""
+
 _KEY_LENGTH = 127
 _CDN, _CDN_REGION = "cdn", "cn-all"
 _THROTTLES = frozenset({"RATE_LIMIT", "HTTP_RATE_LIMIT_EXCEEDED"})
+_QUOTA = "QUOTA"
+"""Part of a code that says 429 of a quota: no pace and no patience mends that."""
 _OPERATIONS = {Action.REMOVE: "unTagResources", Action.RESTORE: "tagResources"}
 
 
@@ -46,7 +55,6 @@ class JDCloud:
     api = "resourcetag"
     rate = 15.0  # the gateway's limit is 1000 a minute for most product lines
     reserved_prefixes: tuple[str, ...] = ("jrn:",)
-    reads_first = False
     removes_pairs = True
     credential_variables: Mapping[str, str] = {
         "access_key": "JDCLOUD_ACCESS_KEY",
@@ -60,18 +68,21 @@ class JDCloud:
         self,
         endpoint: str = DEFAULT_ENDPOINT,
         *,
+        read_first: bool = True,
         resources_per_call: int = 50,
         listing_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._listing_bytes = listing_bytes
+        self.reads_first = read_first
         self.limits = Limits(resources=resources_per_call, keys=10)
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> Self:  # noqa: ARG003
+    def from_environment(cls, environ: Mapping[str, str], *, read_first: bool) -> Self:
         """With its endpoint and the number of ids that go into one call."""
         return cls(
             environment.endpoint(environ, "UNTAG_JDCLOUD_ENDPOINT", DEFAULT_ENDPOINT),
+            read_first=read_first,
             resources_per_call=environment.whole(environ, "UNTAG_JDCLOUD_RESOURCES_PER_CALL", 50, low=1, high=500),
         )
 
@@ -83,7 +94,7 @@ class JDCloud:
         """A region is needed, no value is empty, and cdn is at home in `cn-all` only."""
         if request.region is None:
             yield Problem("region", "Field required: jdcloud has no call without a region")
-        for index, tag in enumerate(request.tags):
+        for index, tag in enumerate(request.named_tags()):
             if tag.value == "":
                 yield Problem(f"tags.{index}.value", "String should have at least 1 character on jdcloud")
             if len(tag.key) > _KEY_LENGTH:
@@ -94,6 +105,8 @@ class JDCloud:
 
     def warnings(self, request: RemovalRequest) -> Iterator[str]:
         """What looks like a mistake but may be right."""
+        if request.region is not None and request.region not in REGIONS:
+            yield f"region {request.region} is not among those that JD Cloud documents"
         for type_ in request.ids_by_type():
             if type_ not in SERVICE_CODES:
                 yield f"service code {type_} is not among those that JD Cloud documents"
@@ -101,6 +114,18 @@ class JDCloud:
     def scope(self, request: RemovalRequest, type_: str) -> Scope:
         """One account, region and service code a call."""
         return Scope(self.name, self.api, request.account, request.region, None, type_)
+
+    def folded(self, key: str) -> str:
+        """Keys are compared as they are."""
+        return key
+
+    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
+        """Nothing but the API itself refuses."""
+        return None
+
+    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
+        """The region that the request names."""
+        return scope.region
 
     def auth(self, credentials: Credentials, scope: Scope) -> DerivedKeyAuth:
         """JDCLOUD3, derived for the region."""
@@ -124,7 +149,7 @@ class JDCloud:
             return unexpected(reply, request_id)
         failures = {}
         for entry in failed or ():
-            if not isinstance(entry, dict) or not isinstance(entry.get("resourceId"), str):
+            if not isinstance(entry, dict) or entry.get("resourceId") not in ids:
                 return unexpected(reply, request_id)
             told = message_of(entry.get("msg"), session.credentials) or "no reason was given"
             failures[entry["resourceId"]] = Failure("resource_failed", told)
@@ -142,7 +167,7 @@ class JDCloud:
         reply = await self._call(session, scope, "describeResources", {"resourceVo": wanted})
         if isinstance(reply, Answer):
             return reply
-        listed, request_id = _listed(reply, scope)
+        listed, request_id = _listed(reply, scope, ids)
         if listed is None:
             return unexpected(reply, request_id)
         tags = {id_: listed.get(id_, {}) for id_ in ids}
@@ -188,13 +213,16 @@ class JDCloud:
         """The reply if it is a success, else what it means. What may be retried is decided here and nowhere else."""
         payload = reply.json()
         error = payload.get("error") if isinstance(payload, dict) else None
+        if isinstance(error, dict) and error.get("code") == 0:
+            error = None  # "no error", beside a success
         if httpx.codes.is_success(reply.status) and not error:
             return reply if reply.status == httpx.codes.OK else unexpected(reply, _request_id(reply, payload))
         error = error if isinstance(error, dict) else {}
         code = error.get("code")
         status = code if reply.status == httpx.codes.OK and type(code) is int else reply.status
         name = name_of(error.get("status")) or f"HTTP_{status}"
-        message = message_of(error.get("message"), session.credentials)
+        text = error.get("message") if isinstance(payload, dict) else reply.body.decode(errors="replace")
+        message = message_of(text, session.credentials)
         verdict = _verdict(status, name, str(error.get("message") or ""))
         if verdict is Verdict.UNAUTHORIZED:
             message = "the key was not accepted"  # the gateway's text may repeat what was signed
@@ -207,7 +235,7 @@ PROVIDER: type[Provider] = JDCloud
 def _verdict(status: int, name: str, message: str) -> Verdict:
     """Retryable are 429 under either of its names, 408 and the gateway's 5xx; the error table says so of 500 to 504."""
     if status == httpx.codes.TOO_MANY_REQUESTS or name in _THROTTLES:
-        return Verdict.THROTTLED
+        return Verdict.FAILED if _QUOTA in name else Verdict.THROTTLED
     if status == httpx.codes.UNAUTHORIZED:
         return Verdict.UNAUTHORIZED
     if status == httpx.codes.FORBIDDEN:
@@ -227,8 +255,13 @@ def _data(reply: Reply) -> tuple[dict[str, Any] | None, str | None]:
     return data if isinstance(data, dict) and data else None, _request_id(reply, payload)
 
 
-def _listed(reply: Reply, scope: Scope) -> tuple[dict[str, dict[str, str]] | None, str | None]:
-    """The tags of each resource that an answer lists; None if it is not the documented one."""
+def _listed(
+    reply: Reply, scope: Scope, ids: tuple[str, ...] | None = None
+) -> tuple[dict[str, dict[str, str]] | None, str | None]:
+    """The tags of each resource that an answer lists.
+
+    None if it is not the documented one, or speaks of others than `ids` where these were asked for.
+    """
     data, request_id = _data(reply)
     listed = data.get("resourceTagMappingList", False) if data is not None else False
     if not isinstance(listed, list | None):
@@ -236,8 +269,11 @@ def _listed(reply: Reply, scope: Scope) -> tuple[dict[str, dict[str, str]] | Non
     tags: dict[str, dict[str, str]] = {}
     try:
         for mapping in listed or ():
-            if mapping["serviceCode"] == scope.type:
+            ours = mapping["serviceCode"] == scope.type and (ids is None or mapping["resourceId"] in ids)
+            if ours:
                 tags.setdefault(mapping["resourceId"], {}).update(tags_of(mapping["tags"] or []))
+            elif ids is not None:
+                return None, request_id
     except (KeyError, TypeError, AttributeError):
         return None, request_id
     return tags, request_id

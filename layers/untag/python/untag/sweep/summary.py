@@ -35,6 +35,7 @@ def summary(sweep: Sweep, progress: Sequence[Progress], started_at: float, now: 
     return Notice.of(
         kind="sweep",
         id=sweep.id,
+        batch=sweep.batch,
         provider=_only({rule.provider for rule in sweep.rules}),
         account=_only({rule.account for rule in sweep.rules}),
         region=None,

@@ -1,0 +1,338 @@
+"""What an answer means for the pairs of a call: outcomes, and the calls that are still needed to tell.
+
+Pure: a step and its answer in, settled rectangles and further steps out. The engine makes the calls. All that is kept
+between answers stands in the step's budget and its group.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
+from untag.core.plan import WOULD, Group, cut_ids, cut_tags
+from untag.core.steps import HALVES, Budget, Doubt, Followed, Halves, Kind, Read, Settled, Step
+from untag.providers import AGAIN, Answer, Verdict
+
+DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
+
+WAITING_CALLS = 4
+"""Writes' worth of resources that wait for others to share a call after their precheck. With more, those that wait
+longest are written: an invocation that could only read would get nowhere."""
+
+
+def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], result: Result) -> Iterator[Step]:
+    """Read back, once, what is given up."""
+    for part in cut_ids(ids, group.provider.limits.in_a_read):
+        given_up = dict.fromkeys(part, result)
+        doubt = Doubt(_reached(group, None), given_up, given_up)
+        yield Step(group, Kind.CHECK, part, tags, Budget(), doubt=doubt, last=True)
+
+
+def judge(step: Step, answer: Answer) -> Iterator[Followed]:
+    """What follows from the answer to a step; every pair of the step is in exactly one of the things that come out.
+
+    Only a forbidden call may have nothing come out yet: it comes out of `released` then.
+    """
+    match step.kind:
+        case Kind.WRITE:
+            followed = _after_write(step, answer)
+        case Kind.GUARD:
+            followed = _after_guard(step, answer)
+        case Kind.CHECK:
+            followed = _after_check(step, answer)
+    yield from _bounded(step, followed)
+
+
+def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followed]:
+    """What the end of a step sets free.
+
+    After the last precheck of a group: the writes that waited for others to share their call. After both halves of a
+    forbidden call: the calls that waited for what these tell.
+    """
+    if step.kind is Kind.GUARD:
+        step.group.prechecks -= 1
+        if step.group.prechecks == 0:
+            yield from _waiting_writes(step.group, most=0)
+    halves = step.halves
+    if halves is None:
+        return
+    halves.open -= 1
+    halves.forbidden += isinstance(answer, Answer) and answer.verdict is Verdict.FORBIDDEN
+    if halves.open:
+        return
+    step.group.forbidden = halves.forbidden > 1
+    step.group.halves = None
+    for waiting, its_answer in halves.waiting:
+        yield from _bounded(waiting, _after_forbidden(waiting, its_answer))
+
+
+def deferral(step: Step, answer: Answer) -> Deferral:
+    """An answer after which the call may do better later, as what becomes of its pairs."""
+    code = answer.code or answer.verdict.value
+    # A read-back follows a write that may have been applied whatever was said of it.
+    lost = step.kind is Kind.CHECK or (
+        step.kind is Kind.WRITE and (answer.lost or answer.verdict is Verdict.UNAVAILABLE)
+    )
+    return Deferral(code, answer.message or "", counted=True, delay=answer.retry_after, lost=lost)
+
+
+def _bounded(step: Step, followed: Iterator[Followed]) -> Iterator[Followed]:
+    for one in followed:
+        if not isinstance(one, Step) or one.budget is not step.budget:
+            yield one
+        elif step.budget.left == 0:
+            yield Settled(one.ids, one.tags, Deferral("call_bound", "too many calls followed from one", counted=True))
+        else:
+            step.budget.left -= 1
+            step.group.prechecks += one.kind is Kind.GUARD
+            # What follows from a half is no half itself.
+            yield one if step.halves is None else replace(one, halves=None)
+
+
+def _after_write(step: Step, answer: Answer) -> Iterator[Followed]:
+    match answer.verdict:
+        case Verdict.DONE:
+            yield from _after_success(step, answer)
+        case Verdict.REFUSED | Verdict.NOT_FOUND if len(step.ids) > 1 or (
+            len(step.tags) > 1 and answer.verdict is Verdict.REFUSED
+        ):
+            yield from _in_two(step)
+        case Verdict.NOT_FOUND:
+            yield _settled(step, _result(Outcome.NOT_FOUND, answer))
+        case Verdict.FORBIDDEN:
+            yield from _after_forbidden(step, answer)
+        case Verdict.UNAUTHORIZED:
+            yield _settled(step, _result(Outcome.FAILED, answer))
+        case Verdict.THROTTLED | Verdict.UNAVAILABLE:
+            yield _settled(step, deferral(step, answer))
+        case Verdict.REFUSED | Verdict.FAILED:
+            failed = _result(Outcome.FAILED, answer)
+            yield from _checks(step, step.ids, step.tags, dict.fromkeys(step.ids, failed), answer)
+
+
+def _after_success(step: Step, answer: Answer) -> Iterator[Followed]:
+    failed = {id_: answer.failures[id_] for id_ in step.ids if id_ in answer.failures}
+    good = tuple(id_ for id_ in step.ids if id_ not in failed)
+    if good:
+        # A failed resource may have lost some of its tags, so with several tags the count can only be bounded.
+        sent = len(step.sent_tags())
+        least, most = len(good) * sent, len(step.ids) * sent
+        if sent == 1:
+            most = least
+        if answer.confirmed is None or least <= answer.confirmed <= most:
+            yield Settled(good, step.tags, _result(DONE[step.group.action], answer), step.seen)
+        else:
+            yield from _check_counts(step, good, answer)
+    again = tuple(id_ for id_ in failed if failed[id_].retryable)
+    if again:
+        for id_ in again:
+            code, message, verdict = failed[id_]
+            lost = verdict is Verdict.UNAVAILABLE
+            yield Settled((id_,), step.tags, Deferral(code, message, counted=True, lost=lost), step.seen)
+    named = tuple(id_ for id_ in failed if not failed[id_].retryable)
+    if named and len(step.tags) > 1:
+        for tag in step.tags:
+            yield replace(step, ids=named, tags=(tag,))
+    elif named:
+        results = {
+            id_: Result(Outcome.FAILED, failed[id_].code, failed[id_].message, answer.request_id) for id_ in named
+        }
+        yield from _checks(step, named, step.tags, results, answer)
+
+
+def _after_forbidden(step: Step, answer: Answer) -> Iterator[Followed]:
+    # Halved at most once, and one call of a group after the other: a missing permission must not cost a call for every
+    # resource, however many calls are in flight when it shows.
+    group = step.group
+    if step.halved or group.forbidden or len(step.ids) * len(step.tags) == 1 or step.budget.left < HALVES:
+        yield _settled(step, _result(Outcome.FAILED, answer))
+    elif group.halves is not None:
+        group.halves.waiting.append((step, answer))
+    else:
+        group.halves = Halves()
+        yield from _in_two(replace(step, halves=group.halves, halved=True))
+
+
+def _after_guard(step: Step, answer: Answer) -> Iterator[Followed]:
+    if answer.verdict in AGAIN:
+        yield _settled(step, deferral(step, answer))
+    elif answer.verdict is Verdict.DONE and answer.tags is not None:
+        if unknown := tuple(id_ for id_ in step.ids if id_ not in answer.tags):
+            not_listed = Result(Outcome.FAILED, "not_listed", "the answer leaves the resource out", answer.request_id)
+            yield Settled(unknown, step.tags, not_listed)
+        yield from _after_reading(step, {id_: answer.tags[id_] for id_ in step.ids if id_ in answer.tags})
+    elif answer.verdict is not Verdict.FORBIDDEN and len(step.ids) > 1:
+        yield from _in_two(step)
+    else:
+        outcome = Outcome.NOT_FOUND if answer.verdict is Verdict.NOT_FOUND else Outcome.FAILED
+        yield _settled(step, _result(outcome, answer, "reading the tags first: "))
+
+
+def _after_reading(step: Step, seen: Mapping[str, Mapping[str, str]]) -> Iterator[Followed]:
+    if ALL in step.tags and seen:
+        yield Read(tuple(seen), seen)
+    group = step.group
+    restores = group.action is Action.RESTORE
+    for id_, there in seen.items():
+        to_write: list[tuple[Tag, str | None]] = []
+        for tag in step.tags:
+            if tag is ALL:
+                continue
+            result = _restore_needless(step, tag, there) if restores else _removal_needless(tag, there)
+            if result is not None:
+                yield Settled((id_,), (tag,), result, seen)
+            elif group.dry_run:
+                yield Settled((id_,), (tag,), Result(WOULD[group.action]), seen)
+            else:
+                to_write.append((tag, None if restores else there[tag.key]))
+        if to_write:
+            group.to_write.setdefault(tuple(to_write), {})[id_] = there
+    yield from _waiting_writes(group, most=WAITING_CALLS * group.provider.limits.resources)
+
+
+def _waiting_writes(group: Group, most: int) -> Iterator[Step]:
+    """The writes that fill a call, and those that wait longest where more than `most` resources wait."""
+    waiting = sum(map(len, group.to_write.values()))
+    for pairs, resources in list(group.to_write.items()):
+        full = len(resources) // group.provider.limits.resources * group.provider.limits.resources
+        ready = list(resources)[: len(resources) if waiting > most else full]
+        if ready:
+            waiting -= len(ready)
+            seen = {id_: resources.pop(id_) for id_ in ready}
+            yield from _guarded_writes(group, ready, tuple(tag for tag, _ in pairs), seen)
+        if not resources:
+            del group.to_write[pairs]
+
+
+def _removal_needless(tag: Tag, there: Mapping[str, str]) -> Result | None:
+    """The result of a pair that is not there to be removed."""
+    return None if _stands(tag, there) else Result(Outcome.ABSENT)
+
+
+def _restore_needless(step: Step, tag: Tag, there: Mapping[str, str]) -> Result | None:
+    """The result of a tag that stands already, or whose key has a value that somebody has set since."""
+    if _stands(tag, there):
+        return Result(WOULD[Action.RESTORE] if step.group.dry_run else Outcome.RESTORED)
+    if tag.key in there and not step.group.overwrite:
+        return Result(Outcome.PROTECTED, "changed_since", "the key has another value by now")
+    return None
+
+
+def _guarded_writes(
+    group: Group, ids: list[str], tags: tuple[Tag, ...], seen: Mapping[str, Mapping[str, str]]
+) -> Iterator[Step]:
+    """The writes for resources on which the same tags stand with the same values."""
+    limits = group.provider.limits
+    # A key named twice (bare, and with the value that stands there) is one tag at the provider.
+    keys = dict.fromkeys(tag.key for tag in tags)
+    for part in cut_tags([Tag(key, None) for key in keys], limits.keys):
+        of_part = {tag.key for tag in part}
+        some = tuple(tag for tag in tags if tag.key in of_part)
+        for few in cut_ids(ids, limits.resources):
+            yield Step(group, Kind.WRITE, few, some, Budget(), seen=seen)
+
+
+def _after_check(step: Step, answer: Answer) -> Iterator[Followed]:
+    doubt = step.doubt
+    if doubt is None:
+        raise AssertionError("a check without a doubt")
+    if answer.verdict is Verdict.NOT_FOUND and len(step.ids) == 1:
+        # A tag API may know no resource without tags: one that bore tags just before our own write is there.
+        gone = step.seen is not None and step.group.action is Action.REMOVE
+        yield _settled(step, _result(Outcome.ABSENT if gone else Outcome.NOT_FOUND, answer))
+        return
+    if answer.verdict in (Verdict.REFUSED, Verdict.NOT_FOUND) and len(step.ids) > 1:
+        yield from _in_two(step)  # one bad id must not leave the others in doubt
+        return
+    if answer.verdict in AGAIN and doubt.counted is None and not step.last:
+        yield _settled(step, deferral(step, answer))  # a failure is not believed for a reason that passes
+        return
+    yield from _after_read_back(step, doubt, answer.tags if answer.verdict is Verdict.DONE else None)
+
+
+def _after_read_back(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, str]] | None) -> Iterator[Followed]:
+    """What the tags that stand there now say; None if they could not be read, and a resource left out is unknown."""
+    known = {} if tags is None else {id_: tags[id_] for id_ in step.ids if id_ in tags}
+    for id_ in step.ids:
+        if id_ not in known:
+            yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
+    restores = step.group.action is Action.RESTORE
+    pairs = [(id_, tag) for id_ in known for tag in step.tags]
+    settled = {(id_, tag) for id_, tag in pairs if _stands(tag, known[id_]) is restores}
+    # A key that was asked for twice, bare and with its value, is one tag to the provider.
+    believed = doubt.counted == len({(id_, tag.key) for id_, tag in settled})
+    result = doubt.confirmed if believed and doubt.confirmed is not None else doubt.settled
+    for id_, tag in pairs:
+        # `was` is the value before our own write where it was read, else what stands there now.
+        seen = step.seen or {id_: known[id_]}
+        if (id_, tag) in settled:
+            yield Settled((id_,), (tag,), result, seen)
+        elif doubt.there is None:
+            yield replace(step, kind=Kind.WRITE, ids=(id_,), tags=(tag,), alone=True, doubt=None)
+        else:
+            yield Settled((id_,), (tag,), doubt.there[id_], seen)
+
+
+def _checks(
+    step: Step, ids: tuple[str, ...], tags: tuple[Tag, ...], failed: Mapping[str, Result], answer: Answer
+) -> Iterator[Step]:
+    """A read back before a failure is believed."""
+    doubt = Doubt(_reached(step.group, answer.request_id), failed, failed)
+    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+        yield replace(step, kind=Kind.CHECK, ids=part, tags=tags, doubt=doubt)
+
+
+def _check_counts(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Step]:
+    """A read-back of what the provider's count does not confirm, though its answer was a success."""
+    count = answer.confirmed
+    counted = "no count" if count is None or count < 0 else f"a count of {count}"
+    message = f"already in the wanted state: the provider answered with {counted} for {_pairs(step, ids)}"
+    outcome = Outcome.ABSENT if step.group.action is Action.REMOVE else Outcome.RESTORED
+    reached = Result(outcome, "wrong_count", message, answer.request_id)
+    wrong = Result(
+        Outcome.UNCONFIRMED,
+        "wrong_count",
+        "the provider's count is wrong, and reading back failed too",
+        answer.request_id,
+    )
+    still = Result(Outcome.FAILED, "not_applied", "answered with success twice, but it still stands", answer.request_id)
+    there = dict.fromkeys(ids, still) if step.alone else None
+    confirmed = _result(DONE[step.group.action], answer)
+    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+        whole = len(part) == len(ids)  # a count cannot be told apart by parts
+        doubt = Doubt(reached, there, dict.fromkeys(part, wrong), count, confirmed if whole else None)
+        yield replace(step, kind=Kind.CHECK, ids=part, doubt=doubt)
+
+
+def _pairs(step: Step, ids: tuple[str, ...]) -> str:
+    number = len(ids) * len(step.sent_tags())
+    return f"{number} pair{'' if number == 1 else 's'}"
+
+
+def _in_two(step: Step) -> Iterator[Step]:
+    """The step in halves: by resources, and by tags where it has but one resource."""
+    if len(step.ids) > 1:
+        middle = len(step.ids) // 2
+        for ids in (step.ids[:middle], step.ids[middle:]):
+            yield replace(step, ids=ids)
+    else:
+        middle = len(step.tags) // 2
+        for tags in (step.tags[:middle], step.tags[middle:]):
+            yield replace(step, tags=tags)
+
+
+def _reached(group: Group, request_id: str | None) -> Result:
+    """The result of a pair in the wanted state; our call did not do it."""
+    return Result(Outcome.ABSENT if group.action is Action.REMOVE else Outcome.RESTORED, request_id=request_id)
+
+
+def _stands(tag: Tag, there: Mapping[str, str]) -> bool:
+    return tag.key in there and tag.value in (None, there[tag.key])
+
+
+def _settled(step: Step, result: Result | Deferral) -> Settled:
+    return Settled(step.ids, step.tags, result, step.seen)
+
+
+def _result(outcome: Outcome, answer: Answer, prefix: str = "") -> Result:
+    message = f"{prefix}{answer.message or ''}".strip() or None
+    return Result(outcome, answer.code, message, answer.request_id)

@@ -1,0 +1,146 @@
+"""A write whose answer was lost: what stood there before it travels on, so that it is neither claimed nor forgotten."""
+
+import json
+from typing import Any
+
+import pytest
+from service_house import House, jd_request, put, record, tms_request
+
+from untag.contracts import parse_requests
+
+
+def resent(house: House) -> list[dict[str, Any]]:
+    """The remainders, taken off the work queue."""
+    left = house.aws.messages()
+    for queue in house.aws.queues.values():
+        queue.clear()
+    house.clock.seconds += 900
+    return left
+
+
+@pytest.mark.parametrize("do", ["reset", "stall", "empty", "truncate", "unavailable"])
+def test_a_tag_removed_by_a_call_whose_answer_was_lost_is_absent_with_the_value_that_stood_there(do: str) -> None:
+    with House() as house:
+        put(house.jd, "i-1", "i-2")
+        house.jd.faults.add(do, operation="writing", applied=True)
+        raw = jd_request("i-1", "i-2")
+        house.batch(record(raw))
+        house.jd.faults.clear()
+        (left,) = resent(house)
+        assert left["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
+        assert house.batch(record(left)) == []
+        rows = [(row["outcome"], row["was"]) for row in house.rows("chg-1")]
+        assert rows == [("absent", "prod"), ("absent", "prod")]
+
+
+def test_a_remainder_has_one_request_for_each_value_that_stood_there() -> None:
+    raw = jd_request("i-1", "i-2", "i-3")
+    raw["tags"] = [{"key": "env"}]
+    with House() as house:
+        put(house.jd, "i-1", "i-2")
+        put(house.jd, "i-3", tags={"env": "test"})
+        house.jd.faults.add("reset", operation="writing", applied=True)
+        house.batch(record(raw))
+        left = {tuple(one["resources"][0]["ids"]): one["tags"] for one in resent(house)}
+        assert left == {
+            ("i-1", "i-2"): [{"key": "env", "was": "prod"}],
+            ("i-3",): [{"key": "env", "was": "test"}],
+        }
+
+
+def test_what_was_not_applied_after_all_is_removed_by_the_next_attempt() -> None:
+    with House() as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("reset", operation="writing", applied=False)
+        house.batch(record(jd_request("i-1")))
+        house.jd.faults.clear()
+        house.batch(record(resent(house)[0]))
+        (row,) = house.rows("chg-1")
+        assert (row["outcome"], row["was"]) == ("removed", "prod")
+
+
+def test_evidence_outlasts_attempts_that_could_not_even_read() -> None:
+    with House() as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("reset", operation="writing", applied=True)
+        house.batch(record(jd_request("i-1")))
+        house.jd.faults.clear()
+        house.jd.faults.add("throttle")
+        house.batch(record(resent(house)[0]))
+        (left,) = resent(house)
+        assert left["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
+
+
+def test_a_throttled_write_was_not_carried_out_and_leaves_no_evidence() -> None:
+    with House() as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("throttle", operation="writing")
+        house.batch(record(jd_request("i-1")))
+        (left,) = resent(house)
+        assert left["tags"] == [{"key": "env", "value": "prod"}]
+
+
+def test_a_retry_in_the_same_invocation_that_finds_nothing_left_to_remove_is_absent_with_the_value() -> None:
+    with House() as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("reset", operation="writing", applied=True, times=2)
+        house.batch(record(jd_request("i-1")))
+        (row,) = house.rows("chg-1")
+        assert (row["outcome"], row["was"]) == ("absent", "prod")
+
+
+def test_a_resource_that_the_cloud_does_not_know_without_tags_is_absent_once_we_took_the_last() -> None:
+    """TMS answers 404 to a read of a resource that bears no tag any more."""
+    with House() as house:
+        put(house.tms, "i-1")
+        house.tms.faults.add("reset", operation="writing", applied=True)
+        house.batch(record(tms_request("i-1")))
+        house.tms.faults.clear()
+        house.tms.faults.add("status", operation="reading", status=404, code="TMS.0005")
+        house.batch(record(resent(house)[0]))
+        (row,) = house.rows("chg-1")
+        assert (row["outcome"], row["was"]) == ("absent", "prod")
+
+
+def test_a_read_back_that_answers_404_after_our_own_write_is_absent() -> None:
+    with House() as house:
+        put(house.tms, "i-1")
+        house.tms.faults.add("partial", ids=["i-1"], applied=True)
+        house.tms.faults.add("status", operation="reading", status=404, code="TMS.0005", skip=1)
+        house.batch(record(tms_request("i-1")))
+        (row,) = house.rows("chg-1")
+        assert (row["outcome"], row["was"]) == ("absent", "prod")
+
+
+def test_a_resource_that_is_not_known_before_anything_was_written_is_not_found() -> None:
+    with House() as house:
+        house.tms.faults.add("status", operation="reading", status=404, code="TMS.0005")
+        house.batch(record(tms_request("i-1")))
+        assert house.outcomes("chg-1") == {("i-1", "env"): "not_found"}
+
+
+def test_what_is_given_up_keeps_its_evidence_in_the_dead_letter() -> None:
+    with House() as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("reset", operation="writing", applied=False)
+        old = {"attempt": 10, "first_attempt_at": "2020-01-01T00:00:00Z"}
+        house.batch(record(jd_request("i-1", **old)))
+        ((body, attributes),) = house.aws.letters()
+        (request,) = parse_requests(json.loads(body), "x")
+        assert attributes["code"] == "exhausted"
+        assert [(tag.key, tag.value, tag.was) for tag in request.named_tags()] == [("env", "prod", "prod")]
+
+
+def test_a_failure_whose_read_back_gets_no_answer_for_a_passing_reason_is_deferred_with_its_evidence() -> None:
+    with House() as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("partial", ids=["i-1"], applied=True)
+        house.jd.faults.add("unavailable", operation="reading", skip=1)
+        house.batch(record(jd_request("i-1")))
+        house.jd.faults.clear()
+        (left,) = resent(house)
+        assert left["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
+        house.batch(record(left))
+        (row,) = house.rows("chg-1")
+        assert (row["outcome"], row["was"]) == ("absent", "prod")
+        assert house.aws.letters() == []
