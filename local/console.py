@@ -143,20 +143,31 @@ def lines(text: str) -> str:
     return clean(text.replace("\r", "\n"))
 
 
-def show_answer(console: Console, answer: Mapping[str, Any]) -> None:
-    """What a function answered, and the end of its log."""
+def show_answer(console: Console, about: Console, answer: Mapping[str, Any]) -> None:
+    """What a function answered on one console, so that it can be piped; its log, and what went wrong, on the other."""
     for line in answer["log"][-LOG_TAIL:]:
-        console.print(f"[dim]{escape(lines(line))}[/]", highlight=False, soft_wrap=True)
+        about.print(f"[dim]{escape(lines(line))}[/]", highlight=False, soft_wrap=True)
     start = f", cold start {answer['init_seconds'] * 1000:.0f} ms" if answer["cold"] else ""
     took = f"{answer['seconds'] * 1000:.1f} ms{start}"
-    if answer["error"]:
-        console.print(f"[bold red]{answer['error']}[/] [dim]after {took}[/]")
-    else:
-        console.print(f"[bold green]answered[/] [dim]after {took}[/]")
-    try:
-        console.print_json(answer["payload"] or "null")
-    except ValueError:
-        console.print(clean(answer["payload"]), markup=False)
+    if not answer["error"]:
+        about.print(f"[bold green]answered[/] [dim]after {took}[/]")
+        console.print_json(data=answer["payload"])
+        return
+    about.print(f"[bold red]failed:[/] {safe(answer['error'])} [dim]after {took}[/]", highlight=False)
+    for told in _failures(answer):
+        about.print(safe(told), highlight=False, soft_wrap=True)
+
+
+def _failures(answer: Mapping[str, Any]) -> Iterator[str]:
+    """What went wrong, a line for each thing."""
+    if answer["errors"]:
+        for error in answer["errors"]:
+            yield f"  {error['path']}: {error['message']}" if error["path"] else f"  {error['message']}"
+        return
+    payload = answer["payload"] if isinstance(answer["payload"], Mapping) else {}
+    yield f"  {payload.get('errorType', '')}: {payload.get('errorMessage', '')}"
+    for line in payload.get("stackTrace") or ():
+        yield from (f"    {part}" for part in str(line).rstrip().splitlines())
 
 
 def show_state(console: Console, state: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from local.live.observer import Observer
 
 if TYPE_CHECKING:
     from local.real import Plan, RealClouds
+    from local.runtime import Answer
     from local.stack import Stack
 
 SESSION = ROOT / ".local" / "stack.json"
@@ -73,6 +74,25 @@ def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]
         "outputs": {name: str(value) for name, value in stack.outputs.items()},
         "buses": [stack.template.resolver.name(bus) for bus in stack.template.of_type("AWS::Events::EventBus")],
     }
+
+
+def answer_of(answer: "Answer") -> dict[str, Any]:
+    """An invocation's answer as JSON; `errors` are those that a failed one tells by path and message."""
+    text = answer.payload.decode("utf-8", "replace")
+    try:
+        payload = json.loads(text or "null")
+    except ValueError:
+        payload = text
+    return {**asdict(answer), "payload": payload, "errors": _errors(payload) if answer.error else []}
+
+
+def _errors(payload: Any) -> list[dict[str, str]]:
+    """What the functions fail with: {"errors": [{"path", "message"}]} as the text of the error's message."""
+    try:
+        errors = json.loads(payload["errorMessage"])["errors"]
+        return [{"path": str(error.get("path", "")), "message": str(error["message"])} for error in errors]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []
 
 
 def refuse_second(session: Path = SESSION) -> None:
@@ -224,9 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
         self._check(body)
         answer = self.server.stack.invoke(body["function"], str(body["event"]).encode())
-        shown = asdict(answer)
-        shown["payload"] = answer.payload.decode("utf-8", "replace")
-        return shown
+        return answer_of(answer)
 
     def _do(self, actions: Mapping[str, Any]) -> None:
         action = actions.get(self.path.removeprefix("/"))

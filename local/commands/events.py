@@ -9,7 +9,7 @@ import typer
 from local import confirm, console, hints, progress
 from local import undo as undoing
 from local.commands import complete
-from local.commands.base import SESSION, Event, Expect, Json, Session, Wait, Yes, app, err, read, show
+from local.commands.base import SESSION, Event, Expect, Json, Session, Wait, Yes, app, err, out, read, show
 from local.control import Client
 from local.errors import LocalError
 
@@ -54,7 +54,7 @@ def invoke(
     session: Session = SESSION,
     as_json: Json = False,
 ) -> None:
-    """Run a function once with an event; shows its answer and its log. Exit status 1 if it failed."""
+    """Run a function once with an event: its answer on stdout, its log on stderr. Exit status 1 if it failed."""
     payload = read(event)
     try:
         json.loads(payload)
@@ -66,7 +66,10 @@ def invoke(
     body = {"function": function, "event": payload}
     body |= confirm.confirm(client, body, yes=yes, expect=expect, ask=confirm.Asking(err))
     answer = progress.run(err, f"{function} is running", lambda: client.post("invoke", body))
-    show(answer, console.show_answer, as_json)
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        console.show_answer(out, err, answer)
     if answer["error"]:
         raise typer.Exit(1)
 
