@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any
 
-from local import interrupts
+from local import hints, interrupts
 from local.errors import LocalError
 
 _COMPLETION = frozenset({"--install-completion", "--show-completion"})
@@ -16,9 +16,9 @@ def main(program: str = "") -> None:
     with interrupts.ends_at_once():
         from local import commands, console  # noqa: PLC0415 - they take a good part of a second
         from local.commands import base  # noqa: PLC0415
-    program = program or base.PROGRAM
-    if _COMPLETION.intersection(sys.argv) or f"_{base.COMPLETED.replace('-', '_').upper()}_COMPLETE" in os.environ:
-        program = base.COMPLETED
+    program = program or hints.program()
+    if _COMPLETION.intersection(sys.argv) or f"_{hints.NAMED.replace('-', '_').upper()}_COMPLETE" in os.environ:
+        program = hints.NAMED
     as_json = "--json" in sys.argv
     try:
         sys.exit(commands.app(prog_name=program, standalone_mode=not as_json))
@@ -32,12 +32,12 @@ def main(program: str = "") -> None:
         # A mistake in the arguments: typer's own class for it has no public name.
         if not as_json or not hasattr(error, "format_message"):
             raise
-        _print_error(error.format_message(), f"{program} COMMAND --help lists what there is")
+        _print_error(error.format_message(), f"to see what there is: {hints.program()} --help")
         sys.exit(getattr(error, "exit_code", 1))
 
 
 def _print_error(message: str, hint: str) -> None:
-    told: dict[str, Any] = {"error": message, "hint": hint}
+    told: dict[str, Any] = {"error": message, "hint": hints.pasteable(hint)}
     print(json.dumps(told))
 
 

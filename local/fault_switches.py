@@ -38,7 +38,7 @@ class FaultSwitches:
             try:
                 rule = Fault.from_dict({"do": do, **_SENSIBLE.get(do, {}), **how})
             except (TypeError, ValueError) as error:
-                raise LocalError(f"no such fault: {error}", "python -m local faults lists the names") from None
+                raise LocalError(f"no such fault: {error}", "the names: `local faults`") from None
             try:
                 self._servers[name].faults.add(rule)
             except ValueError as error:

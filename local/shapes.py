@@ -90,6 +90,6 @@ class NotDrainedError(LocalError):
         )
         super().__init__(
             f"after {seconds:g} seconds there is still work: {held}",
-            "python -m local watch shows what becomes of it; what was refused comes again later",
+            "what was refused comes again later; to see what becomes of it: `local watch`",
         )
         self.queues = queues

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import ROOT, contents, functions, mappings, missing, routing, schedules
+from local import ROOT, contents, functions, hints, mappings, missing, routing, schedules
 from local import template as templates
 from local.aws import Aws, free_region
 from local.create import create
@@ -111,7 +111,7 @@ class Stack:
         if not self._python.exists():
             raise LocalError(
                 f"the functions' interpreter is missing: {self._python}",
-                "make .venv-runtime/.stamp sets it up",
+                hints.make(".venv-runtime/.stamp"),
             )
         self.aws.reserve()
         self._exit.callback(self.aws.stop)

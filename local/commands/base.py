@@ -13,10 +13,6 @@ from local import console, control, routing
 from local.commands import complete
 from local.errors import LocalError
 
-PROGRAM = "python -m local"
-COMPLETED = "untag-local"
-"""The command that shells complete (tools/untag-local): they know commands by name, and `python` is everybody's."""
-
 SESSION_VARIABLE = "UNTAG_LOCAL_SESSION"
 """Names the session file for every command of a shell that names none."""
 
