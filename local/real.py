@@ -173,7 +173,7 @@ class RealClouds:
         if type(confirmed) is not type(wanted) or confirmed != wanted:  # to Python, true is 1
             raise LocalError(
                 "real clouds, and it is not confirmed: nothing was sent",
-                "python -m local send asks; in a script: --yes --expect with the number of pairs",
+                "at a terminal the command asks; in a script: --yes --expect with the number of pairs",
             )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local import hints
 from local.decommissioned import DETAIL_TYPE
 from local.errors import LocalError
 
@@ -40,11 +41,18 @@ record of SMN; a CloudEvent."""
 def read(source: Path) -> str:
     """The text of an event file."""
     try:
-        return source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise LocalError(f"there is no event file {source}", "ls events/ shows the ones that come with it") from None
+        raise LocalError(
+            f"there is no event file {source}", f"to see those that come with it: ls {hints.file('events')}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise LocalError(f"{source} cannot be read: {error}", "an event is a file of JSON in UTF-8") from None
+    if not text.strip():
+        raise LocalError(
+            f"{source} is empty", f"an event is a file of JSON, such as {hints.file('events/jdcloud_manual.json')}"
+        )
+    return text
 
 
 def route(event: Any) -> list[QueueMessage | BusEvent]:

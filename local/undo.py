@@ -12,7 +12,9 @@ def reports_of(text: str) -> list[dict[str, Any]]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise LocalError(f"a report has to be JSON: {error}", "python -m json.tool FILE shows where") from None
+        raise LocalError(
+            f"a report has to be JSON: {error}", "it is what untag publishes, or what the function answered"
+        ) from None
     found = found.get("reports", [found]) if isinstance(found, dict) else found
     if not isinstance(found, list) or not all(isinstance(report, dict) and "outcomes" in report for report in found):
         raise LocalError("this is no report", "a report is what untag publishes: it has outcomes")

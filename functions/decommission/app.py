@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @logger.inject_lambda_context
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
-    """Answer an SQS batch with the records that have to come again; anything else is no event of this function's."""
+    """Answer an SQS batch with the records that have to come again, and an event by hand with what it led to."""
     records = SqsRecord.batch(event)
-    if records is None:
-        return {"errors": [{"path": "", "message": "should be an SQS event: send events to the function's queue"}]}
-    return decommissioner.batch(records, seconds_left(context))
+    if records is not None:
+        return decommissioner.batch(records, seconds_left(context))
+    return decommissioner.payload(event, context.aws_request_id, seconds_left(context))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @logger.inject_lambda_context
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
-    """Answer an SQS batch with the records that have to come again, and a payload with its reports or its errors."""
+    """Answer an SQS batch with the records that have to come again, and a payload with its reports."""
     records = SqsRecord.batch(event)
     if records is not None:
         return remover.batch(records, seconds_left(context))

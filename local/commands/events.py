@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from local import confirm, console, progress
+from local import confirm, console, hints, progress
 from local import undo as undoing
 from local.commands import complete
-from local.commands.base import SESSION, Event, Expect, Json, Session, Wait, Yes, app, err, read, show
+from local.commands.base import SESSION, Event, Expect, Json, Session, Wait, Yes, app, err, out, read, show
 from local.control import Client
 from local.errors import LocalError
 
@@ -54,17 +54,22 @@ def invoke(
     session: Session = SESSION,
     as_json: Json = False,
 ) -> None:
-    """Run a function once with an event; shows its answer and its log. Exit status 1 if it failed."""
+    """Run a function once with an event: its answer on stdout, its log on stderr. Exit status 1 if it failed."""
     payload = read(event)
     try:
         json.loads(payload)
     except ValueError as error:
-        raise LocalError(f"a payload has to be JSON: {error}", "python -m json.tool FILE shows where") from None
+        raise LocalError(
+            f"a payload has to be JSON: {error}", f"such as {hints.file('events/jdcloud_manual.json')}"
+        ) from None
     client = Client(session)
     body = {"function": function, "event": payload}
     body |= confirm.confirm(client, body, yes=yes, expect=expect, ask=confirm.Asking(err))
     answer = progress.run(err, f"{function} is running", lambda: client.post("invoke", body))
-    show(answer, console.show_answer, as_json)
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        console.show_answer(out, err, answer)
     if answer["error"]:
         raise typer.Exit(1)
 
@@ -124,13 +129,15 @@ def undo(
         published = Client(session).get("state")["reports"]
         pages = [one["body"] for one in published if one["body"].get("id") == report]
         if not pages:
-            raise LocalError(f"there is no file and no published report {report}", "python -m local state lists them")
+            raise LocalError(
+                f"there is no file and no published report {report}", "to see what is published: `local state`"
+            )
     requests, skipped = undoing.restore_requests(pages)
     if skipped:
         err.print(f"[yellow]{skipped} left out: nobody knows the value that stood there[/]")
     if not requests:
         raise LocalError(
-            "nothing to put back: the report removed nothing", "python -m local state shows what each report says"
+            "nothing to put back: the report removed nothing", "to see what each report says: `local state`"
         )
     text = json.dumps(requests, ensure_ascii=False)
     if only_print:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from local.console import times
+
 if TYPE_CHECKING:
     from local.providers import Call, ProviderServer
     from local.shapes import DeadLetter
@@ -35,8 +37,9 @@ class Observer:
         self._outcomes = Counter[str]()
         self._reports: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._seen: dict[str, int] = {}
+        self._published = 0
         self._logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES)
-        self._calls = {name: _Calls(server) for name, server in stack.providers.items()}
+        self._calls = {name: _Calls(server, stack) for name, server in stack.providers.items()}
         self._told: dict[str, _Told] = {}
 
     def logged(self, function: str, line: str) -> None:
@@ -64,19 +67,21 @@ class Observer:
                 "providers": {name: calls.look(now) for name, calls in (self._calls | self._told).items()},
                 "outcomes": dict(self._outcomes),
                 "dead_letters": {"count": len(letters), "recent": [_letter(one) for one in letters[-RECENT:]]},
-                "reports": {"count": sum(self._seen.values()), "recent": list(self._reports)},
+                "reports": {"count": self._published, "recent": list(self._reports)},
+                "missing": self._stack.missing(),
                 "logs": list(self._logs),
             }
 
     def _read_reports(self) -> None:
         for notification in self._stack.notifications(self._seen):
-            number = self._seen[notification.topic] = self._seen.get(notification.topic, 0) + 1
+            self._seen[notification.topic] = notification.number
+            self._published += 1
             body = notification.body if isinstance(notification.body, Mapping) else {}
             if "outcomes" in body:  # the counts of a notice are of something else
                 self._outcomes.update(body.get("counts") or {})
             self._reports.append(
                 {
-                    "number": number,
+                    "number": self._published,
                     "id": str(body.get("id", "")),
                     "status": str(body.get("status", "")),
                     "counts": dict(body.get("counts") or {}),
@@ -99,8 +104,9 @@ class Observer:
 class _Calls:
     """The calls to one local cloud."""
 
-    def __init__(self, server: "ProviderServer") -> None:
+    def __init__(self, server: "ProviderServer", stack: "Stack") -> None:
         self._server = server
+        self._stack = stack
         self._next = 0
         self._total = 0
         self._statuses = Counter[str]()
@@ -132,7 +138,8 @@ class _Calls:
             "rate": _rate(self._times, now),
             "statuses": dict(self._statuses),
             "changed": self._changed,
-            "faults": [rule["do"] for rule in self._server.faults.snapshot()],
+            # What the files in events/ rely on is no misbehaviour that anybody switched on.
+            "faults": [rule.do for rule in self._server.faults if not self._stack.is_seeded(rule)],
             "recent": [_call(call) for call in self._recent],
         }
 
@@ -185,7 +192,7 @@ def _call(call: "Call") -> dict[str, Any]:
 
 
 def _letter(letter: "DeadLetter") -> dict[str, Any]:
-    reason = letter.attributes.get("reason") or f"received {letter.receive_count} times and never done"
+    reason = letter.attributes.get("reason") or f"received {times(letter.receive_count)} and never done"
     return {
         "id": letter.message_id,
         "queue": letter.queue,

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from local.console import clean, outcome_style
+from local.console import clean, counted, outcome_style
 
 Seen = Mapping[str, Any]
 """What `Observer.look` gives."""
@@ -82,7 +82,9 @@ def _head(seen: Seen, note: str) -> Table:
     left = Text.assemble((seen["name"], "bold green"), f" up {hours}:{minutes:02}:{seconds:02}")
     if note:
         left.append(f"  {note}", style="bold yellow")
-    line.add_row(left, f"{done} invocations, {running} running")
+    if seen["missing"]:
+        left.append(f"  missing: {', '.join(seen['missing'])}", style="bold red")
+    line.add_row(left, f"{counted(done, 'invocation')}, {running} running")
     return line
 
 

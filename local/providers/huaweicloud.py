@@ -100,7 +100,7 @@ class HuaweicloudServer(ProviderServer):
             "HUAWEICLOUD_SDK_AK": secret.get("access_key", ""),
             "HUAWEICLOUD_SDK_SK": secret.get("secret_key", ""),
             "HUAWEICLOUD_SDK_DOMAIN_ID": secret.get("domain_id", ""),
-            "UNTAG_ACCOUNTS": ",".join(f"{domain}={account}" for domain, account in accounts.items()),
+            "UNTAG_ACCOUNTS": ",".join(f"huaweicloud/{domain}={account}" for domain, account in accounts.items()),
         }
         if "security_token" in secret:
             variables["HUAWEICLOUD_SDK_SECURITY_TOKEN"] = secret["security_token"]

@@ -115,5 +115,6 @@ def test_every_event_of_a_queue_topic_or_bus_is_a_message() -> None:
         "removal-notification",
         "removal-answer",
         "sweep-answer",
+        "invocation-error",
     }
     assert used | within_or_answered == DOCUMENTS.keys()

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from docs_support import DOCUMENTS
+from docs_support import DOCUMENTS, ROOT
 
 from tools.schemas.changes import breaking
 from tools.schemas.documents import documents
+from tools.schemas.page import CHANGES
 from tools.schemas.writing import broken, released
 
 Json = dict[str, Any]
@@ -48,6 +49,7 @@ def changed(name: str, change: Change) -> Json:
 
 
 FIELDS = ("properties",)
+TAGS = ("properties", "tags", "oneOf", 0)
 GROUP = ("$defs", "ResourceGroup", "properties")
 TAG = ("$defs", "TagInput", "properties")
 ROW = ("$defs", "Row", "properties")
@@ -63,8 +65,8 @@ IN_BREAKING = {
     "an enum of one less in a definition": lambda s: s["$defs"]["Action"]["enum"].remove("restore"),
     "a shorter text": put(*TAG, "key", "maxLength", value=127),
     "a longer least length": put(*TAG, "key", "minLength", value=2),
-    "a shorter list": put(*FIELDS, "tags", "maxItems", value=10),
-    "a longer least list": put(*FIELDS, "tags", "minItems", value=2),
+    "a shorter list": put(*TAGS, "maxItems", value=10),
+    "a longer least list": put(*TAGS, "minItems", value=2),
     "a smaller number": put(*FIELDS, "attempt", "maximum", value=10),
     "a larger least number": put(*FIELDS, "attempt", "minimum", value=2),
     "null no more": lambda s: s["properties"]["region"]["anyOf"].pop(),
@@ -74,6 +76,7 @@ IN_BREAKING = {
     "a new condition": lambda s: s["allOf"].append({"if": {"required": ["reason"]}, "then": {"required": ["id"]}}),
     "a stricter condition": put("allOf", 1, "then", "required", value=["region", "account"]),
     "a narrower element of a list": put(*GROUP, "ids", "items", "maxLength", value=64),
+    "a choice less": lambda s: s["properties"]["tags"]["oneOf"].pop(),
     "something excluded": put("not", value={"required": ["project_id"]}),
 }
 IN_HARMLESS = {
@@ -83,7 +86,11 @@ IN_HARMLESS = {
     "a longer text": put(*TAG, "key", "maxLength", value=512),
     "a shorter least length": take(*TAG, "key", "minLength"),
     "no pattern any more": take(*FIELDS, "account", "pattern"),
-    "a shorter least list": take(*FIELDS, "tags", "minItems"),
+    "a choice more": lambda s: s["properties"]["tags"]["oneOf"].append({"type": "integer"}),
+    "a choice of any where it was of one": lambda s: s["properties"]["tags"].update(
+        anyOf=s["properties"]["tags"].pop("oneOf")
+    ),
+    "a shorter least list": take(*TAGS, "minItems"),
     "a larger number": put(*FIELDS, "attempt", "maximum", value=10_000_000),
     "null too": put(*FIELDS, "account", value={"anyOf": [{"type": "string"}, {"type": "null"}], "default": "default"}),
     "another description": put(*FIELDS, "reason", "description", value="Why."),
@@ -117,6 +124,7 @@ OUT_BREAKING = {
     "another pattern": put(*FIELDS, "report_id", "pattern", value="^[0-9a-f]{40}$"),
     "no pattern any more": take(*FIELDS, "started_at", "pattern"),
     "a smaller least number": put(*FIELDS, "attempt", "minimum", value=0),
+    "a status that was none": lambda s: s["properties"]["status"]["enum"].append("ignored"),
     "another constant": put(*FIELDS, "kind", "const", value="removal-report"),
 }
 OUT_HARMLESS = {
@@ -168,6 +176,9 @@ def test_a_keyword_that_the_comparison_does_not_know_is_no_silent_pass() -> None
     odd = changed("removal-request", put("properties", "tags", "uniqueItems", value=True))
     with pytest.raises(ValueError, match="uniqueItems"):
         breaking(DOCUMENTS["removal-request"].whole(), odd, "in")
+    alike = changed("removal-request", lambda s: s["properties"]["tags"]["oneOf"].append({"type": "string"}))
+    with pytest.raises(ValueError, match="share no type"):
+        breaking(DOCUMENTS["removal-request"].whole(), alike, "in")
 
 
 def test_a_breaking_change_needs_a_step_of_the_version_and_a_schema_does_not_go_away() -> None:
@@ -178,6 +189,14 @@ def test_a_breaking_change_needs_a_step_of_the_version_and_a_schema_does_not_go_
     assert broken(released(), (*others, replace(document, schema=narrower))) == [
         "removal-request.account: may be missing"
     ]
-    assert broken(released(), (*others, replace(document, schema=narrower, version=2))) == []
-    assert broken(released(), (*others, replace(document, version=0))) == ["removal-request: version 1 has become 0"]
+    assert broken(released(), (*others, replace(document, schema=narrower, version=3))) == []
+    assert broken(released(), (*others, replace(document, version=1))) == ["removal-request: version 2 has become 1"]
     assert broken(released(), others) == ["removal-request: is gone"]
+
+
+def test_every_step_of_a_version_says_what_has_changed_and_what_to_do() -> None:
+    steps = {(name, version) for name, one in DOCUMENTS.items() for version in range(2, one.version + 1)}
+    assert {(name, change.version) for change in CHANGES for name in change.schemas} == steps
+    page = (ROOT / "docs" / "schemas" / "README.md").read_text(encoding="utf-8")
+    for change in CHANGES:
+        assert f"| {change.what} | {change.to_do} |" in page

@@ -26,13 +26,17 @@ MOMENT = [
 ]
 REGION = ["x" * 32, "x" * 33, "CN", "a--b", "a-", "9a", "cn-north-1\n", "cn-all", "", *ODD]
 TYPE = ["a" * 64, "a" * 65, "9a", "a/b", "a\n", "Vm:x.y-z_1", "cdn", "config:aggregators", "config:other", "", *ODD]
-ID = ["i" * 512, "i" * 513, ".", "..", "a/b", "i\n", "é", "A:b.c_d-e", "", *ODD]
+ID = [
+    *("i" * 512, "i" * 513, ".", "..", "a/b", "é", "A:b.c_d-e", "*.example.com", "a b", ""),
+    *("i\n", "i\x00", "i\x7f", "i\x9f", "i\u2028", "i\u2029", *ODD),
+]
 KEY = ["k" * 127, "k" * 128, "k" * 129, "部" * 127, "", *ODD]
 VALUE = ["v" * 255, "v" * 256, "", *ODD]
 TEXT = ["a" * 256, "a" * 257, "a" * 128, "a" * 129, "a\tb", "a\x7f", "a\n", "", *ODD]
 ASKED: dict[Path, list[Any]] = {
     (): [*ODD, [[]]],
     ("id",): TEXT,
+    ("batch",): ["a" * 64, "a" * 65, "A.b_c-9", "a b", "a/b", "a\n", "", *ODD],
     ("action",): ["remove", "restore", "Remove", *ODD],
     ("provider",): ["jdcloud", "huaweicloud", "nocloud", *ODD],
     ("account",): NAME,
@@ -43,13 +47,15 @@ ASKED: dict[Path, list[Any]] = {
     ("resources", 0, "type"): TYPE,
     ("resources", 0, "ids"): ODD,
     ("resources", 0, "ids", 0): ID,
-    ("tags",): ODD,
-    ("tags", 0): [*ODD, {"key": "k"}, {"value": "v"}, {"key": "k", "value": "v", "more": 1}],
+    ("tags",): ["all", "All", *ODD],
+    ("tags", 0): [*ODD, {"key": "k"}, {"value": "v"}, {"key": "k", "value": "v", "more": 1}, "all"],
     ("tags", 0, "key"): KEY,
     ("tags", 0, "value"): VALUE,
+    ("tags", 0, "was"): VALUE,
     ("dry_run",): [True, 0, "true", *ODD],
     ("expect",): [0, -1, "1", *ODD],
     ("not_after",): MOMENT,
+    ("overwrite",): [True, False, 0, "true", *ODD],
     ("reason",): ["a" * 1024, "a" * 1025, *ODD],
     ("attempt",): [1, 0, 1_000_000, 1_000_001, "1", *ODD],
     ("first_attempt_at",): MOMENT,
@@ -126,7 +132,8 @@ BASES: dict[str, tuple[list[Json], dict[Path, list[Any]]]] = {
     "removal-request": (
         [
             request(),
-            request(action="restore", expect=2),
+            request(action="restore", expect=2, overwrite=True),
+            request(tags="all"),
             request(region="cn-all", resources=[{"type": "cdn", "ids": ["a.example.com"]}]),
             request(**HUAWEI, resources=[{"type": "ecs", "ids": ["a"]}], tags=[{"key": "k", "value": ""}]),
         ],
@@ -215,7 +222,7 @@ def test_on_every_edge_the_schema_and_the_parser_agree(name: str) -> None:
 
 CONSTRAINTS = frozenset(
     {"type", "enum", "const", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "then"}
-    | {"additionalProperties", "anyOf", "not"}
+    | {"additionalProperties", "anyOf", "oneOf", "not"}
 )
 
 
@@ -270,7 +277,8 @@ def _less(schema: Any, path: Path, change: Any) -> Any:
 
 
 SAID_TWICE = re.compile(
-    r"\$defs/Action: type"  # of texts that are named
+    r"(\$defs/Action|properties/tags/oneOf/1): type"  # of texts that are named
+    r"|\$defs/ResourceGroup/properties/ids/items: minLength"  # the pattern demands a character, too
     r"|\$defs/(Key|Value)Pattern/properties/[a-z]+/anyOf/0: type"  # each kind of pattern demands a text, too
 )
 

@@ -20,7 +20,12 @@ GONE = ROOT / "events" / "decommission_jdcloud.json"
 NOT_THERE = {"provider": "jdcloud", "region": "cn-north-1", "resources": [{"type": "vm", "ids": ["i-9", "i-gone01"]}]}
 SCHEMA_OF_QUEUE = {"": "removal-message", "DecommissionQueue": "decommission-message", "SweepQueue": "sweep"}
 SCHEMA_OF_DETAIL_TYPE = {"Tag Removal Requested": "removal-event", "Resource Decommissioned": "decommission-event"}
-SCHEMA_OF_KIND = {"removal": "removal-report", "decommission": "decommission-notice", "sweep": "sweep-notice"}
+SCHEMA_OF_KIND = {
+    "removal": "removal-report",
+    "rejected": "rejected-report",
+    "decommission": "decommission-notice",
+    "sweep": "sweep-notice",
+}
 
 
 def test_every_generated_file_is_current_and_there_is_no_other() -> None:
@@ -106,6 +111,14 @@ def stack() -> Iterator[Stack]:
             json.dumps({"record": [{"smn": {"message": "no JSON", "topic_urn": "t"}}]}), queue="DecommissionQueue"
         )
         running.send({**json.loads(GONE.read_text(encoding="utf-8")), "detail": NOT_THERE})
+        running.providers["jdcloud"].tags.put("cn-north-1", "vm", "i-all01", "env", "prod")
+        for asked in (
+            request(id="nothing", batch="cleanup-1", region="cn-nroth-1"),
+            request(id="every-tag", batch="cleanup-1", resources=[{"type": "vm", "ids": ["i-all01"]}], tags="all"),
+            request(id="too-many", resources=[{"type": "vm", "ids": [f"i-{number}" for number in range(1001)]}]),
+            request(id="refused", batch="cleanup-1", tags=[{"key": "env", "value": None}]),
+        ):
+            running.send(asked, queue="WorkQueue")
         running.drain()
         yield running
 
@@ -121,7 +134,12 @@ def test_everything_that_a_local_run_publishes_is_what_its_schema_says_and_nothi
     assert kinds == SCHEMA_OF_KIND.keys()
     assert [body for body in stack.reports() if body["kind"] == "decommission" and body["details"]]
     statuses = {body["status"] for body in stack.reports() if body["kind"] == "removal"}
-    assert statuses >= {"succeeded", "partial", "deferred"}
+    assert statuses >= {"succeeded", "unchanged", "partial", "deferred"}
+    said = {body["id"]: body for body in stack.reports()}
+    assert (said["nothing"]["status"], said["every-tag"]["status"]) == ("unchanged", "succeeded")
+    assert {said[id_]["batch"] for id_ in ("nothing", "every-tag", "refused")} == {"cleanup-1"}
+    assert said["too-many"]["held_back"]["code"] == "too_many_pairs"
+    assert said["refused"]["kind"] == "rejected"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -138,13 +156,16 @@ def test_every_dead_letter_of_a_local_run_is_what_its_schema_says(stack: Stack) 
 def test_what_is_answered_to_a_person_is_what_its_schema_says(stack: Stack) -> None:
     for path in EVENTS:
         event = json.loads(path.read_text(encoding="utf-8"))
-        if path.stem.endswith(("_manual", "_invalid", "_dry_run")) and "sweep" not in path.stem:
-            answer = stack.invoke("RemoveTagsFunction", event).value
-            assert strict_problems("removal-answer", answer) == []
-            assert ("errors" in answer) is path.stem.endswith("_invalid")
-        elif path.stem.startswith("sweep"):
-            answer = stack.invoke("SweepFunction", event).value
-            assert strict_problems("sweep-answer", answer) == []
+        sweeps = path.stem.startswith("sweep")
+        if not (sweeps or path.stem.endswith(("_manual", "_invalid", "_dry_run"))):
+            continue
+        answer = stack.invoke("SweepFunction" if sweeps else "RemoveTagsFunction", event)
+        if path.stem.endswith("_invalid"):
+            assert answer.error == "Unhandled"
+            assert strict_problems("invocation-error", json.loads(answer.value["errorMessage"])) == []
+        else:
+            assert not answer.error
+            assert strict_problems("sweep-answer" if sweeps else "removal-answer", answer.value) == []
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -55,10 +55,14 @@ ANY = st.one_of(
 TAGS = st.lists(
     st.fixed_dictionaries(
         {"key": LONG | st.sampled_from(["env", "", "a\nb", "部门"])},
-        optional={"value": LONG | st.sampled_from(["", "prod", None, "\ud800"]), "more": st.none()},
+        optional={
+            "value": LONG | st.sampled_from(["", "prod", None, "\ud800"]),
+            "was": LONG | st.sampled_from(["", "prod", None]),
+            "more": st.none(),
+        },
     ),
     max_size=3,
-)
+) | st.sampled_from(["all", "All", ""])
 TYPES = st.sampled_from(["vm", "cdn", "ecs", "config:aggregators", "config:other", "9", "a" * 65, "Vm.x-y_z:w"])
 GROUPS = st.lists(
     st.fixed_dictionaries({"type": TYPES, "ids": st.lists(IDS, max_size=3)}, optional={"more": ANY}), max_size=2
@@ -72,6 +76,7 @@ REQUEST = st.fixed_dictionaries(
     },
     optional={
         "id": LONG | st.sampled_from(["", "chg-1", "a\tb", None]),
+        "batch": NAMES | st.none(),
         "action": st.sampled_from(["remove", "restore", "Remove", None]),
         "account": NAMES,
         "region": REGIONS,
@@ -79,6 +84,7 @@ REQUEST = st.fixed_dictionaries(
         "dry_run": st.sampled_from([True, False, None, 0, "true"]),
         "expect": st.sampled_from([0, 1, 2, -1, True, 2.0, None]),
         "not_after": MOMENTS | st.none(),
+        "overwrite": st.sampled_from([True, False, None, 1]),
         "reason": LONG | st.none(),
         "attempt": st.sampled_from([1, 0, 1_000_000, 1_000_001, 1.0, None]),
         "first_attempt_at": MOMENTS | st.none(),
@@ -88,11 +94,15 @@ GOOD = st.sampled_from(
     [
         request(),
         request(action="restore"),
+        request(action="restore", overwrite=True),
+        request(tags="all", batch="cleanup-2026.11_b"),
+        request(tags="all", provider="huaweicloud", resources=[{"type": "config:aggregators", "ids": ["a"]}]),
         request(provider="huaweicloud", region=None, resources=[{"type": "config:aggregators", "ids": ["a"]}]),
         request(provider="huaweicloud", project_id="p", resources=[{"type": "ecs", "ids": ["a"]}], tags=[{"key": "k"}]),
-        request(region="cn-all", resources=[{"type": "cdn", "ids": ["a.example.com"]}]),
+        request(region="cn-all", resources=[{"type": "cdn", "ids": ["a.example.com", "*.example.com"]}]),
         request(expect=2, not_after="2026-12-01T00:00:00Z", reason="why", dry_run=True, account="a_b-1"),
         request(attempt=3, first_attempt_at="2026-12-01T00:00:00.123Z"),
+        request(attempt=3, tags=[{"key": "env", "value": "prod", "was": "prod"}, {"key": "team", "was": ""}]),
     ]
 )
 
@@ -145,6 +155,10 @@ CAREFULLY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check
 @example(body=request(region="cn-north-1\n"))
 @example(body=request(region=None))
 @example(body=request(attempt=2.0))
+@example(body=request(tags=[{"key": "env", "value": None}]))
+@example(body=request(tags="all", expect=2))
+@example(body=request(tags="all", action="restore"))
+@example(body=request(overwrite=True))
 def test_the_schema_of_a_request_and_its_parser_agree(body: Any) -> None:
     hold("removal-request", body)
 

@@ -99,12 +99,26 @@ def test_the_sample_trace_of_a_deleted_volume_takes_its_tags_away(stack: Stack):
     assert {(row["key"], row["outcome"]) for row in report["outcomes"]} == {("env", "removed"), ("owner", "removed")}
 
 
+def test_a_sample_that_cannot_be_read_is_a_dead_letter_and_reported_as_rejected(stack: Stack):
+    known, buried = len(stack.reports()), len(letters(stack))
+    stack.send(sample("functiongraph_smn_trigger"))
+    stack.drain()
+    (report,) = stack.reports()[known:]
+    assert (report["kind"], report["id"], report["status"]) == (
+        *("rejected", "a51671f77d4a479cacb09e2cd591a983", "failed"),
+    )
+    (letter,) = letters(stack)[buried:]
+    assert (json.loads(letter.body), letter.attributes["code"]) == (
+        json.loads(sample("functiongraph_smn_trigger")),
+        "invalid",
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "id_", "code", "said"),
     [
         ("functiongraph_cts_trigger", "69be64a7-0233-11e8-82e4-e5d37911193e", "unmapped_type", "deleteGraph"),
         ("eventgrid_cloudevent_obs", "4b26115b-778e-11ec-833e-cf74******", "no_deletion", "HC.OBS object:put"),
-        ("functiongraph_smn_trigger", "a51671f77d4a479cacb09e2cd591a983", "not_json", "SMN"),
     ],
 )
 def test_a_sample_that_leads_to_no_request_is_skipped_and_reported_with_its_reason(

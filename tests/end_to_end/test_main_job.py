@@ -61,7 +61,7 @@ def test_a_dry_run_makes_no_writing_call(stack: Stack):
         assert not {id_ for id_ in asked if "dry" in id_}
 
 
-def test_a_batch_of_100_records_with_the_same_tags_makes_2_calls_and_100_reports(stack: Stack):
+def test_a_batch_of_100_records_with_the_same_tags_makes_2_reads_and_2_writes_and_100_reports(stack: Stack):
     cloud = stack.providers["jdcloud"]
     for number in range(100):
         cloud.tags.put("cn-north-1", "vm", f"i-fleet{number}", "env", "staging")
@@ -71,7 +71,8 @@ def test_a_batch_of_100_records_with_the_same_tags_makes_2_calls_and_100_reports
         for number in range(100):
             stack.send(json.dumps(fleet(number)))
     stack.drain()
-    assert [(call.operation, call.status, call.pairs) for call in cloud.calls] == [("unTagResources", 200, 50)] * 2
+    called = sorted((call.operation, call.status, call.pairs, len(call.ids)) for call in cloud.calls)
+    assert called == [("describeResources", 200, 0, 50)] * 2 + [("unTagResources", 200, 50, 50)] * 2
     reports = stack.reports()[known:]
     assert {report["id"]: [row["resource_id"] for row in report["outcomes"]] for report in reports} == {
         f"fleet-{number}": [f"i-fleet{number}"] for number in range(100)
@@ -85,10 +86,10 @@ def test_a_manual_payload_is_answered_with_its_reports_or_with_what_is_wrong(sta
     cloud.tags.put("cn-north-1", "vm", "i-hand1", "env", "staging")
     answer = stack.invoke("RemoveTagsFunction", fleet(1, "hand")).value
     assert [row["outcome"] for report in answer["reports"] for row in report["outcomes"]] == ["removed"]
-    wrong = stack.invoke("RemoveTagsFunction", {**fleet(1, "hand"), "region": "cn-north-1/../x", "expect": 7}).value
-    assert [error["path"] for error in wrong["errors"]] == ["region"]
-    wrong = stack.invoke("RemoveTagsFunction", {**fleet(1, "hand"), "expect": 7}).value
-    assert [error["path"] for error in wrong["errors"]] == ["expect"]
+    for changes, path in (({"region": "cn-north-1/../x", "expect": 7}, "region"), ({"expect": 7}, "expect")):
+        wrong = stack.invoke("RemoveTagsFunction", {**fleet(1, "hand"), **changes})
+        errors = json.loads(wrong.value["errorMessage"])["errors"]
+        assert [error["path"] for error in errors] == [path]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", "NaN", '{"a": 1}', "[" * 5000, json.dumps("x" * 1_000_000)])
@@ -112,8 +113,10 @@ def test_a_poison_record_leaves_its_neighbours_untouched(stack: Stack):
             stack.send(json.dumps({**fleet(number, "neighbour"), "provider": "nocloud"}))
     stack.drain()
     reports = stack.reports()[known:]
-    assert sorted((report["id"], report["status"]) for report in reports) == [
-        (f"neighbour-{number}", "succeeded") for number in range(5)
+    assert sorted((report["id"], report["kind"], report["status"]) for report in reports) == [
+        (f"neighbour-{number}", *told)
+        for number in range(5)
+        for told in (("rejected", "failed"), ("removal", "succeeded"))
     ]
 
 

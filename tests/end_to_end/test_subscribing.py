@@ -30,18 +30,29 @@ def failed(report: Json) -> int:
     return report.get("counts", {}).get("failed", 0)
 
 
+def changed(report: Json) -> bool:
+    return bool(report["request_counts"].keys() & {"removed", "restored"})
+
+
 # What the page says in words of each policy.
 WANTED: dict[str, Callable[[Json], bool]] = {
     "not-well": lambda report: report["kind"] == "removal" and report["status"] in {"failed", "partial"},
-    "one-cloud": lambda report: report["provider"] == "jdcloud",
+    "unchanged": lambda report: (report["kind"], report["status"]) == ("removal", "unchanged"),
+    "rejected": lambda report: report["kind"] == "rejected",
+    "one-cloud": lambda report: report.get("provider") == "jdcloud",
     "one-account": lambda report: (
-        (report["provider"], report["account"], report["status"]) == ("huaweicloud", "default", "failed")
+        [report.get(name) for name in ("kind", "provider", "account", "status")]
+        == ["removal", "huaweicloud", "default", "failed"]
     ),
     "not-removals": lambda report: report["kind"] in {"sweep", "decommission"},
     "one-change": lambda report: report["id"].startswith("chg-20418"),
+    "one-batch": lambda report: report.get("batch") == "cleanup-2026-11",
     "restores": lambda report: report.get("action") == "restore",
     "failures body": lambda report: failed(report) > 0,
-    "done body": lambda report: report["kind"] == "removal" and not report["dry_run"] and report["complete"],
+    "done body": lambda report: (
+        report["kind"] == "removal" and not report["dry_run"] and report["complete"] and changed(report)
+    ),
+    "held-back body": lambda report: "held_back" in report,
 }
 
 
@@ -77,7 +88,9 @@ def delivered(stack: Stack) -> dict[str, list[Json]]:
 
 
 def work(stack: Stack) -> None:
-    """Every event that there is, one change in two requests, a resource without tags, and one that waits for ever."""
+    """Every event that there is. Beside them one change in two requests, a batch, a request over the cap, a resource
+    without tags, and one that waits for ever.
+    """
     stack.seed()
     for path in sorted((ROOT / "events").glob("*.json")):
         stack.send(path)
@@ -87,6 +100,12 @@ def work(stack: Stack) -> None:
         cloud.tags.put("cn-north-1", "vm", f"i-change{name}", "env", "staging")
     change = [request(f"chg-20418-{name}", "jdcloud", "vm", f"i-change{name}", region="cn-north-1") for name in "12"]
     stack.send(json.dumps(change), queue="WorkQueue")
+    for id_ in ("bat-1", "bat-2"):
+        batch = {**request(id_, "jdcloud", "vm", f"i-{id_}", region="cn-nroth-1"), "batch": "cleanup-2026-11"}
+        stack.send(json.dumps(batch if id_ == "bat-1" else {**batch, "tags": []}), queue="WorkQueue")
+    large = request("too-many", "jdcloud", "vm", "i-1", region="cn-north-1")
+    large["resources"][0]["ids"] = [f"i-{number}" for number in range(1001)]
+    stack.send(json.dumps(large), queue="WorkQueue")
     config = stack.providers["huaweicloud-config"]
     for id_ in ("pa-refused", "pa-down"):
         config.tags.put("", "config:policyAssignments", id_, "env", "staging")
@@ -97,7 +116,7 @@ def work(stack: Stack) -> None:
     detail = {"provider": "jdcloud", "region": "cn-north-1", "resources": [{"type": "vm", "ids": ["i-bare"]}]}
     (sent,) = stack.send({"source": "cmdb", "detail-type": "Resource Decommissioned", "detail": detail})
     deadline = time.monotonic() + 30
-    awaited = {"pa-refused", "pa-down", "chg-20418-2", *sent.ids}
+    awaited = {"pa-refused", "pa-down", "chg-20418-2", "bat-1", "bat-2", "too-many", *sent.ids}
     while missing := awaited - {report["id"] for report in stack.reports()}:
         assert time.monotonic() < deadline, missing
         time.sleep(0.05)
@@ -131,8 +150,9 @@ def test_who_has_no_policy_gets_everything_of_every_kind_and_status(
 ) -> None:
     assert {report["report_id"] for report in stack.reports()} == {report["report_id"] for report in delivered[""]}
     seen = {(report["kind"], report["status"]) for report in delivered[""]}
-    assert {status for kind, status in seen if kind == "removal"} == {"succeeded", "partial", "failed", "deferred"}
-    assert {kind for kind, _ in seen} == {"removal", "decommission", "sweep"}
+    statuses = {"succeeded", "unchanged", "partial", "failed", "deferred"}
+    assert {status for kind, status in seen if kind == "removal"} == statuses
+    assert {kind for kind, _ in seen} == {"removal", "rejected", "decommission", "sweep"}
 
 
 def test_the_pages_table_names_the_attributes_that_are_there(stack: Stack, delivered: dict[str, list[Json]]) -> None:
@@ -145,7 +165,7 @@ def test_the_pages_table_names_the_attributes_that_are_there(stack: Stack, deliv
         attributes = set(notification.attributes)
         assert everywhere <= attributes
         if notification.body["kind"] == "removal":
-            assert attributes == set(named)
+            assert attributes == set(named) - ({"batch"} - notification.body.keys())
         seen |= attributes
     assert seen == set(named)
 

@@ -58,7 +58,7 @@ def test_the_outputs_name_the_alias_and_so_may_whoever_invokes():
         assert name == "untag-RemoveTagsFunction:live"
         assert arn.endswith(":function:untag-RemoveTagsFunction:live")
         for reference in ("RemoveTagsFunction", name, arn):
-            assert "errors" in stack.invoke(reference, {}).value
+            assert "errors" in stack.invoke(reference, {}).value["errorMessage"]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,8 @@ def test_the_environment_is_what_a_function_reads() -> None:
             "HUAWEICLOUD_SDK_SK": "fake-secret-key-not-real-0123456789abcdefgh",
             "HUAWEICLOUD_SDK_DOMAIN_ID": "00000000000000000000000000d0ma1n",
             # The second is the domain in CTS's documented sample.
-            "UNTAG_ACCOUNTS": "00000000000000000000000000d0ma1n=default,7e0d78c85***d0b9b7cba=default",
+            "UNTAG_ACCOUNTS": "huaweicloud/00000000000000000000000000d0ma1n=default,"
+            "huaweicloud/7e0d78c85***d0b9b7cba=default",
         }
         assert tms.environment == huaweicloud.environment, "one key for both"
         urls = f"jdcloud.resourcetag={jdcloud.url},huaweicloud.config={huaweicloud.url},huaweicloud.tms={tms.url}"

@@ -69,7 +69,11 @@ def test_settings_take_what_the_patterns_let_through(source: Json, resources: Js
 
 @pytest.mark.parametrize(
     ("tags", "accounts"),
-    [("all", ""), ("", ""), ("env,cost-*,成本", "d0ma1n=default,0162c0f220284698b77a3d264376343a=team_a")],
+    [
+        ("all", ""),
+        ("", ""),
+        ("env,cost-*,成本", "huaweicloud/d0ma1n=default,huaweicloud/0162c0f220284698b77a3d264376343a=team_a"),
+    ],
 )
 def test_decommission_takes_what_its_parameters_let_through(
     source: Json, resources: Json, tags: str, accounts: str

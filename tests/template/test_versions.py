@@ -24,7 +24,7 @@ OTHERS = EVERYTHING | {
     "JdcloudEndpoint": "https://example.com",
     "HuaweicloudConfigEndpoint": "https://example.com",
     "HuaweicloudTmsEndpoint": "https://example.com",
-    "Accounts": "domain=default",
+    "Accounts": "huaweicloud/domain=default",
     "DryRun": "on",
     "ReadFirst": "off",
     "Rate": "1",

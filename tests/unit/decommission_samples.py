@@ -101,7 +101,18 @@ MARKS = st.sampled_from(
     [
         *("detail-type", "detail", "id", "Type", "Message", "cts", "trace_id", "trace_name", "service_type", "code"),
         *("trace_rating", "resource_id", "request", "notification_type", "record", "smn", "message", "specversion"),
-        *("data", "provider", "resources", "tags", "domain_id", "user", "topic_urn", "event_type", "resource_type"),
+        *(
+            "data",
+            "data_base64",
+            "provider",
+            "resources",
+            "tags",
+            "domain_id",
+            "user",
+            "topic_urn",
+            "event_type",
+            "resource_type",
+        ),
     ]
 )
 WORDS = st.sampled_from(

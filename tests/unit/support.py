@@ -1,6 +1,7 @@
 """A clock that nobody waits for, a wire that answers what it is told, and the values that many tests begin with."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -122,6 +123,17 @@ def request(**changes: Any) -> RemovalRequest:
 def problems_of(error: Any) -> dict[str, str]:
     """What pytest.raises caught, as messages by path."""
     return dict(error.value.problems)
+
+
+def errors_of(error: Any) -> list[dict[str, str]]:
+    """What the message of a failed invocation says: nothing but JSON, and nothing in it but the errors."""
+    told = json.loads(str(error.value))
+    assert list(told) == ["errors"]
+    assert str(error.value) == json.dumps(told, ensure_ascii=False)
+    found: list[dict[str, str]] = told["errors"]
+    assert found
+    assert all(list(one) == ["path", "message"] and one["message"] for one in found)
+    return found
 
 
 def pairs_of(bodies: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:

@@ -1,10 +1,12 @@
 """What carries an event, and everything that is none."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
-from decommission_samples import NEARLY, gone, notification, ours, trace
+from bookkeeping import Json
+from decommission_samples import NEARLY, TRACE_ID, gone, notification, ours, trace
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +14,10 @@ from untag.contracts import InvalidInputError
 from untag.decommission.events import Gone, read
 
 # Envelopes.
+
+
+def in_base64(inner: Any) -> str:
+    return base64.b64encode(json.dumps(inner).encode()).decode()
 
 
 @pytest.mark.parametrize(
@@ -22,13 +28,37 @@ from untag.decommission.events import Gone, read
         lambda inner: {"detail-type": "Resource Decommissioned", "id": "e-1", "source": "x", "detail": inner},
         lambda inner: {
             "Type": "Notification",
-            "Message": json.dumps({"detail-type": "Anything", "id": "e-1", "detail": {"cts": inner}}),
+            "Message": json.dumps(
+                {"detail-type": "Anything", "id": "e-1", "detail": {"cts": inner} if "trace_name" in inner else inner}
+            ),
         },
         lambda inner: {"detail-type": "Any", "detail": {"Type": "Notification", "Message": json.dumps(inner)}},
+        lambda inner: {"detail-type": "Any", "id": "e-1", "detail": json.dumps(inner)},
+        lambda inner: {"specversion": "1.0", "id": "c-1", "source": "x", "type": "any", "data": inner},
+        lambda inner: {"specversion": "1.0", "id": "c-1", "type": "any", "data": json.dumps(inner)},
+        lambda inner: {"specversion": "1.0", "id": "c-1", "type": "any", "data_base64": in_base64(inner)},
+        lambda inner: {"specversion": "1.0", "id": "c-1", "data": {"detail-type": "Any", "detail": inner}},
+        lambda inner: {"detail-type": "Any", "detail": {"specversion": "1.0", "id": "c-1", "data": inner}},
+        lambda inner: f"\ufeff{json.dumps(inner)}",
+        lambda inner: {"detail-type": "Any", "detail": f"\ufeff{json.dumps(inner)}"},
     ],
 )
-def test_a_vendors_event_is_found_in_envelopes_of_sns_and_eventbridge_nested_either_way(wrap: Any):
-    assert gone(wrap(trace())) == gone(trace())
+@pytest.mark.parametrize("inner", [trace(), {**ours(), "id": TRACE_ID}], ids=["CTS", "ours"])
+def test_an_event_is_found_in_every_envelope_that_a_removal_request_may_come_in(wrap: Any, inner: Json):
+    assert gone(wrap(inner)) == gone(inner)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda detail: {"specversion": "1.0", "id": "ev-1", "source": "cmdb", "type": "gone", "data": detail},
+        lambda detail: {"specversion": "1.0", "id": "ev-1", "type": "gone", "data": json.dumps(detail)},
+        lambda detail: {"specversion": "1.0", "id": "ev-1", "type": "gone", "data_base64": in_base64(detail)},
+        lambda detail: {**ours(), "detail": json.dumps(detail)},
+    ],
+)
+def test_what_our_own_event_says_may_stand_in_a_cloud_event_of_any_type_and_be_a_text(wrap: Any):
+    assert gone(wrap(ours()["detail"])) == gone(ours())
 
 
 def test_our_own_event_is_found_inside_sns_and_keeps_its_id():

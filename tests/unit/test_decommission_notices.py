@@ -12,7 +12,7 @@ from decommission_support import Desk, huawei, jd, pairs, record, tms, vm
 # What is told.
 
 
-@pytest.mark.parametrize("name", ["functiongraph_cts_trigger", "eventgrid_cloudevent_obs", "functiongraph_smn_trigger"])
+@pytest.mark.parametrize("name", ["functiongraph_cts_trigger", "eventgrid_cloudevent_obs"])
 def test_an_event_that_leads_to_no_request_publishes_a_notice_that_says_why(desk: Desk, name: str):
     assert desk.work(sample(name)) == []
     (notice,) = desk.notices

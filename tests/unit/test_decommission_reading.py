@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,11 @@ from bookkeeping import Json
 from decommission_samples import ours
 from decommission_support import SECONDS, Desk, huawei, jd, pairs, record, tms, vm
 
+from untag.contracts import Outcome, Result
 from untag.decommission.reading import MOST_READS
 from untag.decommission.service import GIVE_UP_RECEIVES
+from untag.providers import Answer
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 # What cannot be read.
 
@@ -93,13 +97,49 @@ def test_without_a_project_the_event_is_a_dead_letter(desk: Desk):
     assert [attributes["code"] for _, attributes in desk.letters] == ["no_project"]
 
 
+def test_a_resource_that_an_answer_leaves_out_is_not_taken_for_one_without_tags(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    read = JDCloud.read
+
+    async def short(self: Any, session: Any, scope: Any, ids: tuple[str, ...]) -> Answer:
+        answer = await read(self, session, scope, ids)
+        return replace(answer, tags={id_: tags for id_, tags in (answer.tags or {}).items() if id_ != "i-2"})
+
+    jd(desk, "i-1", "i-2", env="prod")
+    monkeypatch.setattr(JDCloud, "read", short)
+    assert desk.work(vm("i-1", "i-2", "i-3")) == []
+    assert pairs(desk.requests) == Counter([("vm", "i-1", "env", "prod")])
+    ((body, attributes),) = desk.letters
+    assert (attributes["code"], attributes["request_id"]) == ("not_listed", "ev-1")
+    assert json.loads(body)["detail"]["resources"] == [{"type": "vm", "ids": ["i-2"]}]
+    assert [notice["counts"] for notice in desk.notices] == [{"requests": 1, "no_tags": 1, "not_listed": 1}]
+    monkeypatch.setattr(JDCloud, "read", read)
+    assert desk.work(body) == []
+    assert pairs(desk.requests[1:]) == Counter([("vm", "i-2", "env", "prod")])
+
+
+def test_what_a_guardrail_holds_back_only_when_it_is_read_is_told_and_not_buried(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    held = Result(Outcome.PROTECTED, "region_not_allowed", "the project is in eu-west-101")
+
+    async def read(*_: Any) -> Result:
+        return held
+
+    monkeypatch.setattr(desk.made._runtime.engine, "read", read)
+    assert desk.work(huawei("v-1")) == []
+    assert [(notice["status"], notice["code"]) for notice in desk.notices] == [("skipped", "region_not_allowed")]
+    assert desk.requests == desk.letters == []
+
+
 def test_what_may_not_be_read_is_buried_by_itself_and_its_neighbours_are_served(desk: Desk):
     tms(desk, "v-1", "v-2", env="prod")
     rule = desk.tms.faults.add("forbidden", ids=("v-2",), code="TMS.0004")
-    assert desk.work(huawei("v-1", "v-2", reason="sold")) == []
+    assert desk.work(huawei("v-1", "v-2", reason="sold", batch="b-1")) == []
     assert pairs(desk.requests) == Counter([("disk", "v-1", "env", "prod")])
     ((body, attributes),) = desk.letters
-    assert attributes["code"] == "TMS.0004"
+    assert (attributes["code"], attributes["request_id"], attributes["batch"]) == ("TMS.0004", "ev-1", "b-1")
     assert [(notice["status"], notice["counts"]) for notice in desk.notices] == [
         ("partial", {"requests": 1, "TMS.0004": 1})
     ]
@@ -108,6 +148,19 @@ def test_what_may_not_be_read_is_buried_by_itself_and_its_neighbours_are_served(
     assert pairs(desk.requests[1:]) == Counter([("disk", "v-2", "env", "prod")])
     assert desk.requests[1]["id"] == "ev-1-rest"
     assert desk.requests[1]["reason"] == "sold"
+    assert desk.requests[1]["batch"] == "b-1"
+
+
+def test_the_rest_of_an_event_with_a_long_id_has_an_id_of_its_own(desk: Desk):
+    tms(desk, "v-1", "v-2", env="prod")
+    rule = desk.tms.faults.add("forbidden", ids=("v-2",), code="TMS.0004")
+    assert desk.work({**huawei("v-1", "v-2"), "id": "e" * 240}) == []
+    ((body, _),) = desk.letters
+    desk.tms.faults.remove(rule)
+    assert desk.work(body) == []
+    first, second = (request["id"] for request in desk.requests)
+    assert first == "e" * 240
+    assert second == json.loads(body)["id"] != first
 
 
 def test_a_call_that_is_refused_for_one_of_its_ids_is_made_for_each_by_itself(desk: Desk):

@@ -3,19 +3,22 @@
 import importlib.util
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_model import DEAD_LETTERS
+from aws_model import DEAD_LETTERS, down
 from bookkeeping import Json
-from decommission_samples import NEARLY, SAMPLES, VOLUME, ours
+from decommission_samples import NEARLY, SAMPLES, VOLUME, ours, smn, trace
 from decommission_support import QUEUE_ARN, SECONDS, Desk, huawei, jd, pairs, record, tms, vm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import errors_of, raising
 
+from untag.contracts.rejections import InvocationError
 from untag.decommission import service
 from untag.telemetry import logger
 
@@ -43,9 +46,16 @@ def test_a_body_that_does_not_validate_lies_verbatim_on_the_dead_letter_queue(de
     jd(desk, "i-1", env="prod")
     assert desk.batch(record(text, "bad"), record(ours(), "good")) == []
     ((body, attributes),) = desk.letters
-    assert (body, attributes["code"], attributes["request_id"]) == (text, "invalid", "bad")
+    names = "ev-1" if isinstance(event, dict) or '"ev-1"' in event else "bad"
+    assert (body, attributes["code"], attributes["request_id"]) == (text, "invalid", names)
     assert attributes["reason"]
     assert len(desk.requests) == 1
+    (report,) = desk.notices
+    assert (report["kind"], report["status"], report["id"], report["source"]) == (
+        *("rejected", "failed", names, QUEUE_ARN),
+    )
+    assert report["errors"]
+    assert "_" + "Decommissioned" not in json.dumps([report, attributes])
 
 
 def test_a_body_of_a_megabyte_is_worked_at(desk: Desk):
@@ -134,10 +144,74 @@ def test_the_handler_answers_with_the_records_that_have_to_come_again(desk: Desk
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
 
 
-@pytest.mark.parametrize("event", [{}, [], None, "x", {"Records": []}, ours()])
-def test_what_is_no_batch_is_told_to_go_to_the_queue(desk: Desk, monkeypatch: pytest.MonkeyPatch, event: Any):
-    answer = load(monkeypatch, desk).handler(event, context(desk))
-    assert [error["path"] for error in answer["errors"]] == [""]
+@pytest.mark.parametrize(
+    ("event", "path"),
+    [
+        ({}, ""),
+        ([], ""),
+        (None, ""),
+        ("x", ""),
+        ({"Records": []}, "Records"),
+        (ours(region="a/b"), "detail.region"),
+        (ours(account="nobodys"), ""),
+        (trace(domain_id="somebody-elses"), ""),
+        (smn("no JSON"), "message"),
+    ],
+)
+def test_what_is_no_event_or_cannot_be_served_fails_the_invocation(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, event: Any, path: str
+):
+    with pytest.raises(InvocationError) as caught:
+        load(monkeypatch, desk).handler(event, context(desk))
+    assert [error["path"] for error in errors_of(caught)] == [path]
+    assert desk.requests == desk.notices == desk.letters == [], "whoever handed it over is told, and nobody else"
+
+
+def test_an_event_by_hand_of_which_nothing_can_be_read_fails_the_invocation(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    with pytest.raises(InvocationError) as caught:
+        load(monkeypatch, desk).handler(smn("no JSON", "{"), context(desk))
+    assert [error["path"] for error in errors_of(caught)] == ["message", "message"]
+    assert desk.notices == desk.letters == []
+
+
+def test_an_event_by_hand_is_carried_out_and_answered_with_what_it_led_to(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    jd(desk, "i-1", env="prod")
+    answer = load(monkeypatch, desk).handler(vm("i-1", "i-2", batch="b-1"), context(desk))
+    assert pairs(desk.requests) == Counter([("vm", "i-1", "env", "prod")])
+    assert answer == {"counts": {"requests": 1}, "requests": ["ev-1"], "notices": desk.notices}
+    assert [(notice["code"], notice["batch"]) for notice in desk.notices] == [("no_tags", "b-1")]
+
+
+@pytest.mark.parametrize("service_", ["sqs", "sns"])
+def test_an_event_by_hand_whose_results_are_not_delivered_fails_the_invocation(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, service_: str
+):
+    jd(desk, "i-1", env="prod")
+    desk.aws.trouble = down(service_)
+    with pytest.raises(InvocationError) as caught:
+        load(monkeypatch, desk).handler(vm("i-1", "i-2"), context(desk))
+    assert "not delivered (InternalError)" in errors_of(caught)[0]["message"]
+
+
+def test_an_event_by_hand_whose_tags_cannot_be_read_now_fails_the_invocation(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    desk.tms.faults.add("throttle")
+    with pytest.raises(InvocationError) as caught:
+        load(monkeypatch, desk).handler(huawei("v-1"), context(desk))
+    assert "not now" in errors_of(caught)[0]["message"]
+    assert desk.requests == desk.notices == desk.letters == []
+
+
+def test_a_bug_while_an_event_by_hand_is_worked_at_fails_without_its_own_words(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(service, "read", raising)
+    with pytest.raises(InvocationError) as caught:
+        load(monkeypatch, desk).handler(ours(), context(desk))
+    assert errors_of(caught) == [{"path": "", "message": "internal error: ZeroDivisionError"}]
 
 
 @pytest.fixture(scope="module")

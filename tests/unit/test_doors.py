@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from service_house import HUAWEI_HOST, JD_HOST, House, _Wire, huawei_request, jd_request, put, record
 from virtual_time import VirtualLoop
 
+from untag.contracts.rejections import InvocationError
 from untag.service import Remover
 
 PATHS = {
@@ -160,7 +162,8 @@ def test_nothing_that_a_request_says_leads_a_call_elsewhere(trap: Trap, secrets:
         bodies = [payload for value in forged(trap.address) for payload in payloads(value)]
         for number, body in enumerate(bodies):
             assert house.batch(record(body, f"m-{number}")) == []
-            house.payload(body)
+            with suppress(InvocationError):
+                house.payload(body)
         assert trap.hits == []
         clouds = [(host, path) for host, path in door.made if not AWS.fullmatch(host)]
         assert clouds, "those that are harmless are carried out"

@@ -1,5 +1,6 @@
 """Payloads in envelopes: SNS and EventBridge, nested either way, as text or as objects."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def event(detail, **fields):
     } | fields
 
 
+def cloud_event(data=..., **fields):
+    whole = {"specversion": "1.0", "id": "ce-1", "source": "cmdb", "type": "anything", "data": data} | fields
+    return {name: value for name, value in whole.items() if value is not ...}
+
+
+def in_base64(content, mark=b""):
+    return base64.b64encode(mark + json.dumps(content, ensure_ascii=False).encode()).decode()
+
+
 def notification(message, **fields):
     text = message if isinstance(message, str) else json.dumps(message)
     return {"Type": "Notification", "MessageId": "notification-1", "TopicArn": "arn", "Message": text} | fields
@@ -42,6 +52,18 @@ def test_a_bare_payload_is_itself():
         (event(notification(body())), "notification-1"),
         (event(json.dumps(body())), "event-1"),
         (notification(event(notification(event(body(), id="inner")))), "inner"),
+        (cloud_event(body()), "ce-1"),
+        (cloud_event(body(), type="Tag Removal Requested", datacontenttype="text/plain"), "ce-1"),
+        (cloud_event(json.dumps(body())), "ce-1"),
+        (cloud_event(data_base64=in_base64(body())), "ce-1"),
+        (cloud_event(data_base64=in_base64(body(), b"\xef\xbb\xbf"), data=None), "ce-1"),
+        (cloud_event(f"\ufeff{json.dumps(body())}"), "ce-1"),
+        (cloud_event(body(), id=None), "message-1"),
+        (cloud_event(event(body())), "event-1"),
+        (event(cloud_event(body())), "ce-1"),
+        (notification(cloud_event(data_base64=in_base64(event(body())))), "event-1"),
+        (event(f"\ufeff{json.dumps(body())}"), "event-1"),
+        (notification(f"\ufeff{json.dumps(body())}"), "notification-1"),
         (event(body(), id=""), "message-1"),
         (event(body(), id=7), "message-1"),
         (notification(body(), MessageId=None), "message-1"),
@@ -86,6 +108,40 @@ def test_an_event_of_another_kind_is_refused():
     assert unwrap({"detail-type": "Other", "detail": {}, "id": "x"}, "m", "Other").payload == {}
 
 
+@pytest.mark.parametrize(
+    ("envelope", "path"),
+    [
+        (event("not JSON"), "detail"),
+        (notification("not JSON"), "Message"),
+        (cloud_event("not JSON"), "data"),
+        (cloud_event(data_base64="not Base64!"), "data_base64"),
+        (cloud_event(data_base64="bm90IEpTT04="), "data_base64"),
+        (cloud_event(data_base64="//8="), "data_base64"),
+        (cloud_event(data_base64=7), "data_base64"),
+        (cloud_event(body(), data_base64=in_base64(body())), "data_base64"),
+        (cloud_event(), "data"),
+        (cloud_event(None), "data"),
+        (event(cloud_event()), "data"),
+    ],
+)
+def test_what_an_envelope_holds_and_cannot_be_read_is_refused_by_the_name_of_its_field(envelope, path):
+    with pytest.raises(InvalidInputError) as error:
+        unwrap(envelope, "m")
+    assert set(problems_of(error)) == {path}
+
+
+def test_a_text_may_begin_with_a_byte_order_mark_once():
+    assert unwrap(f"\ufeff{json.dumps(body())}", "m").payload == body()
+    with pytest.raises(InvalidInputError):
+        unwrap(f"\ufeff\ufeff{json.dumps(body())}", "m")
+
+
+def test_a_cloud_events_trace_is_carried_on():
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert unwrap(cloud_event(body(), traceparent=trace), "m").traceparent == trace
+    assert unwrap(cloud_event(body(), traceparent="x"), "m").traceparent is None
+
+
 def test_a_request_with_a_field_called_type_is_no_notification():
     assert unwrap({"Type": "Notification"}, "m").payload == {"Type": "Notification"}
 
@@ -95,7 +151,7 @@ def test_a_request_with_a_field_called_type_is_no_notification():
     [
         "", "not json", "{", '{"a": 1', "NaN", '{"a": NaN}', "[Infinity]", '{"a": 1, "a": 2}', "9" * 5000,
         "[" * 100_000,
-        '{"a":' * 100_000, "\x00", "\ufeff{}", "'single'",
+        '{"a":' * 100_000, "\x00", "\ufeff", "'single'",
     ],
     ids=range(14),
 )  # fmt: skip
@@ -120,7 +176,10 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["Type", "Message", "MessageId", "detail", "detail-type", "id", "provider", "resources", "tags", "ids"]
+                [
+                    *("Type", "Message", "MessageId", "detail", "detail-type", "id", "specversion", "data"),
+                    *("data_base64", "provider", "resources", "tags", "ids"),
+                ]
             ),
             inner | st.sampled_from(["Notification", "Tag Removal Requested", "jdcloud"]),
             max_size=4,

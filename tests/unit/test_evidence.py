@@ -129,3 +129,18 @@ def test_what_is_given_up_keeps_its_evidence_in_the_dead_letter() -> None:
         (request,) = parse_requests(json.loads(body), "x")
         assert attributes["code"] == "exhausted"
         assert [(tag.key, tag.value, tag.was) for tag in request.named_tags()] == [("env", "prod", "prod")]
+
+
+def test_a_failure_whose_read_back_gets_no_answer_for_a_passing_reason_is_deferred_with_its_evidence() -> None:
+    with House() as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("partial", ids=["i-1"], applied=True)
+        house.jd.faults.add("unavailable", operation="reading", skip=1)
+        house.batch(record(jd_request("i-1")))
+        house.jd.faults.clear()
+        (left,) = resent(house)
+        assert left["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
+        house.batch(record(left))
+        (row,) = house.rows("chg-1")
+        assert (row["outcome"], row["was"]) == ("absent", "prod")
+        assert house.aws.letters() == []

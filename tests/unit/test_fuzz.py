@@ -1,5 +1,6 @@
-"""Bad input: whatever comes in, the handler does not raise, and each body ends once on the dead-letter queue, with a
-reason; what is sent by hand is answered with what is wrong with it.
+"""Bad input: each body from a queue ends once on the dead-letter queue, with a reason and a report that says so.
+
+What is sent by hand fails with what is wrong with it, and with nothing else.
 
 `FUZZ_EXAMPLES` says how many payloads are made; `make faults` asks for 50,000.
 """
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from service_house import ENVIRON, House, huawei_request, jd_request, record
 
+from untag.contracts.rejections import InvocationError
 from untag.records import SqsRecord
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
@@ -114,7 +116,10 @@ def sent_to_house(house: House, body: str) -> None:
         ((text, attributes),) = aws.letters()[letters:]
         assert text == body
         assert attributes["reason"]
-        assert len(aws.reports) == reports, "nothing of a body that is not valid is worked at"
+        (told,) = aws.reports[reports:]
+        assert told["kind"] == "rejected", "nothing of a body that is not valid is worked at"
+        if told["id"].isprintable() and told["id"].strip():  # as an attribute has to be
+            assert attributes["request_id"] == told["id"]
     else:
         assert len(aws.reports) > reports, "a body that is valid is reported"
     aws.queues = {queue: [] for queue in aws.queues}
@@ -156,16 +161,22 @@ RECORDS = st.builds(
 
 @settings(max_examples=EXAMPLES // 4, suppress_health_check=list(HealthCheck))
 @given(payload=ANY | spoilt() | enveloped() | RECORDS)
-def test_every_payload_sent_by_hand_is_answered(payload: Any) -> None:
+def test_every_payload_sent_by_hand_is_answered_or_fails_with_what_is_wrong(payload: Any) -> None:
     event = json.loads(json.dumps(payload))
-    if (records := SqsRecord.batch(event)) is not None:  # as the handler does
-        failed = Kept.house.batch(*records)
-        assert set(map(repr, failed)) <= {repr(found.id) for found in records}
-        Kept.house.aws.reports.clear()
-        return
-    answer = Kept.house.payload(event)
-    assert answer.get("errors") or answer.get("reports")
-    json.dumps(answer).encode()
+    try:
+        if (records := SqsRecord.batch(event)) is not None:  # as the handler does
+            failed = Kept.house.batch(*records)
+            assert set(map(repr, failed)) <= {repr(found.id) for found in records}
+        else:
+            answer = Kept.house.payload(event)
+            assert answer["reports"]
+            json.dumps(answer).encode()
+    except InvocationError as error:
+        text = str(error)
+        assert text.encode()
+        told = json.loads(text)
+        assert list(told) == ["errors"]
+        assert told["errors"]
     Kept.house.aws.reports.clear()
 
 

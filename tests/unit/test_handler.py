@@ -12,8 +12,10 @@ from bookkeeping import Json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from service_house import House, jd_request, put
+from support import errors_of
 
 from untag import service
+from untag.contracts.rejections import InvocationError
 from untag.service import MAX_ANSWER_BYTES
 
 HANDLER = Path(__file__).parents[2] / "functions" / "remove_tags" / "app.py"
@@ -93,11 +95,15 @@ def test_every_event_that_lies_beside_the_code_runs_as_it_is(file: Path, monkeyp
         house.jd.seed()
         house.huawei.seed()
         event = json.loads(file.read_text(encoding="utf-8"))
-        answer = load(monkeypatch, house).handler(event, context(house))
+        handler = load(monkeypatch, house).handler
         if "invalid" in file.stem:
-            assert answer["errors"]
+            with pytest.raises(InvocationError) as caught:
+                handler(event, context(house))
+            assert errors_of(caught)
             assert list(house.jd.calls) == list(house.huawei.calls) == []
-        elif "sqs_batch" in file.stem:
+            return
+        answer = handler(event, context(house))
+        if "sqs_batch" in file.stem:
             assert answer == {"batchItemFailures": []}
             assert house.aws.reports
         elif "eventbridge" in file.stem or "Records" not in event:
@@ -139,11 +145,18 @@ def patient() -> Iterator[House]:
 
 @settings(max_examples=150)
 @given(event=JSON | NEARLY)
-def test_the_handler_never_raises_on_any_json_event(patient: House, event: Any) -> None:
+def test_any_json_event_is_answered_with_reports_or_fails_with_what_is_wrong(patient: House, event: Any) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        answer = load(monkeypatch, patient).handler(event, context(patient))
-    assert set(answer) <= {"reports", "errors"}
-    assert answer
+        handler = load(monkeypatch, patient).handler
+        try:
+            answer = handler(event, context(patient))
+        except InvocationError as error:
+            text = str(error)
+            assert set(json.loads(text)) == {"errors"}
+            assert len(text) < 200_000
+            return
+    assert set(answer) == {"reports"}
+    assert answer["reports"]
     assert len(json.dumps(answer)) <= MAX_ANSWER_BYTES
 
 
@@ -156,7 +169,9 @@ def test_the_handler_never_raises_on_any_body_and_loses_none(patient: House, bod
         answer = load(monkeypatch, patient).handler(sqs_event(*bodies), context(patient))
     returned = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
     invalid = [body for body, attributes in patient.aws.letters() if attributes.get("code") == "invalid"]
-    told = [report["id"] for report in patient.aws.reports if report["page"]["number"] == 1]
+    told = [report["id"] for report in patient.aws.reports if report.get("page", {}).get("number") == 1]
+    rejected = [report for report in patient.aws.reports if report["kind"] == "rejected"]
+    assert len(rejected) == len(invalid)
     assert len(returned) == len(set(returned))
     assert set(invalid) <= set(bodies)
     assert len(returned) + len(invalid) + len(told) >= len(bodies), "each is returned, buried or reported"

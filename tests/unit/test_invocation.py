@@ -8,9 +8,10 @@ import pytest
 from aws_model import QUEUE, down
 from bookkeeping import flat
 from service_house import House, huawei_request, jd_request, put, record, taken_away
-from support import raising
+from support import errors_of, raising
 
 from untag.contracts import Deferral
+from untag.contracts.rejections import InvocationError
 from untag.providers.jdcloud.resourcetag import JDCloud
 
 # What one batch does.
@@ -158,7 +159,7 @@ POISON = [
     '"text"',
     '{"provider": "nobody", "resources": [{"type": "vm", "ids": ["i"]}], "tags": [{"key": "a", "value": "b"}]}',
     json.dumps(jd_request("i-1", region="../etc")),
-    json.dumps(jd_request("a\n")),
+    json.dumps(jd_request("a\nb")),
     json.dumps(jd_request("i-1", tags={"k" * 129: "v"})),
     json.dumps(jd_request("i-1", surprise=1)),
     json.dumps(jd_request("i-1", expect=2)),
@@ -187,7 +188,7 @@ def test_a_poison_record_goes_to_the_dead_letters_verbatim_and_its_neighbours_go
         ((body, attributes),) = house_letters
         assert body == poison
         assert attributes["code"] == "invalid"
-        assert attributes["request_id"] == "m-2"
+        assert attributes["request_id"] == ("chg-1" if '"id": "chg-1"' in poison else "m-2")
         assert attributes["source"].endswith(":work")
         assert attributes["reason"]
 
@@ -251,34 +252,48 @@ def test_a_payload_without_an_id_bears_the_invocations(house: House) -> None:
     ("payload", "errors"),
     [
         (jd_request("i-1", region=".."), ["region"]),
-        ([jd_request("i-1"), jd_request("a\n", surprise=1)], ["1.resources.0.ids.0", "1.surprise"]),
+        ([jd_request("i-1"), jd_request("a\nb", surprise=1)], ["1.resources.0.ids.0", "1.surprise"]),
         ([], [""]),
         (None, [""]),
         ({"provider": "nobody"}, ["resources", "tags"]),
     ],
 )
-def test_a_payload_that_does_not_validate_is_answered_with_its_errors_and_nothing_is_called(
+def test_a_payload_that_does_not_validate_fails_with_its_errors_and_nothing_is_called(
     house: House, payload: Any, errors: list[str]
 ) -> None:
-    answer = house.payload(payload)
-    assert list(answer) == ["errors"]
-    assert [error["path"] for error in answer["errors"]] == errors
-    assert all(error["message"] for error in answer["errors"])
+    with pytest.raises(InvocationError) as caught:
+        house.payload(payload)
+    assert [error["path"] for error in errors_of(caught)] == errors
     assert house.aws.calls == []
     assert list(house.jd.calls) == []
 
 
-def test_a_payload_whose_results_are_not_delivered_is_answered_with_both(house: House) -> None:
-    house.aws.trouble = down("sns")
-    answer = house.payload(jd_request("i-1"))
-    assert [report["counts"] for report in answer["reports"]] == [{"removed": 1}]
-    assert "not delivered (InternalError)" in answer["errors"][0]["message"]
+@pytest.mark.parametrize("service", ["sns", "sqs"])
+def test_a_payload_whose_results_are_not_delivered_fails_and_carries_on_when_it_comes_again(
+    house: House, service: str
+) -> None:
+    house.aws.trouble = down(service)
+    house.jd.faults.add("partial", ids=["i-2"])
+    raw = jd_request("i-1", "i-2")
+    with pytest.raises(InvocationError) as caught:
+        house.payload(raw)
+    assert [error["path"] for error in errors_of(caught)] == [""]
+    assert "not delivered (InternalError)" in str(caught.value)
+    house.aws.trouble = lambda *_: None
+    (report,) = house.payload(raw)["reports"]
+    assert report in house.aws.reports
+    assert taken_away(house.jd) == {("i-1", "env", "prod")}
+    assert [attributes["request_id"] for _, attributes in house.aws.letters()] == ["chg-1"]
 
 
-def test_a_bug_while_a_payload_is_opened_is_answered_as_an_error(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_while_a_payload_is_opened_fails_without_its_own_words(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(JDCloud, "scope", raising)
-    answer = house.payload(jd_request("i-1"))
-    assert answer == {"errors": [{"path": "", "message": "internal error: ZeroDivisionError; nothing was called"}]}
+    with pytest.raises(InvocationError) as caught:
+        house.payload(jd_request("i-1"))
+    assert errors_of(caught) == [{"path": "", "message": "internal error: ZeroDivisionError; nothing was called"}]
+    assert caught.value.__suppress_context__, "a traceback would show the bug's own words"
 
 
 def test_what_a_deferral_is_stays_out_of_the_rows(house: House) -> None:

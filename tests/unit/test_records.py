@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import body
+from support import body, errors_of
 
-from untag.records import SqsRecord
+from untag.contracts.rejections import InvocationError
+from untag.records import Handed, SqsRecord, handed_over
 
 EVENTS = Path(__file__).parents[2] / "events"
 
@@ -48,14 +49,64 @@ def test_records_keep_their_order():
 @pytest.mark.parametrize(
     "event",
     [
-        None, [], "text", 1, {}, {"Records": None}, {"Records": []}, {"Records": 1}, {"Records": {}},
-        {"Records": ["x"]},
-        {"Records": [record(eventSource="aws:s3")]}, {"Records": [record(attributes=None)]},
-        {"Records": [record(attributes={"ApproximateReceiveCount": "many"})]}, {"Records": [{}]},
+        None, [], "text", 1, {}, [1], [[record()]], [{"id": "chg-1"}], {"records": [record()]},
+        {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "x"}}]},
     ],
 )  # fmt: skip
 def test_what_is_no_sqs_event_is_a_payload(event):
     assert SqsRecord.batch(event) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "path"),
+    [
+        ({"Records": None}, "Records"), ({"Records": []}, "Records"), ({"Records": 1}, "Records"),
+        ({"Records": {}}, "Records"), ({"Records": ["x"]}, "Records.0"), ({"Records": [{}]}, "Records.0"),
+        ({"Records": [record(eventSource="aws:s3")]}, "Records.0"),
+        ({"Records": [record(eventSource=7)]}, "Records.0"),
+        ({"Records": [record(), record(eventSource="aws:kinesis")]}, "Records.1"),
+        ({"Records": [record(), {"EventSource": "aws:sns", "Sns": {"Message": "x"}}]}, "Records"),
+        ({"Records": [record(), record(attributes=None)]}, "Records.1.attributes.ApproximateReceiveCount"),
+        ({"Records": [record(attributes={"ApproximateReceiveCount": "many"})]},
+         "Records.0.attributes.ApproximateReceiveCount"),
+        ({"Records": [record(body={"id": "chg-1"})]}, "Records.0.body"),
+        ({"Records": [record(eventSourceARN="my-queue")]}, "Records.0.eventSourceARN"),
+        ([record(), {"id": "chg-1"}], "1"), ([record(messageId=None)], "0.messageId"),
+    ],
+)  # fmt: skip
+def test_records_that_cannot_be_worked_at_fail_the_invocation_and_are_never_answered(event, path):
+    with pytest.raises(InvocationError) as caught:
+        SqsRecord.batch(event)
+    assert [error["path"] for error in errors_of(caught)] == [path]
+
+
+def test_a_bare_array_of_records_is_a_batch_as_pipes_hands_it_over():
+    assert SqsRecord.batch([record(), record(messageId="m-2")]) == SqsRecord.batch(
+        {"Records": [record(), record(messageId="m-2")]}
+    )
+
+
+def test_a_notification_is_handed_over_in_its_envelope_with_the_topic_as_its_source():
+    sns = {
+        "Type": "Notification",
+        "MessageId": "n-1",
+        "TopicArn": "arn:aws:sns:us-east-2:123456789012:t",
+        "Message": "x",
+    }
+    event = {"Records": [{"EventVersion": "1.0", "EventSource": "aws:sns", "Sns": sns}]}
+    assert handed_over(event, "req-1") == [Handed(sns, "req-1", "arn:aws:sns:us-east-2:123456789012:t")]
+
+
+@pytest.mark.parametrize("sns", [None, "x", {}, {"Message": None}, {"Message": {"id": "chg-1"}}])
+def test_a_notification_that_is_none_fails_the_invocation(sns):
+    with pytest.raises(InvocationError) as caught:
+        handed_over({"Records": [{"EventSource": "aws:sns", "Sns": sns}]}, "req-1")
+    assert [error["path"] for error in errors_of(caught)] == ["Records.0.Sns.Message"]
+
+
+def test_anything_else_is_a_payload_and_bears_the_invocations_id():
+    for payload in ({"id": "chg-1"}, [], None, "x"):
+        assert handed_over(payload, "req-1") == [Handed(payload, "req-1", "manual")]
 
 
 def test_a_request_is_a_payload():
@@ -73,8 +124,12 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_no_event_makes_an_error(event):
-    assert SqsRecord.batch(event) is None
+def test_no_event_makes_another_error(event):
+    try:
+        assert SqsRecord.batch(event) is None
+        assert handed_over(event, "req-1")
+    except InvocationError as error:
+        assert json.loads(str(error))["errors"]  # noqa: PT017 - most events are payloads, and need no check
 
 
 @pytest.mark.parametrize("name", ["jdcloud_sqs_batch", "huaweicloud_sqs_batch"])

@@ -11,12 +11,14 @@ import pytest
 from aws_model import QUEUE, down
 from bookkeeping import Json
 from service_house import ENVIRON, House, huawei_request, jd_request, put, record
+from support import errors_of
 
 from local.providers import HuaweicloudConfigServer, JdcloudServer
 from local.providers.accounts import Account
 from untag.contracts import InvalidInputError, Problem
+from untag.contracts.rejections import MAX_PROBLEMS, InvocationError
 from untag.invocation import Invocation
-from untag.service import MAX_PROBLEMS, Remover
+from untag.service import Remover
 from untag.telemetry import logger
 from untag.transport import Transport
 
@@ -119,13 +121,22 @@ def test_an_answer_below_that_has_every_row(house: House) -> None:
     assert len(house.payload(raw)["reports"][0]["outcomes"]) == 20
 
 
-def test_a_payload_of_a_million_mistakes_is_answered_with_the_first_of_them(house: House) -> None:
+def test_a_payload_of_a_million_mistakes_fails_with_the_first_of_them(house: House) -> None:
     raw = jd_request("i-1") | {"tags": [{"key": f"k{n}", "value": ""} for n in range(50_000)]}
-    answer = house.payload(raw)
-    assert len(answer["errors"]) == MAX_PROBLEMS + 1
-    assert answer["errors"][0]["path"] == "tags.0.value"
-    assert answer["errors"][-1] == Problem("", f"and {50_000 - MAX_PROBLEMS} more")._asdict()
-    assert len(json.dumps(answer)) < 100_000
+    with pytest.raises(InvocationError) as caught:
+        house.payload(raw)
+    errors = errors_of(caught)
+    assert len(errors) == MAX_PROBLEMS + 1
+    assert errors[0]["path"] == "tags.0.value"
+    assert errors[-1] == Problem("", f"and {50_000 - MAX_PROBLEMS} more")._asdict()
+    assert len(str(caught.value)) < 100_000
+
+
+def test_what_a_sender_writes_for_names_of_fields_makes_no_endless_error(house: House) -> None:
+    with pytest.raises(InvocationError) as caught:
+        house.payload({**jd_request("i-1"), **{f"{n}{'é' * 50_000}": 1 for n in range(120)}})
+    assert len(errors_of(caught)) == MAX_PROBLEMS + 1
+    assert len(str(caught.value)) < 100_000
 
 
 # Metrics.
@@ -158,7 +169,8 @@ def test_metrics_tell_calls_outcomes_retries_throttles_and_what_was_rejected(
 def test_metrics_are_flushed_once_for_each_invocation(house: House, capsys: pytest.CaptureFixture[str]) -> None:
     house.batch(record(jd_request("i-1")))
     assert metrics(capsys.readouterr().out)["jdcloud", "", "Calls"] == [2]
-    house.payload([])
+    with pytest.raises(InvocationError):
+        house.payload([])
     assert metrics(capsys.readouterr().out) == {("", "", "Rejected"): [1]}
 
 
@@ -253,6 +265,12 @@ def test_one_line_is_logged_for_a_request_and_none_for_a_resource(house: House, 
     (line,) = [line for line in told if line["id"] == "a"]
     assert line["counts"] == {"removed": 20}
     assert line["reports"] == [report["report_id"] for report in house.aws.reports if report["id"] == "a"]
+
+
+def test_a_rejected_body_is_logged_under_its_own_names(house: House, logs: io.StringIO) -> None:
+    house.batch(record(jd_request("i-1", id_="chg-7", batch="b-7", region=".."), "m-9"))
+    (line,) = lines(logs.getvalue())
+    assert (line["message"], line["record"], line["id"], line["batch"]) == ("rejected", "m-9", "chg-7", "b-7")
 
 
 def test_a_service_code_that_is_not_documented_is_a_warning_and_is_worked_at(house: House, logs: io.StringIO) -> None:

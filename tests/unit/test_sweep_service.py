@@ -6,8 +6,7 @@ import pytest
 from aws_model import DEAD_LETTERS, QUEUE, down
 from sweep_support import EXPIRED, JD, PROJECT, RMS, SWEEPS, TMS, Broom, many
 
-from untag.contracts import InvalidInputError
-from untag.sweep.service import Sweeper
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 
 @pytest.fixture
@@ -19,45 +18,6 @@ def broom():
 def detail(notice, rule="jd"):
     (found,) = [one for one in notice["details"] if one["rule"] == rule]
     return found
-
-
-# Input.
-
-
-def test_a_body_that_is_no_sweep_is_a_dead_letter_verbatim_and_calls_nothing(broom):
-    body = json.dumps({"rules": [{**JD, "match": {"key": {"regex": "("}}}]})
-    assert broom.invoke(body) == []
-    ((letter, attributes),) = broom.aws.letters()
-    assert letter == body
-    assert attributes["code"] == "invalid"
-    assert "rules.0.match.key" in attributes["reason"]
-    assert not len(broom.jd.calls)
-
-
-@pytest.mark.parametrize(
-    ("changes", "path"),
-    [
-        ({"provider": "nocloud"}, "rules.0.provider"),
-        ({"regions": []}, "rules.0.region"),
-        ({"types": ["vm", "cdn"]}, "rules.0.resources.0.type"),
-    ],
-)
-def test_a_rule_keeps_its_clouds_own_rules(broom, changes, path):
-    answer = broom.sweeper.payload({"rules": [{**JD, **changes}]}, "own", broom.clock.left(60.0))
-    assert path in {error["path"] for error in answer["errors"]}
-
-
-def test_a_payload_sent_by_hand_is_answered_with_the_summary(broom):
-    broom.put(broom.jd, many(3, tmp="x"))
-    answer = broom.sweeper.payload({"rules": [JD]}, "manual-1", broom.clock.left(60.0))
-    assert answer["summary"]["id"] == "manual-1"
-    assert answer["summary"]["counts"]["pairs"] == 3
-    assert broom.aws.reports == [answer["summary"]]
-
-
-def test_the_queue_of_the_sweeps_is_needed(broom):
-    with pytest.raises(InvalidInputError, match="UNTAG_SWEEP_QUEUE_URL"):
-        Sweeper({**broom.environ, "UNTAG_SWEEP_QUEUE_URL": ""})
 
 
 # Failures.
@@ -195,12 +155,33 @@ def test_what_the_stack_does_not_work_at_is_not_even_listed(variable, value, cod
         assert not len(broom.jd.calls)
 
 
+def test_protected_and_reserved_keys_are_compared_as_the_cloud_compares_keys(monkeypatch):
+    monkeypatch.setattr(JDCloud, "folded", lambda _self, key: key.lower())
+    with Broom(environ={"UNTAG_PROTECTED_KEYS": "Owner,COST-*"}) as broom:
+        broom.put(broom.jd, {"r-1": {"tmp": "a", "oWNER": "b", "cost-1": "c", "JRN:x": "d", "old": "e"}})
+        broom.sweep({**JD, "remove": [{"regex": ".+"}]})
+        assert broom.asked() == {("r-1", "tmp", "a"), ("r-1", "old", "e")}
+
+
 def test_a_tag_that_no_request_can_name_is_told_and_takes_no_neighbour_down(broom):
-    broom.put(broom.jd, many(20, tmp="x") | {"bad/../id": {"tmp": "x"}, "r-empty": {"tmp": ""}})
-    notice = broom.sweep(JD)
-    assert {id_ for id_, _, _ in broom.asked()} == set(many(20))
-    assert detail(notice)["counts"]["unremovable"] == 2
-    assert {error["code"] for error in detail(notice)["errors"]} == {"unremovable"}
+    long = "k" * 128
+    there = {
+        "bad\nid": {"tmp": "x"},
+        "r-long": {"tmp": "x", long: "y"},
+        "r-empty": {"tmp": ""},
+        "*.example.com": {"tmp": "x"},
+    }
+    broom.put(broom.jd, many(20, tmp="x") | there)
+    notice = broom.sweep({**JD, "remove": ["tmp", {"glob": "kkk*"}]})
+    assert broom.asked() == {(id_, "tmp", "x") for id_ in [*many(20), "r-long", "*.example.com"]} | {
+        ("r-empty", "tmp", None)
+    }
+    counts = detail(notice)["counts"]
+    assert (counts["unremovable"], counts["by_key"], counts["pairs"], counts["matched"]) == (2, 1, 23, 24)
+    assert [(error["code"], error["resource_id"], error["key"]) for error in detail(notice)["errors"]] == [
+        ("unremovable", "bad id", "tmp"),
+        ("unremovable", "r-long", long),
+    ]
     assert notice["status"] == "partial"
 
 

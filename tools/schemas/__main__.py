@@ -22,7 +22,11 @@ def main() -> int:
     for reason in wrong:
         print(f"breaking: {reason}", file=sys.stderr)
     if wrong:
-        print("step the version in tools/schemas/documents.py, or take the change back", file=sys.stderr)
+        print(
+            "step the version in tools/schemas/documents.py and say in tools/schemas/page.py what to do, "
+            "or take the change back",
+            file=sys.stderr,
+        )
     made = files()
     stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if given.check:

@@ -43,7 +43,7 @@ CHANNELS: dict[str, Channel] = {
         "NotificationTopic",
         "sns",
         "What became of everything.",
-        ("removal-report", "decommission-notice", "sweep-notice"),
+        ("removal-report", "rejected-report", "decommission-notice", "sweep-notice"),
     ),
     "bus": Channel(
         "EventBus",
@@ -82,6 +82,12 @@ OPERATIONS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         ("removal-event", "decommission-event"),
     ),
     "report": ("send", "topic", "remove_tags, in pages where it is large.", ("removal-report",)),
+    "reportRejected": (
+        "send",
+        "topic",
+        "Every function, of a body from its queue that does not validate.",
+        ("rejected-report",),
+    ),
     "noticeOfDecommission": (
         "send",
         "topic",
@@ -102,7 +108,7 @@ OPERATIONS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "burySweeps": ("send", "sweepDeadLetterQueue", "sweep; SQS itself after five receives.", ("dead-letter",)),
 }
 
-_TOPIC_ATTRIBUTES = ("kind", "action", "provider", "account", "status", "id", "traceparent")
+_TOPIC_ATTRIBUTES = ("kind", "action", "provider", "account", "status", "id", "batch", "traceparent")
 
 
 def async_api(every: tuple[Document, ...]) -> str:
@@ -170,7 +176,7 @@ def _message(document: Document) -> Json:
         names = [name for name in _TOPIC_ATTRIBUTES if name != "action" or document.name == "removal-report"]
         made["headers"] = {
             "type": "object",
-            "description": "The message's attributes, to filter by; traceparent where the sender's message bore one.",
+            "description": "The message's attributes, to filter by. One that is not known is left out.",
             "properties": {name: {"type": "string"} for name in names},
         }
     return made

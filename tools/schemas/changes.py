@@ -21,7 +21,7 @@ _EXACT = ("pattern", "format", "propertyNames", "contains")
 """Keywords of which only the same is known to accept as much."""
 _KNOWN = frozenset(
     {*_ANNOTATIONS, *_LOW, *_HIGH, *_EXACT, "type", "enum", "const", "required", "properties", "additionalProperties"}
-    | {"items", "anyOf", "allOf", "not", "if", "then", "default", "$ref"}
+    | {"items", "anyOf", "oneOf", "allOf", "not", "if", "then", "default", "$ref"}
 )
 _TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 
@@ -55,15 +55,24 @@ class _Side:
             raise ValueError(f"the comparison does not know {name}")
         if "$ref" in schema:
             return self.plain(self._defs[schema["$ref"].rpartition("/")[2]])
-        made = {name: value for name, value in schema.items() if name != "allOf"}
+        made = {name: value for name, value in schema.items() if name not in ("allOf", "oneOf")}
+        if "oneOf" in schema:
+            made["anyOf"] = self._choices(schema["oneOf"])
         for part in schema.get("allOf", ()):
             if "$ref" in part:
                 made = merged(self.plain(part), made)
-            elif "if" not in part and not part.keys() & made.keys():
-                made |= part
+            elif "if" not in part and not (plain := self.plain(part)).keys() & made.keys():
+                made |= plain
             else:
                 made["allOf"] = [*made.get("allOf", ()), part]
         return made
+
+    def _choices(self, options: list[Any]) -> list[Any]:
+        """The options of a `oneOf`. Where no two share a type, one of them is the same as any of them."""
+        types = [_types(self.plain(option)) for option in options]
+        if len(frozenset().union(*types)) != sum(map(len, types)):
+            raise ValueError("the comparison knows oneOf only of options that share no type")
+        return options
 
     def full(self, schema: Any) -> Any:
         """The schema with nothing left to look up, but where it goes round; for comparing texts."""

@@ -29,18 +29,18 @@ def _older(schema: Json, place: str) -> Json:
     """The schema in draft 4; references begin with `place`."""
     made: Json = {}
     for name, value in schema.items():
-        if name in _SAME or isinstance(value, bool):
+        if name == "const":
+            made["enum"] = [value]
+        elif name in _SAME or isinstance(value, bool):
             made[name] = value
         elif name in ("properties", "$defs"):
             made["definitions" if name == "$defs" else name] = {one: _older(part, place) for one, part in value.items()}
-        elif name in ("anyOf", "allOf"):
+        elif name in ("anyOf", "allOf", "oneOf"):
             made[name] = [_older(part, place) for part in value]
         elif name in ("not", "items", "additionalProperties"):
             made[name] = _older(value, place)
         elif name == "$ref":
             made["$ref"] = place + value.rpartition("/")[2]
-        elif name == "const":
-            made["enum"] = [value]
         elif name not in _DROPPED | {"contains", "if"}:
             raise ValueError(f"draft 4 is not known to have {name}")
     return _with_what_it_lacks(made, schema, place)

@@ -1,7 +1,8 @@
 """Every event in and out as a JSON Schema of draft 2020-12, in what that draft and draft 07 have in common.
 
 A document's version is the last part of its `$id`. It steps where a change could break somebody: what comes in would be
-refused that was taken before, or what goes out would no longer be what it was said to be. `schema_changes` tells.
+refused that was taken before, or what goes out would no longer be what it was said to be. `changes` finds it, and
+`page` says what it is and what to do.
 """
 
 from dataclasses import dataclass
@@ -48,27 +49,29 @@ def documents() -> tuple[Document, ...]:
         if name in ("Decommissioned", "DecommissionEvent", "ResourceGroup", "TagInput")
     }
     return (
-        Document("removal-request", 1, "in", "Removal request", request()),
-        Document("removal-request-list", 1, "in", "List of removal requests", incoming.root_list()),
-        Document("removal-event", 1, "in", DETAIL_TYPE, incoming.root(removal, "RemovalEvent")),
+        Document("removal-request", 2, "in", "Removal request", request()),
+        Document("removal-request-list", 2, "in", "List of removal requests", incoming.root_list()),
+        Document("removal-event", 2, "in", DETAIL_TYPE, incoming.root(removal, "RemovalEvent")),
         Document(
-            "removal-notification", 1, "in", "Removal request by SNS", incoming.root(removal, "RemovalNotification")
+            "removal-notification", 2, "in", "Removal request by SNS", incoming.root(removal, "RemovalNotification")
         ),
-        Document("removal-message", 1, "in", "Body on the work queue", incoming.root(removal, "RemovalMessage")),
-        Document("decommission-event", 1, "in", DECOMMISSIONED, incoming.root(without, "DecommissionEvent")),
+        Document("removal-message", 2, "in", "Body on the work queue", incoming.root(removal, "RemovalMessage")),
+        Document("decommission-event", 2, "in", DECOMMISSIONED, incoming.root(without, "DecommissionEvent")),
         Document(
             "decommission-message",
-            1,
+            2,
             "in",
             "Body on the decommission queue",
             incoming.root(gone, "DecommissionMessage"),
         ),
         Document("sweep", 1, "in", "Sweep", incoming.sweep()),
-        Document("removal-report", 1, "out", "Removal report", outgoing.report()),
+        Document("removal-report", 2, "out", "Removal report", outgoing.report()),
+        Document("rejected-report", 1, "out", "Report of a rejected body", outgoing.rejected_report()),
         Document("decommission-notice", 1, "out", "Notice of a decommission event", outgoing.decommission_notice()),
         Document("sweep-notice", 1, "out", "Notice of a sweep", outgoing.sweep_notice()),
-        Document("removal-answer", 1, "out", "Answer of a removal by hand", outgoing.answer()),
-        Document("sweep-answer", 1, "out", "Answer of a sweep by hand", outgoing.sweep_answer()),
+        Document("removal-answer", 2, "out", "Answer of a removal by hand", outgoing.answer()),
+        Document("sweep-answer", 2, "out", "Answer of a sweep by hand", outgoing.sweep_answer()),
+        Document("invocation-error", 1, "out", "Error of an invocation by hand", outgoing.invocation_error()),
         Document("dead-letter", 1, "out", "Dead letter", outgoing.dead_letter()),
-        Document("remainder", 1, "out", "Remainder", outgoing.remainder()),
+        Document("remainder", 2, "out", "Remainder", outgoing.remainder()),
     )

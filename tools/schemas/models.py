@@ -30,20 +30,24 @@ MAY_BE_TEXT: Json = {"anyOf": [TEXT, {"type": "null"}]}
 
 FIELDS: Mapping[str, str] = {
     "id": "Names the request in reports and dead letters; without one, the message's or event's id does.",
+    "batch": "One name over many requests, carried to their reports, dead letters, remainders and log lines.",
     "action": "remove, or restore to put tags back.",
     "provider": "The cloud.",
-    "account": "Names a set of credentials, never a key.",
+    "account": "Names a set of credentials, and holds none.",
     "region": "The cloud's region.",
     "project_id": "Huawei Cloud: the project of regional types.",
     "resources": "All of them times all the tags are the pairs that are asked for.",
     "type": "The cloud's own word, in its own case.",
     "ids": "The resources' ids.",
-    "tags": "All of them times all the resources are the pairs that are asked for.",
+    "tags": "All of them times all the resources are the pairs that are asked for; all means every tag but the "
+    "reserved and protected ones.",
     "key": "The tag's key.",
-    "value": "The tag's value; without one the tag goes whatever its value is.",
-    "dry_run": "Reads as a real run would, and changes nothing.",
+    "value": "The tag's value; without one the tag goes whatever its value is. It cannot be null.",
+    "was": "Set by untag in a remainder: the value that stood there before a write whose answer was lost.",
+    "dry_run": "Makes the same reads as a real run, and changes nothing.",
     "expect": "The number of pairs that the sender believes to ask for; another number refuses the request.",
     "not_after": "Later than this nothing is called.",
+    "overwrite": "To put tags back even where the key has another value by now.",
     "reason": "Free text for the report.",
     "attempt": "Set by untag in what is left to try again.",
     "first_attempt_at": "Set by untag in what is left to try again.",
@@ -55,6 +59,7 @@ _CDN = {"properties": {"type": {"const": "cdn"}}, "required": ["type"]}
 # What a cloud's module demands by code. A cloud that says nothing here is none the worse for it: its module refuses
 # what it must. The first of each pair is what makes a request the cloud's; `tags` may be missing from an event.
 _TAG_OF_JDCLOUD = {"properties": {"key": {"maxLength": 127}, "value": {"minLength": 1}}}
+_ID_OF_HUAWEICLOUD = {"pattern": "^[A-Za-z0-9_.:-]*[A-Za-z0-9_:-][A-Za-z0-9_.:-]*$"}
 _TYPE_OF_HUAWEICLOUD = {
     "if": {"pattern": "^config:"},
     "then": {"enum": ["config:aggregationAuthorizations", "config:aggregators", "config:policyAssignments"]},
@@ -66,7 +71,11 @@ REQUEST_RULES: Mapping[str, Json] = {
         "if": {"properties": {"resources": {"contains": _CDN}}},
         "then": {"properties": {"region": {"const": "cn-all"}}},
     },
-    "huaweicloud": {"properties": {"resources": {"items": {"properties": {"type": _TYPE_OF_HUAWEICLOUD}}}}},
+    "huaweicloud": {
+        "properties": {
+            "resources": {"items": {"properties": {"type": _TYPE_OF_HUAWEICLOUD, "ids": {"items": _ID_OF_HUAWEICLOUD}}}}
+        }
+    },
 }
 SWEEP_RULES: Mapping[str, Json] = {
     "jdcloud": {
@@ -77,6 +86,25 @@ SWEEP_RULES: Mapping[str, Json] = {
     },
     "huaweicloud": {"properties": {"types": {"items": _TYPE_OF_HUAWEICLOUD}}},
 }
+
+
+_RESTORES: Json = {"properties": {"action": {"const": "restore"}}, "required": ["action"]}
+RULES: tuple[Json, ...] = (
+    {
+        "if": _RESTORES,
+        "then": {"properties": {"tags": {"type": "array", "items": {"required": ["value"]}}}},
+    },
+    {
+        "if": {"properties": {"tags": {"const": "all"}}, "required": ["tags"]},
+        "then": {"properties": {"expect": {"not": {"type": "integer"}}}},
+    },
+    {
+        "if": {"properties": {"overwrite": {"const": True}}, "required": ["overwrite"]},
+        "then": _RESTORES,
+    },
+)
+"""What the parser demands of every cloud's requests by code: tags that are put back have names and values, the number
+of all tags cannot be expected, and only a restore overwrites."""
 
 
 def of_model(model: Any, *, closed: bool) -> Json:
@@ -133,17 +161,10 @@ def request(*, ours: bool = False) -> Json:
     fields = schema["properties"]
     for name in ("not_after", "first_attempt_at"):
         fields[name]["anyOf"][0] = {"type": "string", "pattern": MOMENT}
+    _never_null(schema, "value", "was")
     if not ours:
         fields["provider"] = {"enum": CLOUDS, "description": FIELDS["provider"]}
-    schema["allOf"] = [
-        {
-            "if": {"properties": {"action": {"const": "restore"}}, "required": ["action"]},
-            "then": {
-                "properties": {"tags": {"items": {"required": ["value"], "properties": {"value": {"type": "string"}}}}}
-            },
-        },
-        *([] if ours else cloud_rules(REQUEST_RULES)),
-    ]
+    schema["allOf"] = [*RULES, *([] if ours else cloud_rules(REQUEST_RULES))]
     return schema
 
 
@@ -152,8 +173,17 @@ def decommissioned() -> Json:
     schema = described(of_model(_Decommissioned, closed=True), FIELDS)
     schema["description"] = "Resources that are gone. Without tags the stack's policy decides which are meant."
     schema["properties"]["provider"] = {"enum": CLOUDS, "description": FIELDS["provider"]}
+    _never_null(schema, "value")
+    del schema["$defs"]["TagInput"]["properties"]["was"]
     schema["allOf"] = cloud_rules(REQUEST_RULES)
     return schema
+
+
+def _never_null(schema: Json, *names: str) -> None:
+    """Fields of a tag that may be left out and cannot be null."""
+    fields = schema["$defs"]["TagInput"]["properties"]
+    for name in names:
+        fields[name] = fields[name]["anyOf"][0] | {"description": FIELDS[name]}
 
 
 def cloud_rules(rules: Mapping[str, Json]) -> list[Json]:

@@ -1,11 +1,12 @@
-"""What goes out: reports, notices, answers, dead letters and remainders."""
+"""What goes out: reports, notices, answers, errors, dead letters and remainders."""
 
 from typing import Any
 
 from tools.schemas.models import MAY_BE_TEXT, STAMP, TEXT, lifted, of_model, ref, request
 from untag.contracts.notices import Notice
 from untag.contracts.outcomes import Outcome
-from untag.contracts.reports import MESSAGE_BYTES, NAME_BYTES, Report
+from untag.contracts.reports import ANY_KEY, MESSAGE_BYTES, NAME_BYTES, Report
+from untag.core.policy import HELD_WHOLE
 
 Json = dict[str, Any]
 
@@ -14,31 +15,70 @@ MOMENT_OUT: Json = {"type": "string", "format": "date-time", "pattern": STAMP}
 REPORT_ID: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The same facts have the same id."}
 
 
+def _counts(description: str) -> Json:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": {"enum": [*(outcome.value for outcome in Outcome), "deferred"]},
+        "additionalProperties": {"type": "integer", "minimum": 1},
+    }
+
+
 def report() -> Json:
     """What became of a request in one attempt."""
     schema = of_model(Report, closed=False)
-    fields, row = schema["properties"], schema["$defs"]["Row"]["properties"]
+    fields, row, held = (schema["properties"], *(schema["$defs"][name]["properties"] for name in ("Row", "HeldBack")))
     fields |= {
         "kind": {"const": "removal"},
         "report_id": REPORT_ID,
+        "batch": {**TEXT, "description": "The request's, if it has one."},
+        "project_id": {**TEXT, "description": "The request's, if it names one."},
         "reason": MAY_BE_TEXT,
-        "counts": {
-            "type": "object",
-            "description": "Pairs by outcome, over all pages; deferred ones travel on.",
-            "propertyNames": {"enum": [*(outcome.value for outcome in Outcome), "deferred"]},
-            "additionalProperties": {"type": "integer", "minimum": 1},
-        },
+        "counts": _counts("The page's pairs by outcome. Deferred ones are counted on the first page: pages add up."),
+        "request_counts": _counts(
+            "The whole attempt's pairs by outcome, the same on every page; deferred ones travel on."
+        ),
+        "held_back": ref("HeldBack"),
         "started_at": MOMENT_OUT,
         "finished_at": MOMENT_OUT,
     }
     fields["attempt"]["minimum"] = 1
-    schema["required"] = sorted({*schema["required"], "reason"} - {"project_id"})
+    schema["required"] = sorted({*schema["required"], "reason"} - {"batch", "project_id", "held_back"})
+    row["key"]["description"] = f"The tag's key; {ANY_KEY} for every tag of a resource whose tags could not be read."
+    row["was"]["description"] = "The value read before; null: read, and not there; left out: nobody looked."
     row["outcome"] = {"enum": [outcome.value for outcome in Outcome]}
     for name, size in (("code", NAME_BYTES), ("message", MESSAGE_BYTES), ("provider_request_id", NAME_BYTES)):
         row[name]["maxLength"] = size
+    held["code"] = {"enum": sorted(HELD_WHOLE)}
+    held["pairs"]["minimum"] = 1
     for name in ("number", "of"):
         schema["$defs"]["Page"]["properties"][name]["minimum"] = 1
     return schema
+
+
+def rejected_report() -> Json:
+    """The report on a body that was rejected: nothing of it was called, so there are no outcomes."""
+    fields: Json = {
+        "kind": {"const": "rejected"},
+        "report_id": REPORT_ID,
+        "id": {**TEXT, "description": "The body's own id where it can be read, else that of what carried it."},
+        "batch": {**TEXT, "description": "The body's own, where it can be read."},
+        "provider": {**TEXT, "description": "The body's own, where it can be read."},
+        "account": {**TEXT, "description": "The body's own, where it can be read."},
+        "status": {"const": "failed"},
+        "source": {**TEXT, "description": "The ARN of the queue that the body came from."},
+        "errors": _problems(),
+        "started_at": MOMENT_OUT,
+        "finished_at": MOMENT_OUT,
+        "summary": TEXT,
+    }
+    optional = {"batch", "provider", "account", "source"}
+    return {
+        "type": "object",
+        "description": "A body that was rejected, and why. The body itself is a dead letter with the code invalid.",
+        "properties": fields,
+        "required": sorted(fields.keys() - optional),
+    }
 
 
 def _notice(kind: str, statuses: list[str], detail: Json, **changes: Json) -> Json:
@@ -60,7 +100,8 @@ def _notice(kind: str, statuses: list[str], detail: Json, **changes: Json) -> Js
 def decommission_notice() -> Json:
     """What became of a decommission event of which not everything was requested."""
     fields = dict.fromkeys(("type", "resource_id", "code"), TEXT)
-    detail = {"type": "object", "properties": fields, "required": sorted(fields)}
+    key = {**TEXT, "description": "The tag's key, where the resource's other tags are asked for."}
+    detail = {"type": "object", "properties": {**fields, "key": key}, "required": sorted(fields)}
     return _notice("decommission", ["partial", "skipped"], detail, code=TEXT, reason=TEXT)
 
 
@@ -100,7 +141,7 @@ def _problems() -> Json:
 
 
 def answer() -> Json:
-    """What an invocation by hand answers."""
+    """What an invocation by hand answers that did what it was asked to."""
     short: Json = {
         "type": "object",
         "description": "Of an answer that would be over 5 MB.",
@@ -111,26 +152,35 @@ def answer() -> Json:
     reports = {"type": "array", "minItems": 1, "items": {"anyOf": [ref("Report"), ref("ShortReport")]}}
     return {
         "type": "object",
-        "description": "Reports, or what is wrong; both where the results could not be delivered.",
-        "properties": {"reports": reports, "errors": _problems()},
-        "anyOf": [{"required": ["reports"]}, {"required": ["errors"]}],
+        "description": "The reports. What is invalid, or could not be delivered, fails the invocation instead.",
+        "properties": {"reports": reports},
+        "required": ["reports"],
         "$defs": {**lifted(report(), "Report"), "ShortReport": short},
     }
 
 
 def sweep_answer() -> Json:
-    """What a sweep's invocation by hand answers."""
+    """What a sweep's invocation by hand answers that did what it was asked to."""
     more = {"type": "object", "properties": {"id": TEXT, "invocation": {"type": "integer", "minimum": 2}}}
     return {
         "type": "object",
-        "description": "The summary, the message by which the sweep goes on, or what is wrong.",
+        "description": "The summary, or the message by which the sweep goes on. What is invalid fails the invocation.",
         "properties": {
             "summary": ref("SweepNotice"),
             "continued": {**more, "required": ["id", "invocation"]},
-            "errors": _problems(),
         },
-        "anyOf": [{"required": [name]} for name in ("summary", "continued", "errors")],
+        "anyOf": [{"required": [name]} for name in ("summary", "continued")],
         "$defs": lifted(sweep_notice(), "SweepNotice"),
+    }
+
+
+def invocation_error() -> Json:
+    """What a failed invocation by hand says, of any function."""
+    return {
+        "type": "object",
+        "description": "The JSON in a failed invocation's errorMessage: what is wrong, or was not delivered.",
+        "properties": {"errors": _problems()},
+        "required": ["errors"],
     }
 
 
@@ -138,16 +188,17 @@ def dead_letter() -> Json:
     """A message on a dead-letter queue, however it came there."""
     attribute = {"type": "string", "minLength": 1, "maxLength": 1024}
     words = {
-        "reason": "Why, for a person. A letter without it came from a crash, or its body left no room.",
+        "batch": "The request's, if it has one.",
+        "reason": "Why, for a person. A dead letter without it came from a crash, or its body left no room.",
         "code": "Why, for a program. With invalid the body never can be worked at; any other can be redriven.",
-        "request_id": "The request's id, or the message's where nothing was read of it.",
+        "request_id": "The request's own id where it can be read, else the message's.",
         "source": "The queue's ARN, or manual.",
         "attempt": "The attempt that it was; the body's own begins at 1 again.",
         "traceparent": "The sender's trace (W3C Trace Context), where its message bore one.",
     }
     body = {
         "type": "string",
-        "description": "A removal request, or a list of them, that can be sent as it lies; or what came in, verbatim.",
+        "description": "A removal request, or a list, that can be redriven unchanged; or what came in, verbatim.",
     }
     return {
         "type": "object",

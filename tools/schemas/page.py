@@ -1,4 +1,4 @@
-"""docs/schemas/README.md: which schema is whose, and what no schema can say."""
+"""docs/schemas/README.md: which schema is whose, what has changed in them, and what no schema can say."""
 
 from typing import NamedTuple
 
@@ -47,6 +47,59 @@ LIMITS: tuple[Limit, ...] = (
     Limit("A sweep that goes on says of each rule how far it is.", r"says nothing of some rule, or too much"),
 )
 
+
+class Change(NamedTuple):
+    """What a version of some schemas has changed that could break somebody, and what whoever is concerned has to do."""
+
+    version: int
+    schemas: tuple[str, ...]
+    what: str
+    to_do: str
+
+
+_REQUESTS = ("removal-request", "removal-request-list", "removal-event", "removal-notification", "removal-message")
+_DECOMMISSIONS = ("decommission-event", "decommission-message")
+
+CHANGES: tuple[Change, ...] = (
+    Change(
+        2,
+        (*_REQUESTS, *_DECOMMISSIONS),
+        'A tag\'s `"value": null` is refused; it removed the key whatever its value was.',
+        'Leave `value` out to mean any value, or name it; `""` is the empty one.',
+    ),
+    Change(
+        2,
+        ("removal-report", "removal-answer"),
+        "`status` can be `unchanged`: nothing was changed and nothing went wrong. Such a report said `succeeded`, or "
+        "`partial` where a guardrail had held back every pair.",
+        "Expect it wherever you tell statuses apart. The summary says what looks wrong with the request.",
+    ),
+    Change(
+        2,
+        ("removal-report", "removal-answer"),
+        "`counts` are the page's own; they were the whole attempt's on every page, as `request_counts` are now.",
+        "Add up `counts` over pages, or read `request_counts` of one page.",
+    ),
+    Change(
+        2,
+        ("removal-report", "removal-answer"),
+        "A request that a guardrail held back whole has no rows, but `held_back` with the reason and the pairs.",
+        "Read `held_back` where `outcomes` is empty.",
+    ),
+    Change(
+        2,
+        ("removal-answer", "sweep-answer"),
+        "There is no `errors`: what is invalid, or could not be delivered, fails the invocation.",
+        "Look for `FunctionError` in Lambda's answer, and read `errorMessage` as [this](invocation-error.json).",
+    ),
+    Change(
+        2,
+        ("remainder",),
+        'A remainder can say `batch`, `overwrite`, `"tags": "all"`, and of a tag what it `was`.',
+        "Nothing: untag alone reads remainders.",
+    ),
+)
+
 _HEAD = """# Schemas
 
 Written by `make schemas` from the models that the code validates with; a test holds that these files are current, and
@@ -66,13 +119,24 @@ _WAYS = """
 
 - `released/` holds the schemas as they were last released. A change that could break somebody needs a new version: what
   was taken would be refused, or what is sent would no longer be what it was said to be. A test refuses it otherwise.
-  `make schemas RELEASE=1` makes what is current the released ones.
+  `make schemas RELEASE=1` makes what is current the released ones. No older version is served beside the newest.
 - Patterns are ECMA-262, as JSON Schema has it: `$` is the very end of a text.
 - What goes out may come to hold more fields: ignore what you do not know.
 - Where the schema of a request names rules of a cloud (`jdcloud` needs a region), they are that cloud's module's.
 
 [asyncapi.yaml](../asyncapi.yaml) says which message is where.
 
+"""
+
+_CHANGES = """## What has changed
+
+Only what can break somebody steps a version, and what is new besides stands in the [changelog](../../CHANGELOG.md).
+
+| version | schemas | what | what to do |
+|---|---|---|---|
+"""
+
+_LIMITS = """
 ## What a schema cannot say
 
 """
@@ -81,5 +145,6 @@ _WAYS = """
 def page(every: tuple[Document, ...]) -> str:
     """The page's text."""
     rows = [f"| [{one.name}]({one.name}.json) | {one.version} | {one.title} | {one.direction} |\n" for one in every]
+    changes = [f"| {one.version} | {', '.join(one.schemas)} | {one.what} | {one.to_do} |\n" for one in CHANGES]
     limits = [f"- {limit.told}\n" for limit in LIMITS]
-    return f"{_HEAD}{''.join(rows)}{_WAYS}{''.join(limits)}"
+    return f"{_HEAD}{''.join(rows)}{_WAYS}{_CHANGES}{''.join(changes)}{_LIMITS}{''.join(limits)}"

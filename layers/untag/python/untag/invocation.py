@@ -7,9 +7,9 @@ for that record, and it comes again: at least once, and removal is idempotent.
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
 
-from untag.contracts import InvalidInputError, Problem, Report
+from untag.contracts import InvalidInputError, Report
+from untag.contracts.rejections import InvocationError
 from untag.core import Job, conflicting, failed_requests, remainder, report
 from untag.delivery import (
     DeliveryError,
@@ -21,14 +21,14 @@ from untag.delivery import (
 )
 from untag.intake import Intake
 from untag.isolation import Isolation
-from untag.records import SqsRecord
+from untag.records import Arrival, Handed, SqsRecord
 from untag.runtime import Runtime, Window
-from untag.worker import Worker
+from untag.worker import Worker, undelivered
 
 
 @dataclass(slots=True, eq=False)
 class _Work:
-    """A record, or a payload sent by hand, with its jobs. `open` counts the jobs that are not settled."""
+    """A record, or what was handed to the function, with its jobs. `open` counts the jobs that are not settled."""
 
     id: str
     source: str
@@ -46,21 +46,21 @@ class Invocation(Worker):
         super().__init__(runtime, window, isolation)
         self._intake = intake
 
-    async def payload(self, payload: Any, own_id: str) -> tuple[list[Report], list[Problem]]:
-        """Work at a payload sent by hand: its reports, and what is wrong with it or with their delivery."""
-        try:
-            work = self._open(payload, own_id, "manual")
-        except InvalidInputError as error:
-            self._telemetry.rejected(own_id, str(error))
-            return [], list(error.problems)
-        except Exception as error:  # noqa: BLE001 - nothing was called yet, and whoever sent it should be told so
-            self._telemetry.failed(error)
-            return [], [Problem("", f"internal error: {type(error).__name__}; nothing was called")]
-        await self._work_at([work])
-        if not work.problem:
-            return work.reports, []
-        told = f"not delivered ({work.problem}): send the payload again, it asks for nothing twice"
-        return work.reports, [Problem("", told)]
+    async def by_hand(self, handed: list[Handed]) -> list[Report]:
+        """Work at what was handed to the function: its reports. Raises InvocationError.
+
+        All of it or nothing: what is invalid is told before anything is called.
+        """
+        opened = []
+        for one in handed:
+            with self.failing(one, "; nothing was called"):
+                opened.append(self._open(one))
+        await self._work_at(opened)
+        if problems := [
+            undelivered(one, work.problem) for one, work in zip(handed, opened, strict=True) if work.problem
+        ]:
+            raise InvocationError(problems)
+        return [report for work in opened for report in work.reports]
 
     async def together(self, records: list[SqsRecord]) -> list[str]:
         """Work at records whose pairs may share calls; the ids of those that have to come again."""
@@ -69,7 +69,7 @@ class Invocation(Worker):
         failed = []
         for record in records:
             try:
-                opened.append(self._open(record.body, record.id, record.source, record.traceparent))
+                opened.append(self._open(record))
             except InvalidInputError as error:
                 rejected.append((record, error))
             except Exception as error:  # noqa: BLE001 - one record must not take down the others
@@ -79,12 +79,12 @@ class Invocation(Worker):
         failed += [work.id for work in opened if work.problem]
         return failed + [record.id for (record, _), done in zip(rejected, buried[1:], strict=True) if not done]
 
-    def _open(self, payload: Any, own_id: str, source: str, traceparent: str | None = None) -> _Work:
+    def _open(self, arrival: Arrival) -> _Work:
         """The work that a body or a payload asks for. Raises InvalidInputError."""
-        jobs = self._intake.open(payload, own_id, self._timing.now(), traceparent)
+        jobs = self._intake.open(arrival.body, arrival.own_id, self._timing.now(), arrival.traceparent)
         for job in jobs:
             self._telemetry.warned(job.request.id, self._intake.warnings(job))
-        return _Work(own_id, source, jobs)
+        return _Work(arrival.id, arrival.source, jobs)
 
     async def _work_at(self, works: list[_Work]) -> None:
         """Run the jobs of several records together and deliver each record as soon as its last pair is settled."""
@@ -112,9 +112,27 @@ class Invocation(Worker):
             await self._engine.run(jobs, self._deadline, done)
         except Exception as error:  # noqa: BLE001 - what is not settled comes again; what is, is delivered
             self._telemetry.failed(error)
-        await asyncio.gather(*deliveries)
+        await self._finish(deliveries)
+
+    async def _finish(self, deliveries: list[asyncio.Task[None]]) -> None:
+        """Wait for deliveries until the invocation's end is near.
+
+        One that takes longer is given up, and its record comes again. Were the invocation to be ended under way, the
+        records that are delivered would not be acknowledged either.
+        """
+        if not deliveries:
+            return
+        _, late = await asyncio.wait(deliveries, timeout=max(self._deadline.for_delivery(), 0.0))
+        for delivery in late:
+            delivery.cancel()
+        if late:
+            await asyncio.wait(late)
 
     async def _deliver(self, work: _Work) -> None:
+        if self._deadline.for_delivery() <= 0.0:
+            work.problem = "no time was left to deliver it"
+            self._telemetry.undelivered(work.id, work.problem)
+            return
         try:
             # Conservation is checked here: a job that does not add up raises, and its record comes again.
             for job in work.jobs:

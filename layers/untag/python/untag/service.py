@@ -6,19 +6,16 @@ from typing import Any
 
 import httpx
 
-from untag.contracts import Problem, Report
+from untag.contracts import Report
 from untag.core import Timing
 from untag.intake import Intake
 from untag.invocation import Invocation
 from untag.isolation import Isolation
-from untag.records import SqsRecord
+from untag.records import SqsRecord, handed_over
 from untag.runtime import Runtime
 
 MAX_ANSWER_BYTES = 5_000_000
 """Lambda's answer may have 6 MB; past this a manual invoke answers counts and report ids only."""
-
-MAX_PROBLEMS = 100
-"""A payload of 6 MB has room for a million mistakes, which no answer has."""
 
 
 class Remover:
@@ -43,23 +40,16 @@ class Remover:
         return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
 
     def payload(self, payload: Any, own_id: str, left: Callable[[], float]) -> dict[str, Any]:
-        """Work at a payload sent by hand; the answer is its reports, or what is wrong with it."""
-        reports, problems = self._runtime.run(self._invocation(left).payload(payload, own_id))
-        answer: dict[str, Any] = {}
-        if reports:
-            answer["reports"] = [report.body() for report in reports]
-        if problems:
-            answer["errors"] = [problem._asdict() for problem in _most(problems)]
-        return answer if len(json.dumps(answer)) <= MAX_ANSWER_BYTES else {**answer, "reports": _short(reports)}
+        """Work at what was handed to the function: a payload, or notifications of SNS; the answer is its reports.
+
+        Raises InvocationError where it is invalid, or its results could not be delivered.
+        """
+        reports = self._runtime.run(self._invocation(left).by_hand(handed_over(payload, own_id)))
+        answer = {"reports": [report.body() for report in reports]}
+        return answer if len(json.dumps(answer)) <= MAX_ANSWER_BYTES else {"reports": _short(reports)}
 
     def _invocation(self, left: Callable[[], float]) -> Invocation:
         return Invocation(self._runtime, self._runtime.window(left), self._isolation, self._intake)
-
-
-def _most(problems: list[Problem]) -> list[Problem]:
-    if len(problems) <= MAX_PROBLEMS:
-        return problems
-    return [*problems[:MAX_PROBLEMS], Problem("", f"and {len(problems) - MAX_PROBLEMS} more")]
 
 
 def _short(reports: list[Report]) -> list[dict[str, Any]]:

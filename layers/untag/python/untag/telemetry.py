@@ -72,10 +72,11 @@ class Telemetry:
         self._counts["", "InternalErrors"] += 1
         logger.error("internal error", extra={"error": type(error).__name__, "at": _place(error)})
 
-    def rejected(self, record: str, reason: str) -> None:
-        """A body does not validate."""
+    def rejected(self, record: str, reason: str, **names: str | None) -> None:
+        """A body does not validate. `names` are the names in it that can be read."""
         self._counts["", "Rejected"] += 1
-        logger.warning("rejected", extra={"record": record, "reason": reason[:500]})
+        known = {name: text for name, text in names.items() if text is not None}
+        logger.warning("rejected", extra={"record": record, "reason": reason[:500], **known})
 
     def undelivered(self, record: str, reason: str) -> None:
         """A record's results could not be sent; it is returned."""

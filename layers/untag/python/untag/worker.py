@@ -1,23 +1,37 @@
 """A function that reads a queue: what is common to all of them.
 
-A body that does not validate goes to the dead-letter queue; a record that may have killed the process runs last and
-alone; one record never takes down another.
+A body that does not validate is reported and goes to the dead-letter queue; a record that may have killed the process
+runs last and alone; one record never takes down another. What was handed straight to the function has no queue to come
+again from: what goes wrong with it fails the invocation.
 """
 
+import asyncio
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from untag.contracts import InvalidInputError
-from untag.delivery import DeliveryError, rejected_letter, traced
+from untag.contracts import InvalidInputError, Problem
+from untag.contracts.rejections import InvocationError, Names, Rejection, names_in
+from untag.contracts.requests import timestamp
+from untag.delivery import DeliveryError, rejected_letter, rejection_message, traced
 from untag.isolation import SUSPECT_RECEIVES, Isolation
-from untag.records import SqsRecord
+from untag.records import Arrival, Handed, SqsRecord
 from untag.runtime import Runtime, Window
+
+MOST_SUSPECTS = 10
+"""Suspect records that one invocation begins. One of them may kill the process, and then all that were handed over with
+it have paid a receive."""
+
+INVALID = "invalid"
+"""The code of a body that never can be worked at."""
 
 
 class Worker(ABC):
     """One invocation's work at a batch of records."""
 
-    def __init__(self, runtime: Runtime, window: Window, isolation: Isolation) -> None:
+    def __init__(self, runtime: Runtime, window: Window, isolation: Isolation | None) -> None:
+        """`isolation` is None where no records of a queue are worked at."""
         self._telemetry = runtime.telemetry
         self._timing = runtime.timing
         self._engine = runtime.engine
@@ -33,26 +47,39 @@ class Worker(ABC):
         """Work at all records; the ids of those that have to come again."""
         records = list(records)
         failed = await self.together([record for record in records if record.receives < SUSPECT_RECEIVES])
-        for record in records:
-            if record.receives >= SUSPECT_RECEIVES:
-                failed += await self._alone(record)
+        suspects = [record for record in records if record.receives >= SUSPECT_RECEIVES]
+        # The rest before the first is begun: one that kills the process would make them pay for it.
+        failed += await self._put_back(suspects[MOST_SUSPECTS:])
+        for number, record in enumerate(suspects[:MOST_SUSPECTS]):
+            if self._deadline.for_calls() <= 0.0:
+                return failed + await self._put_back(suspects[number:MOST_SUSPECTS])
+            failed += await self._alone(record)
         return failed
 
+    async def _put_back(self, records: list[SqsRecord]) -> list[str]:
+        """Put records that are not begun back on their queue; the ids of those that have to come again as they are."""
+        if self._isolation is None:
+            return [record.id for record in records]
+        taken = await asyncio.gather(*(self._isolation.put_back(record) for record in records))
+        return [record.id for record, done in zip(records, taken, strict=True) if not done]
+
     async def _alone(self, record: SqsRecord) -> list[str]:
-        if self._deadline.for_calls() <= 0.0:
-            return [record.id]
-        await self._isolation.hide(record.receipt_handle)
+        if self._isolation is not None:
+            await self._isolation.hide(record.receipt_handle)
         failed = await self.together([record])
-        if not failed:
+        if not failed and self._isolation is not None:
             await self._isolation.delete(record.receipt_handle)
         return failed
 
-    async def reject(self, record: SqsRecord, error: InvalidInputError, code: str = "invalid") -> bool:
-        """Put a body on the dead-letter queue, verbatim; False if that failed and the record has to come again."""
-        self._telemetry.rejected(record.id, str(error))
+    async def reject(
+        self, record: SqsRecord, error: InvalidInputError, code: str = INVALID, names: Names | None = None
+    ) -> bool:
+        """Put a body on the dead-letter queue, verbatim; False if that failed and the record has to come again.
+
+        `names` is what is known of the body already.
+        """
         try:
-            letter = rejected_letter(record.body, str(error), code=code, request_id=record.id, source=record.source)
-            await self._outbox.bury(traced([letter], record.traceparent))
+            await self._bury(record, error, code, names)
         except DeliveryError as failure:
             self._telemetry.undelivered(record.id, str(failure))
             return False
@@ -60,3 +87,49 @@ class Worker(ABC):
             self._telemetry.failed(failure)
             return False
         return True
+
+    async def _bury(self, arrival: Arrival, error: InvalidInputError, code: str, names: Names | None) -> None:
+        """Report a body that is invalid, then put it on the dead-letter queue. Raises DeliveryError.
+
+        With any other code the body is valid and can be sent again: that is no rejection.
+        """
+        names = names or names_in(arrival.body, arrival.own_id)
+        self._telemetry.rejected(arrival.id, str(error), id=names.id, batch=names.batch)
+        text = arrival.body if isinstance(arrival.body, str) else json.dumps(arrival.body, ensure_ascii=False)
+        letter = rejected_letter(
+            text, str(error), code=code, request_id=names.id, batch=names.batch, source=arrival.source
+        )
+        if code == INVALID:
+            now = timestamp(self._timing.now())
+            told = Rejection.of(names, error.problems, source=arrival.source, started_at=now, finished_at=now)
+            await self._outbox.publish(traced([rejection_message(told)], arrival.traceparent))
+        await self._outbox.bury(traced([letter], arrival.traceparent))
+
+    @contextmanager
+    def failing(self, handed: Handed, note: str = "") -> Iterator[None]:
+        """Whatever goes wrong with what was handed over becomes an InvocationError, so that the platform keeps it.
+
+        `note` is what is known of an error in the program itself.
+        """
+        try:
+            yield
+        except InvocationError:
+            raise
+        except InvalidInputError as error:
+            names = names_in(handed.body, handed.id)
+            self._telemetry.rejected(handed.id, str(error), id=names.id, batch=names.batch)
+            problems = error.under(handed.path).problems
+        except DeliveryError as error:
+            self._telemetry.undelivered(handed.id, str(error))
+            problems = (undelivered(handed, str(error)),)
+        except Exception as error:  # noqa: BLE001 - the invocation fails, and the message is safe to show
+            self._telemetry.failed(error)
+            problems = (Problem(handed.path, f"internal error: {type(error).__name__}{note}"),)
+        else:
+            return
+        raise InvocationError(problems) from None
+
+
+def undelivered(handed: Handed, reason: str) -> Problem:
+    """What is wrong with something that was worked at and whose results were not all sent."""
+    return Problem(handed.path, f"not delivered ({reason}): send the payload again, it asks for nothing twice")

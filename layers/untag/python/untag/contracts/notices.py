@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Notice(BaseModel):
-    """What became of a decommission event that led to no request, or of a sweep.
+    """What became of a decommission event of which not everything was requested, or of a sweep.
 
     `code` and `reason` say why; `counts` and `details` are the kind's own. `report_id` is the same for the same facts.
     """
@@ -19,6 +19,7 @@ class Notice(BaseModel):
     kind: Literal["decommission", "sweep"]
     report_id: str
     id: str
+    batch: str | None = None
     provider: str | None
     account: str | None
     region: str | None
@@ -42,7 +43,13 @@ class Notice(BaseModel):
 
     def attributes(self) -> dict[str, str]:
         """What subscribers filter by."""
-        named = {"kind": self.kind, "provider": self.provider, "account": self.account, "status": self.status}
+        named = {
+            "kind": self.kind,
+            "provider": self.provider,
+            "account": self.account,
+            "status": self.status,
+            "batch": self.batch,
+        }
         return {**{name: value for name, value in named.items() if value}, "id": self.id}
 
 

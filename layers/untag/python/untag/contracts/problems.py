@@ -1,7 +1,13 @@
 """What is wrong with an input: the path of the field and the rule that it breaks."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+_NO_OBJECT = frozenset({"model_type", "model_attributes_type", "dict_type"})
+"""Pydantic's kinds of error whose text names the class that it would have made."""
 
 
 class Problem(NamedTuple):
@@ -26,3 +32,17 @@ class InvalidInputError(Exception):
     def of(cls, message: str, path: str = "") -> "InvalidInputError":
         """An input with one problem."""
         return cls((Problem(path, message),))
+
+    def under(self, prefix: str) -> "InvalidInputError":
+        """The same problems, seen from outside `prefix`."""
+        return InvalidInputError(problem.under(prefix) for problem in self.problems)
+
+
+def problems_of(error: "ValidationError") -> Iterator[Problem]:
+    """What a model does not take, in the words of the sender's document.
+
+    No value, which may be a secret, no link to pydantic's pages, and no name of a class, which is ours alone.
+    """
+    for found in error.errors(include_url=False, include_input=False, include_context=False):
+        told = "Input should be an object" if found["type"] in _NO_OBJECT else found["msg"]
+        yield Problem(".".join(map(str, found["loc"])), told.removeprefix("Value error, "))

@@ -26,6 +26,9 @@ life."""
 SHORTEST_CALL_SECONDS = 0.5
 """No call starts with less time than this: it could not finish, and a write cut off is a write unknown."""
 
+END_SECONDS = 2.0
+"""An invocation ends so long before its time is over: one that is ended under way acknowledges nothing."""
+
 RETRIES = 2
 _RETRY_SECONDS = 0.2
 _RETRY_CAP = 2.0
@@ -42,6 +45,10 @@ class Deadline(NamedTuple):
     def for_calls(self) -> float:
         """Seconds that provider calls still have."""
         return self.left() - self.reserve
+
+    def for_delivery(self) -> float:
+        """Seconds that deliveries still have: what is left after them is for the invocation's own end."""
+        return self.left() - min(END_SECONDS, self.reserve / 4)
 
 
 @dataclass(slots=True, eq=False)
@@ -331,4 +338,6 @@ def _with_evidence(block: Block, at: int, result: Result | Deferral) -> Result |
 def _unanswered(step: Step, result: Deferral | Result) -> list[Followed]:
     if step.last and isinstance(result, Deferral) and result.counted and step.doubt is not None:
         return [Settled((id_,), step.tags, step.doubt.unread[id_]) for id_ in step.ids]
+    if step.kind is Kind.CHECK and isinstance(result, Deferral):
+        result = result._replace(lost=True)  # a read-back follows a write that may have been applied
     return [Settled(step.ids, step.tags, result, step.seen)]

@@ -68,7 +68,10 @@ def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followe
 def deferral(step: Step, answer: Answer) -> Deferral:
     """An answer after which the call may do better later, as what becomes of its pairs."""
     code = answer.code or answer.verdict.value
-    lost = step.kind is Kind.WRITE and (answer.lost or answer.verdict is Verdict.UNAVAILABLE)
+    # A read-back follows a write that may have been applied whatever was said of it.
+    lost = step.kind is Kind.CHECK or (
+        step.kind is Kind.WRITE and (answer.lost or answer.verdict is Verdict.UNAVAILABLE)
+    )
     return Deferral(code, answer.message or "", counted=True, delay=answer.retry_after, lost=lost)
 
 
@@ -240,22 +243,27 @@ def _after_check(step: Step, answer: Answer) -> Iterator[Followed]:
     if answer.verdict in (Verdict.REFUSED, Verdict.NOT_FOUND) and len(step.ids) > 1:
         yield from _in_two(step)  # one bad id must not leave the others in doubt
         return
-    if answer.verdict is not Verdict.DONE or answer.tags is None:
-        for id_ in step.ids:
-            yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
+    if answer.verdict in AGAIN and doubt.counted is None and not step.last:
+        yield _settled(step, deferral(step, answer))  # a failure is not believed for a reason that passes
         return
+    yield from _after_read_back(step, doubt, answer.tags if answer.verdict is Verdict.DONE else None)
+
+
+def _after_read_back(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, str]] | None) -> Iterator[Followed]:
+    """What the tags that stand there now say; None if they could not be read, and a resource left out is unknown."""
+    known = {} if tags is None else {id_: tags[id_] for id_ in step.ids if id_ in tags}
+    for id_ in step.ids:
+        if id_ not in known:
+            yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
     restores = step.group.action is Action.RESTORE
-    unknown = tuple(id_ for id_ in step.ids if id_ not in answer.tags)
-    for id_ in unknown:
-        yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
-    pairs = [(id_, tag) for id_ in step.ids if id_ in answer.tags for tag in step.tags]
-    settled = {(id_, tag) for id_, tag in pairs if _stands(tag, answer.tags[id_]) is restores}
+    pairs = [(id_, tag) for id_ in known for tag in step.tags]
+    settled = {(id_, tag) for id_, tag in pairs if _stands(tag, known[id_]) is restores}
     # A key that was asked for twice, bare and with its value, is one tag to the provider.
     believed = doubt.counted == len({(id_, tag.key) for id_, tag in settled})
     result = doubt.confirmed if believed and doubt.confirmed is not None else doubt.settled
     for id_, tag in pairs:
         # `was` is the value before our own write where it was read, else what stands there now.
-        seen = step.seen or {id_: answer.tags[id_]}
+        seen = step.seen or {id_: known[id_]}
         if (id_, tag) in settled:
             yield Settled((id_,), (tag,), result, seen)
         elif doubt.there is None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from untag.contracts import Deferral, InvalidInputError, Result
+from untag.contracts import Deferral, InvalidInputError, Outcome, Result
 from untag.core import Deadline, Engine, Timing
 from untag.providers import Answer, Provider, Scope, Verdict
 
@@ -18,10 +18,14 @@ _SPLIT = frozenset({Verdict.NOT_FOUND, Verdict.REFUSED})
 
 
 class Why(NamedTuple):
-    """Why no request names a resource."""
+    """Why no request names a resource, or one of its tags. `held` says that a guardrail keeps it from being asked."""
 
     code: str
     message: str
+    held: bool = False
+
+
+_NOT_LISTED = Why("not_listed", "the cloud's answer leaves the resource out, so that its tags are not known")
 
 
 Found = dict[str, dict[str, str] | Why | None]
@@ -70,9 +74,10 @@ class TagReader:
             stopped.append(answer.code or "unavailable")
             return {}
         if isinstance(answer, Result):
-            return dict.fromkeys(ids, Why(answer.code or "not_read", answer.message or "no call can be made"))
+            held = answer.outcome is Outcome.PROTECTED
+            return dict.fromkeys(ids, Why(answer.code or "not_read", answer.message or "no call can be made", held))
         if answer.verdict is Verdict.DONE and answer.tags is not None:
-            return {id_: dict(answer.tags.get(id_, {})) for id_ in ids}
+            return {id_: dict(answer.tags[id_]) if id_ in answer.tags else _NOT_LISTED for id_ in ids}
         if answer.verdict in _SPLIT and len(ids) > 1:
             found: Found = {}
             for id_ in ids:

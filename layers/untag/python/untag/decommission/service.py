@@ -1,64 +1,55 @@
-"""The decommission function: events in, removal requests out, and a notice where there is nothing to request."""
+"""The decommission function: events in, removal requests out, and a notice where not everything is requested."""
 
 import asyncio
-import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from untag import environment
-from untag.contracts import InvalidInputError, Problem, RemovalRequest, ResourceGroup, Tag
-from untag.contracts.notices import Notice
+from untag.contracts import InvalidInputError, RemovalRequest, ResourceGroup, Tag
+from untag.contracts.problems import Problem
+from untag.contracts.rejections import InvocationError, Names
 from untag.contracts.reports import clip
 from untag.contracts.requests import parse_requests, timestamp
 from untag.core import Timing, open_job
-from untag.decommission.events import DETAIL_TYPE, Gone, Ignored, read
+from untag.core.requests import Resource, numbered, write_requests
+from untag.decommission.events import Gone, Ignored, Said, Unreadable, read
+from untag.decommission.findings import Findings, notice_of, rest_letter, rest_of
 from untag.decommission.reading import TagReader, TryAgainError, Why
-from untag.decommission.tags import TagPolicy, request_bodies
-from untag.delivery import DeliveryError, Message, notice_message, rejected_letter, request_messages, traced
+from untag.decommission.tags import TagPolicy
+from untag.delivery import DeliveryError, notice_message, request_messages, traced
 from untag.isolation import Isolation
-from untag.records import SqsRecord
+from untag.records import Arrival, Handed, SqsRecord, handed_over
 from untag.runtime import Runtime, Window
 from untag.telemetry import logger
-from untag.worker import Worker
+from untag.worker import INVALID, Worker
 
 GIVE_UP_RECEIVES = 90
 """Receives after which an event whose tags cannot be read is given up. It leaves no remainder, so it waits on its
 queue; 90 times the 750 seconds that it lies hidden there are 19 hours. The queue's own patience is longer, so that
 the letter says why."""
 
-_REASON_BYTES = 240
-_MOST_DETAILS = 100
-"""Resources that a notice names: all of them could be more than a message holds. `counts` counts them all."""
+_DOMAIN_BYTES = 240
+_MOST_IDS = 100
+"""Ids of requests that a log line or an answer names."""
+
+_ACCOUNTS = "UNTAG_ACCOUNTS"
+_NUMBER = re.compile(r"[a-z][a-z0-9_]{0,31}/[^/\s]+")
+_ACCOUNT = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 _NO_TAGS = Why("no_tags", "no tag stands there that the policy means")
 _NOT_FOUND = Why("not_found", "the cloud does not know the resource any more")
 
 
-class NotNowError(InvalidInputError):
-    """A valid event that this stack cannot serve as it is set up; once `code` is seen to, it can be sent again."""
+class EventError(InvalidInputError):
+    """An event that no request is made of. With any code but `invalid` it can be sent again, once that is seen to."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__([Problem("", message)])
+    def __init__(self, problems: Iterable[Problem], code: str = INVALID, names: Names | None = None) -> None:
+        super().__init__(problems)
         self.code = code
-
-
-@dataclass(slots=True)
-class _Findings:
-    """What became of one event. By type and id: `left_out` has why there is nothing to request of a resource, `unread`
-    why its tags cannot be read; `rest` is an event that speaks of these only.
-    """
-
-    said: Gone | Ignored
-    account: str | None = None
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    left_out: dict[tuple[str, str], Why] = field(default_factory=dict)
-    unread: dict[tuple[str, str], Why] = field(default_factory=dict)
-    rest: dict[str, Any] = field(default_factory=dict)
+        self.names = names
 
 
 class Decommissioner:
@@ -73,17 +64,27 @@ class Decommissioner:
     ) -> None:
         """Read the environment; raises InvalidInputError that names the variable. `transport` is for tests."""
         self._policy = TagPolicy.of(environment.words(environ, "UNTAG_DECOMMISSION_TAGS"))
-        self._accounts = environment.mapping(environ, "UNTAG_ACCOUNTS")
-        if not all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", account) for account in self._accounts.values()):
-            raise InvalidInputError.of("should name accounts of letters, digits, _ and -", "UNTAG_ACCOUNTS")
+        self._accounts = _accounts(environ)
         self._runtime = Runtime(environ, timing=timing, transport=transport)
 
     def batch(self, records: list[SqsRecord], left: Callable[[], float]) -> dict[str, Any]:
         """Work at a batch; the answer names the records that have to come again. `left` gives the remaining seconds."""
         isolation = Isolation.of_source(self._runtime.aws, records[0].source)
-        invocation = _Invocation(self._runtime, self._runtime.window(left), isolation, self._policy, self._accounts)
-        failed = self._runtime.run(invocation.batch(records))
+        failed = self._runtime.run(self._invocation(left, isolation).batch(records))
         return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
+
+    def payload(self, payload: Any, own_id: str, left: Callable[[], float]) -> dict[str, Any]:
+        """Work at what was handed to the function: an event, or notifications of SNS; the answer is what it led to.
+
+        Raises InvocationError where it is invalid, cannot be served now, or what it led to could not be delivered.
+        """
+        findings = self._runtime.run(self._invocation(left).by_hand(handed_over(payload, own_id)))
+        ids = [body["id"] for one in findings for body in one.bodies]
+        notices = [one.notice.model_dump(mode="json") for one in findings if one.notice is not None]
+        return {"counts": {"requests": len(ids)}, "requests": ids[:_MOST_IDS], "notices": notices}
+
+    def _invocation(self, left: Callable[[], float], isolation: Isolation | None = None) -> "_Invocation":
+        return _Invocation(self._runtime, self._runtime.window(left), isolation, self._policy, self._accounts)
 
 
 class _Invocation(Worker):
@@ -93,7 +94,7 @@ class _Invocation(Worker):
         self,
         runtime: Runtime,
         window: Window,
-        isolation: Isolation,
+        isolation: Isolation | None,
         policy: TagPolicy,
         accounts: Mapping[str, str],
     ) -> None:
@@ -109,12 +110,23 @@ class _Invocation(Worker):
         done = await asyncio.gather(*(self._one(record) for record in records))
         return [record.id for record, well in zip(records, done, strict=True) if not well]
 
+    async def by_hand(self, handed: list[Handed]) -> list[Findings]:
+        """Work at what was handed to the function, one after the other. Raises InvocationError."""
+        findings: list[Findings] = []
+        for one in handed:
+            with self.failing(one):
+                try:
+                    findings += await self._work_at(one)
+                except TryAgainError as error:
+                    raise InvocationError([Problem(one.path, f"not now ({error}): send the event again")]) from None
+        return findings
+
     async def _one(self, record: SqsRecord) -> bool:
         """Work at a record; False if it has to come again."""
         try:
             await self._work_at(record)
-        except NotNowError as error:
-            return await self.reject(record, error, error.code)
+        except EventError as error:
+            return await self.reject(record, error, error.code, error.names)
         except InvalidInputError as error:
             return await self.reject(record, error)
         except TryAgainError as error:
@@ -130,157 +142,136 @@ class _Invocation(Worker):
             return True
         return False
 
-    async def _work_at(self, record: SqsRecord) -> None:
+    async def _work_at(self, arrival: Arrival) -> list[Findings]:
+        """Work at everything that a body says. Raises InvalidInputError, TryAgainError or DeliveryError."""
         started = self._timing.now()
-        found = [await self._found(one) for one in read(record.body, record.id)]
-        unread = [why for findings in found for why in findings.unread.values()]
-        if unread and not any(findings.bodies or findings.left_out for findings in found):
-            raise NotNowError(unread[0].code, f"reading tags: {unread[0].message}")
-        await self._send(record, found, started)
+        findings = [await self._part(said) for said in read(arrival.body, arrival.own_id)]
+        errors = [one.error for one in findings if one.error is not None]
+        if len(findings) == len(errors) == 1:
+            raise errors[0]
+        if len(findings) == len(errors) and isinstance(arrival, Handed):
+            raise InvalidInputError(problem for error in errors for problem in error.problems)
+        unread = [(one, why) for one in findings for why in one.unread.values()]
+        if unread and not any(one.bodies or one.left_out or one.unnamed for one in findings):
+            one, why = unread[0]
+            raise _not_now(why.code, f"reading tags: {why.message}", _names(one.said))
+        await self._send(arrival, findings, started)
+        return findings
 
-    async def _send(self, record: SqsRecord, found: list[_Findings], started: float) -> None:
+    async def _send(self, arrival: Arrival, findings: list[Findings], started: float) -> None:
         """Requests first, notices last: a notice of an event whose requests were not sent would be a lie."""
-        trace = record.traceparent
-        bodies = [body for findings in found for body in findings.bodies]
+        trace = arrival.traceparent
+        bodies = [body for one in findings for body in one.bodies]
         await self._outbox.send_back(traced(request_messages(bodies), trace))
-        await self._outbox.bury(traced((_rest_letter(one, record) for one in found if one.unread), trace))
-        notices = [
-            self._notice(findings, started)
-            for findings in found
-            if isinstance(findings.said, Ignored) or findings.left_out or findings.unread
-        ]
+        for one in findings:
+            if isinstance(one.error, EventError) and not isinstance(one.said, Ignored):
+                alone = Handed(one.said.event, one.said.event_id, arrival.source, trace)
+                await self._bury(alone, one.error, one.error.code, one.error.names)
+        letters = (rest_letter(one, arrival.source) for one in findings if one.unread)
+        await self._outbox.bury(traced(letters, trace))
+        for one in findings:
+            finished = timestamp(self._timing.now())
+            one.notice = notice_of(one, self._limits, started_at=timestamp(started), finished_at=finished)
+        notices = [one.notice for one in findings if one.notice is not None]
         await self._outbox.publish(traced(map(notice_message, notices), trace))
         for notice in notices:
-            logger.info(notice.summary, extra={"id": notice.id, "code": notice.code, "counts": notice.counts})
-        for findings in found:
-            if findings.bodies:
-                requests = [body["id"] for body in findings.bodies[:_MOST_DETAILS]]
-                logger.info("requested", extra={"id": findings.said.event_id, "requests": requests})
+            line = {"id": notice.id, "batch": notice.batch, "code": notice.code, "counts": notice.counts}
+            logger.info(notice.summary, extra=line)
+        for one in findings:
+            if isinstance(one.said, Gone) and one.bodies:
+                requests = [body["id"] for body in one.bodies[:_MOST_IDS]]
+                ids = {"id": one.said.event_id, "batch": one.said.batch, "requests": requests}
+                logger.info("requested", extra={**ids, "by_key": one.by_key})
 
-    async def _found(self, said: Gone | Ignored) -> _Findings:
+    async def _part(self, said: Said) -> Findings:
+        """What becomes of one thing that a body says. An error is kept: the body may say other things as well."""
         if isinstance(said, Ignored):
-            return _Findings(said)
-        account = said.account or self._account(said.domain_id)
-        findings = _Findings(said, account)
-        request = self._checked(said, account)
-        resources = [(type_, id_) for type_, ids in request.ids_by_type().items() for id_ in ids]
+            return Findings(said)
+        try:
+            if isinstance(said, Unreadable):
+                raise said.error
+            return await self._gone(said)
+        except InvalidInputError as error:
+            code = error.code if isinstance(error, EventError) else INVALID
+            return Findings(said, error=EventError(error.problems, code, _names(said)))
+
+    async def _gone(self, said: Gone) -> Findings:
+        """The requests that resources that are gone lead to. Raises InvalidInputError or TryAgainError."""
+        account = said.account or self._account(said)
+        findings = Findings(said, account)
+        head = findings.head()
+        request = self._checked(said, head)
         if said.tags is not None:
+            resources = [(type_, id_) for type_, ids in request.ids_by_type().items() for id_ in ids]
             named = dict.fromkeys(resources, tuple(request.distinct_tags()))
         else:
             named = await self._chosen(request, findings)
-            findings.rest = _rest(said, account, findings.unread)
-        head = {**_head(said, account), "reason": said.reason}
-        findings.bodies = request_bodies(head, said.event_id, named, self._limits.max_pairs)
+            findings.rest = rest_of(findings)
+        written = write_requests(
+            named, head, self._registry, name=numbered(said.event_id), max_pairs=self._limits.max_pairs
+        )
+        findings.bodies, findings.unnamed, findings.by_key = written.bodies, written.left_out, written.by_key
         return findings
 
-    def _checked(self, said: Gone, account: str) -> RemovalRequest:
+    def _checked(self, said: Gone, head: Mapping[str, Any]) -> RemovalRequest:
         """The event as a request, so that everything a request is checked for is checked here too."""
         tags = said.tags if said.tags is not None else [Tag("any", "any")]
         asked = {
-            **_head(said, account),
-            "reason": said.reason,
+            **head,
             "resources": [{"type": type_, "ids": ids} for type_, ids in said.resources.items()],
-            "tags": [tag._asdict() for tag in tags],
+            "tags": [{name: text for name, text in tag._asdict().items() if text is not None} for tag in tags],
         }
         parsed = parse_requests({name: value for name, value in asked.items() if value is not None}, said.event_id)
         return self._registry.checked(parsed, listed=False)[0]
 
-    async def _chosen(self, request: RemovalRequest, findings: _Findings) -> dict[tuple[str, str], tuple[Tag, ...]]:
+    async def _chosen(self, request: RemovalRequest, findings: Findings) -> dict[Resource, tuple[Tag, ...]]:
         """The tags that stand at the resources and that the policy means; `findings` is told of those without."""
-        named: dict[tuple[str, str], tuple[Tag, ...]] = {}
+        named: dict[Resource, tuple[Tag, ...]] = {}
         for type_, ids in request.ids_by_type().items():
             one = request.model_copy(update={"resources": [ResourceGroup(type=type_, ids=ids[:1])]})
             (block,) = open_job(one, self._registry, self._limits, now=self._timing.now()).blocks
             if (held := self._limits.hold_back(block, self._timing.now())) is not None:
                 # What a request would be held back by keeps the read from being made, too.
-                why = Why(held.code or "protected", held.message or "held back by a guardrail")
+                why = Why(held.code or "protected", held.message or "held back by a guardrail", held=True)
                 findings.left_out |= dict.fromkeys(((type_, id_) for id_ in ids), why)
                 continue
             for id_, there in (await self._reader.read(block.provider, block.scope, ids)).items():
                 if isinstance(there, Why):
-                    findings.unread[type_, id_] = there
+                    (findings.left_out if there.held else findings.unread)[type_, id_] = there
                 elif there is None:
                     findings.left_out[type_, id_] = _NOT_FOUND
-                elif tags := self._policy.chosen(there, block.provider.reserved_prefixes):
+                elif tags := self._policy.chosen(there, block.provider):
                     named[type_, id_] = tags
                 else:
                     findings.left_out[type_, id_] = _NO_TAGS
         return named
 
-    def _account(self, domain_id: str | None) -> str:
-        if domain_id is None or domain_id not in self._accounts:
-            domain = clip(domain_id or "that it does not name", _REASON_BYTES)
-            raise NotNowError("unknown_account", f"UNTAG_ACCOUNTS names no account for the domain {domain}")
-        return self._accounts[domain_id]
-
-    def _notice(self, findings: _Findings, started: float) -> Notice:
-        said = findings.said
-        where = "/".join(filter(None, (said.provider, findings.account))) or "event"
-        if isinstance(said, Ignored):
-            counts, code, reason = {}, said.code, clip(said.reason, _REASON_BYTES)
-        else:
-            reasons = Counter([*findings.left_out.values(), *findings.unread.values()])
-            counts = _tally(findings, reasons)
-            code = next(iter(reasons)).code if len({why.code for why in reasons}) == 1 else "several"
-            told = [why.message if len(reasons) == 1 else f"{n} x {why.message}" for why, n in reasons.most_common()]
-            reason = clip("; ".join(told), _REASON_BYTES)
-        partial = bool(findings.bodies or findings.unread)
-        return Notice.of(
-            kind="decommission",
-            id=said.event_id,
-            provider=said.provider,
-            account=findings.account,
-            region=said.region if isinstance(said, Gone) else None,
-            status="partial" if partial else "skipped",
-            code=code,
-            reason=reason,
-            dry_run=self._limits.dry_run,
-            counts=counts,
-            details=_details(findings),
-            started_at=timestamp(started),
-            finished_at=timestamp(self._timing.now()),
-            summary=f"{where}: {'not all requested' if partial else 'nothing to request'}: {reason}",
-        )
+    def _account(self, said: Gone) -> str:
+        number = f"{said.provider}/{said.domain_id}"
+        if said.domain_id is None or number not in self._accounts:
+            shown = clip(number, _DOMAIN_BYTES) if said.domain_id is not None else "an event that names no domain"
+            raise _not_now("unknown_account", f"{_ACCOUNTS} names no account for {shown}")
+        return self._accounts[number]
 
 
-def _tally(findings: _Findings, reasons: Mapping[Why, int]) -> dict[str, int]:
-    """The number of requests, and of resources by the code for which no request names them."""
-    counts = Counter({"requests": len(findings.bodies)} if findings.bodies else {})
-    for why, number in reasons.items():
-        counts[why.code] += number
-    return dict(counts)
+def _accounts(environ: Mapping[str, str]) -> dict[str, str]:
+    """The account of each vendor's number. Raises InvalidInputError that shows the form."""
+    try:
+        accounts = environment.mapping(environ, _ACCOUNTS)
+    except InvalidInputError:
+        accounts = {"": ""}
+    if not all(_NUMBER.fullmatch(number) and _ACCOUNT.fullmatch(account) for number, account in accounts.items()):
+        form = "should be provider/number=account pairs separated by commas, each number once, with accounts of letters"
+        raise InvalidInputError.of(f"{form}, digits, _ and -: huaweicloud/0123456789abcdef=production", _ACCOUNTS)
+    return accounts
 
 
-def _details(findings: _Findings) -> list[dict[str, Any]]:
-    named = [*findings.left_out.items(), *findings.unread.items()][:_MOST_DETAILS]
-    return [{"type": type_, "resource_id": id_, "code": why.code} for (type_, id_), why in named]
+def _not_now(code: str, message: str, names: Names | None = None) -> EventError:
+    return EventError([Problem("", message)], code, names)
 
 
-def _head(said: Gone, account: str) -> dict[str, Any]:
-    return {"provider": said.provider, "account": account, "region": said.region, "project_id": said.project_id}
-
-
-def _rest(said: Gone, account: str, resources: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """An event of our own that says the same of these resources only, and can be sent again."""
-    by_type: dict[str, list[str]] = {}
-    for type_, id_ in resources:
-        by_type.setdefault(type_, []).append(id_)
-    detail = {
-        **_head(said, account),
-        "resources": [{"type": type_, "ids": ids} for type_, ids in by_type.items()],
-        "reason": said.reason,
-    }
-    return {
-        "source": "untag",
-        "detail-type": DETAIL_TYPE,
-        "id": f"{said.event_id}-rest",
-        "detail": {name: value for name, value in detail.items() if value is not None},
-    }
-
-
-def _rest_letter(findings: _Findings, record: SqsRecord) -> Message:
-    """What could not be read of an event, for the dead-letter queue."""
-    unread = next(iter(findings.unread.values()))
-    body = json.dumps(findings.rest, ensure_ascii=False)
-    reason = f"reading tags: {unread.message}"
-    return rejected_letter(body, reason, code=unread.code, request_id=record.id, source=record.source)
+def _names(said: Said) -> Names:
+    """What a letter says of the event."""
+    if isinstance(said, Gone):
+        return Names(said.event_id, said.batch, said.provider, said.account)
+    return Names(said.event_id)

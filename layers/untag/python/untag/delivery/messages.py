@@ -12,6 +12,7 @@ from untag.core import Left
 
 if TYPE_CHECKING:
     from untag.contracts.notices import Notice  # the function that removes has none, and need not build its model
+    from untag.contracts.rejections import Rejection
 
 SQS_BYTES = 1_048_576
 """A message, and a SendMessageBatch in total: 1 MiB with attributes."""
@@ -61,6 +62,11 @@ def notice_message(notice: "Notice") -> Message:
     return Message(notice.model_dump_json(), _printable(notice.attributes()), subject=subject(notice.summary))
 
 
+def rejection_message(rejection: "Rejection") -> Message:
+    """The report on a rejected body, for the topic."""
+    return Message(_json(rejection.body()), _printable(rejection.attributes()), subject=subject(rejection.summary))
+
+
 def request_messages(bodies: Iterable[dict[str, Any]]) -> list[Message]:
     """Removal requests for the work queue, one message each."""
     return [Message(text) for body in bodies for text in _packed([body])]
@@ -86,9 +92,17 @@ def dead_letters(left: Left, *, request_id: str, source: str, attempt: int, batc
     return [Message(text, _printable(attributes)) for text in _packed(left.bodies)]
 
 
-def rejected_letter(body: str, reason: str, *, code: str, request_id: str, source: str) -> Message:
+def rejected_letter(
+    body: str, reason: str, *, code: str, request_id: str, source: str, batch: str | None = None
+) -> Message:
     """A body that was not worked at, verbatim. With the code `invalid` it never can be."""
-    attributes = {"reason": reason, "code": code, "request_id": request_id, "source": source}
+    attributes = {
+        "batch": batch or "",
+        "reason": reason,
+        "code": code,
+        "request_id": request_id,
+        "source": source,
+    }
     return Message(body, _printable(attributes))
 
 

@@ -13,7 +13,7 @@ from untag.delivery import DeliveryError, Message, Outbox, notice_message, reque
 from untag.delivery.messages import SQS_BYTES
 from untag.isolation import Isolation
 from untag.providers import Finder
-from untag.records import SqsRecord
+from untag.records import Arrival, Handed, SqsRecord, handed_over
 from untag.runtime import Runtime, Window
 from untag.settings import QUEUE_URL
 from untag.sweep.listing import Lister, ListingError, NotNowError
@@ -51,14 +51,12 @@ class Sweeper:
         return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
 
     def payload(self, payload: Any, own_id: str, left: Callable[[], float]) -> dict[str, Any]:
-        """Work at a payload: what the sweep has come to, or what is wrong with it.
+        """Work at what was handed to the function: what the sweep has come to.
 
-        Raises DeliveryError, so that an asynchronous invocation is made again.
+        Raises InvocationError where it is invalid, or its requests or its summary could not be delivered.
         """
-        try:
-            return self._runtime.run(self._invocation(left).payload(payload, own_id))
-        except InvalidInputError as error:
-            return {"errors": [problem._asdict() for problem in error.problems[:100]]}
+        answers = self._runtime.run(self._invocation(left).by_hand(handed_over(payload, own_id)))
+        return answers[0] if len(answers) == 1 else {"sweeps": answers}
 
     def _invocation(self, left: Callable[[], float]) -> "_Invocation":
         isolation = Isolation(self._runtime.aws, self._queue_url)
@@ -86,9 +84,17 @@ class _Invocation(Worker):
         done = await asyncio.gather(*(self._one(record) for record in records))
         return [record.id for record, well in zip(records, done, strict=True) if not well]
 
+    async def by_hand(self, handed: list[Handed]) -> list[dict[str, Any]]:
+        """Work at what was handed to the function, one after the other. Raises InvocationError."""
+        answers = []
+        for one in handed:
+            with self.failing(one):
+                answers.append(await self._sweep(one))
+        return answers
+
     async def _one(self, record: SqsRecord) -> bool:
         try:
-            await self.payload(record.body, record.id)
+            await self._sweep(record)
         except InvalidInputError as error:
             return await self.reject(record, error)
         except DeliveryError as error:
@@ -99,19 +105,26 @@ class _Invocation(Worker):
             return False
         return True
 
-    async def payload(self, payload: Any, own_id: str) -> dict[str, Any]:
+    async def _sweep(self, arrival: Arrival) -> dict[str, Any]:
         """Sweep as far as time allows, then publish the summary or send the continuation.
 
         Requests are sent before either: what a continuation says is behind it has been asked for.
         Raises InvalidInputError or DeliveryError.
         """
-        sweep, rules = read_sweep(payload, own_id)
+        sweep, rules = read_sweep(arrival.body, arrival.own_id)
         self._check(sweep)
         started_at = self._timing.now() if sweep.started_at is None else sweep.started_at
         progress = [Progress() for _ in sweep.rules] if sweep.progress is None else sweep.progress
         dry_run = sweep.dry_run or self._policy.dry_run
         sender = Sender(
-            self._registry, self._policy, self._timing, self._request, self._deadline.for_calls, sweep.id, dry_run
+            self._registry,
+            self._policy,
+            self._timing,
+            self._request,
+            self._deadline.for_calls,
+            sweep.id,
+            sweep.batch,
+            dry_run,
         )
         waits = [
             await self._rule(rule, one, sender) for rule, one in zip(sweep.rules, progress, strict=True) if not one.done
@@ -119,11 +132,13 @@ class _Invocation(Worker):
         if all(one.done for one in progress):
             notice = summary(sweep, progress, started_at, self._timing.now(), dry_run=dry_run)
             await self._outbox.publish([notice_message(notice)])
-            logger.info(notice.summary, extra={"id": sweep.id, "status": notice.status, "counts": notice.counts})
+            line = {"id": sweep.id, "batch": sweep.batch, "status": notice.status, "counts": notice.counts}
+            logger.info(notice.summary, extra=line)
             return {"summary": notice.model_dump(mode="json")}
         delay = min(wait for wait in waits if wait is not None)
         await self._onward.send_back([_fitting(sweep, rules, progress, started_at, delay)])
-        logger.info("the sweep goes on", extra={"id": sweep.id, "invocation": sweep.invocation, "delay": delay})
+        onward = {"id": sweep.id, "batch": sweep.batch, "invocation": sweep.invocation, "delay": delay}
+        logger.info("the sweep goes on", extra=onward)
         return {"continued": {"id": sweep.id, "invocation": sweep.invocation + 1}}
 
     async def _request(self, bodies: list[dict[str, Any]]) -> None:
@@ -191,7 +206,7 @@ class _Invocation(Worker):
         if not isinstance(finder, Finder):  # pragma: no cover - checked before
             raise ListingError("no_listing", "this API cannot list resources")
         lister = Lister(self._engine, finder, block.scope, self._deadline)
-        await Walk(rule, place, lister, progress, sender, finder.reserved_prefixes).go()
+        await Walk(rule, place, lister, progress, sender, finder).go()
 
     @staticmethod
     def _failed(progress: Progress, place: Place, code: str, message: str) -> None:

@@ -1,6 +1,7 @@
 """How far a sweep is: what an event says, and what travels in a message from one invocation to the next."""
 
 import base64
+import hashlib
 import json
 import struct
 from collections import Counter
@@ -9,7 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from untag.contracts import InvalidInputError, Problem, parse_json
+from untag.contracts import InvalidInputError, Tag, unwrap
+from untag.contracts.problems import problems_of
+from untag.contracts.requests import Batch
+from untag.core.requests import batch_name
 from untag.sweep.rules import MAX_RULES, Rule
 
 MOST_SEEN = 60_000
@@ -18,7 +22,15 @@ MOST_SEEN = 60_000
 MOST_ERRORS = 20
 MOST_SAMPLES = 50
 
+Found = tuple[str, tuple[Tag, ...]]
+"""A resource's id, and the tags of it that are to go."""
+
 Position = tuple[int, str | None, str | None, str | None, int | None, int, bool]
+
+
+def fingerprint(found: Found) -> int:
+    """A resource and its tags as 64 bits."""
+    return int.from_bytes(hashlib.blake2b(json.dumps(found).encode(), digest_size=8).digest())
 
 
 class Progress(BaseModel):
@@ -92,13 +104,18 @@ class Progress(BaseModel):
 
 
 class Sweep(BaseModel):
-    """A sweep as an event asks for it, or as the message of the invocation before says it goes on."""
+    """A sweep as an event asks for it, or as the message of the invocation before says it goes on.
+
+    All of its requests carry its batch, which is named after the sweep unless it has a name of its own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     id: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=128)] = ""
+    batch: Batch | None = None
     dry_run: bool = False
-    rules: Annotated[list[Rule], Field(min_length=1, max_length=MAX_RULES)]
+    # Without a rule there is nothing to do, as in a stack whose parameter SweepRules has not been set: no mistake.
+    rules: Annotated[list[Rule], Field(max_length=MAX_RULES)]
     progress: list[Progress] | None = None
     started_at: float | None = None
     invocation: Annotated[int, Field(ge=1)] = 1
@@ -112,28 +129,25 @@ def read_sweep(payload: Any, own_id: str) -> tuple[Sweep, list[Any]]:
 
     Raises InvalidInputError.
     """
-    if isinstance(payload, str):
-        payload = parse_json(payload)
+    unwrapped = unwrap(payload, own_id, None)
     try:
-        sweep = _SWEEP.validate_python(payload)
+        sweep = _SWEEP.validate_python(unwrapped.payload)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidInputError(
-            Problem(".".join(str(part) for part in one["loc"]), one["msg"].removeprefix("Value error, "))
-            for one in found
-        ) from None
+        raise InvalidInputError(problems_of(error)) from None
     twice = [name for name, times in Counter(rule.name for rule in sweep.rules).items() if times > 1]
     if twice:
         raise InvalidInputError.of(f"two rules are called {twice[0]}", "rules")
     if sweep.progress is not None and len(sweep.progress) != len(sweep.rules):
         raise InvalidInputError.of("says nothing of some rule, or too much", "progress")
-    return sweep if sweep.id else sweep.model_copy(update={"id": own_id}), payload["rules"]
+    id_ = sweep.id or unwrapped.id
+    return sweep.model_copy(update={"id": id_, "batch": sweep.batch or batch_name(id_)}), unwrapped.payload["rules"]
 
 
 def continuation(sweep: Sweep, rules: list[Any], progress: list[Progress], started_at: float) -> str:
     """The message by which a sweep goes on."""
     body = {
         "id": sweep.id,
+        "batch": sweep.batch,
         "dry_run": sweep.dry_run,
         "rules": rules,
         "progress": [one.model_dump(exclude_defaults=True) for one in progress],

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
+from untag.contracts import Tag
+from untag.contracts.reports import printable
 from untag.core import Policy
+from untag.core.requests import by_content, write_requests
 from untag.core.timing import Timing
-from untag.providers import Listing, Registry
-from untag.sweep.chunks import Found, bodies, checked, fingerprint
+from untag.providers import Finder, Listing, Registry
 from untag.sweep.listing import TOO_MUCH, ExpiredError, Lister, ListingError, NotNowError
 from untag.sweep.patterns import Hit
 from untag.sweep.rules import Place, Rule
-from untag.sweep.state import MOST_SAMPLES, Progress
+from untag.sweep.state import MOST_SAMPLES, Found, Progress, fingerprint
 
 WINDOW = 2000
 """Resources that are sent together, and marked as done together. Each may need a request of its own: so many are sent
@@ -41,6 +42,7 @@ class Sender:
     left: Callable[[], float]
     """Seconds that calls still have."""
     id: str
+    batch: str | None
     dry_run: bool
 
 
@@ -54,14 +56,14 @@ class Walk:
         lister: Lister,
         progress: Progress,
         sender: Sender,
-        reserved: tuple[str, ...],
+        finder: Finder,
     ) -> None:
         self._rule = rule
         self._place = place
         self._lister = lister
         self._progress = progress
         self._sender = sender
-        self._reserved = reserved
+        self._finder = finder
         self._seen = progress.remembered()
         self._limited = False
         self._head: Mapping[str, Any] = {
@@ -69,6 +71,7 @@ class Walk:
             "account": rule.account,
             "region": place.region,
             "project_id": rule.project_id,
+            "batch": sender.batch,
             "dry_run": sender.dry_run or None,
             "reason": f"sweep {sender.id}, rule {rule.name}",
         }
@@ -188,7 +191,7 @@ class Walk:
             if hit is not Hit.YES or self._met_before(key, tags, now):
                 continue
             wanted = rule.chosen(dict(tags), now)
-            kept = tuple(sorted((name, value) for name, value in wanted.items() if not self._held(name)))
+            kept = tuple(Tag(name, value) for name, value in sorted(wanted.items()) if not self._held(name))
             if once:
                 mark = fingerprint((id_, kept))
                 if mark in self._seen:
@@ -215,27 +218,34 @@ class Walk:
         )
 
     def _held(self, key: str) -> bool:
-        return key.startswith(self._reserved) or any(
-            fnmatchcase(key, glob) for glob in self._sender.policy.protected_keys
-        )
+        """Whether the key belongs to the cloud or is protected."""
+        return self._sender.policy.protects(self._finder, key) is not None
 
     async def _send(self, found: list[Found]) -> None:
-        progress = self._progress
-        prefix = f"{self._sender.id}.{self._rule.name}"
-        made = bodies(found, self._head, prefix, self._place.type, self._sender.policy.max_pairs)
-        good = []
-        for body in made:
-            for part, error in checked(body, self._sender.registry):
-                pairs = len(part["resources"][0]["ids"]) * len(part["tags"])
-                if error is None:
-                    good.append(part)
-                    progress.count("pairs", pairs)
-                    self._sampled(part)
-                else:
-                    progress.count("unremovable", pairs)
-                    progress.error(code="unremovable", message=str(error)[:240], **self._where())
-        await self._sender.send(good)
-        progress.count("requests", len(good))
+        progress, type_ = self._progress, self._place.type
+        written = write_requests(
+            {(type_, id_): tags for id_, tags in found},
+            self._head,
+            self._sender.registry,
+            name=by_content(f"{self._sender.id}.{self._rule.name}"),
+            max_pairs=self._sender.policy.max_pairs,
+        )
+        for body in written.bodies:
+            progress.count("pairs", len(body["resources"][0]["ids"]) * len(body["tags"]))
+            self._sampled(body)
+        progress.count("by_key", written.by_key)
+        for left in written.left_out:
+            progress.count("unremovable")
+            progress.error(
+                code="unremovable",
+                message=left.reason[:240],
+                region=self._place.region,
+                type=type_,
+                resource_id=printable(left.resource_id),
+                key=printable(left.tag.key),
+            )
+        await self._sender.send(written.bodies)
+        progress.count("requests", len(written.bodies))
         if self._limited:
             raise _LimitError
 
@@ -248,9 +258,6 @@ class Walk:
                 if len(self._progress.sample) >= MOST_SAMPLES:
                     return
                 self._progress.sample.append({"type": self._place.type, "resource_id": id_, **tag})
-
-    def _where(self) -> dict[str, str | None]:
-        return {"region": self._place.region, "type": self._place.type, "key": self._progress.key}
 
     def _in_time(self) -> None:
         if self._sender.left() <= 0.0:

@@ -4,6 +4,8 @@ Sources: the services' pages "Key Operations Supported by CTS" (ECS, EVS, Auto S
 supported resource types, and the type names of TMS.
 """
 
+import re
+
 CTS_DELETIONS = {
     # (service_type, trace_name): the tag API's type. Named one by one, since a name alone says little: ECS records
     # deleteNic, deleteMetadata and deleteAutoRecovery on servers that live on.
@@ -37,3 +39,6 @@ CONFIG_TYPES = {
     "vpc.publicips": "eip",
     "vpc.bandwidths": "shared_bandwidth",
 }
+
+ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.:-]{1,512}")
+"""A resource's id, as the events write it."""

@@ -1,8 +1,7 @@
-"""`make demo`: the main job, from events to reports, on this machine, with an account of it at the end."""
+"""What the demo sends, and the tables that tell what became of it."""
 
 import json
 import re
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,18 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from local import ROOT, routing
+from local import ROOT, interrupts, routing
 from local.audit import Audit
-from local.console import outcome_style, table
+from local.console import make, outcome_style, table
 from local.stack import Overrides, Stack
 
 FLEET = 100
 """Messages with one resource each and the same tags: what they cost is shown."""
 
 _SHOWN_IDS = 2
-_PLAIN_WIDTH = 120
-"""Columns where the output is no terminal, as in a log."""
-
 
 _EVENT_ID = re.compile(r'"(?:id|trace_id|message_id)": ?"([^"]+)"')
 """Where the events that are sent have the id that their requests and reports bear."""
@@ -193,17 +189,16 @@ def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> Text:
     return text
 
 
-def main() -> int:
+def run() -> int:
     """Run the demo; 0 only if reports and clouds agree."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_PLAIN_WIDTH)
+    console = make()
     started = time.monotonic()
     # The pace that the clouds allow would make a viewer wait, and a refused call should come again while he looks.
     overrides = Overrides(environment={"UNTAG_RATE": "500"}, visibility_timeout=5, batching_window=0.2, max_delay=1)
     console.print("[bold]untag[/]: template.yaml on this machine, two clouds that check signatures, and no account\n")
     with console.status("starting the stack"):
-        stack = Stack(overrides=overrides).__enter__()
+        stack = Stack(overrides=overrides)
+        stack.start()
     try:
         demo = Demo(stack, console)
         demo.prepare()
@@ -221,7 +216,8 @@ def main() -> int:
                 bar.advance(task)
         findings = demo.story()
     finally:
-        stack.__exit__(*sys.exc_info())
+        with interrupts.waits():
+            stack.stop()
     for finding in findings:
         console.print(f"[bold red]does not agree:[/] {escape(finding)}")
     if not findings:
@@ -243,7 +239,3 @@ def _fleet_request(number: int) -> str:
             "tags": [{"key": "env", "value": "staging"}],
         }
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
