@@ -41,7 +41,8 @@ record of SMN; a CloudEvent."""
 def read(source: Path) -> str:
     """The text of an event file."""
     try:
-        text = source.read_text(encoding="utf-8")
+        # Files from Windows may begin with a byte order mark.
+        text = source.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise LocalError(
             f"there is no event file {source}", f"to see those that come with it: ls {hints.file('events')}"

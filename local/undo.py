@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from local import package
 from local.errors import LocalError
+from local.pairs import distinct
 
 if TYPE_CHECKING:
     from local.reports import Report
@@ -45,7 +46,7 @@ def undo_requests(reports: Iterable["Report"], *, overwrite: bool = False) -> Un
     """
     made = Undo()
     removals = []
-    for report in _distinct(reports):
+    for report in distinct(reports):
         if (why := _nothing_in(report)) is not None:
             made.notes.append(why)
         else:
@@ -68,16 +69,6 @@ def undo_requests(reports: Iterable["Report"], *, overwrite: bool = False) -> Un
     for id_, heads in by_id.items():
         made.requests += _written(id_, heads, made)
     return made
-
-
-def _distinct(reports: Iterable["Report"]) -> Iterable["Report"]:
-    """Each report once, however often it came."""
-    seen: set[str] = set()
-    for report in reports:
-        id_ = str(report.get("report_id", ""))
-        if not id_ or id_ not in seen:
-            seen.add(id_)
-            yield report
 
 
 def _nothing_in(report: "Report") -> str | None:
