@@ -73,8 +73,9 @@ def keep(name: str, found: Any) -> None:
 
 
 def kept(name: str) -> Any:
-    """What a part found when it ran last."""
-    return json.loads((KEPT / f"{name}.json").read_text())
+    """What a part found when it ran last; nothing if it never did."""
+    file = KEPT / f"{name}.json"
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 def run_here(given: argparse.Namespace) -> None:

@@ -229,7 +229,8 @@ class Account:
                 action, value = ("remove", change.before) if change.after is None else ("restore", change.after)
                 if not {(action, Pair(*place, value)), (action, Pair(*place, None))} & asked:
                     yield f"{' '.join(place)}={value}: a {action} that nobody asked for"
-                if None not in (change.before, change.after) and Pair(*place, value) not in overwritten:
+                replaced = self._read_first and None not in (change.before, change.after)
+                if replaced and Pair(*place, value) not in overwritten:
                     yield f"{' '.join(place)}={value}: it replaced {change.before}, which nobody asked for"
 
     def _not_undone(self, *, last: bool) -> Iterator[str]:

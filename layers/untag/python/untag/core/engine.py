@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -274,28 +274,19 @@ class _Run:
                 for block, row in step.group.rows[id_]:
                     if there:
                         block.job.bears_tags = True
-                    final = self._settle_in(block, row, tag, result, there, last=step.last)
+                    if there is not None and tag.key in there and (settled.lost or _may_be_applied(result)):
+                        block.keep_evidence(row, tag, there[tag.key])
+                    final = self._settle_in(block, row, tag, result, last=step.last)
                     if final is not None:
                         given_up.setdefault((tag, final), []).append(id_)
         for (tag, final), ids in given_up.items():
             lane.steps.extendleft(last_checks(step.group, tuple(dict.fromkeys(ids)), (tag,), final))
 
-    def _settle_in(
-        self,
-        block: Block,
-        row: int,
-        tag: Tag,
-        result: Result | Deferral,
-        there: Mapping[str, str] | None,
-        *,
-        last: bool,
-    ) -> Result | None:
+    def _settle_in(self, block: Block, row: int, tag: Tag, result: Result | Deferral, *, last: bool) -> Result | None:
         """Settle a pair in one block that asked for it; the result to give up with, if it has to be read back first."""
         column = block.index.get(tag)
         if column is None or block.results[at := row * len(block.tags) + column] is not None:
             return None
-        if there is not None and tag.key in there and _may_be_applied(result):
-            block.evidence[at] = there[tag.key]
         if isinstance(result, Deferral) and not last:
             given_up = self._engine.given_up(block.job, result)
             if given_up is not None and tag is not ALL:  # what every tag means cannot be read back
@@ -326,10 +317,16 @@ def _with_evidence(block: Block, at: int, result: Result | Deferral) -> Result |
     know no resource without tags.
     """
     was = block.evidence.get(at)
-    if was is None or not isinstance(result, Result):
+    if not isinstance(result, Result):
         return result
-    if block.job.request.action is Action.RESTORE:
-        return result.seen(was) if result.outcome is Outcome.RESTORED else result
+    if block.job.request.action is Action.RESTORE and result.outcome is Outcome.RESTORED:
+        if was is not None:
+            return result.seen(was)
+        # In a remainder, what stands there may be what an earlier attempt put there: nobody knows what stood before.
+        unknown = block.job.request.first_attempt_at is not None and result.was is not None
+        return result._replace(looked=False, was=None) if unknown else result
+    if was is None or block.job.request.action is Action.RESTORE:
+        return result
     if result.outcome is Outcome.NOT_FOUND or (result.outcome is Outcome.ABSENT and result.was is None):
         return result._replace(outcome=Outcome.ABSENT, looked=True, was=was)
     return result

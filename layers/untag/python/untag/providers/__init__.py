@@ -5,11 +5,24 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from untag.contracts import InvalidInputError, Problem, RemovalRequest
-from untag.providers.base import AGAIN, Answer, Failure, Finder, Limits, Listing, Provider, Scope, Session, Verdict
+from untag.providers.base import (
+    AGAIN,
+    TOO_LARGE,
+    Answer,
+    Failure,
+    Finder,
+    Limits,
+    Listing,
+    Provider,
+    Scope,
+    Session,
+    Verdict,
+)
 
 __all__ = [
     "AGAIN",
     "PROVIDERS",
+    "TOO_LARGE",
     "Answer",
     "Failure",
     "Finder",

@@ -62,6 +62,10 @@ AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
 """Verdicts after which the same call may do better a little later."""
 
 
+TOO_LARGE = "too_large"
+"""The code of an answer that was cut off since it was too long: for fewer resources it may be shorter."""
+
+
 class Failure(NamedTuple):
     """One resource's failure inside an answer that is a success as a whole, with a verdict of its own."""
 

@@ -12,7 +12,7 @@ import httpx
 
 from untag import __version__
 from untag.contracts.reports import MESSAGE_BYTES, NAME_BYTES, clip
-from untag.providers.base import Answer, Session, Verdict
+from untag.providers.base import TOO_LARGE, Answer, Session, Verdict
 from untag.signing import Credentials
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -96,7 +96,7 @@ async def call(
     except (TimeoutError, httpx.TimeoutException):
         return Answer(Verdict.UNAVAILABLE, code="timeout", message=f"no answer within {session.timeout:.1f} s")
     except _TooLargeError:
-        return Answer(Verdict.FAILED, code="too_large", message=f"the answer is longer than {limit} bytes")
+        return Answer(Verdict.FAILED, code=TOO_LARGE, message=f"the answer is longer than {limit} bytes")
     except (httpx.RequestError, ssl.SSLError, OSError) as error:
         return Answer(Verdict.UNAVAILABLE, code="connection", message=type(error).__name__)
 
