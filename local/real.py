@@ -59,6 +59,8 @@ def plan(event: Any) -> Plan:
         requests = _requests(item)
         unknown = unknown or requests is None
         for request in requests or ():
+            # How many tags a resource has, only reading tells.
+            unknown = unknown or isinstance(request.tags, str)
             key = (request.provider, request.account, request.region or "", request.action.value, request.dry_run)
             places.setdefault(key, []).append(request)
     found = tuple(_place(key, requests) for key, requests in places.items())
