@@ -16,7 +16,7 @@ from untag.core.plan import Group, expand, group
 from untag.core.policy import Policy
 from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step, first_steps
 from untag.core.timing import Timing
-from untag.providers import AGAIN, Answer, Provider, Scope, Session, Verdict
+from untag.providers import AGAIN, Answer, Provider, Scope, Session, Trail, Verdict
 from untag.signing import Credentials
 
 CALL_SECONDS = 10.0
@@ -155,7 +155,8 @@ class Engine:
                 timeout = min(CALL_SECONDS, deadline.for_calls())
                 if timeout < SHORTEST_CALL_SECONDS:
                     return _NO_TIME
-                answer = await self._call(step, Session(self._client, turn.credentials, turn.auth, timeout))
+                session = Session(self._client, turn.credentials, turn.auth, timeout, Trail())
+                answer = await self._call(step, session)
             if await account.answered(turn.credentials, answer, deadline.for_calls):
                 return None
         return self._taken(account, step, answer, cut_off=timeout < CALL_SECONDS)
@@ -163,7 +164,8 @@ class Engine:
     def _taken(self, account: Account, step: Step, answer: Answer, *, cut_off: bool) -> Answer | Deferral:
         """An answer, or what it means where it is not the call that was refused or failed."""
         if answer.verdict is Verdict.UNAUTHORIZED:
-            return Deferral("account_closed", "the key was refused", counted=True, delay=account.closed_for())
+            delay = account.closed_for()
+            return Deferral("account_closed", "the key was refused", counted=True, delay=delay, lost=answer.lost)
         if answer.code == "timeout" and cut_off:
             # Cut off by us it is no attempt. A write may have been applied all the same, and is asked for again.
             return _NO_TIME._replace(lost=step.kind is Kind.WRITE)
@@ -183,7 +185,8 @@ class Engine:
         else:
             answer = await provider.read(session, scope, step.ids)
         self._observer.called(provider.name, self._timing.monotonic() - started, answer)
-        return answer
+        lost = step.kind is Kind.WRITE and session.trail is not None and session.trail.sent_anew
+        return replace(answer, lost=True) if lost else answer
 
     def failed(self, error: Exception) -> Deferral:
         """What becomes of a step in which the program itself went wrong."""
@@ -337,4 +340,4 @@ def _unanswered(step: Step, result: Deferral | Result) -> list[Followed]:
         return [Settled((id_,), step.tags, step.doubt.unread[id_]) for id_ in step.ids]
     if step.kind is Kind.CHECK and isinstance(result, Deferral):
         result = result._replace(lost=True)  # a read-back follows a write that may have been applied
-    return [Settled(step.ids, step.tags, result, step.seen)]
+    return [Settled(step.ids, step.tags, result, step.seen, step.lost)]

@@ -107,13 +107,25 @@ class Listing(Answer):
     total: int = 0
 
 
+@dataclass(slots=True)
+class Trail:
+    """What happened on the way of one call.
+
+    `sent_anew` says that it was sent a second time, since its connection was closed: the first may have been carried
+    out all the same.
+    """
+
+    sent_anew: bool = False
+
+
 class Session(NamedTuple):
-    """What a call is made with. `timeout` is the whole call's, in seconds."""
+    """What a call is made with. `timeout` is the whole call's, in seconds; `trail` is written on the way."""
 
     client: httpx.AsyncClient
     credentials: Credentials
     auth: httpx.Auth
     timeout: float
+    trail: Trail | None = None
 
 
 class Provider(Protocol):
