@@ -16,10 +16,12 @@ PATHS = (ROOT, FAULTS, FAULTS / "hooks", ROOT / "layers" / "untag" / "python")
 PAIRS = 100_000
 MUTANT_PAIRS = 3000
 FAILED = "the campaign itself failed"
+ENDLESS = "does not come to an end"
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     "runs_a_suspect_among_its_neighbours": {"phases": ("poison",)},
     "never_opens_the_circuit": {"phases": ("outage",)},
     "sends_the_remainder_before_the_publish": {"phases": ("topic",)},
+    "drops_the_remainder_on_a_send_error": {"patience": 120.0},
     "keeps_a_secret_until_it_is_refused": {"phases": ("rotation",)},
     # What is read first is asked for only where it stands, and so is counted.
     "believes_a_count_that_is_too_small": {"read_first": False, "unbound": "uncounted"},
@@ -110,8 +112,8 @@ def campaign(seed: int, pairs: int, mutant: str = "", unbound: str = "failed", r
 
 
 def seen(found: Json) -> list[str]:
-    """The laws that the account found broken; a campaign that failed by itself has found nothing."""
-    return [law for law in found["findings"] if law != FAILED]
+    """The laws that the account found broken; a campaign that failed by itself or has no end has found nothing."""
+    return [law for law in found["findings"] if law not in {FAILED, ENDLESS}]
 
 
 def campaigns(pairs: int) -> bool:

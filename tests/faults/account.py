@@ -176,13 +176,11 @@ class Account:
                     yield f"{asked} is told to be {row['outcome']}, and nobody looked what stood there"
 
     def _uncounted(self, pair: Pair) -> bool:
-        """Whether the cloud answers with a success for a pair that never stood there, so that nobody can tell."""
-        return (
-            not self._read_first
-            and pair.provider == "jdcloud"
-            and self.servers["jdcloud"].options.unbound == "counted"
-            and pair not in self._began
-        )
+        """Whether nobody looks, and the cloud answers with a success for a pair that never stood there: it counts such
+        a pair too, or counts nothing.
+        """
+        counts = pair.provider == "jdcloud" and self.servers["jdcloud"].options.unbound != "counted"
+        return not self._read_first and not counts and pair not in self._began
 
     def _stood(self, pair: Pair) -> bool:
         """Whether this value ever stood there: from the beginning, or since a call put it there."""
@@ -222,15 +220,16 @@ class Account:
         for request in wet:
             for pair in pairs_of(request):
                 if not pair.key.startswith(PROTECTED_PREFIX):
-                    asked.add((request.get("action", "remove"), pair))
+                    # Where nobody looks, this cloud removes by the key alone, whatever value is named.
+                    by_key = not self._read_first and pair.provider == "huaweicloud"
+                    asked.add((request.get("action", "remove"), pair._replace(value=None) if by_key else pair))
                     overwritten |= {pair} if request.get("overwrite") else set()
         for place, changes in self._history.items():
             for change in changes:
                 action, value = ("remove", change.before) if change.after is None else ("restore", change.after)
                 if not {(action, Pair(*place, value)), (action, Pair(*place, None))} & asked:
                     yield f"{' '.join(place)}={value}: a {action} that nobody asked for"
-                replaced = self._read_first and None not in (change.before, change.after)
-                if replaced and Pair(*place, value) not in overwritten:
+                if None not in (change.before, change.after) and Pair(*place, value) not in overwritten:
                     yield f"{' '.join(place)}={value}: it replaced {change.before}, which nobody asked for"
 
     def _not_undone(self, *, last: bool) -> Iterator[str]:
