@@ -41,13 +41,15 @@ def breaking(released: Json, current: Json, direction: Literal["in", "out"]) -> 
 
 
 class _Side:
-    """A document, and the pairs of which nothing is refused, unless that of another pair among them is: definitions
-    may go round.
+    """A document, and what is known of pairs of schemas by now: definitions may go round.
+
+    Of the `assumed` nothing is refused, unless it is of another pair among them. Of the `refused` something is: why.
     """
 
     def __init__(self, document: Json) -> None:
         self._defs = document.get("$defs", {})
         self.assumed: set[str] = set()
+        self.refused: dict[str, str] = {}
 
     def plain(self, schema: Schema) -> Json:
         """The schema itself, where it is a reference or no more than one."""
@@ -120,13 +122,20 @@ def _refused(a_side: _Side, a_schema: Schema, b_side: _Side, b_schema: Schema, p
     pair = f"{json.dumps(a, sort_keys=True)}\n{json.dumps(b, sort_keys=True)}"
     if pair in a_side.assumed or _text(a_side, a) == _text(b_side, b):
         return
-    before = set(a_side.assumed)
+    if pair in a_side.refused:
+        yield a_side.refused[pair]
+        return
+    before = frozenset(a_side.assumed)
     a_side.assumed.add(pair)
-    for reason in _reasons(a_side, a, b_side, b, path):
-        # What was concluded from an assumption that does not hold is forgotten with it. A reader that wants to know no
-        # more than that there is a reason stops here.
-        a_side.assumed = set(before)
-        yield reason
+    try:
+        for reason in _reasons(a_side, a, b_side, b, path):
+            a_side.refused.setdefault(pair, reason)
+            a_side.assumed = {*before, pair}
+            yield reason
+    finally:
+        # What was concluded from an assumption that does not hold is forgotten with it.
+        if pair in a_side.refused:
+            a_side.assumed = set(before)
 
 
 def _reasons(a_side: _Side, a: Json, b_side: _Side, b: Json, path: str) -> Iterator[str]:
