@@ -120,6 +120,9 @@ def _refused(a_side: _Side, a_schema: Schema, b_side: _Side, b_schema: Schema, p
         return
     a_side.open.add(pair)
     try:
+        if _demands(a) == _demands(b):
+            yield from _of_references(a_side, b_side, a, path)
+            return
         if "anyOf" in a:
             rest = {name: value for name, value in a.items() if name != "anyOf"}
             for option in a["anyOf"]:
@@ -134,6 +137,35 @@ def _refused(a_side: _Side, a_schema: Schema, b_side: _Side, b_schema: Schema, p
         yield from _of_choices(a_side, a, b_side, b, path)
     finally:
         a_side.open.discard(pair)
+
+
+def _demands(schema: Json) -> Json:
+    return {name: value for name, value in schema.items() if name not in _ANNOTATIONS}
+
+
+def _of_references(a_side: _Side, b_side: _Side, schema: Json, path: str) -> Iterator[str]:
+    """Why `b` could refuse what `a` accepts, where both say the same and can differ in what they refer to only.
+
+    What a reference accepts more of, the schema around it accepts more of, but where it excludes or asks.
+    """
+    for name, excluded in dict.fromkeys(_references(_demands(schema), excluded=False)):
+        reference = {"$ref": f"#/$defs/{name}"}
+        if not excluded:
+            yield from _refused(a_side, reference, b_side, reference, f"{path}/{name}")
+        elif _text(a_side, reference) != _text(b_side, reference):
+            yield f"{path}/{name}: something more is excluded"
+
+
+def _references(schema: Any, *, excluded: bool) -> Iterator[tuple[str, bool]]:
+    """The names that a schema refers to, each with whether it stands where the schema excludes or asks."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from _references(one, excluded=excluded)
+    elif isinstance(schema, dict):
+        if isinstance(name := schema.get("$ref"), str):
+            yield name.rpartition("/")[2], excluded
+        for key, one in schema.items():
+            yield from _references(one, excluded=excluded or key in ("not", "if", "contains", "propertyNames"))
 
 
 def _types(schema: Json) -> frozenset[str]:
