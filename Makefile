@@ -4,14 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 
 # A virtual environment stands when its stamp is younger than the pins it was made from.
-# The pins are complete, so nothing is resolved (--no-deps): pip cannot bring extras and hashes together.
 define environment
 $(1)/.stamp: $(2)
-	@echo "setting up $(1) ($(2))"
-	@rm -rf $(1)
-	@$(3) -m venv $(1)
-	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $(2)
-	@touch $$@
+	@tools/set-up $(1) $(2) $(3)
 endef
 
 # A function runs under the deployed interpreter where this machine has it, else under the one at hand.

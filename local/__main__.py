@@ -5,37 +5,39 @@ import os
 import sys
 from typing import Any
 
-from local import console
-from local.commands import app
-from local.commands.base import COMPLETED, PROGRAM, err
+from local import hints, interrupts
 from local.errors import LocalError
 
 _COMPLETION = frozenset({"--install-completion", "--show-completion"})
 
 
-def main(program: str = PROGRAM) -> None:
+def main(program: str = "") -> None:
     """The commands, with what the local stack cannot do as one line and not as a traceback."""
-    if _COMPLETION.intersection(sys.argv) or f"_{COMPLETED.replace('-', '_').upper()}_COMPLETE" in os.environ:
-        program = COMPLETED
+    with interrupts.ends_at_once():
+        from local import commands, console  # noqa: PLC0415 - they take a good part of a second
+        from local.commands import base  # noqa: PLC0415
+    program = program or hints.program()
+    if _COMPLETION.intersection(sys.argv) or f"_{hints.NAMED.replace('-', '_').upper()}_COMPLETE" in os.environ:
+        program = hints.NAMED
     as_json = "--json" in sys.argv
     try:
-        sys.exit(app(prog_name=program, standalone_mode=not as_json))
+        sys.exit(commands.app(prog_name=program, standalone_mode=not as_json))
     except LocalError as error:
         if as_json:
             _print_error(str(error), error.hint)
         else:
-            console.show_error(err, str(error), error.hint)
+            console.show_error(base.err, str(error), error.hint)
         sys.exit(1)
     except Exception as error:
         # A mistake in the arguments: typer's own class for it has no public name.
         if not as_json or not hasattr(error, "format_message"):
             raise
-        _print_error(error.format_message(), f"{program} COMMAND --help lists what there is")
+        _print_error(error.format_message(), f"to see what there is: {hints.program()} --help")
         sys.exit(getattr(error, "exit_code", 1))
 
 
 def _print_error(message: str, hint: str) -> None:
-    told: dict[str, Any] = {"error": message, "hint": hint}
+    told: dict[str, Any] = {"error": message, "hint": hints.pasteable(hint)}
     print(json.dumps(told))
 
 

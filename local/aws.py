@@ -67,6 +67,7 @@ class Aws:
         moto.sns.models.sns_backends[ACCOUNT][self.region] = self.topics
         moto.events.models.events_backends[ACCOUNT][self.region] = self.events
         self._stack.callback(moto.sqs.models.sqs_backends[ACCOUNT].pop, self.region, None)
+        self._stack.callback(self.queues.moves.stop)
         self._stack.callback(moto.sns.models.sns_backends[ACCOUNT].pop, self.region, None)
         self._stack.callback(moto.events.models.events_backends[ACCOUNT].pop, self.region, None)
         self._front.application = DomainDispatcherApplication(create_backend_app)
@@ -127,9 +128,22 @@ def free_region() -> str:
 
 @functools.cache
 def _mend_moto() -> None:
-    """Two mends for the whole process; they are never taken back, since several stacks may be up."""
+    """What is mended for the whole process; it is never taken back, since several stacks may be up."""
+    import moto.events.models  # noqa: PLC0415
     import moto.events.utils  # noqa: PLC0415
+    import moto.sns.models  # noqa: PLC0415
     import moto.sqs.models  # noqa: PLC0415
+    import moto.sqs.responses  # noqa: PLC0415
+
+    from local import deliveries  # noqa: PLC0415
+    from local.move_tasks import actions  # noqa: PLC0415
+
+    subscription, rule = moto.sns.models.Subscription, moto.events.models.Rule
+    patch.object(subscription, "publish", deliveries.to_subscriber(subscription.publish)).start()
+    patch.object(rule, "_send_to_sqs_queue", deliveries.to_target(rule._send_to_sqs_queue)).start()  # noqa: SLF001
+
+    for name, action in actions().items():
+        patch.object(moto.sqs.responses.SQSResponse, name, action, create=True).start()
 
     # moto asks a time-zone library whenever it looks at a message's time: 115 ms to receive from 100 messages.
     patch.object(moto.sqs.models, "unix_time_millis", lambda _=None: time.time() * 1000).start()

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from local.console import safe, table
+from local.console import counted, safe, table
 from local.control import Client
 from local.errors import LocalError
 from local.real import ANY
@@ -56,8 +56,7 @@ def show_plan(console: Console, plan: Mapping[str, Any], real: Mapping[str, Any]
         console.print("[bold]Real clouds.[/] How many pairs this leads to, nobody can say before it is worked at.")
         console.print(f"It reads at: {', '.join(real['clouds'])}")
     else:
-        s = "" if plan["pairs"] == 1 else "s"
-        console.print(f"[bold]Real clouds: {plan['pairs']} pair{s} of resource and tag.[/]")
+        console.print(f"[bold]Real clouds: {counted(plan['pairs'], 'pair')} of resource and tag.[/]")
         made = table("", "cloud", "account", "region", "action", "types", "resources", "pairs")
         for place in plan["places"]:
             action = f"would {place['action']}" if place["dry_run"] or real["dry_run"] else place["action"]
@@ -83,7 +82,9 @@ def confirm(client: Client, body: Mapping[str, Any], *, yes: bool, expect: int |
     plan = client.post("plan", body)
     if expect is not None and expect != plan["pairs"]:
         names = (
-            "a number of pairs that nobody can say beforehand" if plan["pairs"] is None else f"{plan['pairs']} pairs"
+            "a number of pairs that nobody can say beforehand"
+            if plan["pairs"] is None
+            else counted(plan["pairs"], "pair")
         )
         raise LocalError(f"it asks for {names}, and --expect says {expect}: nothing was sent", "look at it once more")
     if real is None:

@@ -12,12 +12,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local import hints
 from local.fault_names import MEANINGS
 
 # The last lines of a function's log that are shown.
 LOG_TAIL = 20
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+_NEXT = (
+    ("an event, to where its shape belongs", "send {events}/jdcloud_eventbridge.json"),
+    ("the function once with it", "invoke {function} {events}/jdcloud_manual.json"),
+    ("a schedule, whether it is on or off", "fire {schedule}"),
+    ("see live what happens", "watch"),
+    ("tags, queues, dead letters and reports", "state"),
+    ("make the local clouds misbehave", "faults"),
+)
+"""What can be done with a stack that is up, and how."""
 
 _OUTCOME_STYLES = {
     "removed": "green",
@@ -26,8 +37,38 @@ _OUTCOME_STYLES = {
     "would_restore": "cyan",
     "failed": "red",
     "unconfirmed": "red",
+    "rejected": "red",
     "protected": "yellow",
     "deferred": "yellow",
+}
+
+
+_UNWRAPPED = 10_000
+"""Columns where the output is no terminal: whatever reads it has lines of its own length."""
+
+
+def make(*, stderr: bool = False) -> Console:
+    """A console that wraps for a terminal, and leaves lines whole in a pipe or a file."""
+    made = Console(stderr=stderr)
+    return made if made.file.isatty() else Console(stderr=stderr, width=_UNWRAPPED)
+
+
+def counted(count: int, noun: str) -> str:
+    """A count of things: "1 pair", "2 pairs"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def times(count: int) -> str:
+    """How often something happened: "once", "3 times"."""
+    return "once" if count == 1 else f"{count} times"
+
+
+_STATUS_STYLES = {
+    "succeeded": "green",
+    "unchanged": "cyan",
+    "partial": "yellow",
+    "deferred": "yellow",
+    "failed": "red",
 }
 
 
@@ -54,6 +95,11 @@ def outcome_style(outcome: str) -> str:
     return _OUTCOME_STYLES.get(outcome, "default")
 
 
+def status_style(status: str) -> str:
+    """The colour of a report's status, as rich writes it."""
+    return _STATUS_STYLES.get(status, "default")
+
+
 def show_up(console: Console, session: Mapping[str, Any]) -> None:
     """What runs, and what can be done with it."""
     console.print(f"[bold green]{session['name']} is up[/] [dim]after {session['seconds_to_start']} s[/]")
@@ -76,20 +122,19 @@ def show_up(console: Console, session: Mapping[str, Any]) -> None:
     for name in session["buses"]:
         made.add_row("bus", name)
     console.print(made)
-    function = next(iter(session["functions"]), "FUNCTION")
-    console.print("In another terminal:")
-    commands = Table.grid(padding=(0, 2))
-    for command, what in (
-        ("python -m local send EVENT", "send an event from events/ to where it belongs"),
-        (f"python -m local invoke {function} EVENT", "run the function once with it"),
-        ("python -m local fire SCHEDULE", "fire a schedule, whether it is on or off"),
-        ("python -m local watch", "see live what happens"),
-        ("python -m local state", "see tags, queues, dead letters and reports"),
-        ("python -m local faults", "make the local clouds misbehave"),
-    ):
-        commands.add_row(f"  [cyan]{command}[/]", f"[dim]{what}[/]")
-    console.print(commands)
+    _show_next(console, session)
     console.print("Ctrl-C stops it.")
+
+
+def _show_next(console: Console, session: Mapping[str, Any]) -> None:
+    """Commands for another terminal: each on one line with what it does behind it, as a shell takes it."""
+    console.print("In another terminal, from this folder:")
+    schedule, function = next(iter(session["schedules"]), None), next(iter(session["functions"]), None)
+    for what, command in _NEXT:
+        if (schedule is None and "{schedule}" in command) or (function is None and "{function}" in command):
+            continue
+        told = hints.command(command.format(schedule=schedule, function=function, events=hints.file("events")))
+        console.print(f"  [cyan]{safe(told)}[/]  [dim]# {what}[/]", highlight=False, soft_wrap=True)
 
 
 def note(session: Mapping[str, Any]) -> str:
@@ -103,7 +148,9 @@ def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
     """Where an event went."""
     for (to, name), count in Counter((item["to"], item["name"]) for item in sent).items():
         what = "event" if to == "bus" else "message"
-        console.print(f"{count} {what}{'' if count == 1 else 's'} to the {to} [bold]{name}[/]")
+        console.print(f"{counted(count, what)} to the {to} [bold]{name}[/]")
+    for told in dict.fromkeys(item["note"] for item in sent if item["note"]):
+        console.print(f"[yellow]{safe(told)}[/]", highlight=False)
 
 
 def lines(text: str) -> str:
@@ -111,26 +158,39 @@ def lines(text: str) -> str:
     return clean(text.replace("\r", "\n"))
 
 
-def show_answer(console: Console, answer: Mapping[str, Any]) -> None:
-    """What a function answered, and the end of its log."""
+def show_answer(console: Console, about: Console, answer: Mapping[str, Any]) -> None:
+    """What a function answered on one console, so that it can be piped; its log, and what went wrong, on the other."""
     for line in answer["log"][-LOG_TAIL:]:
-        console.print(f"[dim]{escape(lines(line))}[/]", highlight=False, soft_wrap=True)
+        about.print(f"[dim]{escape(lines(line))}[/]", highlight=False, soft_wrap=True)
     start = f", cold start {answer['init_seconds'] * 1000:.0f} ms" if answer["cold"] else ""
     took = f"{answer['seconds'] * 1000:.1f} ms{start}"
-    if answer["error"]:
-        console.print(f"[bold red]{answer['error']}[/] [dim]after {took}[/]")
-    else:
-        console.print(f"[bold green]answered[/] [dim]after {took}[/]")
-    try:
-        console.print_json(answer["payload"] or "null")
-    except ValueError:
-        console.print(clean(answer["payload"]), markup=False)
+    if not answer["error"]:
+        about.print(f"[bold green]answered[/] [dim]after {took}[/]")
+        console.print_json(data=answer["payload"])
+        return
+    about.print(f"[bold red]failed:[/] {safe(answer['error'])} [dim]after {took}[/]", highlight=False)
+    for told in _failures(answer):
+        about.print(safe(told), highlight=False, soft_wrap=True)
+
+
+def _failures(answer: Mapping[str, Any]) -> Iterator[str]:
+    """What went wrong, a line for each thing."""
+    if answer["errors"]:
+        for error in answer["errors"]:
+            yield f"  {error['path']}: {error['message']}" if error["path"] else f"  {error['message']}"
+        return
+    payload = answer["payload"] if isinstance(answer["payload"], Mapping) else {}
+    yield f"  {payload.get('errorType', '')}: {payload.get('errorMessage', '')}"
+    for line in payload.get("stackTrace") or ():
+        yield from (f"    {part}" for part in str(line).rstrip().splitlines())
 
 
 def show_state(console: Console, state: Mapping[str, Any]) -> None:
     """Tags, queues, dead letters and reports."""
     console.print(tags_table(state["providers"]))
     console.print(queues_table(state["queues"]))
+    for name in state["missing"]:
+        console.print(f"[red]missing:[/] {safe(name)} was deleted while the stack is up", highlight=False)
     for logical_id, failures in state["failed_invocations"].items():
         for failure in failures:
             console.print(f"[red]{logical_id}[/] {safe(failure)}", highlight=False)
@@ -173,7 +233,7 @@ def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
     made = table("Dead letters", "queue", "why", "body")
     for letter in letters:
         attributes = dict(letter["attributes"])
-        reason = attributes.pop("reason", "") or f"received {letter['receive_count']} times and never done"
+        reason = attributes.pop("reason", "") or f"received {times(letter['receive_count'])} and never done"
         rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
         made.add_row(letter["queue"], safe(f"{reason}\n{rest}".strip()), safe(_short(letter["body"])))
     return made
@@ -181,11 +241,11 @@ def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
 
 def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
     """What was published on the topic."""
-    made = table("Reports", "id", "status", "outcomes", "summary")
+    made = table("Reports", "id", "kind", "status", "outcomes", "summary")
     for notification in notifications:
         body = notification["body"]
         if not isinstance(body, Mapping):
-            made.add_row("", "", "", safe(_short(str(body))))
+            made.add_row("", "", "", "", safe(_short(str(body))))
             continue
         counts = "\n".join(
             f"[{outcome_style(outcome)}]{count} {outcome}[/]"
@@ -193,11 +253,19 @@ def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
         )
         made.add_row(
             safe(str(body.get("id", ""))),
-            str(body.get("status", "")),
-            counts,
+            safe(str(body.get("kind", ""))),
+            f"[{status_style(str(body.get('status', '')))}]{safe(body.get('status', ''))}[/]",
+            counts or _problems(body),
             safe(str(body.get("summary") or notification.get("subject") or "")),
         )
     return made
+
+
+def _problems(report: Mapping[str, Any]) -> str:
+    """What was wrong with a body that was rejected, a line each."""
+    errors = [one for one in report.get("errors") or () if isinstance(one, Mapping)]
+    told = [": ".join(filter(None, (str(one.get("path", "")), str(one.get("message", ""))))) for one in errors]
+    return "\n".join(f"[red]{safe(one)}[/]" for one in told)
 
 
 def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
@@ -206,7 +274,12 @@ def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
         console.print(_faults_table("On", rules))
     else:
         console.print("[dim]Nothing is on.[/]\n")
-    console.print("[bold]To switch on[/]  [dim]python -m local faults on NAME; --help says how to narrow it[/]")
+    console.print(
+        f"[bold]To switch on:[/] {safe(hints.command('faults on throttle'))}", highlight=False, soft_wrap=True
+    )
+    console.print(
+        f"[dim]how to narrow it: {safe(hints.command('faults on --help'))}[/]", highlight=False, soft_wrap=True
+    )
     names = Table.grid(padding=(0, 2))
     for name, meaning in MEANINGS.items():
         names.add_row(f"  [cyan]{name}[/]", meaning)
@@ -217,7 +290,8 @@ def show_switched_on(console: Console, rules: Sequence[Mapping[str, Any]]) -> No
     """What was switched on, and how to end it."""
     for rule in rules:
         console.print(f"[magenta]{rule['do']}[/] is on at {rule['cloud']} {safe(_how(rule))}".rstrip())
-    console.print(f"[dim]python -m local faults off {rules[0]['do']} ends it[/]")
+    ending = hints.command(f"faults off {rules[0]['do']}")
+    console.print(f"[dim]to end it: {safe(ending)}[/]", highlight=False, soft_wrap=True)
 
 
 def show_switched_off(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
@@ -225,8 +299,7 @@ def show_switched_off(console: Console, rules: Sequence[Mapping[str, Any]]) -> N
     if not rules:
         console.print("Nothing of the kind was on; what the files in events/ rely on needs --seeded.")
     for rule in rules:
-        times = "once" if rule["injected"] == 1 else f"{rule['injected']} times"
-        console.print(f"{rule['do']} is off at {rule['cloud']}; it struck {times}")
+        console.print(f"{rule['do']} is off at {rule['cloud']}; it struck {times(rule['injected'])}")
 
 
 def _faults_table(title: str, rules: Sequence[Mapping[str, Any]]) -> Table:
@@ -252,7 +325,7 @@ def show_error(console: Console, message: str, hint: str) -> None:
     """What went wrong, and what to do next."""
     console.print(f"[bold red]error:[/] {safe(message)}", highlight=False)
     if hint:
-        console.print(f"[dim]{safe(hint)}[/]", highlight=False)
+        console.print(f"[dim]{safe(hints.pasteable(hint))}[/]", highlight=False, soft_wrap=True)
 
 
 def _resources(tags: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, Mapping[str, str]]]:

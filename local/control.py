@@ -25,6 +25,7 @@ from local.live.observer import Observer
 
 if TYPE_CHECKING:
     from local.real import Plan, RealClouds
+    from local.runtime import Answer
     from local.stack import Stack
 
 SESSION = ROOT / ".local" / "stack.json"
@@ -33,7 +34,6 @@ _KEY = "X-Local-Key"
 _SECONDS = 960.0
 # The latest failures of each mapping that are shown.
 _LAST = 5
-_START = "python -m local up"
 
 
 def state(stack: "Stack") -> dict[str, Any]:
@@ -44,7 +44,9 @@ def state(stack: "Stack") -> dict[str, Any]:
             for name, server in stack.providers.items()
         },
         "queues": [asdict(queue) for queue in stack.queues().values()],
-        "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()},
+        "missing": stack.missing(),
+        "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()}
+        | {logical_id: failures[-_LAST:] for logical_id, failures in stack.schedule_failures.items()},
         "dead_letters": [asdict(letter) for letter in stack.dead_letters()],
         "reports": [asdict(notification) for notification in stack.notifications()],
     }
@@ -69,8 +71,28 @@ def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]
             logical_id: {"name": schedule.name, "enabled": schedule.enabled}
             for logical_id, schedule in stack.schedules.items()
         },
+        "outputs": {name: str(value) for name, value in stack.outputs.items()},
         "buses": [stack.template.resolver.name(bus) for bus in stack.template.of_type("AWS::Events::EventBus")],
     }
+
+
+def answer_of(answer: "Answer") -> dict[str, Any]:
+    """An invocation's answer as JSON; `errors` are those that a failed one tells by path and message."""
+    text = answer.payload.decode("utf-8", "replace")
+    try:
+        payload = json.loads(text or "null")
+    except ValueError:
+        payload = text
+    return {**asdict(answer), "payload": payload, "errors": _errors(payload) if answer.error else []}
+
+
+def _errors(payload: Any) -> list[dict[str, str]]:
+    """What the functions fail with: {"errors": [{"path", "message"}]} as the text of the error's message."""
+    try:
+        errors = json.loads(payload["errorMessage"])["errors"]
+        return [{"path": str(error.get("path", "")), "message": str(error["message"])} for error in errors]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []
 
 
 def refuse_second(session: Path = SESSION) -> None:
@@ -78,7 +100,8 @@ def refuse_second(session: Path = SESSION) -> None:
     with contextlib.suppress(NotRunning):
         other = Client(session).get("describe")
         raise LocalError(
-            f"a stack is already up, in process {other['pid']}", "python -m local watch shows it; Ctrl-C stops it"
+            f"a stack is already up, in process {other['pid']}",
+            "Ctrl-C stops it where it runs; to see it: `local watch`",
         )
 
 
@@ -132,7 +155,7 @@ class Client:
                 answer = json.loads(response.read())
         except (OSError, ValueError, KeyError, http.client.HTTPException):
             # No file, or one that a killed process left behind.
-            raise NotRunning("no stack is up", f"start one in another terminal: {_START}") from None
+            raise NotRunning("no stack is up", "start one in another terminal: `local up`") from None
         if response.status != http.client.OK:
             raise LocalError(answer["error"], answer["hint"])
         return answer
@@ -146,7 +169,7 @@ class _Server(ThreadingHTTPServer):
         self.key = key
         self.observer = observer
         self.real = real
-        self.switches = FaultSwitches(stack.providers)
+        self.switches = FaultSwitches(stack.providers, stack.is_seeded)
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
@@ -221,9 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _invoke(self, body: Mapping[str, Any]) -> dict[str, Any]:
         self._check(body)
         answer = self.server.stack.invoke(body["function"], str(body["event"]).encode())
-        shown = asdict(answer)
-        shown["payload"] = answer.payload.decode("utf-8", "replace")
-        return shown
+        return answer_of(answer)
 
     def _do(self, actions: Mapping[str, Any]) -> None:
         action = actions.get(self.path.removeprefix("/"))

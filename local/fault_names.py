@@ -11,6 +11,7 @@ MEANINGS: Mapping[str, str] = {
     "refuse": "400: the whole call, for the ids or keys that are named",
     "partial": "a success in which resources failed",
     "count": "a success whose count is too small",
+    "other_ids": "an answer about ids that nobody asked for",
     "reset": "the line is cut before anything is done",
     "stall": "no answer at all",
     "delay": "an answer that takes its time",

@@ -4,7 +4,7 @@ The rules that the files in events/ are made for (`seed.json`) stand beside thos
 unless they are named as well.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -24,11 +24,11 @@ _SENSIBLE: Mapping[str, Mapping[str, Any]] = {
 
 
 class FaultSwitches:
-    """The faults of one stack's local clouds."""
+    """The faults of one stack's local clouds. `is_seeded` says which of them the files in events/ rely on."""
 
-    def __init__(self, servers: Mapping[str, ProviderServer]) -> None:
+    def __init__(self, servers: Mapping[str, ProviderServer], is_seeded: Callable[[Fault], bool]) -> None:
         self._servers = servers
-        self._on: list[Fault] = []
+        self._is_seeded = is_seeded
 
     def on(self, do: str, clouds: Sequence[str], how: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Switch a kind of misbehaviour on, at these clouds or at all that know it; `how` is fields of a Fault."""
@@ -38,13 +38,12 @@ class FaultSwitches:
             try:
                 rule = Fault.from_dict({"do": do, **_SENSIBLE.get(do, {}), **how})
             except (TypeError, ValueError) as error:
-                raise LocalError(f"no such fault: {error}", "python -m local faults lists the names") from None
+                raise LocalError(f"no such fault: {error}", "the names: `local faults`") from None
             try:
                 self._servers[name].faults.add(rule)
             except ValueError as error:
                 refusals.append(f"{name}: {error}")
                 continue
-            self._on.append(rule)
             struck.append(self._row(name, rule))
         if not struck:
             raise LocalError("; ".join(refusals), "another cloud may know it: leave --cloud out")
@@ -56,8 +55,7 @@ class FaultSwitches:
         for cloud in self._named(clouds):
             faults = self._servers[cloud].faults
             for rule in faults:
-                by_hand = self._by_hand(rule)
-                if (not names or rule.do in names) and (by_hand or seeded):
+                if (not names or rule.do in names) and (seeded or not self._is_seeded(rule)):
                     faults.remove(rule)
                     ended.append(self._row(cloud, rule))
         return ended
@@ -66,15 +64,12 @@ class FaultSwitches:
         """Every rule that is on, with how often it matched and struck."""
         return [self._row(name, rule) for name, server in self._servers.items() for rule in server.faults]
 
-    def _by_hand(self, rule: Fault) -> bool:
-        return any(rule is one for one in self._on)
-
     def _row(self, cloud: str, rule: Fault) -> dict[str, Any]:
         """A rule with what is not as usual about it."""
         content = rule.as_dict()
         how = {name: content[name] for name, usual in _USUAL.items() if content[name] != usual}
         counts = {name: content[name] for name in sorted(_COUNTS)}
-        return {"cloud": cloud, "do": rule.do, "how": how, "seeded": not self._by_hand(rule), **counts}
+        return {"cloud": cloud, "do": rule.do, "how": how, "seeded": self._is_seeded(rule), **counts}
 
     def _named(self, clouds: Sequence[str]) -> Iterable[str]:
         if not self._servers:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.errors import LocalError, TemplateError
 from local.functions import name_of
+from local.missing import HINT
 from local.resolve import ACCOUNT
 from local.runtime import REQUEST_BYTES
 
@@ -107,6 +108,7 @@ class EventSourceMapping:
         # One thread collects at a time, so that a batch fills before the next one is begun.
         self._collecting = threading.Lock()
         self._held_back: list[Message] = []
+        self._gone = False
         self.batches: list[int] = []
         """The number of records in each invocation so far."""
         self.failures: list[str] = []
@@ -169,6 +171,21 @@ class EventSourceMapping:
         return self._within_size(batch)
 
     def _receive(self, wait: float, count: int = _RECEIVE) -> "list[Message]":
+        """Up to so many messages; none, after a while, where somebody has deleted the queue."""
+        from moto.sqs.exceptions import QueueDoesNotExist  # noqa: PLC0415
+
+        try:
+            found = self._receive_of_queue(wait, count)
+        except QueueDoesNotExist:
+            if not self._gone:
+                self.failures.append(f"there is no queue {self.spec.queue} any more: {HINT}")
+            self._gone = True
+            self._stopped.wait(_IDLE_SECONDS)
+            return []
+        self._gone = False
+        return found
+
+    def _receive_of_queue(self, wait: float, count: int) -> "list[Message]":
         queue = self._queues.get_queue(self.spec.queue)
         visibility = int(getattr(queue, "visibility_timeout", 0))
         count = min(count, _RECEIVE, self.spec.batch_size)
@@ -200,7 +217,8 @@ class EventSourceMapping:
         self.batches.append(len(batch))
         failed = self._failed(answer, {message.id for message in batch})
         done = {message.receipt_handle or "" for message in batch if message.id not in failed}
-        self._queues.delete_messages(self.spec.queue, done)
+        if self.spec.queue in self._queues.queues:
+            self._queues.delete_messages(self.spec.queue, done)
 
     def _failed(self, answer: "Answer", ids: set[str]) -> set[str]:
         """The ids of the records that stay."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from local.console import counted
 from local.control import Client
 from local.errors import LocalError
 
@@ -31,7 +32,7 @@ def drain(client: Client, seconds: float, console: Console) -> None:
                 for queue in queues
                 if not queue["dead_letters"]
             )
-            status.update(f"waiting for the queues: {left} message{'' if left == 1 else 's'} left …")
+            status.update(f"waiting for the queues: {counted(left, 'message')} left …")
 
 
 @contextlib.contextmanager

@@ -33,6 +33,17 @@ class Schedule:
     """An ARN: a queue's or a function's."""
     input: str
 
+    @property
+    def note(self) -> str:
+        """What somebody who fires it should know; empty if nothing is odd."""
+        content = json.loads(self.input)
+        if isinstance(content, dict) and content.get("rules") == []:
+            return (
+                "the schedule has no rules, so the sweep looks for nothing: give it some with "
+                "--parameter SweepRules='[…]' when the stack is started"
+            )
+        return ""
+
     def payload(self, scheduled: datetime) -> str:
         """The input, with what the scheduler fills in."""
         said = {
@@ -103,6 +114,8 @@ class Clock:
             for logical_id, schedule in schedules.items()
             if schedule.enabled
         }
+        self.failures: dict[str, list[str]] = {}
+        """What was wrong each time that a schedule could not be fired, by its logical id."""
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -112,7 +125,10 @@ class Clock:
         for logical_id, (schedule, due) in self._due.items():
             if due is not None and due <= moment:
                 self._due[logical_id] = (schedule, schedule.timetable.after(moment))
-                self._fire(logical_id, due)
+                try:
+                    self._fire(logical_id, due)
+                except LocalError as error:
+                    self.failures.setdefault(logical_id, []).append(f"could not be fired: {error}")
 
     def due(self, logical_id: str) -> datetime | None:
         """When a schedule that is on fires next."""

@@ -64,6 +64,8 @@ class Notification:
     attributes: Mapping[str, str]
     body: Any
     """The message, parsed where it is JSON."""
+    number: int = 0
+    """Which of its topic's it is, from 1."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Sent:
     """"queue", "bus" or "function"."""
     name: str
     ids: tuple[str, ...]
+    note: str = ""
+    """What the sender should know of it; empty if nothing is odd."""
 
 
 class NotDrainedError(LocalError):
@@ -86,6 +90,6 @@ class NotDrainedError(LocalError):
         )
         super().__init__(
             f"after {seconds:g} seconds there is still work: {held}",
-            "python -m local watch shows what becomes of it; what was refused comes again later",
+            "what was refused comes again later; to see what becomes of it: `local watch`",
         )
         self.queues = queues

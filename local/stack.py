@@ -11,11 +11,12 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import ROOT, functions, mappings, routing, schedules
+from local import ROOT, contents, functions, hints, mappings, missing, routing, schedules
 from local import template as templates
 from local.aws import Aws, free_region
 from local.create import create
@@ -25,6 +26,7 @@ from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, Q
 if TYPE_CHECKING:
     from moto.sqs.models import Message
 
+    from local.providers import Fault
     from local.runtime import Answer
 
 __all__ = ["ROOT", "DeadLetter", "NotDrainedError", "Notification", "Overrides", "QueueState", "Sent", "Stack"]
@@ -66,6 +68,8 @@ class Stack:
         """By logical id."""
         self.schedules: dict[str, schedules.Schedule] = {}
         """By logical id."""
+        self.schedule_failures: Mapping[str, list[str]] = {}
+        """What went wrong where the clock fired a schedule, by logical id."""
         self.providers: dict[str, Any] = {}
         """The provider servers, by the name that `local.providers.SERVERS` has them under."""
         self.seconds_to_start = 0.0
@@ -81,6 +85,7 @@ class Stack:
         self.template: templates.Template
         self._queues: dict[str, str] = {}
         self._dead: set[str] = set()
+        self._seeded: list[Fault] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -106,7 +111,7 @@ class Stack:
         if not self._python.exists():
             raise LocalError(
                 f"the functions' interpreter is missing: {self._python}",
-                "make .venv-runtime/.stamp sets it up",
+                hints.make(".venv-runtime/.stamp"),
             )
         self.aws.reserve()
         self._exit.callback(self.aws.stop)
@@ -188,7 +193,13 @@ class Stack:
     def seed(self) -> None:
         """Puts the tags at the providers that the files in events/ are made for."""
         for server in self.providers.values():
+            known = list(server.faults)
             server.seed()
+            self._seeded += [rule for rule in server.faults if not any(rule is one for one in known)]
+
+    def is_seeded(self, rule: "Fault") -> bool:
+        """Whether a cloud's misbehaviour is one that the files in events/ rely on."""
+        return any(rule is one for one in self._seeded)
 
     def send(self, event: Path | str | Mapping[str, Any] | list[Any], *, queue: str | None = None) -> list[Sent]:
         """Sends an event where its shape belongs: the queue that a batch names, the bus, the decommission queue for a
@@ -206,19 +217,21 @@ class Stack:
         return sent
 
     def _send_message(self, message: routing.QueueMessage, queue: str | None) -> Sent:
-        from moto.sqs.exceptions import SQSException  # noqa: PLC0415
+        from moto.sqs.exceptions import QueueDoesNotExist, SQSException  # noqa: PLC0415
 
         by_shape = self._queues.get(message.queue)
         name = self._queue_name(queue) if queue else self._queue_named_by(message.arn) or by_shape or self.work_queue
         try:
             found = self.aws.queues.send_message(name, message.body, dict(message.attributes))
+        except QueueDoesNotExist:
+            raise LocalError(f"there is no queue {name} any more", missing.HINT) from None
         except SQSException as error:
             hint = "SQS takes 1 MiB, ten attributes and no control characters"
             raise LocalError(f"{name} does not take the message: {error}", hint) from None
         return Sent("queue", name, (found.id,))
 
     def _put_event(self, event: routing.BusEvent) -> Sent:
-        from moto.events.exceptions import ValidationException  # noqa: PLC0415
+        from moto.events.exceptions import ResourceNotFoundException, ValidationException  # noqa: PLC0415
 
         buses = self.template.of_type("AWS::Events::EventBus")
         if len(buses) > 1:
@@ -226,6 +239,8 @@ class Stack:
         bus = self.template.resolver.name(buses[0]) if buses else "default"
         try:
             (answer,) = self.aws.events.put_events([{**event.entry, "EventBusName": bus}])
+        except ResourceNotFoundException:
+            raise LocalError(f"there is no bus {bus} any more", missing.HINT) from None
         except ValidationException as error:
             raise LocalError(f"the bus does not take the event: {error.message}") from None
         if "EventId" not in answer:
@@ -246,13 +261,16 @@ class Stack:
         payload = found.payload(at or datetime.now(UTC))
         name = found.target.rpartition(":")[2]
         if ":lambda:" in found.target:
-            return Sent("function", name, (self.invoke(name, payload.encode()).request_id,))
-        return self._send_message(routing.QueueMessage(payload, arn=found.target), None)
+            sent = Sent("function", name, (self.invoke(name, payload.encode()).request_id,))
+        else:
+            sent = self._send_message(routing.QueueMessage(payload, arn=found.target), None)
+        return replace(sent, note=found.note)
 
     @contextlib.contextmanager
     def clock(self, now: Callable[[], float] = time.time) -> Iterator[None]:
         """While it lasts, the schedules that are on fire by the clock; `now` gives seconds since the epoch."""
         clock = schedules.Clock(self.schedules, self.fire, now)
+        self.schedule_failures = clock.failures
         clock.start()
         try:
             yield
@@ -303,14 +321,20 @@ class Stack:
         return self.aws.outage(*services)
 
     def queues(self) -> dict[str, QueueState]:
-        """Every queue's counts, by logical id."""
+        """Every queue's counts, by logical id; those that have been deleted are left out."""
         states = {}
         for logical_id, name in self._queues.items():
+            if name not in self.aws.queues.queues:
+                continue
             counts = self.aws.queues.counts(name)
             states[logical_id] = QueueState(
                 name, logical_id, counts.visible, counts.in_flight, counts.delayed, name in self._dead
             )
         return states
+
+    def missing(self) -> list[str]:
+        """What has been deleted since the stack started, by kind and logical id."""
+        return missing.missing(self.aws, self.template)
 
     def messages(self, queue: str) -> "list[Message]":
         """What lies in a queue (by logical id), without receiving it."""
@@ -318,28 +342,12 @@ class Stack:
 
     def dead_letters(self) -> list[DeadLetter]:
         """Every message on a dead-letter queue, oldest first."""
-        return [
-            DeadLetter(
-                name,
-                message.id,
-                message.body,
-                {key: str(value.get("StringValue", "")) for key, value in message.message_attributes.items()},
-                message.approximate_receive_count,
-            )
-            for name in sorted(self._dead)
-            for message in self.aws.queues.messages(name)
-        ]
+        return contents.dead_letters(self.aws.queues, sorted(self._dead))
 
     def notifications(self, seen: Mapping[str, int] | None = None) -> list[Notification]:
         """What was published on the template's topics, in order; `seen` says how many of each topic's to leave out."""
-        found = []
-        for logical_id in self.template.of_type("AWS::SNS::Topic"):
-            topic = self.aws.topics.get_topic(self.template.resolver.ref(logical_id))
-            new = topic.sent_notifications[(seen or {}).get(topic.name, 0) :]
-            for message_id, message, subject, attributes, _ in new:
-                texts = {key: str(value.get("Value")) for key, value in (attributes or {}).items()}
-                found.append(Notification(topic.name, message_id, subject, texts, _parsed(message)))
-        return found
+        topics = map(self.template.resolver.ref, self.template.of_type("AWS::SNS::Topic"))
+        return contents.notifications(self.aws.topics, topics, seen or {})
 
     def reports(self) -> list[Any]:
         """The bodies of everything that was published, parsed, in order."""
@@ -382,10 +390,3 @@ class Stack:
             if given and (given in {name, logical_id} or given.endswith(f"-{logical_id}")):
                 return name
         return None
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

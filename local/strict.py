@@ -25,6 +25,8 @@ from moto.sns.models import SNSBackend
 from moto.sqs.exceptions import InvalidParameterValue, SQSException
 from moto.sqs.models import Message, Queue, SQSBackend
 
+from local.move_tasks import MoveTasks
+
 QUEUE_BATCH_BYTES = 1024 * 1024
 TOPIC_BYTES = 256 * 1024
 BUS_BYTES = 256 * 1024
@@ -55,6 +57,13 @@ class Counts:
         return self.visible + self.in_flight + self.delayed
 
 
+class SentMessage(Message):
+    """A message that knows which queue it was sent to."""
+
+    home = ""
+    """That queue's ARN: where a dead letter came from, which a redrive without a destination asks for."""
+
+
 class StrictQueues(SQSBackend):
     """SQS as AWS has it, for one region.
 
@@ -73,6 +82,7 @@ class StrictQueues(SQSBackend):
         self.visibility_timeout = visibility_timeout
         self.lock = threading.RLock()
         self.max_delay = max_delay
+        self.moves = MoveTasks(self)
 
     def send_message(
         self,
@@ -98,8 +108,9 @@ class StrictQueues(SQSBackend):
                     f"Reason: DelaySeconds must be >= 0 and <= {LONGEST_DELAY}."
                 )
             # What moto does for a queue that is not FIFO, but for counting all its messages on the way.
-            message = Message(str(uuid.uuid4()), message_body, system_attributes)
+            message = SentMessage(str(uuid.uuid4()), message_body, system_attributes)
             message.message_attributes = message_attributes or {}
+            message.home = queue.queue_arn
             message.mark_sent(delay)
             if self.max_delay is not None:
                 message.delayed_until = min(message.delayed_until, (time.time() + self.max_delay) * 1000)
@@ -184,6 +195,13 @@ class StrictQueues(SQSBackend):
                     queue.deleted_messages.update(handle for handle in message.all_receipt_handles if handle)
             queue._messages = left  # noqa: SLF001
 
+    def remove(self, queue_name: str, message: Message) -> None:
+        """Takes one message away, whether it was received or not."""
+        with self.lock:
+            queue = self.get_queue(queue_name)
+            queue._messages = [one for one in queue._messages if one is not message]  # noqa: SLF001
+            queue.pending_messages.discard(message)
+
     def change_message_visibility(self, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
         """Hides or shows, with nobody else at the queue."""
         with self.lock:
@@ -210,9 +228,10 @@ class StrictQueues(SQSBackend):
             queue._pending_messages.clear()  # noqa: SLF001
 
     def messages(self, queue_name: str) -> list[Message]:
-        """What lies in the queue, without receiving it."""
+        """What lies in the queue, without receiving it; nothing in one that has been deleted."""
         with self.lock:
-            return list(self.get_queue(queue_name)._messages)  # noqa: SLF001
+            queue = self.queues.get(queue_name)
+            return list(queue._messages) if queue is not None else []  # noqa: SLF001
 
 
 class StrictTopics(SNSBackend):

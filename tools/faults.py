@@ -16,12 +16,21 @@ PATHS = (ROOT, FAULTS, FAULTS / "hooks", ROOT / "layers" / "untag" / "python")
 PAIRS = 100_000
 MUTANT_PAIRS = 3000
 FAILED = "the campaign itself failed"
-PHASES_OF = {
-    "runs_a_suspect_among_its_neighbours": ("poison",),
-    "never_opens_the_circuit": ("outage",),
-    "sends_the_remainder_before_the_publish": ("topic",),
+SETTINGS_OF: dict[str, dict[str, Any]] = {
+    "runs_a_suspect_among_its_neighbours": {"phases": ("poison",)},
+    "never_opens_the_circuit": {"phases": ("outage",)},
+    "sends_the_remainder_before_the_publish": {"phases": ("topic",)},
+    "keeps_a_secret_until_it_is_refused": {"phases": ("rotation",)},
+    # What is read first is asked for only where it stands, and so is counted.
+    "believes_a_count_that_is_too_small": {"read_first": False, "unbound": "uncounted"},
 }
-"""Phases that a planted bug shows in; the others show in the storm."""
+"""What a planted bug needs to show, beyond a storm."""
+MIX_OF: dict[str, dict[str, float]] = {
+    # A bug that shows when something cannot be sent needs more that cannot.
+    "drops_the_dead_letter_on_a_send_error": {"letters": 0.4},
+    "drops_the_remainder_on_a_send_error": {"aws": 0.4},
+}
+"""Weather that a planted bug needs to show, beyond the usual."""
 SEEDS = (1, 2, 3)
 FUZZ = 50_000
 
@@ -39,6 +48,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--mutant", default="")
     parser.add_argument("--unbound", default="failed")
+    parser.add_argument("--read-first", choices=("on", "off"), default="on")
     parser.add_argument("--phase", action="append", help="some phases of a campaign, in order")
     parser.add_argument("--only", choices=PARTS, action="append", help="some parts; what others found is kept")
     parser.add_argument("--answer", type=Path, help="run one campaign in this process, and write its outcome here")
@@ -48,7 +58,7 @@ def main() -> int:
         return 0
     KEPT.mkdir(parents=True, exist_ok=True)
     if given.seed is not None:
-        told = campaign(given.seed, given.pairs)
+        told = campaign(given.seed, given.pairs, given.mutant, given.unbound, given.read_first)
         show(told)
         return bool(told["findings"])
     if given.mutant:
@@ -63,8 +73,9 @@ def keep(name: str, found: Any) -> None:
 
 
 def kept(name: str) -> Any:
-    """What a part found when it ran last."""
-    return json.loads((KEPT / f"{name}.json").read_text())
+    """What a part found when it ran last; nothing if it never did."""
+    file = KEPT / f"{name}.json"
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 def run_here(given: argparse.Namespace) -> None:
@@ -73,25 +84,24 @@ def run_here(given: argparse.Namespace) -> None:
     from campaign import PHASES, Campaign  # noqa: PLC0415
     from weather import Mix  # noqa: PLC0415
 
+    usual: dict[str, Any] = {"unbound": given.unbound, "read_first": given.read_first == "on"}
     if given.mutant:
-        # A bug that shows when something cannot be sent needs more that cannot.
-        letters = 0.4 if "dead_letter" in given.mutant else 0.0
-        mix = Mix(aws=0.4 if "remainder_on" in given.mutant else 0.15, killed=0.02, letters=letters)
-        phases = PHASES_OF.get(given.mutant, ("storm",))
-        told = Campaign(given.seed, given.pairs, mix=mix, mutant=given.mutant, patience=40.0, phases=phases)
+        mix = Mix(**{"aws": 0.15, "killed": 0.02, **MIX_OF.get(given.mutant, {})})
+        settings = {**usual, "phases": ("storm",), "patience": 40.0, **SETTINGS_OF.get(given.mutant, {})}
+        told = Campaign(given.seed, given.pairs, mix=mix, mutant=given.mutant, **settings)
     else:
-        phases = given.phase or PHASES
-        told = Campaign(given.seed, given.pairs, unbound=given.unbound, patience=600.0, phases=phases)
+        told = Campaign(given.seed, given.pairs, patience=600.0, phases=given.phase or PHASES, **usual)
     outcome = told.run()
     given.answer.write_text(json.dumps(vars(outcome)))
 
 
-def campaign(seed: int, pairs: int, mutant: str = "", unbound: str = "failed") -> Json:
+def campaign(seed: int, pairs: int, mutant: str = "", unbound: str = "failed", read_first: str = "on") -> Json:
     """One campaign, in a process of its own."""
     answer = KEPT / f"campaign-{seed}-{mutant or 'whole'}.json"
     answer.unlink(missing_ok=True)
     command = [sys.executable, "-W", "ignore", __file__, "--seed", str(seed), "--pairs", str(pairs)]
     command += ["--answer", str(answer), "--mutant", mutant, "--unbound", unbound]
+    command += ["--read-first", read_first]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if not answer.exists():
         return {"seed": seed, "findings": {FAILED: [f"exit {done.returncode}: {done.stderr[-2000:]}"]}, "seconds": 0.0}

@@ -27,7 +27,7 @@ PAGE = ROOT / "docs" / "permissions.md"
 REASONS = {
     "WorkAndRemainders": "the mapping receives and deletes requests; the function sends what is left to do",
     "SweepsAndTheirContinuations": "the mapping receives and deletes sweeps; one goes on by a message",
-    "Events": "the mapping receives and deletes events; one that cannot be worked on yet is hidden for longer",
+    "Events": "the mapping receives and deletes events; a suspect is hidden for longer, or goes back as it is",
     "RemovalRequests": "what is to be removed is asked for here",
     "RemoveTagsRole/DeadLetters": "pairs that failed and bodies that do not validate",
     "DecommissionRole/DeadLetters": "events that do not validate, of unknown accounts, or whose tags cannot be read",

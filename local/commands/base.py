@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from local import control, routing
+from local import console, control, routing
 from local.commands import complete
+from local.errors import LocalError
 
-PROGRAM = "python -m local"
-COMPLETED = "untag-local"
-"""The command that shells complete (tools/untag-local): they know commands by name, and `python` is everybody's."""
+SESSION_VARIABLE = "UNTAG_LOCAL_SESSION"
+"""Names the session file for every command of a shell that names none."""
 
 app = typer.Typer(
     help="Runs template.yaml on this machine: queues, topic, bus, functions, clouds. No Docker, no account.\n\n"
@@ -26,7 +26,12 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Session = Annotated[
     Path,
-    typer.Option("--session", help="The file by which commands find the stack.", show_default=".local/stack.json"),
+    typer.Option(
+        "--session",
+        envvar=SESSION_VARIABLE,
+        help="The file by which commands find the stack.",
+        show_default=".local/stack.json",
+    ),
 ]
 Event = Annotated[
     str,
@@ -49,8 +54,8 @@ Expect = Annotated[
 
 SESSION = control.SESSION
 
-out = Console()
-err = Console(stderr=True)
+out = console.make()
+err = console.make(stderr=True)
 
 
 def show(answer: Any, shown: Callable[[Console, Any], None], as_json: bool) -> None:
@@ -63,4 +68,9 @@ def show(answer: Any, shown: Callable[[Console, Any], None], as_json: bool) -> N
 
 def read(event: str) -> str:
     """The text of an event: a file's, or what comes on stdin."""
-    return sys.stdin.read() if event == "-" else routing.read(Path(event))
+    if event != "-":
+        return routing.read(Path(event))
+    text = sys.stdin.read().removeprefix("\ufeff")
+    if not text.strip():
+        raise LocalError("nothing came on stdin", "an event is JSON: name its file, or send it through a pipe")
+    return text

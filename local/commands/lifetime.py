@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from local import ROOT, console, control
-from local.commands.base import SESSION, Json, Session, app, err, out
+from local.commands.base import SESSION, SESSION_VARIABLE, Json, Session, app, err, out
 from local.errors import LocalError
-from local.live import Observer, stop_on_signals, watch
+from local.live import Observer, glance, stop_on_signals, watch
 from local.progress import working
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _TEMPLATE = ROOT / "template.yaml"
 def start(ctx: typer.Context) -> None:
     """Start everything and show it live, where no command is given."""
     if ctx.invoked_subcommand is None:
-        up(live=True)
+        up(live=True, session=Path(os.environ.get(SESSION_VARIABLE) or SESSION))
 
 
 @app.command()
@@ -169,14 +171,44 @@ def watch_running(
     """
     client = control.Client(session)
     content = client.get("describe")
-    stopped = threading.Event()
     if once:
-        stopped.set()
-    if once and as_json:
-        print(json.dumps(client.get("activity")))
+        seen = client.get("activity")
+        if as_json:
+            print(json.dumps(seen))
+        else:
+            glance.show(out, seen, console.note(content))
         return
+    stopped = threading.Event()
     with stop_on_signals(stopped):
         watch(lambda: client.get("activity"), out, stopped, note=console.note(content), as_json=as_json)
+
+
+@app.command("env")
+def environment(*, session: Session = SESSION, as_json: Json = False) -> None:
+    """Print what makes a shell's `aws` and the variables of the pages mean the stack that is up.
+
+    To be evaluated: eval "$(... env)".
+    """
+    content = control.Client(session).get("describe")
+    variables = {
+        "AWS_ENDPOINT_URL": content["aws"],
+        "AWS_REGION": content["region"],
+        "AWS_DEFAULT_REGION": content["region"],
+        # Nothing checks them here, but aws asks for some.
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    } | {_variable(name): value for name, value in content["outputs"].items()}
+    if as_json:
+        print(json.dumps(variables))
+        return
+    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def _variable(output: str) -> str:
+    """An output's name as the pages write it: WorkQueueUrl is WORK_QUEUE_URL."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", output).upper()
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:

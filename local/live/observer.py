@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from local.console import times
+from local.pairs import Pairs
+
 if TYPE_CHECKING:
     from local.providers import Call, ProviderServer
     from local.shapes import DeadLetter
@@ -32,11 +35,12 @@ class Observer:
         self._now = now
         self._began = now()
         self._lock = threading.Lock()
-        self._outcomes = Counter[str]()
+        self._pairs = Pairs()
         self._reports: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._seen: dict[str, int] = {}
+        self._published = 0
         self._logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES)
-        self._calls = {name: _Calls(server) for name, server in stack.providers.items()}
+        self._calls = {name: _Calls(server, stack) for name, server in stack.providers.items()}
         self._told: dict[str, _Told] = {}
 
     def logged(self, function: str, line: str) -> None:
@@ -62,22 +66,25 @@ class Observer:
                     for logical_id, function in self._stack.functions.items()
                 },
                 "providers": {name: calls.look(now) for name, calls in (self._calls | self._told).items()},
-                "outcomes": dict(self._outcomes),
+                "outcomes": self._pairs.counts(),
                 "dead_letters": {"count": len(letters), "recent": [_letter(one) for one in letters[-RECENT:]]},
-                "reports": {"count": sum(self._seen.values()), "recent": list(self._reports)},
+                "reports": {"count": self._published, "recent": list(self._reports)},
+                "missing": self._stack.missing(),
                 "logs": list(self._logs),
             }
 
     def _read_reports(self) -> None:
         for notification in self._stack.notifications(self._seen):
-            number = self._seen[notification.topic] = self._seen.get(notification.topic, 0) + 1
+            self._seen[notification.topic] = notification.number
+            self._published += 1
             body = notification.body if isinstance(notification.body, Mapping) else {}
-            if "outcomes" in body:  # the counts of a notice are of something else
-                self._outcomes.update(body.get("counts") or {})
+            self._pairs.add(body)
             self._reports.append(
                 {
-                    "number": number,
+                    "number": self._published,
                     "id": str(body.get("id", "")),
+                    "kind": str(body.get("kind", "")),
+                    "page": body.get("page") or {"number": 1, "of": 1},
                     "status": str(body.get("status", "")),
                     "counts": dict(body.get("counts") or {}),
                     "summary": str(body.get("summary") or notification.subject or ""),
@@ -99,8 +106,9 @@ class Observer:
 class _Calls:
     """The calls to one local cloud."""
 
-    def __init__(self, server: "ProviderServer") -> None:
+    def __init__(self, server: "ProviderServer", stack: "Stack") -> None:
         self._server = server
+        self._stack = stack
         self._next = 0
         self._total = 0
         self._statuses = Counter[str]()
@@ -132,7 +140,8 @@ class _Calls:
             "rate": _rate(self._times, now),
             "statuses": dict(self._statuses),
             "changed": self._changed,
-            "faults": [rule["do"] for rule in self._server.faults.snapshot()],
+            # What the files in events/ rely on is no misbehaviour that anybody switched on.
+            "faults": [rule.do for rule in self._server.faults if not self._stack.is_seeded(rule)],
             "recent": [_call(call) for call in self._recent],
         }
 
@@ -185,7 +194,7 @@ def _call(call: "Call") -> dict[str, Any]:
 
 
 def _letter(letter: "DeadLetter") -> dict[str, Any]:
-    reason = letter.attributes.get("reason") or f"received {letter.receive_count} times and never done"
+    reason = letter.attributes.get("reason") or f"received {times(letter.receive_count)} and never done"
     return {
         "id": letter.message_id,
         "queue": letter.queue,

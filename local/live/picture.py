@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from local.console import clean, outcome_style
+from local.console import clean, counted, outcome_style, status_style
 
 Seen = Mapping[str, Any]
 """What `Observer.look` gives."""
@@ -82,7 +82,9 @@ def _head(seen: Seen, note: str) -> Table:
     left = Text.assemble((seen["name"], "bold green"), f" up {hours}:{minutes:02}:{seconds:02}")
     if note:
         left.append(f"  {note}", style="bold yellow")
-    line.add_row(left, f"{done} invocations, {running} running")
+    if seen["missing"]:
+        left.append(f"  missing: {', '.join(seen['missing'])}", style="bold red")
+    line.add_row(left, f"{counted(done, 'invocation')}, {running} running")
     return line
 
 
@@ -187,8 +189,7 @@ def _reports(seen: Seen, lines: int) -> Table:
     made = _table(f"Reports ({seen['reports']['count']})", "status", "summary", widths={"status": 10})
     made.columns[0].max_width = 24
     for report in _newest(seen["reports"]["recent"], lines - 1):
-        style = {"succeeded": "green", "failed": "red", "partial": "yellow", "deferred": "yellow"}
-        status = _text(report["status"], style.get(report["status"], ""))
+        status = _text(report["status"], status_style(report["status"]))
         made.add_row(_text(report["id"]), status, _text(report["summary"]))
     return made
 

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from local.console import outcome_style, safe
+from local.console import counted, outcome_style, safe
 from local.errors import NotRunning
 from local.live.picture import PAGES, picture
 
@@ -93,10 +93,16 @@ class Lines:
         self._calls: dict[str, set[int]] = {}
         self._reports = 0
         self._letters: set[str] = set()
+        self._missing: set[str] = set()
 
     def news(self, seen: Mapping[str, Any]) -> list[str]:
         """The lines for what one look shows and the looks before it did not."""
-        return [*self._new_calls(seen), *self._new_reports(seen), *self._new_letters(seen)]
+        return [
+            *self._new_calls(seen),
+            *self._new_reports(seen),
+            *self._new_letters(seen),
+            *self._newly_missing(seen),
+        ]
 
     def _new_calls(self, seen: Mapping[str, Any]) -> Iterator[str]:
         for name, cloud in seen["providers"].items():
@@ -111,7 +117,7 @@ class Lines:
                 told.add(call["number"])
                 what = " ".join(filter(None, (call["operation"], call["type"], call["code"], call["fault"])))
                 yield (
-                    f"call      {name}  {call['status']} {safe(what)}  {call['pairs']} pairs, "
+                    f"call      {name}  {call['status']} {safe(what)}  {counted(call['pairs'], 'pair')}, "
                     f"{call['applied']} changed, {call['milliseconds']:.0f} ms"
                 )
             if recent:
@@ -125,7 +131,9 @@ class Lines:
             self._reports = report["number"]
             counts = ", ".join(f"[{outcome_style(name)}]{count} {name}[/]" for name, count in report["counts"].items())
             told = f"  {counts}" if counts else ""
-            yield f"report    {safe(report['id'])}  {report['status']}{told}  {safe(report['summary'])}"
+            page = report["page"]
+            part = f"  page {page['number']} of {page['of']}" if page["of"] > 1 else ""
+            yield f"report    {safe(report['id'])}  {safe(report['status'])}{part}{told}  {safe(report['summary'])}"
 
     def _new_letters(self, seen: Mapping[str, Any]) -> Iterator[str]:
         for letter in seen["dead_letters"]["recent"]:
@@ -133,6 +141,12 @@ class Lines:
                 self._letters.add(letter["id"])
                 who = " ".join(filter(None, (letter["request_id"], letter["code"])))
                 yield f"[red]dead letter[/]  {letter['queue']}  {safe(who)}  {safe(letter['reason'])}"
+
+    def _newly_missing(self, seen: Mapping[str, Any]) -> Iterator[str]:
+        for name in seen["missing"]:
+            if name not in self._missing:
+                yield f"[red]missing[/]   {safe(name)}  it was deleted"
+        self._missing = set(seen["missing"])
 
 
 @contextlib.contextmanager

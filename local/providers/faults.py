@@ -1,7 +1,8 @@
 """Misbehaviour on order: rules that make a local cloud throttle, fail, lie, stall or cut the line.
 
 Rules are tried in the order they were added. Delays add up; the first matching rule that ends a call settles
-how it ends. `partial` and `count` add up where the call takes effect. Each rule counts how often it struck.
+how it ends. `partial`, `other_ids` and `count` add up where the call is answered properly or takes effect. Each rule
+counts how often it struck.
 """
 
 import random
@@ -30,8 +31,9 @@ WIRE_KINDS = {
     "redirect": False,
     "huge": True,
 }
-# Kinds that make a proper answer say something wrong.
-CONTENT_KINDS = frozenset({"partial", "count"})
+# Kinds that make a proper answer say something wrong; the first two only the answer to a writing call.
+CONTENT_KINDS = frozenset({"partial", "count", "other_ids"})
+_WRITING_KINDS = CONTENT_KINDS - {"other_ids"}
 KINDS = frozenset(STATUS_KINDS) | frozenset(WIRE_KINDS) | CONTENT_KINDS | {"delay"}
 
 Tag = tuple[str, str | None]
@@ -44,16 +46,18 @@ class Fault:
     do             one of KINDS
     operation      the cloud's word ("unTagResources", "tags/delete"), or "writing", "reading", "any"
     account        only calls of this account
-    ids, keys      globs: only calls that carry such an id, such a tag key; for `partial` also which fail
+    ids, keys      globs: only calls that carry such an id, such a tag key; for `partial` and `other_ids` also which
+                   resources it concerns
     skip           let this many matching calls pass first
     every          strike each n-th matching call
     probability    strike with this probability (a Random seeded by the server)
     times          strike at most so often
-    applied        whether the call takes effect although it is spoilt; None: as is usual for the kind.
+    applied        whether the call takes effect although it is spoilt; None: as is usual for the kind. For `partial`
+                   and `other_ids`: whether it does for the resources concerned.
                    For `delay`: wait after the call took effect rather than before
     status, code, message, retry_after    what a status kind answers (None: what the cloud would say)
     seconds        how long to delay; how long to stall (None: until the client gives up)
-    share          `partial`: fail each matching resource with this probability
+    share          `partial`, `other_ids`: concern each matching resource with this probability
     amount         `count`: how far successCount is off (1); `huge`: bytes of padding (16 MiB)
     location       `redirect`: where to
     """
@@ -115,8 +119,10 @@ class Fault:
 
     def matches(self, ask: "Asked") -> bool:
         """Whether the rule speaks of such a call at all (skip, every, times and chance come after)."""
-        if self.do in CONTENT_KINDS and not ask.writing:
+        if self.do in _WRITING_KINDS and not ask.writing:
             return False
+        if self.do == "other_ids" and not ask.ids:
+            return False  # no id was asked for, so none can be another
         if self.operation not in {"any", ask.operation, "writing" if ask.writing else "reading"}:
             return False
         if self.account is not None and self.account != ask.account:
@@ -124,6 +130,11 @@ class Fault:
         if self.ids and not any(_any_glob(name, self.ids) for name in ask.ids):
             return False
         return not self.keys or any(_any_glob(key, self.keys) for key, _ in ask.tags)
+
+
+def other_id(name: str) -> str:
+    """An id that a cloud might answer with where it was asked for this one: the same in other letters."""
+    return next((other for other in (name.lower(), name.upper()) if other != name), f"{name}-other")
 
 
 def _globs(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -152,32 +163,38 @@ class Verdict:
     delay_before: float = 0.0
     delay_after: float = 0.0
     failing: dict[str, Fault] = field(default_factory=dict)
+    mistaken: dict[str, Fault] = field(default_factory=dict)
     off: int = 0
     ending: Fault | None = None
     names: list[str] = field(default_factory=list)
 
     def strike(self, rule: Fault, names: Iterable[str] = ()) -> None:
-        """Let a rule have its way; `names` are the resources that a `partial` one fails."""
+        """Let a rule have its way; `names` are the resources that it concerns, if it is of a kind that asks for any."""
         if rule.do == "delay" and rule.applied:
             self.delay_after += rule.seconds or 0.0
         elif rule.do == "delay":
             self.delay_before += rule.seconds or 0.0
         elif rule.do == "count":
             self.off += 1 if rule.amount is None else rule.amount
-        elif rule.do == "partial":
-            failing = {name: rule for name in names if name not in self.failing}
-            if not failing:
+        elif rule.do in {"partial", "other_ids"}:
+            concerned = self.failing if rule.do == "partial" else self.mistaken
+            new = {name: rule for name in names if name not in self.failing and name not in self.mistaken}
+            if not new:
                 return
-            self.failing |= failing
+            concerned |= new
         else:
             self.ending = rule
         rule.injected += 1
         self.names.append(rule.do)
 
     def fails(self, resource_id: str, key: str) -> Fault | None:
-        """The rule that says that a pair must be reported as failed."""
-        rule = self.failing.get(resource_id)
+        """The rule that says that a pair must be reported as failed, under whatever id."""
+        rule = self.failing.get(resource_id) or self.mistaken.get(resource_id)
         return rule if rule is not None and rule.names_key(key) else None
+
+    def name_of(self, resource_id: str) -> str:
+        """The id under which an answer speaks of a resource."""
+        return other_id(resource_id) if resource_id in self.mistaken else resource_id
 
 
 class Faults:
@@ -229,7 +246,7 @@ class Faults:
                     continue
                 if rule.matches(ask) and self._due(rule):
                     verdict.strike(rule)
-            # What an answer says can only be wrong where the call takes effect.
+            # What an answer says can only be wrong where the call takes effect, or is a proper read.
             if verdict.ending is None or verdict.ending.takes_effect:
                 for rule in self._rules:
                     if rule.do in CONTENT_KINDS and rule.matches(ask) and self._due(rule):

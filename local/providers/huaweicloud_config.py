@@ -50,7 +50,7 @@ class HuaweicloudConfigServer(HuaweicloudServer):
 
     name: ClassVar[str] = "huaweicloud-config"
     endpoint_variable: ClassVar[str] = "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT"
-    fault_kinds: ClassVar[frozenset[str]] = KINDS - {"partial", "count"}
+    fault_kinds: ClassVar[frozenset[str]] = KINDS - {"partial", "count", "other_ids"}
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class HuaweicloudConfigServer(HuaweicloudServer):
 
     def apply(self, ask: Ask, cause: Cause, verdict: Verdict) -> tuple[Answer, int]:
         """Delete, create or read."""
-        del verdict  # its rules have nothing to say inside an answer that is empty
+        del verdict  # its rules have nothing to say inside an answer that is empty, or names no resource
         match cause.operation:
             case "tags":
                 tags = self._resource(ask)

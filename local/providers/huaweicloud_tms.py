@@ -156,7 +156,7 @@ class HuaweicloudTmsServer(HuaweicloudServer):
             case = self.options.read_unknown if tags is None else self.options.read_untagged
             if not tags and case == "refused":
                 raise self._not_found(ask.ids[0])
-            return Answer(200, {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]}), 0
+            return Answer(200, _tags(ask.ids[0], tags or {}, verdict)), 0
         return self._write(ask, cause, verdict)
 
     def _write(self, ask: Ask, cause: Cause, verdict: Verdict) -> tuple[Answer, int]:
@@ -177,7 +177,7 @@ class HuaweicloudTmsServer(HuaweicloudServer):
                 code, message = rule.code or "TMS.0002", rule.message
             if code:
                 error = shapes.document(self.next_shape() or "flat", code, message or given.WORDS.get(code, code))
-                failed.append({"resource_id": id_, "resource_type": type_} | error)
+                failed.append({"resource_id": verdict.name_of(id_), "resource_type": type_} | error)
         return Answer(200, {"failed_resources": failed}), applied
 
     def _not_found(self, id_: str) -> Refusal:
@@ -217,3 +217,10 @@ def _project(body: dict[str, Any]) -> str | None:
     if not isinstance(project, str | None):
         raise given.invalid("TMS.2011")
     return project
+
+
+def _tags(id_: str, tags: Mapping[str, str], verdict: Verdict) -> dict[str, Any]:
+    """The tags of one resource. Documented is the list alone; a rule puts another resource's id beside it."""
+    document: dict[str, Any] = {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
+    name = verdict.name_of(id_)
+    return document if name == id_ else document | {"resource_id": name}

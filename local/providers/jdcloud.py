@@ -160,7 +160,7 @@ class JdcloudServer(ProviderServer):
     def apply(self, ask: Ask, cause: Cause, verdict: Verdict) -> tuple[Answer, int]:
         """Bind, unbind or read."""
         if (read := READS.get(cause.operation)) is not None:
-            return Answer(200, {"result": read(self.tags, ask, self.options.list_untagged)}), 0
+            return Answer(200, {"result": read(self.tags, ask, verdict, self.options.list_untagged)}), 0
         pairs = [
             Pair(ask.account, ask.route.region, ask.type, name, key, value or "")
             for name in ask.ids
@@ -181,7 +181,7 @@ class JdcloudServer(ProviderServer):
             if rule is not None:
                 reason = rule.message or BUSY
             if reason is not None:
-                failed.append((pair.id, reason))
+                failed.append((verdict.name_of(pair.id), reason))
             else:
                 count += done or self.options.unbound == "counted"
         return self._result(ask, failed, count + verdict.off), applied

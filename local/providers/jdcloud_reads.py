@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from local.providers.faults import Verdict
 from local.providers.jdcloud_input import names, tag_filters
 from local.providers.server import Ask
 from local.providers.truth import Holding, TagTable
@@ -10,7 +11,7 @@ from local.providers.truth import Holding, TagTable
 ALL_REGIONS = "all-region"  # describeTags accepts it: no region limit
 SYSTEM_PREFIX = "jrn:"
 
-Read = Callable[[TagTable, Ask, bool], dict[str, Any]]
+Read = Callable[[TagTable, Ask, Verdict, bool], dict[str, Any]]
 
 
 def _holdings(table: TagTable, ask: Ask) -> list[Holding]:
@@ -36,30 +37,34 @@ def _data(ask: Ask, **fields: Any) -> dict[str, Any]:
     return {"data": {"pin": ask.account, "region": ask.route.region, **fields}}
 
 
-def _describe_resources(table: TagTable, ask: Ask, list_untagged: bool) -> dict[str, Any]:
+def _describe_resources(table: TagTable, ask: Ask, verdict: Verdict, list_untagged: bool) -> dict[str, Any]:
+    listed = [holding for holding in _holdings(table, ask) if holding.tags or list_untagged]
+    # A rule that names a resource by another id does so where the resource would be left out, too.
+    left_out = set(verdict.mistaken) - {holding.id for holding in listed}
+    code = (*names(ask.body, "serviceCodes"), "")[0]
+    listed += [Holding(ask.route.region, code, name, {}) for name in ask.ids if name in left_out]
     mappings = [
         {
             "jrn": None,
             "serviceCode": holding.type,
-            "resourceId": holding.id,
+            "resourceId": verdict.name_of(holding.id),
             "tags": [{"key": key, "value": value} for key, value in holding.tags.items()],
         }
-        for holding in _holdings(table, ask)
-        if holding.tags or list_untagged
+        for holding in listed
     ]
     return _data(ask, resourceTagMappingList=mappings)
 
 
-def _describe_tags(table: TagTable, ask: Ask, _: bool) -> dict[str, Any]:
+def _describe_tags(table: TagTable, ask: Ask, _: Verdict, __: bool) -> dict[str, Any]:
     pairs = sorted({pair for holding in _holdings(table, ask) for pair in holding.tags.items()})
     return _data(ask, tags=[{"key": key, "value": value} for key, value in pairs])
 
 
-def _describe_keys(table: TagTable, ask: Ask, _: bool) -> dict[str, Any]:
+def _describe_keys(table: TagTable, ask: Ask, _: Verdict, __: bool) -> dict[str, Any]:
     return _data(ask, tagKeys=sorted({key for holding in _holdings(table, ask) for key in holding.tags}))
 
 
-def _describe_values(table: TagTable, ask: Ask, _: bool) -> dict[str, Any]:
+def _describe_values(table: TagTable, ask: Ask, _: Verdict, __: bool) -> dict[str, Any]:
     wanted = {key for key, _ in tag_filters(ask.body)}
     values = {
         value for holding in _holdings(table, ask) for key, value in holding.tags.items() if not wanted or key in wanted
@@ -67,9 +72,9 @@ def _describe_values(table: TagTable, ask: Ask, _: bool) -> dict[str, Any]:
     return _data(ask, tagValues=sorted(values))
 
 
-def _query_resource(table: TagTable, ask: Ask, _: bool) -> dict[str, Any]:
+def _query_resource(table: TagTable, ask: Ask, verdict: Verdict, _: bool) -> dict[str, Any]:
     # The one answer without a data wrapper.
-    return {"resourceIds": [holding.id for holding in _holdings(table, ask)]}
+    return {"resourceIds": [verdict.name_of(holding.id) for holding in _holdings(table, ask)]}
 
 
 READS: dict[str, Read] = {

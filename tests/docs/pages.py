@@ -11,7 +11,9 @@ from typing import Any
 from docs_support import ROOT
 from markdown_it import MarkdownIt
 
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(
+    [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *(ROOT / "docs").rglob("*.md")]
+)
 RUN_BY_A_SHELL = ("operations.md", "subscribing.md")
 """Pages whose commands are whole scripts: tests/end_to_end/test_documented_commands.py runs them in one."""
 SHELLS = ("", "sh", "bash", "shell", "console")
@@ -69,19 +71,27 @@ def examples() -> Iterator[tuple[Block, Any]]:
                 yield block, None
 
 
-def commands() -> Iterator[Command]:
-    """Every command of every block of a shell, and those named in running text."""
+def lines() -> Iterator[tuple[str, str]]:
+    """Where each command line stands and what it is: every line of every block of a shell, and commands in running
+    text. A line is as a person copies it, with its pipes, its comment and its redirection.
+    """
     for block in blocks():
         if block.is_file or block.language not in SHELLS or block.text.lstrip().startswith(("{", "[")):
             continue
         if block.page.name in RUN_BY_A_SHELL:
             continue
         for line in block.text.replace("\\\n", " ").splitlines():
-            yield from _commands_of(block.place, line.removeprefix("$ "))
+            yield block.place, line.removeprefix("$ ")
     for page in (page for page in PAGES if page.name not in RUN_BY_A_SHELL):
         for inline in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", page.read_text(encoding="utf-8")):
             if _INLINE_COMMAND.fullmatch(inline) and "…" not in inline:
-                yield from _commands_of(str(page.relative_to(ROOT)), inline)
+                yield str(page.relative_to(ROOT)), inline
+
+
+def commands() -> Iterator[Command]:
+    """The commands of every line, each by itself."""
+    for place, line in lines():
+        yield from _commands_of(place, line)
 
 
 def _commands_of(place: str, line: str) -> Iterator[Command]:

@@ -36,7 +36,6 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture
 def shell(stack: Stack, tmp_path: Path) -> Iterator[Shell]:
     answers = {
-        "sqs start-message-move-task": {},
         "lambda list-event-source-mappings": {"EventSourceMappings": [{"UUID": "u-u-i-d"}]},
         "lambda update-event-source-mapping": {},
         "secretsmanager put-secret-value": {},
@@ -131,16 +130,17 @@ def test_a_copy_of_the_letters_holds_every_body(shell: Shell, stack: Stack) -> N
 
 
 def test_a_whole_queue_is_moved_to_where_its_letters_came_from(shell: Shell, stack: Stack) -> None:
-    shell.run(f"{SETUP}\n{RUN['redrive-all']}")
-    called = [(one[2]["source-arn"][0], one[2]["destination-arn"][0]) for one in shell.called()[1:]]
-    queues = {one.name: one for one in stack.queues().values()}
-    redrives = {
-        stack.template.properties(one.logical_id)["RedrivePolicy"]["deadLetterTargetArn"]: one.name
-        for one in queues.values()
-        if not one.dead_letters
+    pairs = {
+        "DeadLetterQueue": "WorkQueue",
+        "DecommissionDeadLetterQueue": "DecommissionQueue",
+        "SweepDeadLetterQueue": "SweepQueue",
     }
-    # SQS allows it for a dead-letter queue, and the letters' own queue is their destination.
-    assert {source: target.rpartition(":")[2] for source, target in called} == redrives
+    for letters in pairs:
+        bury(stack, letters, f"from {letters}", code="exhausted")
+    shell.run(f"{SETUP}\n{RUN['redrive-all']}")
+    for letters, queue in pairs.items():
+        assert bodies(stack, queue) == [f"from {letters}"]
+        assert bodies(stack, letters) == []
 
 
 def test_the_mapping_of_the_work_queue_is_switched_off(shell: Shell, stack: Stack) -> None:

@@ -61,7 +61,7 @@ def test_a_dry_run_makes_no_writing_call(stack: Stack):
         assert not {id_ for id_ in asked if "dry" in id_}
 
 
-def test_a_batch_of_100_records_with_the_same_tags_makes_2_calls_and_100_reports(stack: Stack):
+def test_a_batch_of_100_records_with_the_same_tags_makes_2_reads_and_2_writes_and_100_reports(stack: Stack):
     cloud = stack.providers["jdcloud"]
     for number in range(100):
         cloud.tags.put("cn-north-1", "vm", f"i-fleet{number}", "env", "staging")
@@ -71,7 +71,8 @@ def test_a_batch_of_100_records_with_the_same_tags_makes_2_calls_and_100_reports
         for number in range(100):
             stack.send(json.dumps(fleet(number)))
     stack.drain()
-    assert [(call.operation, call.status, call.pairs) for call in cloud.calls] == [("unTagResources", 200, 50)] * 2
+    called = sorted((call.operation, call.status, call.pairs, len(call.ids)) for call in cloud.calls)
+    assert called == [("describeResources", 200, 0, 50)] * 2 + [("unTagResources", 200, 50, 50)] * 2
     reports = stack.reports()[known:]
     assert {report["id"]: [row["resource_id"] for row in report["outcomes"]] for report in reports} == {
         f"fleet-{number}": [f"i-fleet{number}"] for number in range(100)

@@ -42,16 +42,16 @@ def test_a_sweep_sent_to_its_queue_is_carried_out_and_summed_up(stack: Stack):
 
 
 def test_the_schedule_fires_by_name_with_a_fresh_execution_id_each_time(stack: Stack):
-    letters = {letter.message_id for letter in stack.dead_letters()}
+    letters, reports = stack.dead_letters(), len(stack.reports())
     for _ in range(2):
         assert stack.fire("SweepSchedule").name == "untag-sweep"
         assert stack.fire("untag-sweep", datetime(2026, 12, 1, tzinfo=UTC)).to == "queue"
     stack.drain()
-    # The template's own rules are none, which is refused, and told so.
-    new = [letter for letter in stack.dead_letters() if letter.message_id not in letters]
-    assert {letter.queue for letter in new} == {"untag-SweepDeadLetterQueue"}
-    assert len({json.loads(letter.body)["id"] for letter in new}) == 4
-    assert {letter.attributes["code"] for letter in new} == {"invalid"}
+    # The template's own rules are none: there is nothing to do, and that is told.
+    assert stack.dead_letters() == letters
+    new = stack.reports()[reports:]
+    assert len({notice["id"] for notice in new}) == 4
+    assert {(notice["kind"], notice["status"], notice["code"]) for notice in new} == {("sweep", "skipped", "no_rules")}
 
 
 def test_a_payload_by_hand_is_answered_with_the_summary_and_a_wrong_one_with_why(stack: Stack):

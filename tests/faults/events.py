@@ -1,54 +1,17 @@
 """What happens once in a campaign, as it goes on: keys that are rotated, services that are down, a total outage."""
 
-import json
 import threading
 import time
-import uuid
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rotation import rotate
 from scale import CONCURRENCY, ENVIRONMENTS, LATE_SECONDS, OUTAGE_SECONDS, SPEED
-from workload import CLOUDS
-
-from local.resolve import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from campaign import Campaign
-
-
-def rotate(campaign: "Campaign", provider: str, account: str, number: int, late: float = 0.0) -> str:
-    """A new key at the cloud and in its secret, and the old one refused; the old one. `late` is in real seconds."""
-    servers = [campaign.stack.providers[name] for name, cloud in CLOUDS.items() if cloud == provider]
-    old = next(key for key, found in servers[0].credentials.items() if found.name == account)
-    key, secret = (
-        f"MARKEDKEY{provider.upper()}{account.upper()}NEW{number}",
-        f"marked-secret-{provider}-{account}-{number}",
-    )
-    campaign.all_secrets |= {key, secret}
-    domain = servers[0].credentials[old].domain_id
-    for server in servers:
-        server.credentials[key] = replace(server.credentials[old], secret_key=secret)
-    found = {"access_key": key, "secret_key": secret, "domain_id": domain}
-    value = {name: text for name, text in found.items() if text}
-    if not late:
-        change_secret(campaign, f"untag/{provider}/{account}", value)
-    for server in servers:
-        del server.credentials[old]
-    if late:
-        time.sleep(late)
-        change_secret(campaign, f"untag/{provider}/{account}", value)
-    return old
-
-
-def change_secret(campaign: "Campaign", name: str, value: dict[str, str]) -> None:
-    """Another version of a secret."""
-    from moto.secretsmanager.models import secretsmanager_backends
-
-    backend = secretsmanager_backends[ACCOUNT][campaign.stack.region]
-    backend.put_secret_value(name, json.dumps(value), None, str(uuid.uuid4()), ["AWSCURRENT"])
 
 
 class Events:
@@ -58,11 +21,11 @@ class Events:
         self._campaign = campaign
         self.figures: dict[str, Any] = {}
         self.findings: dict[str, list[str]] = {}
-        self._refused: dict[str, str] = {}
 
     def run(self, sender: threading.Thread) -> None:
         """Everything, spread over the time for which messages are sent."""
         plan: list[tuple[float, Callable[[], None]]] = [
+            (0.02, self._campaign.rotation.begin),
             (0.05, self._slovenly_rotation),
             (0.2, self._rotation),
             (0.4, self._secrets_down),
@@ -74,8 +37,6 @@ class Events:
             while sender.is_alive() and self._progress() < share:
                 time.sleep(0.02)
             event()
-        sender.join()
-        self._count_refusals()
 
     def _progress(self) -> float:
         """The share of all messages that some invocation has worked at; more than all in the end."""
@@ -83,13 +44,13 @@ class Events:
         return worked / len(self._campaign.work.bodies)
 
     def _rotation(self) -> None:
-        self._refused["jdcloud/blue"] = rotate(self._campaign, "jdcloud", "blue", 1)
+        rotate(self._campaign, "jdcloud", "blue", 1)
 
     def _second_rotation(self) -> None:
-        self._refused["huaweicloud/default"] = rotate(self._campaign, "huaweicloud", "default", 2)
+        rotate(self._campaign, "huaweicloud", "default", 2)
 
     def _slovenly_rotation(self) -> None:
-        self._refused["huaweicloud/blue"] = rotate(self._campaign, "huaweicloud", "blue", 3, LATE_SECONDS / SPEED)
+        rotate(self._campaign, "huaweicloud", "blue", 3, LATE_SECONDS / SPEED)
 
     def _secrets_down(self) -> None:
         """Secrets Manager is down while processes have to start anew."""
@@ -114,7 +75,8 @@ class Events:
             time.sleep(2.0)
         self.figures["topic outage in the storm, seconds"] = 2
 
-    def _count_refusals(self) -> None:
+    def count_refusals(self) -> None:
+        """How often a key was refused."""
         refused = Counter(
             call.access_key
             for server in self._campaign.stack.providers.values()

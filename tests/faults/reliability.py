@@ -25,9 +25,9 @@ the requests as they were sent, the reports and dead letters as they came, and t
 SCALED = f"""## What was scaled
 
 - Time in the functions passes {SPEED:g} times as fast, all of it by the same factor: a call's time-out of 10 seconds
-  takes {10 / SPEED:g}, the circuit's 30 seconds {30 / SPEED:g}, a closed account's 5 minutes {300 / SPEED:g},
-  and the one-minute outage of all clouds {60 / SPEED:g}. A function has {FUNCTION_SECONDS:g} real seconds,
-  {FUNCTION_SECONDS * SPEED:g} of its own (the template says 120).
+  takes {10 / SPEED:g}, the circuit's 30 seconds {30 / SPEED:g}, the 5 minutes of a closed account and of a secret
+  {300 / SPEED:g}, and the one-minute outage of all clouds {60 / SPEED:g}.
+- A function has {FUNCTION_SECONDS:g} real seconds, {FUNCTION_SECONDS * SPEED:g} of its own (the template says 120).
 - The queue hides a message for {VISIBILITY_SECONDS:g} real seconds (the template says {QUEUE_SECONDS:g}; 5 and 2 in
   the calmer phases), and delays one by {MAX_DELAY_SECONDS:g} real second at most (a remainder may ask for 900).
   The topic's ten minutes are kept in proportion to that.
@@ -54,15 +54,20 @@ def _found(told: Json, *laws: str) -> int:
     return sum(len(found) for law, found in told["findings"].items() if any(word in law for word in laws))
 
 
+_FALSE = ("false", "stands", "never did")
+
+
 def _results(told: list[Json]) -> str:
     rows: list[list[Any]] = [
         ["(resource, tag) pairs", *(f"{one['pairs']:,}" for one in told)],
         ["requests; messages", *(f"{one['requests']:,}; {one['messages']:,}" for one in told)],
         ["JD Cloud answers for a tag that is not bound", *(one.get("unbound", "failed") for one in told)],
+        ["tags are read before they are changed", *(one.get("read_first", "on") for one in told)],
         ["pairs lost", *(_found(one, "lost") for one in told)],
         ["95 % bound of losses (3/n, if none)", *(f"{3 / one['pairs']:.1e}" for one in told)],
-        ["false `removed`", *(_found(one, "false", "stands") for one in told)],
+        ["false `removed`, `absent` or `would_remove`", *(_found(one, *_FALSE) for one in told)],
         ["tags touched that nobody asked for", *(_found(one, "touched", "dry") for one in told)],
+        ["tags removed that the reports do not let anybody put back", *(_found(one, "undone") for one in told)],
         ["reports that do not add up, or share an id", *(_found(one, "add up", "report_id") for one in told)],
         ["everything else that was found", *(_rest(one) for one in told)],
         ["seconds", *(round(one["seconds"]) for one in told)],
@@ -71,7 +76,7 @@ def _results(told: list[Json]) -> str:
 
 
 def _rest(told: Json) -> int:
-    named = _found(told, "lost", "false", "stands", "touched", "dry", "add up", "report_id")
+    named = _found(told, "lost", *_FALSE, "touched", "dry", "undone", "add up", "report_id")
     return sum(len(found) for found in told["findings"].values()) - named
 
 
@@ -81,7 +86,8 @@ def _faults(told: list[Json]) -> str:
     rows = [[name, *(_share(name, one, total) for one, total in zip(told, calls, strict=True))] for name in names]
     text = (
         "Counted where they struck. Behind a cloud's faults stands their share of all provider calls, and with those "
-        "that only change what an answer of success says, of such answers to writing calls.\n\n"
+        "that only change what an answer of success says, of the answers of success that they could strike. Huawei "
+        "Cloud's errors and empty lists are counted by the shape in which they were told, whatever they told of.\n\n"
     )
     return "## Faults that were injected\n\n" + text + _table(["fault", *(f"seed {one['seed']}" for one in told)], rows)
 

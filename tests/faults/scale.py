@@ -15,11 +15,16 @@ OUTAGE_SHARE = 0.8
 """Ten minutes in visibility timeouts of a queue that hides messages for 750 seconds."""
 CIRCUIT_SECONDS = 30.0
 """How long a circuit stays open, in the functions' own time: core/accounts.py."""
+FRESH_SECONDS = 300.0
+"""How long a secret is used before it is read again, in the functions' own time: core/accounts.py."""
 ENVIRONMENTS = 4
 CONCURRENCY = 8
 OUTAGE_SECONDS = 60.0
 """The total outage, in the functions' own time."""
 LATE_SECONDS = 20.0
 """How much later than the key the secret is changed in the slovenly rotation, in the functions' own time."""
+ROTATION_SLACK_SECONDS = 60.0
+"""For a call that was begun just before its secret was to be read again, on a machine that has much to do; in the
+functions' own time."""
 NEIGHBOURS = 24
 """Requests in one batch with a record that kills the process."""

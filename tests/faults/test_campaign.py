@@ -13,6 +13,7 @@ from campaign import Campaign, Outcome
 from weather import Mix
 from workload import GARBAGE, workload
 
+from local.providers.huaweicloud_shapes import SHAPES
 from local.stack import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -25,7 +26,7 @@ SEED = 20261123
 def told(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     answer = tmp_path_factory.mktemp("campaign") / "calm.json"
     with beside(answer, "outage", "poison", "topic", "redrive") as calm:
-        found = Campaign(SEED, PAIRS, mix=Mix(killed=0.03, hung=0.01), phases=("storm", "redrive")).run()
+        found = Campaign(SEED, PAIRS, mix=Mix(killed=0.03, hung=0.01), phases=("storm", "rotation", "redrive")).run()
         assert calm.wait(120) == 0
     other = json.loads(answer.read_text())
     found.add(other["findings"])
@@ -49,6 +50,9 @@ def test_the_faults_that_the_account_speaks_of_were_really_injected(told: Outcom
     expected = ["429", "429 with Retry-After", "502", "503", "504", "reset before it is applied"]
     expected += ["reset after it is applied", "no answer though applied", "slow answer", "truncated body"]
     expected += ["body that is no JSON", "200 with failures", "refused for one bad id", "SIGKILL of the function"]
+    expected += ["an answer about other ids", "200 with a throttle for one resource"]
+    expected += [f"Huawei Cloud's error, in shape: {shape}" for shape in SHAPES]
+    expected += ["Huawei Cloud's empty list: null", "Huawei Cloud's empty list: left_out"]
     assert [name for name in expected if not told.faults[name]] == []
     assert sum(count for name, count in told.faults.items() if name.startswith(("sqs:", "sns:"))) > 0
     assert sum(count for name, count in told.faults.items() if "twice" in name or "again" in name) > 0

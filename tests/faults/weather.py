@@ -1,7 +1,8 @@
 """What goes wrong in a campaign, and how often it really did.
 
-At the clouds by their servers' own fault rules; at AWS between the functions and moto, on the wire and inside answers
-of success; on the queue by messages that come twice.
+At the clouds by their servers' own fault rules, and by the shapes in which Huawei Cloud tells errors and empty lists.
+At AWS between the functions and moto, on the wire and inside answers of success. On the queue by messages that come
+twice.
 """
 
 import copy
@@ -11,12 +12,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import cycle, repeat
 from typing import Any
 
 from workload import BAD_ID
 
 from local.providers import Fault, ProviderServer
 from local.providers.faults import CONTENT_KINDS
+from local.providers.huaweicloud import HuaweicloudServer
+from local.providers.huaweicloud_shapes import IN_TURN
 from local.stack import Stack
 
 
@@ -56,16 +60,57 @@ def _rules(server: ProviderServer) -> list[tuple[str, float, dict[str, Any]]]:
         ("body that is no JSON", 0.01, {"do": "not_json"}),
         ("200 with failures", 0.09, {"do": "partial", "share": 0.5, **writing}),
         ("200 with failures, applied all the same", 0.05, {"do": "partial", "share": 0.5, "applied": True, **writing}),
-        (
-            "200 with failures that pass",
-            0.04,
-            {"do": "partial", "share": 0.5, "code": "TMS.0001" if server.name.endswith("tms") else None, **writing},
-        ),
+        ("an answer about other ids", 0.02, {"do": "other_ids", "share": 0.5}),
         ("wrong successCount", 0.005, {"do": "count", "amount": -1}),
         ("wrong successCount", 0.005, {"do": "count", "amount": 1}),
         ("refused for one bad id", 1.0, {"do": "refuse", "ids": (f"{BAD_ID}-*",), **writing}),
     ]
+    if server.name == "huaweicloud-tms":  # the one that gives a failed resource a code
+        rules += [
+            ("200 with failures that pass", 0.04, {"do": "partial", "share": 0.5, "code": "TMS.0001", **writing}),
+            (
+                "200 with failures that pass, applied all the same",
+                0.02,
+                {"do": "partial", "share": 0.5, "code": "TMS.0001", "applied": True, **writing},
+            ),
+            (
+                "200 with a throttle for one resource",
+                0.04,
+                {"do": "partial", "share": 0.2, "code": "TMS.0006", **writing},
+            ),
+        ]
     return [rule for rule in rules if rule[2]["do"] in server.fault_kinds]
+
+
+class _Shapes:
+    """One server of Huawei Cloud tells its errors in every shape in turn, and an empty list in each of three ways."""
+
+    def __init__(self, server: HuaweicloudServer) -> None:
+        self.counts = Counter[str]()
+        self._server = server
+        self._ways = cycle(("list", "null", "left_out"))
+        self._next_shape, self._without_empty_lists = server.next_shape, server._without_empty_lists
+        server.error_shape = IN_TURN
+        server.next_shape = self._shape
+        server._without_empty_lists = self._lists
+
+    def clear(self) -> None:
+        """As the service's own pages have it, from now on."""
+        self._server.error_shape, self._server.empty_lists = None, "list"
+        self._ways = repeat("list")
+
+    def _shape(self) -> str | None:
+        shape = self._next_shape()
+        if shape is not None:
+            self.counts[f"Huawei Cloud's error, in shape: {shape}"] += 1
+        return shape
+
+    def _lists(self, document: dict[str, Any]) -> dict[str, Any]:
+        self._server.empty_lists = next(self._ways)
+        answer = self._without_empty_lists(document)
+        if answer != document:
+            self.counts[f"Huawei Cloud's empty list: {self._server.empty_lists}"] += 1
+        return answer
 
 
 class Clouds:
@@ -75,6 +120,9 @@ class Clouds:
         self._rules: list[tuple[str, str, Fault]] = []
         self._outages: list[Fault] = []
         self._servers = servers
+        self._shapes = [
+            _Shapes(server) for server in servers.values() if isinstance(server, HuaweicloudServer) and mix.clouds
+        ]
         for name, server in servers.items():
             # First, so that it settles how a call ends while it lasts.
             self._outages.append(server.faults.add("unavailable", times=0))
@@ -91,6 +139,8 @@ class Clouds:
         """Fair weather from now on."""
         for server in self._servers.values():
             server.faults.clear()
+        for shapes in self._shapes:
+            shapes.clear()
 
     @property
     def outage_calls(self) -> int:
@@ -102,10 +152,10 @@ class Clouds:
         found = Counter[str]()
         for _, told, rule in self._rules:
             found[told] += rule.injected
-        return found
+        return sum((shapes.counts for shapes in self._shapes), found)
 
     def chances(self) -> Counter[str]:
-        """Answers of success to writing calls: those that a kind which changes what an answer says could strike."""
+        """The answers of success that a kind which changes what an answer says could strike."""
         found: dict[str, dict[str, int]] = {}
         for cloud, told, rule in self._rules:
             if rule.do in CONTENT_KINDS:

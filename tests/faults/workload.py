@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from local.providers import ProviderServer
@@ -19,11 +19,18 @@ ACCOUNTS: Mapping[str, tuple[str, ...]] = {
     "jdcloud": ("default", "blue", "green"),
     "huaweicloud": ("default", "blue"),
 }
+FADING = "amber"
+"""An account whose secret is taken away, while its key stays good at the cloud."""
+NOT_ALLOWED = "violet"
+"""An account that the stack's allow-list leaves out, though it has credentials."""
+MORE_ACCOUNTS: Mapping[str, tuple[str, ...]] = {"jdcloud": (FADING, NOT_ALLOWED)}
+ALLOWED = (*ACCOUNTS["jdcloud"], FADING)
 CLOUDS = {"jdcloud": "jdcloud", "huaweicloud-config": "huaweicloud", "huaweicloud-tms": "huaweicloud"}
 """Each API's server, and the provider that requests name."""
 
 KEYS = ("env", "team", "owner", "cost-center", "部门", "expires-on", "stage", "release", "app", "tier")
-PROTECTED = "kept-*"
+PROTECTED_PREFIX = "kept-"
+PROTECTED = f"{PROTECTED_PREFIX}*"
 LARGEST_PAIRS = 5000
 BAD_ID = "bad"
 """Ids that begin so are what a cloud refuses a whole call for."""
@@ -75,6 +82,8 @@ class Maker:
 
     def __init__(self, seed: int, pairs: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        # What came later has dice of its own, so that a seed asks for what it always did.
+        self._more = random.Random(f"{seed} and more")  # noqa: S311 - repeatable, not secret
         self._wanted = pairs
         self._number = 0
         self.made = Workload()
@@ -113,7 +122,10 @@ class Maker:
             "block": (rng.randint(2, 12), rng.randint(2, 5)),
             "wide": (rng.randint(20, 120 if server == "jdcloud" else 30), rng.randint(2, 4)),
         }[shape]
-        return self._request(self._place(server), count, width)
+        place = self._place(server)
+        if server == "jdcloud" and self._more.random() < 0.03:
+            place = replace(place, account=NOT_ALLOWED)
+        return self._request(place, count, width)
 
     def _place(self, server: str) -> Place:
         rng = self._random
@@ -133,12 +145,14 @@ class Maker:
         if kind != "restore":
             self._stand(place, ids, tags)
         else:
-            self.made.standing[place.server] += [self._row(place, id_, {}) for id_ in ids]
+            self._stand_before_restore(place, ids, tags)
         if kind == "remove" and rng.random() < 0.1:  # by the key alone
             tags = [{"key": tag["key"]} for tag in tags]
         if kind == "remove" and rng.random() < 0.05:
             tags = [*tags, {"key": "kept-for-ever", "value": "x"}]
         more: Json = {"dry": {"dry_run": True}, "restore": {"action": "restore"}}.get(kind, {})
+        if kind == "restore" and self._more.random() < 0.2:
+            more["overwrite"] = True
         if rng.random() < 0.2:
             more = {**more, "reason": rng.choice(("decommissioned", "报废", "a\tb"))}
         return self._known(place.request(ids, tags, **more, id=self._id(kind)))
@@ -157,6 +171,15 @@ class Maker:
                 del there[rng.choice(list(there))]
             elif len(there) < place.limits:
                 there["bystander"] = "stays"
+            self.made.standing[place.server].append(self._row(place, id_, there))
+
+    def _stand_before_restore(self, place: Place, ids: list[str], tags: list[Json]) -> None:
+        """Most resources bear nothing; at some a key has the value already, or another that was set since."""
+        rng = self._more
+        for id_ in ids:
+            value = rng.choices((None, "same", "another"), (80, 5, 15))[0]
+            tag = rng.choice(tags)
+            there = {} if value is None else {tag["key"]: tag["value"] if value == "same" else value}
             self.made.standing[place.server].append(self._row(place, id_, there))
 
     @staticmethod

@@ -52,9 +52,12 @@ def up(session, *options, env=None):
 
 
 class Terminal:
-    """A terminal of 80 by 24 with one command on it, and everything that it was sent so far."""
+    """A terminal of 80 by 24 with one command on it, and everything that it was sent so far.
 
-    def __init__(self, *arguments, env=None):
+    The arguments are those of the local stack's command; `command` is another one, as a whole.
+    """
+
+    def __init__(self, *arguments, command=None, cwd=ROOT, env=None):
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self.modes_before = termios.tcgetattr(slave)
@@ -62,8 +65,8 @@ class Terminal:
         # The shell opens the terminal as the leader of a session, which makes it the one that Ctrl-C comes from.
         opened = f'exec "$@" <>{os.ttyname(slave)} >&0 2>&0'
         self.process = subprocess.Popen(
-            ["sh", "-c", opened, "sh", *COMMAND, *map(str, arguments)],
-            cwd=ROOT,
+            ["sh", "-c", opened, "sh", *(command or [*COMMAND, *map(str, arguments)])],
+            cwd=cwd,
             env={**(env or os.environ), "TERM": "xterm-256color", "COLUMNS": "", "LINES": ""},
             start_new_session=True,
         )

@@ -119,7 +119,8 @@ def test_a_mistake_says_what_there_is(faults, arguments, complaint):
 def test_rules_are_told_apart_by_who_switched_them_on():
     with HuaweicloudConfigServer() as server:
         server.seed()
-        switches = FaultSwitches({"huaweicloud-config": server})
+        seeded = list(server.faults)
+        switches = FaultSwitches({"huaweicloud-config": server}, lambda rule: any(rule is one for one in seeded))
         switches.on("throttle", [], {"times": 2})
         assert [rule["seeded"] for rule in switches.snapshot()] == [True, False]
         with pytest.raises(LocalError):

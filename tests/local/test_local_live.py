@@ -11,6 +11,7 @@ from throwaway import project
 
 from local.live import Observer, watch
 from local.live.picture import PAGES, picture
+from local.live.watching import Lines
 from local.stack import ROOT
 
 LEAVES_THE_SCREEN = "\x1b[?1049l"
@@ -36,15 +37,20 @@ def observer(stack):
     return Observer(stack)
 
 
+def row(id_, outcome):
+    return {"type": "vm", "resource_id": id_, "key": "env", "value": "prod", "outcome": outcome}
+
+
 def publish(stack, **report):
     topic = stack.template.resolver.ref("Topic")
     stack.aws.topics.publish(json.dumps(report), arn=topic)
 
 
 def test_a_look_counts_reports_outcomes_and_dead_letters_and_later_looks_go_on_from_there(stack, observer):
-    publish(stack, id="r-1", status="partial", counts={"removed": 2, "failed": 1}, outcomes=[], summary="three")
+    rows = [row("i-1", "removed"), row("i-2", "removed"), row("i-3", "failed")]
+    publish(stack, id="r-1", status="partial", counts={"removed": 2, "failed": 1}, outcomes=rows, summary="three")
     assert observer.look()["outcomes"] == {"removed": 2, "failed": 1}
-    publish(stack, id="r-2", status="succeeded", counts={"removed": 1}, outcomes=[], summary="one")
+    publish(stack, id="r-2", status="succeeded", counts={"removed": 1}, outcomes=[row("i-1", "removed")], summary="one")
     publish(stack, id="n", status="succeeded", counts={"resources": 7}, details=[], summary="a notice")
     stack.send("crash", queue="Dead")
     seen = observer.look()
@@ -141,6 +147,39 @@ def test_where_there_is_no_terminal_each_thing_that_happens_is_a_line_and_told_o
     watch(look, Console(force_terminal=False, width=80), stopped)
     lines = [line for line in capsys.readouterr().out.splitlines() if "r-once" in line]
     assert lines == ["report    r-once  succeeded  1 removed  all [of] it"]
+
+
+def test_one_look_at_a_fresh_stack_shows_that_there_is_nothing_yet(tmp_path):
+    session = tmp_path / "session.json"
+    with up(session):
+        shown = run("watch", "--once", "--session", session)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        for told in ("untag up", "0 invocations", "WorkQueue", "jdcloud", "No outcomes yet.", "No reports yet."):
+            assert told in shown.stdout
+        assert "faults on" in shown.stdout
+        clouds = json.loads(run("watch", "--once", "--json", "--session", session).stdout)["providers"]
+        assert {name: cloud["faults"] for name, cloud in clouds.items()} == {name: [] for name in clouds}
+        with Terminal("watch", "--session", session) as terminal:
+            terminal.see("huaweicloud-tms")
+            assert "faults on" not in terminal.plain
+            run("faults", "on", "throttle", "--cloud", "jdcloud", "--session", session)
+            terminal.see("faults on: throttle")
+            terminal.press("q")
+            assert terminal.end() == 0
+        with Terminal("watch", "--once", "--session", session) as terminal:
+            assert terminal.end() == 0
+            assert "No outcomes yet." in terminal.plain
+
+
+def test_one_is_counted_as_one(stack, observer):
+    call = {"number": 1, "status": "200", "operation": "unTagResources", "type": "vm", "code": "", "fault": ""}
+    seen = observer.look() | {
+        "providers": {"jdcloud": {"recent": [call | {"pairs": 1, "applied": 1, "milliseconds": 5.0}]}}
+    }
+    line = next(line for line in Lines().news(seen) if line.startswith("call"))
+    assert line == "call      jdcloud  200 unTagResources vm  1 pair, 1 changed, 5 ms"
+    functions = {"Probe": {"busy": 0, "invocations": 1}}
+    assert "1 invocation, 0 running" in "\n".join(drawn(observer.look() | {"functions": functions}))
 
 
 def test_a_watcher_for_scripts_prints_json_only_when_something_changed(session):

@@ -128,7 +128,7 @@ def test_a_dry_run_stays_dry_whatever_the_parameters_say(tmp_path, shell, clouds
     session = tmp_path / "session.json"
     with up(session, "--real", "--parameter", "DryRun=off", "--batching-window", "0.1", env=shell):
         answer = run("invoke", "RemoveTagsFunction", EVENT, "--yes", "--expect", "6", "--session", session, "--json")
-        (report,) = json.loads(json.loads(answer.stdout)["payload"])["reports"]
+        (report,) = json.loads(answer.stdout)["payload"]["reports"]
     assert report["counts"] == {"would_remove": 6}
     assert not [call for call in calls(clouds) if call.writing]
 

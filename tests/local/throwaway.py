@@ -36,6 +36,8 @@ def act(event, context):
         os._exit(event["status"])
     elif do == "raise":
         raise ValueError("no good")
+    elif do == "refuse":
+        raise ValueError(json.dumps({"errors": event["errors"]}))
     elif do == "answer":
         return "x" * event["length"]
     elif do == "print":

@@ -180,6 +180,32 @@ def test_the_count_can_be_wrong(jdcloud: JdcloudServer, ask: Call, amount: int, 
     assert len(changes(jdcloud)) == 2
 
 
+def test_a_read_can_speak_of_other_ids(jdcloud: JdcloudServer, jd: Call) -> None:
+    fault = jdcloud.faults.add("other_ids", ids=["i-2", "i-9"])
+    body: dict[str, Any] = {"serviceCodes": ["vm"], "resourceIds": ["i-1", "i-2", "i-9"]}
+    listed = jd(jdcloud, "describeResources", body).json()["result"]["data"]["resourceTagMappingList"]
+    assert [(row["resourceId"], row["serviceCode"], len(row["tags"])) for row in listed] == [
+        ("i-1", "vm", 2),
+        ("I-2", "vm", 2),
+        ("I-9", "vm", 0),
+    ]
+    body = {"serviceCode": "vm", "resourceIds": ["i-1", "i-2"]}
+    assert jd(jdcloud, "queryResource", body).json()["result"]["resourceIds"] == ["i-1", "I-2"]
+    jd(jdcloud, "describeResources", {"serviceCodes": ["vm"]})
+    jd(jdcloud, "describeResources", {"resourceIds": ["i-1"]})
+    assert fault.injected == 2, "it strikes only where such an id is asked for"
+
+
+@pytest.mark.parametrize("applied", [False, True])
+def test_a_write_can_tell_of_a_failure_of_other_ids(jdcloud: JdcloudServer, ask: Call, applied: bool) -> None:
+    jdcloud.tags.put("cn-north-1", "vm", "Img.Example.com", "env", "prod")
+    jdcloud.faults.add("other_ids", ids=["Img*"], message="busy", applied=applied)
+    found = ask("i-1", "Img.Example.com").json()["result"]["data"]
+    assert found["failedResourcesMap"] == [{"resourceId": "img.example.com", "msg": "busy"}]
+    assert found["successCount"] == 1
+    assert (("Img.Example.com", "env") in changes(jdcloud)) is applied
+
+
 def test_rules_can_wait_count_and_end(jdcloud: JdcloudServer, ask: Call) -> None:
     fault = jdcloud.faults.add("throttle", skip=1, every=2, times=2)
     assert [ask().status_code for _ in range(8)] == [200, 200, 429, 200, 429, 200, 200, 200]
@@ -208,7 +234,13 @@ def test_chance_is_the_same_for_the_same_seed(jd: Call, untag: Body) -> None:
 
 
 def test_a_rule_that_means_nothing_is_refused(huaweicloud: HuaweicloudConfigServer) -> None:
-    for rule in ({"do": "partial"}, {"do": "count"}, {"do": "explode"}, {"do": "reset", "every": 0}):
+    for rule in (
+        {"do": "partial"},
+        {"do": "count"},
+        {"do": "other_ids"},
+        {"do": "explode"},
+        {"do": "reset", "every": 0},
+    ):
         with pytest.raises(ValueError, match=rule["do"] if rule["do"] != "reset" else "every"):
             huaweicloud.faults.add(**rule)
 

@@ -120,6 +120,16 @@ def test_a_rule_for_one_key_fails_the_resource_and_spares_its_other_tags(tms: Hu
     assert tms.tags.snapshot()["default"][P]["ecs"] == {"i-1": {"env": "prod"}, "i-2": {}}
 
 
+def test_answers_may_speak_of_other_ids(tms: HuaweicloudTmsServer, ask: Call) -> None:
+    tms.faults.add("other_ids", ids=["i-2"])
+    listed = ask(tms, "POST", DELETE, naming("i-1", "i-2", env="prod")).json()["failed_resources"]
+    assert [(entry["resource_id"], entry["error_code"]) for entry in listed] == [("I-2", "TMS.0002")]
+    assert [(change.id, change.key) for change in tms.tags.history] == [("i-1", "env")]
+    read = ask(tms, "GET", f"/v2.0/resources/i-2/tags?project_id={P}&resource_type=ecs").json()
+    assert (read["resource_id"], [tag["key"] for tag in read["tags"]]) == ("I-2", ["env", "a"])
+    assert list(ask(tms, "GET", f"/v2.0/resources/i-1/tags?project_id={P}&resource_type=ecs").json()) == ["tags"]
+
+
 def test_what_no_document_says_is_an_option(ask: Call) -> None:
     options = HuaweicloudTmsOptions(compare_values=True, unbound="failed", unknown_id="refused", read_unknown="empty")
     with HuaweicloudTmsServer(options=options) as server:

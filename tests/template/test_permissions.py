@@ -127,6 +127,7 @@ def test_decommission_may_ask_for_removals_and_remove_nothing_itself(resources: 
             "sqs:DeleteMessage",
             "sqs:GetQueueAttributes",
             "sqs:ReceiveMessage",
+            "sqs:SendMessage",
         ],
         text(arn("WorkQueue")): ["sqs:SendMessage"],
         text(arn("DecommissionDeadLetterQueue")): ["sqs:SendMessage"],

@@ -86,6 +86,10 @@ class AwsModel:
             failed, taken = [], []
         return httpx.Response(200, json={"Successful": taken, "Failed": failed})
 
+    def _SendMessage(self, body: Json, _: Any) -> httpx.Response:  # noqa: N802
+        self.queues[body["QueueUrl"]].append(body)
+        return httpx.Response(200, json={"MessageId": "m"})
+
     def _publish(self, body: Json, trouble: Any) -> httpx.Response:
         taken, failed = "", ""
         prefix = "PublishBatchRequestEntries.member."

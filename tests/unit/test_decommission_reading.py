@@ -10,6 +10,7 @@ from bookkeeping import Json
 from decommission_samples import ours
 from decommission_support import SECONDS, Desk, huawei, jd, pairs, record, tms, vm
 
+from untag.contracts import Outcome, Result
 from untag.decommission.reading import MOST_READS
 from untag.decommission.service import GIVE_UP_RECEIVES
 from untag.providers import Answer
@@ -116,6 +117,20 @@ def test_a_resource_that_an_answer_leaves_out_is_not_taken_for_one_without_tags(
     monkeypatch.setattr(JDCloud, "read", read)
     assert desk.work(body) == []
     assert pairs(desk.requests[1:]) == Counter([("vm", "i-2", "env", "prod")])
+
+
+def test_what_a_guardrail_holds_back_only_when_it_is_read_is_told_and_not_buried(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    held = Result(Outcome.PROTECTED, "region_not_allowed", "the project is in eu-west-101")
+
+    async def read(*_: Any) -> Result:
+        return held
+
+    monkeypatch.setattr(desk.made._runtime.engine, "read", read)
+    assert desk.work(huawei("v-1")) == []
+    assert [(notice["status"], notice["code"]) for notice in desk.notices] == [("skipped", "region_not_allowed")]
+    assert desk.requests == desk.letters == []
 
 
 def test_what_may_not_be_read_is_buried_by_itself_and_its_neighbours_are_served(desk: Desk):

@@ -1,15 +1,17 @@
 """An invocation with what may have killed the last one, with what stalls, and with bugs."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_model import down
+from aws_model import QUEUE, down
 from service_house import House, huawei_request, jd_request, operations, put, record
 from support import raising
 
 from untag.core import Engine
 from untag.providers.jdcloud import JDCloud
+from untag.records import SqsRecord
 
 # Suspects.
 
@@ -33,6 +35,64 @@ def test_records_received_three_times_run_last_and_alone_hidden_longer_and_delet
     assert [body["ReceiptHandle"] for body in house.aws.made("DeleteMessage")] == ["receipt-m-0", "receipt-m-2"]
 
 
+def test_suspects_that_are_not_begun_go_back_to_their_queue_and_pay_no_receive(house: House) -> None:
+    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=3) for n in range(14)]
+    assert house.batch(*records) == []
+    begun = {report["id"] for report in house.aws.reports}
+    assert begun == {f"chg-{n}" for n in range(10)}
+    back = [message for message in house.aws.queues[QUEUE] if "untag_receives" in message["MessageAttributes"]]
+    assert [json.loads(message["MessageBody"])["id"] for message in back] == [f"chg-{n}" for n in range(10, 14)]
+    again = SqsRecord.batch({"Records": [as_lambda_hands_it(message, f"n-{n}") for n, message in enumerate(back)]})
+    assert again is not None
+    assert [(one.receives, one.own_id) for one in again] == [(3, f"m-{n}") for n in range(10, 14)]
+    deleted = [body["ReceiptHandle"] for body in house.aws.made("DeleteMessage")]
+    assert {f"receipt-m-{n}" for n in range(10, 14)} <= set(deleted)
+
+
+def test_suspects_for_which_no_time_is_left_go_back_too_and_come_again_where_the_queue_takes_nothing(
+    house: House,
+) -> None:
+    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(3)]
+    house.seconds = 0.1
+    house.aws.trouble = down("sqs")
+    assert house.batch(*records) == ["m-0", "m-1", "m-2"]
+    assert house.aws.reports == []
+
+
+def as_lambda_hands_it(message: dict[str, Any], id_: str) -> dict[str, Any]:
+    """A sent message as the event source mapping hands it over when it is received for the first time."""
+    return {
+        "messageId": id_,
+        "receiptHandle": f"receipt-{id_}",
+        "body": message["MessageBody"],
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {
+            name: {"stringValue": value["StringValue"], "dataType": "String"}
+            for name, value in message["MessageAttributes"].items()
+        },
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:work",
+    }
+
+
+def test_a_delivery_that_does_not_end_is_given_up_in_time_and_the_others_are_acknowledged(house: House) -> None:
+    stalled = []
+
+    def stall(service: str, operation: str, body: dict[str, Any]) -> str | None:
+        if service == "sns" and "chg-1" in str(body) and "chg-0" not in str(body):
+            stalled.append(operation)
+            return "stall"
+        return None
+
+    house.aws.trouble = stall
+    house.huawei.latency = 5.0
+    put(house.huawei, "pa-1")
+    first, late = jd_request("i-1", id_="chg-0"), huawei_request("pa-1", id_="chg-1")
+    assert house.batch(record(first, "m-0"), record(late, "m-1")) == ["m-1"]
+    assert stalled
+    assert house.took <= house.seconds - 2.0 + 0.1
+
+
 def test_a_suspect_that_is_not_delivered_is_not_deleted(house: House) -> None:
     house.aws.trouble = down("sns")
     assert house.batch(record(jd_request("i-1"), receives=3)) == ["m-1"]
@@ -46,14 +106,15 @@ def test_a_suspect_is_worked_at_even_if_it_cannot_be_hidden_or_deleted(house: Ho
     house.check(raw)
 
 
-def test_a_suspect_for_which_there_is_no_time_comes_again_untouched() -> None:
+def test_a_suspect_for_which_there_is_no_time_goes_back_to_its_queue_untouched() -> None:
     with House(seconds=30.0) as house:
         put(house.jd, "i-1", "i-2", "i-3")
         house.jd.latency = 9.0
         records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(1, 6)]
-        failed = house.batch(*records)
-        assert failed[-2:] == ["m-4", "m-5"]
-        assert len(house.aws.made("ChangeMessageVisibility")) == 5 - len(failed)
+        assert house.batch(*records) == []
+        back = [json.loads(body["MessageBody"])["id"] for body in house.aws.made("SendMessage")]
+        assert back[-2:] == ["chg-4", "chg-5"]
+        assert len(house.aws.made("ChangeMessageVisibility")) == 5 - len(back)
         assert house.took < 30.0
 
 

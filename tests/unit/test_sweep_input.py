@@ -36,7 +36,7 @@ def test_a_body_that_is_no_sweep_is_a_dead_letter_verbatim_and_calls_nothing(bro
 
 
 def test_a_rejected_sweep_is_told_by_its_own_names(broom):
-    assert broom.invoke({"id": "nightly", "batch": "b-1", "rules": []}) == []
+    assert broom.invoke({"id": "nightly", "batch": "b-1", "rules": [7]}) == []
     ((_, attributes),) = broom.aws.letters()
     (report,) = broom.aws.reports
     assert (attributes["request_id"], attributes["batch"]) == (report["id"], report["batch"]) == ("nightly", "b-1")
@@ -157,3 +157,24 @@ def test_a_payload_sent_by_hand_is_answered_with_the_summary(broom):
 def test_the_queue_of_the_sweeps_is_needed(broom):
     with pytest.raises(InvalidInputError, match="UNTAG_SWEEP_QUEUE_URL"):
         Sweeper({**broom.environ, "UNTAG_SWEEP_QUEUE_URL": ""})
+
+
+def test_a_sweep_without_a_rule_has_nothing_to_do_and_says_so(broom):
+    assert broom.invoke(json.dumps({"id": "nightly", "dry_run": False, "rules": []})) == []
+    assert broom.aws.letters() == []
+    (notice,) = broom.aws.reports
+    assert (notice["kind"], notice["id"], notice["status"], notice["code"]) == (
+        "sweep",
+        "nightly",
+        "skipped",
+        "no_rules",
+    )
+    assert notice["reason"] == "the list of rules is empty: nothing is looked for"
+    assert notice["summary"] == "sweep: 0 rules, 0 tags on 0 resources are asked to be removed"
+    assert not len(broom.jd.calls)
+
+
+def test_a_summary_counts_one_as_one(broom):
+    broom.put(broom.jd, many(1, tmp="x"))
+    answer = broom.sweeper.payload({"rules": [JD]}, "manual-1", broom.clock.left(60.0))
+    assert answer["summary"]["summary"] == "sweep: 1 rule, 1 tag on 1 resource is asked to be removed"

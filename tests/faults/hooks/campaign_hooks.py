@@ -126,6 +126,8 @@ class _Reaper:
         self._steps -= 1
         if self._steps == 0 and (self._flags / "deaths").exists():
             if self._hang:
+                with (self._flags / "hung").open("ab") as hung:  # so that this time-out is known to be on order
+                    hung.write(b".")
                 time.sleep(3600)
             _die()
 

@@ -81,7 +81,7 @@ class Invocation(Worker):
 
     def _open(self, arrival: Arrival) -> _Work:
         """The work that a body or a payload asks for. Raises InvalidInputError."""
-        jobs = self._intake.open(arrival.body, arrival.id, self._timing.now(), arrival.traceparent)
+        jobs = self._intake.open(arrival.body, arrival.own_id, self._timing.now(), arrival.traceparent)
         for job in jobs:
             self._telemetry.warned(job.request.id, self._intake.warnings(job))
         return _Work(arrival.id, arrival.source, jobs)
@@ -112,9 +112,27 @@ class Invocation(Worker):
             await self._engine.run(jobs, self._deadline, done)
         except Exception as error:  # noqa: BLE001 - what is not settled comes again; what is, is delivered
             self._telemetry.failed(error)
-        await asyncio.gather(*deliveries)
+        await self._finish(deliveries)
+
+    async def _finish(self, deliveries: list[asyncio.Task[None]]) -> None:
+        """Wait for deliveries until the invocation's end is near.
+
+        One that takes longer is given up, and its record comes again. Were the invocation to be ended under way, the
+        records that are delivered would not be acknowledged either.
+        """
+        if not deliveries:
+            return
+        _, late = await asyncio.wait(deliveries, timeout=max(self._deadline.for_delivery(), 0.0))
+        for delivery in late:
+            delivery.cancel()
+        if late:
+            await asyncio.wait(late)
 
     async def _deliver(self, work: _Work) -> None:
+        if self._deadline.for_delivery() <= 0.0:
+            work.problem = "no time was left to deliver it"
+            self._telemetry.undelivered(work.id, work.problem)
+            return
         try:
             # Conservation is checked here: a job that does not add up raises, and its record comes again.
             for job in work.jobs:

@@ -4,11 +4,15 @@ A record that was received three times or more was twice not acknowledged, most 
 on a neighbour in its batch. It runs last and alone. Before it starts, it is hidden for longer than its neighbours:
 should it kill the process, they come back without it and go through. Once it is delivered it is deleted at once, since
 the batch's own acknowledgement is lost if a later one kills the process.
+
+A record that was not begun pays nothing for it: it goes back to its queue as a new message. To return it would count a
+receive, and after five of them SQS moves a message to the dead-letter queue that nothing was ever tried with.
 """
 
 from typing import Self
 
 from untag.aws import Aws, AwsError
+from untag.records import RECEIVES, RECORD_ID, SqsRecord
 
 SUSPECT_RECEIVES = 3
 
@@ -52,6 +56,26 @@ class Isolation:
             await self._call("DeleteMessage", receipt_handle)
         except AwsError:
             return
+
+    async def put_back(self, record: SqsRecord) -> bool:
+        """Put a record that was not begun back on its queue, with the receives that it had before; False if it is not
+        taken.
+        """
+        attributes = {RECEIVES: str(record.receives - 1), RECORD_ID: record.own_id, "traceparent": record.traceparent}
+        body = {
+            "QueueUrl": self._queue_url,
+            "MessageBody": record.body,
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
+            },
+        }
+        try:
+            await self._aws.json("sqs", "SendMessage", body)
+        except AwsError:
+            return False
+        # At once: should the process die on another record, this one would be on its queue twice.
+        await self.delete(record.receipt_handle)
+        return True
 
     async def _call(self, operation: str, receipt_handle: str, **more: int) -> None:
         body = {"QueueUrl": self._queue_url, "ReceiptHandle": receipt_handle, **more}

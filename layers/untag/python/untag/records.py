@@ -24,8 +24,16 @@ def seconds_left(context: "LambdaContext") -> Callable[[], float]:
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 
+RECEIVES = "untag_receives"
+RECORD_ID = "untag_record_id"
+"""Attributes of a record that was put back without having been begun: the receives and the id that it had before."""
+
+
 class SqsRecord(NamedTuple):
-    """A message as the event-source mapping hands it over."""
+    """A message as the event-source mapping hands it over.
+
+    `receives` counts those of the messages before it, too, where it was put back.
+    """
 
     id: str
     body: str
@@ -34,6 +42,13 @@ class SqsRecord(NamedTuple):
     source: str
     traceparent: str | None = None
     """The trace that the sender's message belongs to (W3C Trace Context), from its attribute of this name."""
+    first_id: str | None = None
+    """The id of the first of its messages, where it was put back."""
+
+    @property
+    def own_id(self) -> str:
+        """The id that names what has no id of its own."""
+        return self.first_id or self.id
 
     @classmethod
     def batch(cls, event: Any) -> list[Self] | None:
@@ -51,14 +66,25 @@ class SqsRecord(NamedTuple):
 
     @classmethod
     def _of(cls, record: Any) -> Self:
+        attributes = record.get("messageAttributes")
+        before = _attribute(attributes, RECEIVES) or ""
+        receives = int(record["attributes"]["ApproximateReceiveCount"])
         return cls(
             id=record["messageId"],
             body=record["body"],
-            receives=int(record["attributes"]["ApproximateReceiveCount"]),
+            receives=receives + (int(before) if _COUNT.fullmatch(before) else 0),
             receipt_handle=record["receiptHandle"],
             source=record["eventSourceARN"],
-            traceparent=traceparent_of(record.get("messageAttributes"), "stringValue"),
+            traceparent=traceparent_of(attributes, "stringValue"),
+            first_id=_attribute(attributes, RECORD_ID),
         )
+
+
+def _attribute(attributes: Any, name: str) -> str | None:
+    """The text of a message's attribute; None where it has none."""
+    held = attributes.get(name) if isinstance(attributes, dict) else None
+    text = held.get("stringValue") if isinstance(held, dict) else None
+    return text if isinstance(text, str) and text else None
 
 
 class Handed(NamedTuple):
@@ -72,6 +98,11 @@ class Handed(NamedTuple):
     source: str = MANUAL
     traceparent: str | None = None
     path: str = ""
+
+    @property
+    def own_id(self) -> str:
+        """The id that names what has no id of its own."""
+        return self.id
 
 
 Arrival = SqsRecord | Handed

@@ -5,6 +5,7 @@ runs last and alone; one record never takes down another. What was handed straig
 again from: what goes wrong with it fails the invocation.
 """
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,13 @@ from untag.delivery import DeliveryError, rejected_letter, rejection_message, tr
 from untag.isolation import SUSPECT_RECEIVES, Isolation
 from untag.records import Arrival, Handed, SqsRecord
 from untag.runtime import Runtime, Window
+
+MOST_SUSPECTS = 10
+"""Suspect records that one invocation begins. One of them may kill the process, and then all that were handed over with
+it have paid a receive."""
+
+PUT_BACK_AT_ONCE = 10
+"""Records that are put back side by side, each by two calls."""
 
 INVALID = "invalid"
 """The code of a body that never can be worked at."""
@@ -42,14 +50,27 @@ class Worker(ABC):
         """Work at all records; the ids of those that have to come again."""
         records = list(records)
         failed = await self.together([record for record in records if record.receives < SUSPECT_RECEIVES])
-        for record in records:
-            if record.receives >= SUSPECT_RECEIVES:
-                failed += await self._alone(record)
+        suspects = [record for record in records if record.receives >= SUSPECT_RECEIVES]
+        # The rest before the first is begun: one that kills the process would make them pay for it.
+        failed += await self._put_back(suspects[MOST_SUSPECTS:])
+        for number, record in enumerate(suspects[:MOST_SUSPECTS]):
+            if self._deadline.for_calls() <= 0.0:
+                return failed + await self._put_back(suspects[number:MOST_SUSPECTS])
+            failed += await self._alone(record)
+        return failed
+
+    async def _put_back(self, records: list[SqsRecord]) -> list[str]:
+        """Put records that are not begun back on their queue; the ids of those that have to come again as they are."""
+        if self._isolation is None:
+            return [record.id for record in records]
+        failed: list[str] = []
+        for start in range(0, len(records), PUT_BACK_AT_ONCE):
+            some = records[start : start + PUT_BACK_AT_ONCE]
+            taken = await asyncio.gather(*(self._isolation.put_back(record) for record in some))
+            failed += [record.id for record, done in zip(some, taken, strict=True) if not done]
         return failed
 
     async def _alone(self, record: SqsRecord) -> list[str]:
-        if self._deadline.for_calls() <= 0.0:
-            return [record.id]
         if self._isolation is not None:
             await self._isolation.hide(record.receipt_handle)
         failed = await self.together([record])
@@ -79,7 +100,7 @@ class Worker(ABC):
 
         With any other code the body is valid and can be sent again: that is no rejection.
         """
-        names = names or names_in(arrival.body, arrival.id)
+        names = names or names_in(arrival.body, arrival.own_id)
         self._telemetry.rejected(arrival.id, str(error), id=names.id, batch=names.batch)
         text = arrival.body if isinstance(arrival.body, str) else json.dumps(arrival.body, ensure_ascii=False)
         letter = rejected_letter(

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic import Tag as Choice
 
-from untag.contracts.problems import InvalidInputError, Problem
+from untag.contracts.problems import InvalidInputError, Problem, problems_of
 
 MAX_PAIRS_NAMED = 100_000
 """Pairs that one body may name at all. A cap of a stack's own, far below, is a guardrail; this one keeps a body of a
@@ -264,13 +264,12 @@ def parse_requests(payload: Any, own_id: str) -> tuple[RemovalRequest, ...]:
 
 
 def _problems(error: ValidationError) -> Iterator[Problem]:
-    # Neither the input nor a link to pydantic's pages: a reason on a queue should be short, and repeat no value.
-    for found in error.errors(include_url=False, include_input=False, include_context=False):
+    for problem in problems_of(error):
         # The name of the choice that was made for `tags` is no part of the sender's document.
-        first, *rest = found["loc"] or ("",)
-        if first == "tags" and rest[:1] in ([_NAMED], [EVERY_TAG]):
-            del rest[0]
-        yield Problem(".".join(map(str, (first, *rest))), found["msg"].removeprefix("Value error, "))
+        tags, _, rest = problem.path.partition(".")
+        choice, _, inside = rest.partition(".")
+        named = tags == "tags" and choice in (_NAMED, EVERY_TAG)
+        yield Problem(".".join(filter(None, (tags, inside))), problem.message) if named else problem
 
 
 def _whole(request: RemovalRequest) -> Iterator[Problem]:

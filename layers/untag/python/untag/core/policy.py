@@ -47,9 +47,9 @@ class Policy(NamedTuple):
 
     def protects(self, provider: Provider, key: str) -> Result | None:
         """The result of a tag whose key belongs to the cloud, or is protected by this stack."""
-        folded = provider.folded(key)
-        if folded.startswith(tuple(provider.folded(prefix) for prefix in provider.reserved_prefixes)):
+        if is_reserved(provider, key):
             return _protected("reserved_key", "keys with this prefix belong to the cloud")
+        folded = provider.folded(key)
         if any(fnmatchcase(folded, provider.folded(glob)) for glob in self.protected_keys):
             return _protected("protected_key", "this stack protects the key")
         return None
@@ -82,6 +82,11 @@ class Policy(NamedTuple):
             yield "region_not_allowed", "this stack does not work in the region"
         if self.allowed_types and scope.type not in self.allowed_types:
             yield "type_not_allowed", "this stack does not work at resources of this type"
+
+
+def is_reserved(provider: Provider, key: str) -> bool:
+    """Whether a key belongs to the cloud, as the provider compares keys."""
+    return provider.folded(key).startswith(tuple(map(provider.folded, provider.reserved_prefixes)))
 
 
 def _protected(code: str, message: str) -> Result:

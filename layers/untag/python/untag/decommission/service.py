@@ -145,7 +145,7 @@ class _Invocation(Worker):
     async def _work_at(self, arrival: Arrival) -> list[Findings]:
         """Work at everything that a body says. Raises InvalidInputError, TryAgainError or DeliveryError."""
         started = self._timing.now()
-        findings = [await self._part(said) for said in read(arrival.body, arrival.id)]
+        findings = [await self._part(said) for said in read(arrival.body, arrival.own_id)]
         errors = [one.error for one in findings if one.error is not None]
         if len(findings) == len(errors) == 1:
             raise errors[0]

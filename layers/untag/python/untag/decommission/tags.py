@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Self
 
 from untag.contracts import Tag
+from untag.core.policy import is_reserved
 from untag.providers import Provider
 
 
@@ -25,12 +26,11 @@ class TagPolicy:
 
         Keys are compared as the provider compares them.
         """
-        reserved = tuple(provider.folded(prefix) for prefix in provider.reserved_prefixes)
         globs = [provider.folded(glob) for glob in self._globs]
         chosen = []
         for key, value in sorted(tags.items()):
             folded = provider.folded(key)
             meant = not globs or any(fnmatchcase(folded, glob) for glob in globs)
-            if meant and not folded.startswith(reserved):
+            if meant and not is_reserved(provider, key):
                 chosen.append(Tag(key, value))
         return tuple(chosen)

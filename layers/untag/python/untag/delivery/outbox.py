@@ -141,6 +141,8 @@ class _Batcher:
             again = []
             for place, (message, taken) in enumerate(batch):
                 code, transient = refused.get(place, ("", False))
+                if taken.done():  # its delivery was given up
+                    continue
                 if not code:
                     taken.set_result(None)
                 elif transient and number + 1 < TRIES:

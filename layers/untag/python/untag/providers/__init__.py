@@ -5,11 +5,25 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from untag.contracts import InvalidInputError, Problem, RemovalRequest
-from untag.providers.base import AGAIN, Answer, Failure, Finder, Limits, Listing, Provider, Scope, Session, Verdict
+from untag.providers.base import (
+    AGAIN,
+    TOO_LARGE,
+    Answer,
+    Failure,
+    Finder,
+    Limits,
+    Listing,
+    Provider,
+    Scope,
+    Session,
+    Trail,
+    Verdict,
+)
 
 __all__ = [
     "AGAIN",
     "PROVIDERS",
+    "TOO_LARGE",
     "Answer",
     "Failure",
     "Finder",
@@ -19,6 +33,7 @@ __all__ = [
     "Registry",
     "Scope",
     "Session",
+    "Trail",
     "Verdict",
 ]
 

@@ -111,7 +111,7 @@ class _Invocation(Worker):
         Requests are sent before either: what a continuation says is behind it has been asked for.
         Raises InvalidInputError or DeliveryError.
         """
-        sweep, rules = read_sweep(arrival.body, arrival.id)
+        sweep, rules = read_sweep(arrival.body, arrival.own_id)
         self._check(sweep)
         started_at = self._timing.now() if sweep.started_at is None else sweep.started_at
         progress = [Progress() for _ in sweep.rules] if sweep.progress is None else sweep.progress

@@ -114,7 +114,8 @@ class Sweep(BaseModel):
     id: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=128)] = ""
     batch: Batch | None = None
     dry_run: bool = False
-    rules: Annotated[list[Rule], Field(min_length=1, max_length=MAX_RULES)]
+    # Without a rule there is nothing to do, as in a stack whose parameter SweepRules has not been set: no mistake.
+    rules: Annotated[list[Rule], Field(max_length=MAX_RULES)]
     progress: list[Progress] | None = None
     started_at: float | None = None
     invocation: Annotated[int, Field(ge=1)] = 1

@@ -21,8 +21,17 @@ def summary(sweep: Sweep, progress: Sequence[Progress], started_at: float, now: 
     states = {detail["status"] for detail in details}
     counts = sum((Counter(one.counts) for one in progress), Counter[str]())
     asked = counts["pairs"]
-    told = f"{asked} tags on {counts['matched']} resources {'would be' if dry_run else 'are'} asked to be removed"
+    verb = "would be" if dry_run else "is" if asked == 1 else "are"
+    asked_for = f"{_number(asked, 'tag')} on {_number(counts['matched'], 'resource')} {verb} asked to be removed"
     wrong = [detail["rule"] for detail in details if detail["status"] != "succeeded"]
+    code, reason = None, None
+    if wrong:
+        code = "rules_failed"
+        reason = f"not all of what was asked for could be looked at by: {', '.join(wrong)}"[:1000]
+    elif not states:
+        code, reason = "no_rules", "the list of rules is empty: nothing is looked for"
+    cut_short = f"; {_number(len(wrong), 'rule')} not to the end" if wrong else ""
+    status = "skipped" if not states else states.pop() if len(states) == 1 else "partial"
     return Notice.of(
         kind="sweep",
         id=sweep.id,
@@ -30,15 +39,15 @@ def summary(sweep: Sweep, progress: Sequence[Progress], started_at: float, now: 
         provider=_only({rule.provider for rule in sweep.rules}),
         account=_only({rule.account for rule in sweep.rules}),
         region=None,
-        status=states.pop() if len(states) == 1 else "partial",
-        code="rules_failed" if wrong else None,
-        reason=f"not all of what was asked for could be looked at by: {', '.join(wrong)}"[:1000] if wrong else None,
+        status=status,
+        code=code,
+        reason=reason,
         dry_run=dry_run,
         counts=dict(sorted(counts.items())),
         details=_bounded(details),
         started_at=timestamp(started_at),
         finished_at=timestamp(now),
-        summary=f"sweep: {len(sweep.rules)} rules, {told}" + (f"; {len(wrong)} rules not to the end" if wrong else ""),
+        summary=f"sweep: {_number(len(sweep.rules), 'rule')}, {asked_for}{cut_short}",
     )
 
 
@@ -64,6 +73,10 @@ def _bounded(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if len(json.dumps(cut)) <= _DETAILS_BYTES:
             return cut
     return cut
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _only(names: set[str]) -> str | None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from untag.contracts import Tag
@@ -64,9 +63,7 @@ class Walk:
         self._lister = lister
         self._progress = progress
         self._sender = sender
-        self._folded = finder.folded
-        self._reserved = tuple(finder.folded(prefix) for prefix in finder.reserved_prefixes)
-        self._protected = [finder.folded(glob) for glob in sender.policy.protected_keys]
+        self._finder = finder
         self._seen = progress.remembered()
         self._limited = False
         self._head: Mapping[str, Any] = {
@@ -221,9 +218,8 @@ class Walk:
         )
 
     def _held(self, key: str) -> bool:
-        """Whether the key belongs to the cloud or is protected, compared as the cloud compares keys."""
-        key = self._folded(key)
-        return key.startswith(self._reserved) or any(fnmatchcase(key, glob) for glob in self._protected)
+        """Whether the key belongs to the cloud or is protected."""
+        return self._sender.policy.protects(self._finder, key) is not None
 
     async def _send(self, found: list[Found]) -> None:
         progress, type_ = self._progress, self._place.type

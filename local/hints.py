@@ -1,0 +1,67 @@
+"""Commands in what a person is told to do next, so that they work when they are pasted.
+
+A hint writes a command of the local stack as `local state`, in backticks and at the end of what it says; it may have
+been written in another process, which runs in another folder. Where it is shown the backticks become a command that
+works in this shell: from this folder, with the session file that this command was given.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from local import ROOT
+
+PROGRAM = ".venv/bin/python -m local"
+NAMED = "untag-local"
+"""The command that shells complete (tools/untag-local): they know commands by name, and `python` is everybody's."""
+
+_COMMAND = re.compile(r"`local\b ?([^`]*)`")
+
+
+def pasteable(text: str) -> str:
+    """A hint with its commands as this shell takes them."""
+    return _COMMAND.sub(lambda found: command(found[1]), text)
+
+
+def command(words: str) -> str:
+    """A command of the local stack, as this shell takes it."""
+    return " ".join(filter(None, (program(), words, _session())))
+
+
+def program() -> str:
+    """How the local stack is called from here."""
+    if shutil.which(NAMED) and os.path.realpath(shutil.which(NAMED) or "") == str(ROOT / "tools" / NAMED):
+        by_name = NAMED
+    else:
+        by_name = shlex.quote(str(ROOT / "tools" / NAMED))
+    if _is_named() or Path.cwd() != ROOT or not (ROOT / PROGRAM.split(maxsplit=1)[0]).exists():
+        return by_name
+    return PROGRAM
+
+
+def file(path: str) -> str:
+    """One of the project's files, as this shell finds it."""
+    return path if Path.cwd() == ROOT else shlex.quote(str(ROOT / path))
+
+
+def make(target: str) -> str:
+    """A target of make, from any folder."""
+    return f"make -C {shlex.quote(str(ROOT))} {target}"
+
+
+def _is_named() -> bool:
+    """Whether this process is tools/untag-local: it hands its code over as an argument."""
+    return sys.argv[:1] == ["-c"]
+
+
+def _session() -> str:
+    """The option by which this command was told where its stack is; none where it was not told."""
+    for index, word in enumerate(sys.argv):
+        name, equals, value = word.partition("=")
+        if name == "--session":
+            value = value if equals else "".join(sys.argv[index + 1 : index + 2])
+            return f"--session {shlex.quote(os.path.abspath(value))}"  # noqa: PTH100 - a link stays a link
+    return ""

@@ -1,0 +1,60 @@
+"""One look at a stack as a few tables: `watch --once`, on a terminal and elsewhere."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from local.console import counted, outcome_style, queues_table, safe, table
+
+_SHOWN = 10
+"""Of reports and dead letters so many are shown, the newest."""
+
+
+def show(console: Console, seen: Mapping[str, Any], note: str = "") -> None:
+    """Everything that the live view shows in brief."""
+    functions = seen["functions"].values()
+    done = sum(function["invocations"] for function in functions)
+    running = sum(function["busy"] for function in functions)
+    busy = f"{counted(done, 'invocation')}, {running} running"
+    console.print(f"[bold green]{safe(seen['name'])}[/] up {seen['seconds']:.0f} s, {busy}", highlight=False)
+    if note:
+        console.print(f"[bold yellow]{safe(note)}[/]")
+    for name in seen["missing"]:
+        console.print(f"[bold red]missing:[/] {safe(name)}", highlight=False)
+    console.print()
+    console.print(queues_table(seen["queues"]))
+    if seen["providers"]:
+        console.print(_clouds(seen["providers"]))
+    if seen["outcomes"]:
+        made = table("Outcomes", "outcome", "pairs")
+        for outcome, count in seen["outcomes"].items():
+            made.add_row(f"[{outcome_style(outcome)}]{safe(outcome)}[/]", str(count))
+        console.print(made)
+    else:
+        console.print("[dim]No outcomes yet.[/]\n")
+    letters, reports = seen["dead_letters"], seen["reports"]
+    if letters["count"]:
+        made = table(f"Dead letters ({letters['count']})", "queue", "request", "code", "reason")
+        for letter in letters["recent"][-_SHOWN:]:
+            made.add_row(*(safe(letter[name]) for name in ("queue", "request_id", "code", "reason")))
+        console.print(made)
+    else:
+        console.print("[dim]No dead letters.[/]\n")
+    if reports["count"]:
+        made = table(f"Reports ({reports['count']})", "id", "status", "summary")
+        for report in reports["recent"][-_SHOWN:]:
+            made.add_row(*(safe(report[name]) for name in ("id", "status", "summary")))
+        console.print(made)
+    else:
+        console.print("[dim]No reports yet.[/]")
+
+
+def _clouds(providers: Mapping[str, Any]) -> Table:
+    made = table("Clouds", "cloud", "calls", "answers", "faults on")
+    for name, cloud in providers.items():
+        answers = ", ".join(f"{count} x {status}" for status, count in sorted(cloud["statuses"].items()))
+        faults = ", ".join(sorted(set(cloud["faults"])))
+        made.add_row(name, str(cloud["calls"]), safe(answers), safe(faults) or "[dim]none[/]")
+    return made

@@ -1,0 +1,211 @@
+"""The pages' command lines as a person copies them: in a shell, from the project's folder, at a stack that is up.
+
+Nothing is put right for them: the lines go to bash as they stand, and what their pages have a reader write is written
+first. `aws` is the one of tests/end_to_end/documented.py, which speaks to the local stack.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from docs_support import ROOT, problems
+from pages import examples, lines
+
+from tests.end_to_end.documented import AWS
+
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("bash"), reason="the lines are for bash"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+LOCAL = ".venv/bin/python -m local"
+STAYS = {LOCAL, f"{LOCAL} watch"}
+"""What stays until Ctrl-C: the first is the stack that all others speak to."""
+SERVICES = ("sqs", "sns", "events", "secretsmanager")
+"""Those of AWS that the local stack has."""
+ELSEWHERE = {
+    "sky": "tests/docs/test_adding_a_provider.py writes that cloud",
+    "--real": "tests/local/test_local_real_clouds.py",
+    "sweeprules=": "a stack of its own, below",
+}
+"""Lines that need something of their own, and where they are tried."""
+
+
+def command_of(line: str) -> str:
+    """A line without its comment."""
+    return re.sub(r"\s+# .*", "", line).strip()
+
+
+def shell_lines() -> list[str]:
+    """The lines that are run here, in the order of the pages; one that stands on two pages is run once."""
+    found = {}
+    for _, line in lines():
+        command = command_of(line)
+        if not command.startswith(("eval ", LOCAL, *(f"aws {one} " for one in SERVICES))):
+            continue
+        if command != LOCAL and not any(word in command.lower() for word in ELSEWHERE):
+            found.setdefault(command, line)
+    return list(found.values())
+
+
+def asked() -> Any:
+    """The request that the README begins with."""
+    (request,) = [one for _, one in examples() if isinstance(one, dict) and one.get("id") == "chg-20418"]
+    return request
+
+
+def rules() -> str:
+    """The rules that the README shows, as they stand there."""
+    (text,) = [block.text for block, one in examples() if isinstance(one, list) and "match" in one[0]]
+    return text
+
+
+class Reader:
+    """Somebody who sits in the project's folder with a shell."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for path in ROOT.iterdir():
+            if path.name not in (".git", ".local"):
+                (folder / path.name).symlink_to(path)
+        (folder / "bin").mkdir()
+        aws = folder / "bin" / "aws"
+        aws.write_text(AWS, encoding="utf-8")
+        aws.chmod(aws.stat().st_mode | stat.S_IXUSR)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHONPATH"))}
+        self._environment = kept | {
+            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "AWS_ANSWERS": "{}",
+            "UNTAG_LOCAL_SESSION": str(folder / "session.json"),
+        }
+
+    def run(self, *script: str) -> str:
+        """What a script prints; nothing goes wrong in it."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", "\n".join(script)],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{script[-1]}: {done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stdout
+
+    @contextlib.contextmanager
+    def staying(self, line: str) -> Iterator[None]:
+        """While it lasts, a line of the pages runs that stays until Ctrl-C."""
+        session = self.folder / "session.json"
+        output = self.folder / "up.txt"
+        with (
+            output.open("w") as file,
+            subprocess.Popen(
+                ["bash", "-c", f"exec {line}"],
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            ) as process,
+        ):
+            try:
+                end = time.monotonic() + 60
+                while not session.exists():
+                    assert process.poll() is None, output.read_text()
+                    assert time.monotonic() < end, output.read_text()
+                    time.sleep(0.1)
+                yield
+            finally:
+                process.send_signal(signal.SIGINT)
+                assert process.wait(timeout=30) == 0, output.read_text()
+        assert "Traceback" not in output.read_text()
+
+    def state(self) -> Any:
+        return json.loads(self.run(f"{LOCAL} state --json"))
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader at whose stack the README's request is done, and who has the files that the pages have one write."""
+    reader = Reader(tmp_path_factory.mktemp("checkout"))
+    request = asked()
+    (reader.folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    (reader.folder / "key.json").write_text("{}", encoding="utf-8")
+    with reader.staying(LOCAL):
+        session = json.loads((reader.folder / "session.json").read_text())
+        tags = {tag["key"]: tag["value"] for tag in request["tags"]}
+        resources = [
+            {"region": request["region"], "type": group["type"], "id": id_, "tags": tags}
+            for group in request["resources"]
+            for id_ in group["ids"]
+        ]
+        httpx.put(f"{session['providers']['jdcloud']}/_control/tags", json={"resources": resources}).raise_for_status()
+        reader.run(f"{LOCAL} send request.json --wait 60")
+        report = next(one["body"] for one in reversed(reader.state()["reports"]) if one["body"]["id"] == "chg-20418")
+        assert report["counts"] == {"removed": 2}
+        (reader.folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
+        yield reader
+
+
+def test_a_schedule_without_rules_leads_to_no_dead_letter_but_to_a_notice(reader: Reader) -> None:
+    sent = reader.run(f"{LOCAL} fire SweepSchedule")
+    assert "1 message to the queue untag-sweep" in sent
+    assert "the schedule has no rules, so the sweep looks for nothing" in sent
+    (told,) = json.loads(reader.run(f"{LOCAL} fire SweepSchedule --json"))
+    assert "no rules" in told["note"]
+    end = time.monotonic() + 60
+    while not (notices := [one["body"] for one in reader.state()["reports"] if one["body"]["kind"] == "sweep"]):
+        assert time.monotonic() < end
+    assert notices[0]["code"] == "no_rules"
+    assert [letter for letter in reader.state()["dead_letters"] if "Sweep" in letter["queue"]] == []
+
+
+def test_every_line_works_as_it_stands_at_a_stack_that_is_up(reader: Reader) -> None:
+    found = shell_lines()
+    assert len(found) > 15
+    printed = {}
+    for line in found:
+        setting = 'eval "$(.venv/bin/python -m local env)"'
+        ended = "timeout --preserve-status -s INT 3 " if command_of(line) in STAYS else ""
+        printed[command_of(line)] = reader.run(setting, ended + line)
+    assert "SweepRules" in printed[f"{LOCAL} fire SweepSchedule"]
+    for request in json.loads((reader.folder / "undo.json").read_text()):
+        assert problems("removal-request", request) == []
+    reader.run(f"{LOCAL} faults off")
+    words = {command.split()[3] for command in printed if command.startswith(LOCAL)}
+    assert words >= {"send", "invoke", "fire", "undo", "state", "faults", "watch"}
+
+
+def test_the_rules_that_the_readme_shows_can_be_pasted_into_the_parameter(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    (tmp_path / "rules.json").write_text(rules(), encoding="utf-8")
+    ((_, line),) = [found for found in lines() if found[1].startswith(f"{LOCAL} up") and "SweepRules=" in found[1]]
+    with reader.staying(line):
+        sent = reader.run(f"{LOCAL} fire SweepSchedule --wait 60")
+        assert "no rules" not in sent
+        state = reader.state()
+    standing = state["providers"]["jdcloud"]["tags"]["default"]["cn-north-1"]["vm"]
+    assert standing["i-event01"] == {"env": "prod"}
+    assert [letter for letter in state["dead_letters"] if "Sweep" in letter["queue"]] == []
+
+
+def test_every_line_is_run_here_or_somewhere_else_that_is_named() -> None:
+    run = {command_of(line) for line in shell_lines()}
+    for place, line in lines():
+        command = command_of(line)
+        if command.startswith(LOCAL) and command != LOCAL and command not in run:
+            assert any(word in command.lower() for word in ELSEWHERE), f"{place}: {line}"

@@ -1,0 +1,156 @@
+"""What a person is told to do next works when it is pasted: taken from what a command printed, and run in a shell."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from processes import up
+
+from local.stack import ROOT
+
+IN_THE_PROJECT = [str(ROOT / ".venv" / "bin" / "python"), "-m", "local"]
+FROM_ANYWHERE = [str(ROOT / "tools" / "untag-local")]
+COMMAND = re.compile(r"(?:\S*/untag-local|\.venv/bin/python -m local|untag-local|make -C) [^\n]*|(?<=: )ls [^\n]*")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """A stack that is up in another process, in the project's folder."""
+    file = tmp_path_factory.mktemp("up") / "session.json"
+    with up(file):
+        yield file
+
+
+@pytest.fixture(params=["the project's folder", "another folder", "another folder, by its name"])
+def place(request, tmp_path):
+    """A folder, the command as it is typed there, and the environment of the shell."""
+    folder = tmp_path / "elsewhere with a space"
+    folder.mkdir()
+    # What lies where somebody happens to be is none of the command's.
+    (folder / "typing.py").write_text("raise SystemExit('not mine')")
+    environ = {name: value for name, value in os.environ.items() if name != "UNTAG_LOCAL_SESSION"}
+    if request.param == "the project's folder":
+        return ROOT, IN_THE_PROJECT, environ
+    if request.param == "another folder":
+        return folder, FROM_ANYWHERE, environ
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "untag-local").symlink_to(FROM_ANYWHERE[0])
+    return folder, ["untag-local"], environ | {"PATH": f"{tmp_path / 'bin'}:{environ['PATH']}"}
+
+
+def typed(place, *words, text=None):
+    folder, command, environ = place
+    return subprocess.run(
+        [*command, *map(str, words)],
+        cwd=folder,
+        env=environ,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def pasted(place, line):
+    folder, _, environ = place
+    command = ["bash", "-euo", "pipefail", "-c", line]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["undo", "no-such-request"],
+        ["faults", "on", "throtle"],
+        ["send", "no/such.json"],
+        ["up"],
+        ["send", "-", "--wait", "0.01"],
+    ],
+)
+def test_the_command_at_the_end_of_an_errors_hint_works(place, session, words):
+    failed = typed(place, *words, "--session", session, text="{}")
+    assert failed.returncode == 1
+    hint = failed.stderr.splitlines()[-1]
+    (command,) = COMMAND.findall(hint)
+    if command.endswith("watch") or " watch " in command:
+        command = f"timeout --preserve-status -s INT 3 {command}"
+    done = pasted(place, command)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+
+
+def test_the_hints_of_a_command_for_scripts_are_the_same(place, session):
+    failed = json.loads(typed(place, "undo", "no-such-request", "--session", session, "--json").stdout)
+    (command,) = COMMAND.findall(failed["hint"])
+    assert "`" not in failed["hint"]
+    assert pasted(place, command).returncode == 0
+    wrong = json.loads(typed(place, "nonsense", "--json").stdout)
+    (command,) = COMMAND.findall(wrong["hint"])
+    assert "Usage" in pasted(place, command).stdout
+
+
+def test_a_fault_that_was_switched_on_is_ended_by_the_command_that_says_so(place, session):
+    on = typed(place, "faults", "on", "throttle", "--cloud", "jdcloud", "--session", session)
+    (command,) = COMMAND.findall(on.stdout)
+    assert "it struck" in pasted(place, command).stdout
+
+
+def test_a_person_is_told_how_to_switch_something_on(place, session):
+    shown = typed(place, "faults", "--session", session).stdout
+    switch, narrow = COMMAND.findall(shown)
+    assert "Usage" in pasted(place, narrow).stdout
+    assert pasted(place, switch).returncode == 0
+    typed(place, "faults", "off", "--session", session)
+
+
+def test_without_a_stack_the_command_that_starts_one_is_named_with_its_session_file(place, tmp_path):
+    file = tmp_path / "none.json"
+    (command,) = COMMAND.findall(typed(place, "state", "--session", file).stderr)
+    assert command.endswith(f"up --session {file}")
+    helped = pasted(place, f"{command} --help")
+    assert "Start everything" in helped.stdout
+
+
+def test_what_can_be_done_with_a_stack_that_is_up_can_be_pasted(place, tmp_path):
+    folder, command, environ = place
+    file = tmp_path / "session.json"
+    with subprocess.Popen(
+        [*command, "up", "--session", file, "--no-logs"], cwd=folder, env=environ, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            printed = ""
+            for line in process.stdout:
+                printed += line
+                if "Ctrl-C stops it" in line:
+                    break
+            lines = COMMAND.findall(printed)
+            assert len(lines) == 6
+            for line in lines:
+                told = f"timeout --preserve-status -s INT 3 {line}" if " watch " in line else line
+                done = pasted(place, told)
+                assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_what_sets_the_functions_environment_up_is_a_target_that_make_knows(tmp_path):
+    from local.errors import LocalError
+    from local.stack import Stack
+
+    with pytest.raises(LocalError) as raised:
+        Stack(python=tmp_path / "python").start()
+    assert pasted((tmp_path, [], dict(os.environ)), f"{raised.value.hint} --dry-run").returncode == 0
