@@ -166,13 +166,13 @@ class Account:
                 changed = any(_is(change, action, asked.pair.value) for change in self._history[asked.pair.place])
                 if not (changed or there or self._uncounted(asked.pair)):
                     yield f"{asked} is told to be {row['outcome']}, and nothing was changed at the cloud"
-                if there and "provider_request_id" not in row and "was" in row:
+                if there and "provider_request_id" not in row:
                     continue  # it stood there already, so nothing had to be called
                 call = self._log.get(row.get("provider_request_id", ""))
                 named = call is not None and call.writing and asked.pair.id in call.ids
                 if not named or asked.pair.key not in {key for key, _ in call.tags}:
                     yield f"{asked} is told to be {row['outcome']} by a call that did not ask for it"
-                if self._read_first and "was" not in row:
+                if self._read_first and action == "remove" and "was" not in row:
                     yield f"{asked} is told to be {row['outcome']}, and nobody looked what stood there"
 
     def _uncounted(self, pair: Pair) -> bool:

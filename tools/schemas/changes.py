@@ -13,7 +13,7 @@ Json = dict[str, Any]
 Schema = Json | bool
 
 _ANNOTATIONS = frozenset(
-    {"$schema", "$id", "$defs", "title", "description", "$comment", "examples", "contentMediaType"}
+    {"$schema", "$id", "$defs", "title", "description", "$comment", "examples", "contentMediaType", "contentEncoding"}
 )
 _LOW = ("minLength", "minItems", "minimum", "minProperties")
 _HIGH = ("maxLength", "maxItems", "maximum")

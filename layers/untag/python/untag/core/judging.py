@@ -78,7 +78,7 @@ def deferral(step: Step, answer: Answer) -> Deferral:
     """An answer after which the call may do better later, as what becomes of its pairs."""
     code = answer.code or answer.verdict.value
     # A read-back follows a write that may have been applied whatever was said of it.
-    lost = step.lost or step.kind is Kind.CHECK
+    lost = step.lost or answer.lost or step.kind is Kind.CHECK
     lost = lost or (step.kind is Kind.WRITE and answer.verdict is Verdict.UNAVAILABLE)
     return Deferral(code, answer.message or "", counted=True, delay=answer.retry_after, lost=lost)
 
@@ -138,8 +138,8 @@ def _after_success(step: Step, answer: Answer) -> Iterator[Followed]:
         yield Settled((id_,), step.tags, Deferral(code, message, counted=True, lost=lost), step.seen)
     named = tuple(id_ for id_ in failed if not failed[id_].retryable)
     if named and len(step.tags) > 1:
-        for tag in step.tags:
-            yield replace(step, ids=named, tags=(tag,))
+        for tag in step.tags:  # the resource failed, and some of its tags may be gone all the same
+            yield replace(step, ids=named, tags=(tag,), lost=True)
     elif named:
         results = {
             id_: Result(Outcome.FAILED, failed[id_].code, failed[id_].message, answer.request_id) for id_ in named

@@ -81,7 +81,7 @@ class Step:
     doubt: Doubt | None = None
     last: bool = False
     lost: bool = False
-    """Whether an earlier write of these pairs got no answer: it may have been applied."""
+    """Whether an earlier write of these pairs may have been applied: its answer was lost, or told of a failure."""
 
     def sent_tags(self) -> tuple[Tag, ...]:
         """The tags as they are sent: each once; those to remove with the value that stands there, where it was read."""

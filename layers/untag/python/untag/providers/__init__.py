@@ -16,6 +16,7 @@ from untag.providers.base import (
     Provider,
     Scope,
     Session,
+    Trail,
     Verdict,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "Registry",
     "Scope",
     "Session",
+    "Trail",
     "Verdict",
 ]
 

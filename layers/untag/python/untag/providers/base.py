@@ -107,13 +107,25 @@ class Listing(Answer):
     total: int = 0
 
 
+@dataclass(slots=True)
+class Trail:
+    """What happened on the way of one call.
+
+    `sent_anew` says that it was sent a second time, since its connection was closed: the first may have been carried
+    out all the same.
+    """
+
+    sent_anew: bool = False
+
+
 class Session(NamedTuple):
-    """What a call is made with. `timeout` is the whole call's, in seconds."""
+    """What a call is made with. `timeout` is the whole call's, in seconds; `trail` is written on the way."""
 
     client: httpx.AsyncClient
     credentials: Credentials
     auth: httpx.Auth
     timeout: float
+    trail: Trail | None = None
 
 
 class Provider(Protocol):
@@ -171,6 +183,22 @@ class Provider(Protocol):
 
     async def read(self, session: Session, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """Read the tags of the resources, in one call; a resource without tags has an empty entry."""
+
+
+class Plain:
+    """What most clouds have in common."""
+
+    def folded(self, key: str) -> str:
+        """Keys are compared as they are."""
+        return key
+
+    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
+        """Nothing but the API itself refuses."""
+        return None
+
+    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
+        """The region that the request names."""
+        return scope.region
 
 
 @runtime_checkable

@@ -92,6 +92,8 @@ async def call(
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                 if opened:
                     raise
+                if session.trail is not None:
+                    session.trail.sent_anew = True
                 return await _send(session, request(), limit)
     except (TimeoutError, httpx.TimeoutException):
         return Answer(Verdict.UNAVAILABLE, code="timeout", message=f"no answer within {session.timeout:.1f} s")
