@@ -41,11 +41,15 @@ def breaking(released: Json, current: Json, direction: Literal["in", "out"]) -> 
 
 
 class _Side:
-    """A document, and the pairs that are under comparison already: definitions may go round."""
+    """A document, and what is known of pairs of schemas by now: definitions may go round.
+
+    Of the `assumed` nothing is refused, unless it is of another pair among them. Of the `refused` something is: why.
+    """
 
     def __init__(self, document: Json) -> None:
         self._defs = document.get("$defs", {})
-        self.open: set[str] = set()
+        self.assumed: set[str] = set()
+        self.refused: dict[str, str] = {}
 
     def plain(self, schema: Schema) -> Json:
         """The schema itself, where it is a reference or no more than one."""
@@ -116,27 +120,41 @@ def _refused(a_side: _Side, a_schema: Schema, b_side: _Side, b_schema: Schema, p
     """Why `b` could refuse what `a` accepts; nothing if it cannot."""
     a, b = a_side.plain(a_schema), b_side.plain(b_schema)
     pair = f"{json.dumps(a, sort_keys=True)}\n{json.dumps(b, sort_keys=True)}"
-    if pair in a_side.open or _text(a_side, a) == _text(b_side, b):
+    if pair in a_side.assumed or _text(a_side, a) == _text(b_side, b):
         return
-    a_side.open.add(pair)
+    if pair in a_side.refused:
+        yield a_side.refused[pair]
+        return
+    before = frozenset(a_side.assumed)
+    a_side.assumed.add(pair)
     try:
-        if _demands(a) == _demands(b):
-            yield from _of_references(a_side, b_side, a, path)
-            return
-        if "anyOf" in a:
-            rest = {name: value for name, value in a.items() if name != "anyOf"}
-            for option in a["anyOf"]:
-                # Where an option says more of a field it says it alone: that accepts no less than both together do.
-                yield from _refused(a_side, merged(rest, a_side.plain(option)), b_side, b, path)
-            return
-        yield from _of_values(a, b, path)
-        yield from _of_exact(a_side, a, b_side, b, path)
-        yield from _of_objects(a_side, a, b_side, b, path)
-        if "items" in b and "array" in _types(a):
-            yield from _refused(a_side, a.get("items", True), b_side, b["items"], f"{path}[]")
-        yield from _of_choices(a_side, a, b_side, b, path)
+        for reason in _reasons(a_side, a, b_side, b, path):
+            a_side.refused.setdefault(pair, reason)
+            a_side.assumed = {*before, pair}
+            yield reason
     finally:
-        a_side.open.discard(pair)
+        # What was concluded from an assumption that does not hold is forgotten with it.
+        if pair in a_side.refused:
+            a_side.assumed = set(before)
+
+
+def _reasons(a_side: _Side, a: Json, b_side: _Side, b: Json, path: str) -> Iterator[str]:
+    """The same of plain schemas that are not equal."""
+    if _demands(a) == _demands(b):
+        yield from _of_references(a_side, b_side, a, path)
+        return
+    if "anyOf" in a:
+        rest = {name: value for name, value in a.items() if name != "anyOf"}
+        for option in a["anyOf"]:
+            # Where an option says more of a field it says it alone: that accepts no less than both together do.
+            yield from _refused(a_side, merged(rest, a_side.plain(option)), b_side, b, path)
+        return
+    yield from _of_values(a, b, path)
+    yield from _of_exact(a_side, a, b_side, b, path)
+    yield from _of_objects(a_side, a, b_side, b, path)
+    if "items" in b and "array" in _types(a):
+        yield from _refused(a_side, a.get("items", True), b_side, b["items"], f"{path}[]")
+    yield from _of_choices(a_side, a, b_side, b, path)
 
 
 def _demands(schema: Json) -> Json:
