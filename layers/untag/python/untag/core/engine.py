@@ -195,7 +195,8 @@ class Engine:
         if not result.counted or not self.policy.exhausted(request, job.first_attempt_at, self._timing.now()):
             return None
         hours = (self._timing.now() - job.first_attempt_at) / 3600
-        told = f"given up after {request.attempt} attempts in {hours:.0f} h; the last: {result.code} {result.message}"
+        attempts = f"{request.attempt} attempt{'' if request.attempt == 1 else 's'}"
+        told = f"given up after {attempts} in {hours:.0f} h; the last: {result.code} {result.message}"
         return Result(Outcome.FAILED, "exhausted", told[:160])
 
 
