@@ -75,7 +75,7 @@ class Engine:
     ) -> None:
         self._client = client
         self._accounts = accounts
-        self._policy = policy
+        self.policy = policy
         self._timing = timing
         self._observer = observer
         self.concurrency = concurrency
@@ -91,10 +91,6 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             run.add(jobs)
             run.start(tasks)
-
-    def expand(self, job: Job) -> None:
-        """Give a job for every tag its pairs, once the tags of its resources are read."""
-        expand(job, self._policy)
 
     async def read(
         self, provider: Provider, scope: Scope, ids: tuple[str, ...], deadline: Deadline
@@ -175,7 +171,7 @@ class Engine:
         """The result of pairs for which no call is made with these credentials."""
         if (failure := provider.refusal(credentials, scope)) is not None:
             return Result(Outcome.FAILED, failure.code, failure.message)
-        return self._policy.misplaced(provider, credentials, scope)
+        return self.policy.misplaced(provider, credentials, scope)
 
     async def _call(self, step: Step, session: Session) -> Answer:
         provider, scope = step.group.provider, step.group.scope
@@ -196,10 +192,11 @@ class Engine:
     def given_up(self, job: Job, result: Deferral) -> Result | None:
         """The result of a pair that would be deferred again, if its request was tried often and long enough."""
         request = job.request
-        if not result.counted or not self._policy.exhausted(request, job.first_attempt_at, self._timing.now()):
+        if not result.counted or not self.policy.exhausted(request, job.first_attempt_at, self._timing.now()):
             return None
         hours = (self._timing.now() - job.first_attempt_at) / 3600
-        told = f"given up after {request.attempt} attempts in {hours:.0f} h; the last: {result.code} {result.message}"
+        attempts = f"{request.attempt} attempt{'' if request.attempt == 1 else 's'}"
+        told = f"given up after {attempts} in {hours:.0f} h; the last: {result.code} {result.message}"
         return Result(Outcome.FAILED, "exhausted", told[:160])
 
 
@@ -302,7 +299,7 @@ class _Run:
     def _closed(self, job: Job) -> None:
         """Go on with a job that has no open pair: with the pairs that its reads came to, or to its delivery."""
         if job.open == 0 and job.read:
-            self._engine.expand(job)
+            expand(job, self._engine.policy)
             self.add([job])
         if job.open == 0:
             self._done(job)

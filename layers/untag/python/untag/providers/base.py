@@ -185,6 +185,22 @@ class Provider(Protocol):
         """Read the tags of the resources, in one call; a resource without tags has an empty entry."""
 
 
+class Plain:
+    """What most clouds have in common."""
+
+    def folded(self, key: str) -> str:
+        """Keys are compared as they are."""
+        return key
+
+    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
+        """Nothing but the API itself refuses."""
+        return None
+
+    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
+        """The region that the request names."""
+        return scope.region
+
+
 @runtime_checkable
 class Finder(Provider, Protocol):
     """A tag API that can also say which resources bear a tag.

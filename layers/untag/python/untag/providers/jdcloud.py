@@ -22,7 +22,7 @@ import httpx
 
 from untag import environment
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Listing, Provider, Scope, Session, Verdict
+from untag.providers.base import Answer, Failure, Limits, Listing, Plain, Provider, Scope, Session, Verdict
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.signing import JDCLOUD3, Credentials, DerivedKeyAuth
 
@@ -48,7 +48,7 @@ _QUOTA = "QUOTA"
 _OPERATIONS = {Action.REMOVE: "unTagResources", Action.RESTORE: "tagResources"}
 
 
-class JDCloud:
+class JDCloud(Plain):
     """The resourcetag API, version 1."""
 
     name = "jdcloud"
@@ -114,18 +114,6 @@ class JDCloud:
     def scope(self, request: RemovalRequest, type_: str) -> Scope:
         """One account, region and service code a call."""
         return Scope(self.name, self.api, request.account, request.region, None, type_)
-
-    def folded(self, key: str) -> str:
-        """Keys are compared as they are."""
-        return key
-
-    def refusal(self, credentials: Credentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
-        """Nothing but the API itself refuses."""
-        return None
-
-    def region_of(self, credentials: Credentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
-        """The region that the request names."""
-        return scope.region
 
     def auth(self, credentials: Credentials, scope: Scope) -> DerivedKeyAuth:
         """JDCLOUD3, derived for the region."""
