@@ -5,17 +5,21 @@ code with the functions: a mistake that both made alike would go unseen.
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from local import pairs
 from local.decommissioned import gone
 from local.providers import Change, ProviderServer
 from local.swept import swept
 
 REMOVALS = {"removed": "remove", "restored": "restore"}
 """Outcomes that say that a tag was changed, by the action they belong to."""
+
+EVERY_TAG = "all"
+"""What stands for the tags of a request that means all of them."""
 
 RESERVED = ("jrn:", "_sys_")
 """What keys begin with that belong to a cloud: nobody asks for them without naming them."""
@@ -49,28 +53,23 @@ class Audit:
         self.decommissioned: Counter[Asked] = Counter()
         """What decommission events ask for; under which ids it is asked is the function's to choose."""
 
-    def ask(self, body: str) -> None:
-        """Write down what a message's body asks for. Its requests need ids of their own."""
+    def ask(self, body: str, servers: Iterable[ProviderServer] = ()) -> None:
+        """Write down what a message's body asks for. Its requests need ids of their own.
+
+        One that means every tag asks for those that stand there now, at `servers`.
+        """
         content = json.loads(body)
         while isinstance(content, Mapping) and ("detail" in content or content.get("Type") == "Notification"):
             content = content["detail"] if "detail" in content else json.loads(content["Message"])
+        servers = list(servers)
         for request in content if isinstance(content, list) else [content]:
             wish = self.wishes.setdefault(
                 request["id"], Wish(request.get("action", "remove"), bool(request.get("dry_run")))
             )
-            wish.pairs |= {
-                Asked(
-                    request["provider"],
-                    request.get("account", "default"),
-                    group["type"],
-                    id_,
-                    tag["key"],
-                    tag.get("value"),
-                )
-                for group in request["resources"]
-                for id_ in group["ids"]
-                for tag in request["tags"]
-            }
+            for group in request["resources"]:
+                for id_ in group["ids"]:
+                    place = (request["provider"], request.get("account", "default"), group["type"], id_)
+                    wish.pairs |= {Asked(*place, key, value) for key, value in _tags_of(request, place, servers)}
 
     def decommission(self, event: Any, servers: Iterable[ProviderServer]) -> None:
         """Write down what a decommission event asks for, now: where it names no tags, those that stand there."""
@@ -87,26 +86,32 @@ class Audit:
     def findings(self, reports: Iterable[Mapping[str, Any]], servers: Iterable[ProviderServer]) -> list[str]:
         """What does not agree, in sentences; empty if everything does."""
         servers = list(servers)
-        rows = Counter[tuple[str, Asked, str]]()
-        for report in reports:
-            for row in report.get("outcomes", ()):  # a notice has none
-                pair = Asked(
-                    report["provider"], report["account"], row["type"], row["resource_id"], row["key"], row["value"]
-                )
-                rows[report["id"], pair, row["outcome"]] += 1
+        distinct = list(pairs.distinct(reports))
+        rows = [(report, row) for report in distinct for row in report.get("outcomes", ())]  # a notice has none
+        told = {(report["id"], _asked(report, row)) for report, row in rows}
+        changes = {
+            (report["id"], _asked(report, row), row["outcome"]) for report, row in rows if row["outcome"] in REMOVALS
+        }
+        done = {(report["id"], _asked(report, row), row["outcome"]) for report, row in rows if _stood_already(row)}
+        late = {_asked(report, row) for report, row in rows if _went_unseen(row)}
         return [
-            *self._lost(rows),
-            *self._untold(rows, servers),
-            *self._false(rows, servers),
+            *_twice(distinct),
+            *self._lost(told, distinct),
+            *self._untold({(REMOVALS[outcome], pair) for _, pair, outcome in changes}, late, servers),
+            *self._false(changes - done, servers),
         ]
 
-    def _lost(self, rows: Mapping[tuple[str, Asked, str], int]) -> Iterable[str]:
-        """Every pair that was asked for has one outcome, and no other pair has any."""
-        told = Counter((id_, pair) for id_, pair, _ in rows)
+    def _lost(self, told: Iterable[tuple[str, Asked]], reports: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+        """Every pair that was asked for has an outcome, and no other pair has any."""
+        held = {report["id"]: report["held_back"]["pairs"] for report in reports if report.get("held_back")}
         for id_, wish in self.wishes.items():
+            if id_ in held:
+                if held[id_] != len(wish.pairs):
+                    yield f"{id_}: {held[id_]} pairs were held back, and {len(wish.pairs)} were asked for"
+                continue
             for pair in wish.pairs:
-                if told[id_, pair] != 1:
-                    yield f"{id_}: {_name(pair)} has {told[id_, pair]} outcomes"
+                if (id_, pair) not in told:
+                    yield f"{id_}: {_name(pair)} has no outcome"
         free = Counter(pair for id_, pair in told if id_ not in self.wishes)
         for pair in self.decommissioned.keys() - free.keys():
             yield f"{_name(pair)} was asked for, and has no outcome"
@@ -117,9 +122,11 @@ class Audit:
             elif id_ not in self.wishes and free[pair] > self.decommissioned[pair]:
                 yield f"{id_}: {_name(pair)} has {free[pair]} outcomes"
 
-    def _untold(self, rows: Mapping[tuple[str, Asked, str], int], servers: Iterable[ProviderServer]) -> Iterable[str]:
+    def _untold(
+        self, reported: set[tuple[str, Asked]], late: Iterable[Asked], servers: Iterable[ProviderServer]
+    ) -> Iterable[str]:
         """Every change at a cloud was asked for, and reported."""
-        reported = {(REMOVALS[outcome], pair) for _, pair, outcome in rows if outcome in REMOVALS}
+        reported = reported | {("remove", pair) for pair in late}
         wished = {(wish.action, pair) for wish in self.wishes.values() if not wish.dry_run for pair in wish.pairs}
         wished |= {("remove", pair) for pair in self.decommissioned}
         for server in servers:
@@ -130,7 +137,7 @@ class Audit:
                 elif not any((action, pair) in reported for pair in names):
                     yield f"{_name(names[0])} was changed at the cloud, and no report says so"
 
-    def _false(self, rows: Mapping[tuple[str, Asked, str], int], servers: Iterable[ProviderServer]) -> Iterable[str]:
+    def _false(self, changes: Iterable[tuple[str, Asked, str]], servers: Iterable[ProviderServer]) -> Iterable[str]:
         """Every change that was reported happened."""
         happened = {
             (action, pair)
@@ -139,9 +146,43 @@ class Audit:
             for action, names in [_names(server, change)]
             for pair in names
         }
-        for id_, pair, outcome in rows:
-            if outcome in REMOVALS and (REMOVALS[outcome], pair) not in happened:
+        for id_, pair, outcome in changes:
+            if (REMOVALS[outcome], pair) not in happened:
                 yield f"{id_}: {_name(pair)} is reported as {outcome}, and nothing was changed at the cloud"
+
+
+def _twice(reports: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """One attempt at a request says what became of a pair once, however many pages it takes."""
+    told: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for report in reports:
+        for pair, row in pairs.rows_of(report):
+            told[(pair, *pairs.order_of(report))].append(row["outcome"])
+            if len(told[(pair, *pairs.order_of(report))]) > 1:
+                told_twice = " and ".join(told[(pair, *pairs.order_of(report))])
+                yield f"{report['id']}: {_name(_asked(report, row))} has more than one outcome: {told_twice}"
+
+
+def _stood_already(row: Mapping[str, Any]) -> bool:
+    """Whether a value that was to be put back stood there: that is restored, and nothing is changed."""
+    return bool(row["outcome"] == "restored" and "was" in row and row["was"] == row["value"])
+
+
+def _went_unseen(row: Mapping[str, Any]) -> bool:
+    """Whether a tag is gone that stood there before a write whose answer was lost."""
+    return bool(row["outcome"] == "absent" and row.get("was") is not None and row["value"] in (None, row["was"]))
+
+
+def _asked(report: Mapping[str, Any], row: Mapping[str, Any]) -> Asked:
+    return Asked(report["provider"], report["account"], row["type"], row["resource_id"], row["key"], row["value"])
+
+
+def _tags_of(
+    request: Mapping[str, Any], place: tuple[str, str, str, str], servers: Iterable[ProviderServer]
+) -> Iterable[tuple[str, str | None]]:
+    """The tags that a request means at a resource."""
+    if request["tags"] == EVERY_TAG:
+        return list(_standing(place, servers))
+    return [(tag["key"], tag.get("value")) for tag in request["tags"]]
 
 
 def _standing(place: tuple[str, str, str, str], servers: Iterable[ProviderServer]) -> list[tuple[str, str]]:

@@ -37,6 +37,7 @@ _OUTCOME_STYLES = {
     "would_restore": "cyan",
     "failed": "red",
     "unconfirmed": "red",
+    "rejected": "red",
     "protected": "yellow",
     "deferred": "yellow",
 }
@@ -62,6 +63,15 @@ def times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
+_STATUS_STYLES = {
+    "succeeded": "green",
+    "unchanged": "cyan",
+    "partial": "yellow",
+    "deferred": "yellow",
+    "failed": "red",
+}
+
+
 def clean(text: object) -> str:
     """A text without what would command the terminal: it may come from a cloud, or from whoever sent a message."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(text))
@@ -83,6 +93,11 @@ def table(title: str, *columns: str) -> Table:
 def outcome_style(outcome: str) -> str:
     """The colour of an outcome, as rich writes it."""
     return _OUTCOME_STYLES.get(outcome, "default")
+
+
+def status_style(status: str) -> str:
+    """The colour of a report's status, as rich writes it."""
+    return _STATUS_STYLES.get(status, "default")
 
 
 def show_up(console: Console, session: Mapping[str, Any]) -> None:
@@ -226,11 +241,11 @@ def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
 
 def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
     """What was published on the topic."""
-    made = table("Reports", "id", "status", "outcomes", "summary")
+    made = table("Reports", "id", "kind", "status", "outcomes", "summary")
     for notification in notifications:
         body = notification["body"]
         if not isinstance(body, Mapping):
-            made.add_row("", "", "", safe(_short(str(body))))
+            made.add_row("", "", "", "", safe(_short(str(body))))
             continue
         counts = "\n".join(
             f"[{outcome_style(outcome)}]{count} {outcome}[/]"
@@ -238,11 +253,19 @@ def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
         )
         made.add_row(
             safe(str(body.get("id", ""))),
-            str(body.get("status", "")),
-            counts,
+            safe(str(body.get("kind", ""))),
+            f"[{status_style(str(body.get('status', '')))}]{safe(body.get('status', ''))}[/]",
+            counts or _problems(body),
             safe(str(body.get("summary") or notification.get("subject") or "")),
         )
     return made
+
+
+def _problems(report: Mapping[str, Any]) -> str:
+    """What was wrong with a body that was rejected, a line each."""
+    errors = [one for one in report.get("errors") or () if isinstance(one, Mapping)]
+    told = [": ".join(filter(None, (str(one.get("path", "")), str(one.get("message", ""))))) for one in errors]
+    return "\n".join(f"[red]{safe(one)}[/]" for one in told)
 
 
 def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:

@@ -6,12 +6,11 @@ an event is worked out by untag's own contracts and provider modules, so that bo
 """
 
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from local import ROOT, routing
+from local import package, routing
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ def plan(event: Any) -> Plan:
         requests = _requests(item)
         unknown = unknown or requests is None
         for request in requests or ():
+            # How many tags a resource has, only reading tells.
+            unknown = unknown or isinstance(request.tags, str)
             key = (request.provider, request.account, request.region or "", request.action.value, request.dry_run)
             places.setdefault(key, []).append(request)
     found = tuple(_place(key, requests) for key, requests in places.items())
@@ -83,7 +84,7 @@ def _place(key: tuple[str, str, str, str, bool], requests: Iterable["RemovalRequ
 
 def _requests(item: routing.QueueMessage | routing.BusEvent) -> "tuple[RemovalRequest, ...] | None":
     """The removal requests in something that is sent; None for what leads to requests only later."""
-    _find_untag()
+    package.find()
     from untag.contracts import InvalidInputError, parse_requests, unwrap  # noqa: PLC0415
     from untag.contracts.envelopes import DETAIL_TYPE  # noqa: PLC0415
     from untag.providers import Registry  # noqa: PLC0415
@@ -112,7 +113,7 @@ class RealClouds:
     """
 
     def __init__(self, environ: Mapping[str, str], *, dry_run: bool) -> None:
-        _find_untag()
+        package.find()
         from untag.contracts import InvalidInputError  # noqa: PLC0415
         from untag.providers import NAMES, apis_of  # noqa: PLC0415
         from untag.settings import provider_options  # noqa: PLC0415
@@ -185,10 +186,3 @@ def refuse_variables(given: Iterable[str]) -> None:
 
 def _how_to_set(missing: Mapping[str, list[str]]) -> str:
     return "; ".join(f"{cloud} needs {' and '.join(names)}" for cloud, names in missing.items())
-
-
-def _find_untag() -> None:
-    """Make the shared package importable: it lies where the layer has it."""
-    folder = str(ROOT / "layers" / "untag" / "python")
-    if folder not in sys.path:
-        sys.path.append(folder)

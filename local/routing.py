@@ -1,7 +1,9 @@
 """Where an event goes, told by its shape."""
 
+import base64
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,8 @@ record of SMN; a CloudEvent."""
 def read(source: Path) -> str:
     """The text of an event file."""
     try:
-        text = source.read_text(encoding="utf-8")
+        # Files from Windows may begin with a byte order mark.
+        text = source.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise LocalError(
             f"there is no event file {source}", f"to see those that come with it: ls {hints.file('events')}"
@@ -58,32 +61,60 @@ def read(source: Path) -> str:
 def route(event: Any) -> list[QueueMessage | BusEvent]:
     """What to send for an event, in order.
 
-    An SQS batch is taken apart: each record's body is a message. An EventBridge envelope goes on the bus.
-    Anything else is a message as it is, a vendor's event one for the decommission
-    queue and rules one for the sweep queue; text that is not JSON too,
-    since a queue takes what it is given.
+    A batch of SQS, as Lambda or a pipe hands it over, is taken apart: each record's body is a message. So is one of
+    SNS: each notification is one. An EventBridge envelope goes on the bus. Anything else is a message as it is: rules
+    one for the sweep queue, an event of a resource that is gone one for the decommission queue. Text that is not JSON
+    is one too, since a queue takes what it is given.
     """
     if isinstance(event, str):
         try:
             parsed = json.loads(event)
         except (ValueError, RecursionError):
             return [QueueMessage(event)]
-        if _is_batch(parsed) or _is_envelope(parsed):
+        if _records(parsed) or _is_envelope(parsed):
             return route(parsed)
         return [QueueMessage(event, queue=_queue_of(parsed))]
-    if _is_batch(event):
-        return [_message(record) for record in event["Records"]]
+    if records := _records(event):
+        return [_message(record) for record in records]
     if _is_envelope(event):
         return [BusEvent(_entry(event))]
     return [QueueMessage(json.dumps(event, ensure_ascii=False), queue=_queue_of(event))]
 
 
 def _queue_of(event: Any) -> str:
-    if not isinstance(event, Mapping):
+    """The logical id of the queue that an event is for; empty for the work queue."""
+    content = _inside(event)
+    if not isinstance(content, Mapping):
         return ""
-    if "rules" in event:
+    if "rules" in content:
         return SWEEP_QUEUE
-    return DECOMMISSION_QUEUE if _VENDOR_MARKS & event.keys() else ""
+    if "detail-type" in content:
+        return DECOMMISSION_QUEUE if content["detail-type"] == DETAIL_TYPE else ""
+    if {"resources", "tags"} <= content.keys() or isinstance(content.get("data"), list):
+        return ""  # a removal request, whatever it came in
+    return DECOMMISSION_QUEUE if _VENDOR_MARKS & {*content.keys(), *_keys(event)} else ""
+
+
+def _inside(event: Any) -> Any:
+    """What a notification of SNS or a CloudEvent holds; any other event is itself."""
+    if not isinstance(event, Mapping):
+        return event
+    held: Any = None
+    if event.get("Type") == "Notification":
+        held = event.get("Message")
+    elif "specversion" in event and "data_base64" in event:
+        with contextlib.suppress(ValueError, TypeError):
+            held = base64.b64decode(event["data_base64"]).decode()
+    elif "specversion" in event:
+        held = event.get("data")
+    if isinstance(held, str):
+        with contextlib.suppress(ValueError):
+            held = json.loads(held)
+    return _inside(held) if isinstance(held, Mapping | list) else event
+
+
+def _keys(event: Any) -> Iterable[str]:
+    return event.keys() if isinstance(event, Mapping) else ()
 
 
 def decommissions(item: QueueMessage | BusEvent) -> bool:
@@ -100,16 +131,14 @@ def event_of(item: QueueMessage | BusEvent) -> str:
     return json.dumps({"detail-type": item.entry["DetailType"], "detail": json.loads(item.entry["Detail"])})
 
 
-def _is_batch(event: Any) -> bool:
-    records = event.get("Records") if isinstance(event, Mapping) else None
-    return (
-        isinstance(records, list)
-        and bool(records)
-        and all(
-            isinstance(record, Mapping) and record.get("eventSource") == "aws:sqs" and "body" in record
-            for record in records
-        )
-    )
+def _records(event: Any) -> list[Any]:
+    """The records of a batch: Lambda's, or a bare list as a pipe hands it over; none for what is no batch."""
+    records = event.get("Records") if isinstance(event, Mapping) else event
+    if not isinstance(records, list) or not all(isinstance(record, Mapping) for record in records):
+        return []
+    of_sqs = all(record.get("eventSource") == "aws:sqs" and "body" in record for record in records)
+    of_sns = all(isinstance(record.get("Sns"), Mapping) for record in records)
+    return records if of_sqs or of_sns else []
 
 
 def _is_envelope(event: Any) -> bool:
@@ -117,6 +146,9 @@ def _is_envelope(event: Any) -> bool:
 
 
 def _message(record: Mapping[str, Any]) -> QueueMessage:
+    if "Sns" in record:
+        notification = {"Type": "Notification", **record["Sns"]}
+        return QueueMessage(json.dumps(notification, ensure_ascii=False), queue=_queue_of(notification))
     attributes = {
         name: {
             key[0].upper() + key[1:]: value
@@ -125,7 +157,11 @@ def _message(record: Mapping[str, Any]) -> QueueMessage:
         }
         for name, attribute in record.get("messageAttributes", {}).items()
     }
-    return QueueMessage(str(record["body"]), attributes, str(record.get("eventSourceARN", "")))
+    body = str(record["body"])
+    content: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(body)
+    return QueueMessage(body, attributes, str(record.get("eventSourceARN", "")), _queue_of(content))
 
 
 def _entry(envelope: Mapping[str, Any]) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _parse(path: Path) -> dict[str, Any]:
     from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415
 
     try:
-        source: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8"))
+        source: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise TemplateError(f"there is no template at {path}", "run from the project's folder") from None
     except ValueError as error:

@@ -16,10 +16,12 @@ PATHS = (ROOT, FAULTS, FAULTS / "hooks", ROOT / "layers" / "untag" / "python")
 PAIRS = 100_000
 MUTANT_PAIRS = 3000
 FAILED = "the campaign itself failed"
+ENDLESS = "does not come to an end"
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     "runs_a_suspect_among_its_neighbours": {"phases": ("poison",)},
     "never_opens_the_circuit": {"phases": ("outage",)},
     "sends_the_remainder_before_the_publish": {"phases": ("topic",)},
+    "drops_the_remainder_on_a_send_error": {"patience": 120.0},
     "keeps_a_secret_until_it_is_refused": {"phases": ("rotation",)},
     # What is read first is asked for only where it stands, and so is counted.
     "believes_a_count_that_is_too_small": {"read_first": False, "unbound": "uncounted"},
@@ -73,8 +75,9 @@ def keep(name: str, found: Any) -> None:
 
 
 def kept(name: str) -> Any:
-    """What a part found when it ran last."""
-    return json.loads((KEPT / f"{name}.json").read_text())
+    """What a part found when it ran last; nothing if it never did."""
+    file = KEPT / f"{name}.json"
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 def run_here(given: argparse.Namespace) -> None:
@@ -109,8 +112,8 @@ def campaign(seed: int, pairs: int, mutant: str = "", unbound: str = "failed", r
 
 
 def seen(found: Json) -> list[str]:
-    """The laws that the account found broken; a campaign that failed by itself has found nothing."""
-    return [law for law in found["findings"] if law != FAILED]
+    """The laws that the account found broken; a campaign that failed by itself or has no end has found nothing."""
+    return [law for law in found["findings"] if law not in {FAILED, ENDLESS}]
 
 
 def campaigns(pairs: int) -> bool:

@@ -110,9 +110,9 @@ def run(command: list[str], progress: Progress) -> int:
                 os.killpg(step.pid, signal.SIGKILL)
             raise
     if step.returncode:
-        # Of pip's many lines those that say what is wrong, and the hashes below them.
-        errors = [line for line in printed if line.startswith(("ERROR", "WARNING", " "))] or printed
-        print("".join(errors[-_ERROR_LINES:]), end="", file=sys.stderr)
+        # Of pip's many lines those from the first that says what is wrong.
+        first = next((index for index, line in enumerate(printed) if line.startswith("ERROR")), 0)
+        print("".join(printed[first:][-_ERROR_LINES:]), end="", file=sys.stderr)
     return step.returncode
 
 
@@ -125,9 +125,12 @@ def set_up(folder: Path, requirements: Path) -> int:
     status = 1
     try:
         with progress.drawn():
+            python = str(folder / "bin" / "python")
             status = run([sys.executable, "-m", "venv", str(folder)], progress)
-            install = [str(folder / "bin" / "python"), *_INSTALL, "-r", str(requirements)]
-            status = status or run(install, progress)
+            if status and Path(python).exists():
+                # venv says only that pip could not be put into it; ensurepip says why.
+                status = run([python, "-m", "ensurepip", "--default-pip"], progress)
+            status = status or run([python, *_INSTALL, "-r", str(requirements)], progress)
         if status == 0:
             (folder / ".stamp").touch()
     finally:

@@ -70,7 +70,7 @@ def read(event: str) -> str:
     """The text of an event: a file's, or what comes on stdin."""
     if event != "-":
         return routing.read(Path(event))
-    text = sys.stdin.read()
+    text = sys.stdin.read().removeprefix("\ufeff")
     if not text.strip():
         raise LocalError("nothing came on stdin", "an event is JSON: name its file, or send it through a pipe")
     return text

@@ -1,6 +1,7 @@
 """What goes into a stack that is up, and what came out of it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,10 @@ from local.commands import complete
 from local.commands.base import SESSION, Event, Expect, Json, Session, Wait, Yes, app, err, out, read, show
 from local.control import Client
 from local.errors import LocalError
+from local.reports import reports_of
+
+MESSAGE_BYTES = 1024 * 1024
+"""What a message of SQS holds."""
 
 
 @app.command()
@@ -106,12 +111,19 @@ def state(*, session: Session = SESSION, as_json: Json = False) -> None:
 
 @app.command()
 def undo(
-    report: Annotated[
-        str, typer.Argument(metavar="REPORT", help="A report's file, - for stdin, or the id of a request.")
+    reports: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REPORT...",
+            help="Reports' files, - for stdin, or what the local stack published: a request's id, or a batch.",
+        ),
     ],
     *,
     only_print: Annotated[
-        bool, typer.Option("--print", help="Print the request, for a queue that is not this machine's.")
+        bool, typer.Option("--print", help="Print the requests, for a queue that is not this machine's.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Put a tag back also where its key has another value by now.")
     ] = False,
     wait: Wait = 0,
     yes: Yes = False,
@@ -119,31 +131,51 @@ def undo(
     session: Session = SESSION,
     as_json: Json = False,
 ) -> None:
-    """Put back what a report says was removed, each tag with the value that stood there.
+    """Undo what reports say was done: put back each tag that was removed, with the value that stood there.
 
-    Tags of which nobody knows the value are left out. With --print nothing is sent.
+    A report that comes in pages needs all of them. Of a report on an undo the tags that it put back are removed.
+    Tags whose value is not known are left out. With --print nothing is sent.
     """
-    if report == "-" or Path(report).exists():
-        pages = undoing.reports_of(read(report))
-    else:
-        published = Client(session).get("state")["reports"]
-        pages = [one["body"] for one in published if one["body"].get("id") == report]
-        if not pages:
-            raise LocalError(
-                f"there is no file and no published report {report}", "to see what is published: `local state`"
-            )
-    requests, skipped = undoing.restore_requests(pages)
-    if skipped:
-        err.print(f"[yellow]{skipped} left out: nobody knows the value that stood there[/]")
-    if not requests:
-        raise LocalError(
-            "nothing to put back: the report removed nothing", "to see what each report says: `local state`"
-        )
-    text = json.dumps(requests, ensure_ascii=False)
+    found = [report for name in reports for report in _reports(name, session)]
+    made = undoing.undo_requests(found, overwrite=overwrite)
+    if made.unknown:
+        _say(f"{console.counted(made.unknown, 'row')} left out: the value that stood there is not known")
+    for note in made.notes:
+        _say(note)
+    if not made.requests:
+        raise LocalError("there is nothing to undo in it", "to see what each report says: `local state`")
     if only_print:
-        print(text)
+        print(text := json.dumps(made.requests, ensure_ascii=False))
+        if len(text.encode()) > MESSAGE_BYTES:
+            _say("this is more than a message of SQS holds: send its requests one by one")
         return
-    _send(Client(session), {"event": text, "queue": None}, wait, yes, expect, as_json)
+    client = Client(session)
+    parts = undoing.in_messages(made.requests, MESSAGE_BYTES)
+    whole = {"event": json.dumps(made.requests, ensure_ascii=False), "queue": None}
+    confirmed = confirm.confirm(client, whole, yes=yes, expect=expect, ask=confirm.Asking(err))
+    sent: list[Any] = []
+    for part in parts:
+        body = {"event": part, "queue": None}
+        # What somebody confirmed as a whole is confirmed in its parts.
+        sent += client.post("send", body | ({"confirmed": client.post("plan", body)["pairs"]} if confirmed else {}))
+    if wait:
+        progress.drain(client, wait, err)
+    show(sent, console.show_sent, as_json)
+
+
+def _reports(name: str, session: Path) -> list[Mapping[str, Any]]:
+    """What a file holds, or what the stack has published under a request's id or a batch."""
+    if name == "-" or Path(name).exists():
+        return reports_of(read(name))
+    published = [one["body"] for one in Client(session).get("state")["reports"] if isinstance(one["body"], dict)]
+    named: list[Mapping[str, Any]] = [one for one in published if name in (one.get("id"), one.get("batch"))]
+    if not named:
+        raise LocalError(f"there is no file and no published report {name}", "to see what is published: `local state`")
+    return named
+
+
+def _say(text: str) -> None:
+    err.print(f"[yellow]{console.safe(text)}[/]", highlight=False, soft_wrap=True)
 
 
 def _send(client: Client, body: dict[str, Any], wait: float, yes: bool, expect: int | None, as_json: bool) -> None:

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from local import ROOT, interrupts, routing
+from local import ROOT, interrupts, pairs, routing
 from local.audit import Audit
-from local.console import make, outcome_style, table
+from local.console import counted, make, outcome_style, table
 from local.stack import Overrides, Stack
 
 FLEET = 100
@@ -81,7 +81,7 @@ class Demo:
                     self._audit.sweep(json.loads(item.body), self._stack.providers.values())
             elif "invalid" not in name:  # such a body asks for nothing: it has to come out verbatim
                 known = set(self._audit.wishes)
-                self._audit.ask(text)
+                self._audit.ask(text, self._stack.providers.values())
                 self._origin |= dict.fromkeys(set(self._audit.wishes) - known, name)
 
     def _name_of(self, report: Mapping[str, Any]) -> str:
@@ -104,28 +104,31 @@ class Demo:
             for call in server.calls:
                 kinds[call.operation, call.status].append(call)
             for (operation, status), calls in sorted(kinds.items()):
-                pairs, changed = sum(call.pairs for call in calls), sum(call.applied for call in calls)
+                asked, changed = sum(call.pairs for call in calls), sum(call.applied for call in calls)
                 style = "yellow" if status >= 400 else ""  # noqa: PLR2004 - HTTP's first error status
-                made.add_row(name, operation, str(status), str(len(calls)), str(pairs), str(changed), style=style)
+                made.add_row(name, operation, str(status), str(len(calls)), str(asked), str(changed), style=style)
         return made
 
     def _outcomes(self, reports: Iterable[Mapping[str, Any]]) -> Table:
         made = table("Outcomes", "event", "tag", "outcome", "resources", "why")
         told: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-        for report in reports:
+        words: dict[pairs.Pair, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+        for report in sorted(pairs.distinct(reports), key=pairs.order_of):
             name = self._name_of(report) or report["id"]
-            if "outcomes" not in report:  # a notice
-                told[name, "", report["status"], report["reason"] or ""] += [
-                    detail["resource_id"] for detail in report["details"] if "resource_id" in detail
-                ]
-            for row in report.get("outcomes", ()):
-                tag = row["key"] if row["value"] is None else f"{row['key']}={row['value']}"
-                why = row.get("message") or row.get("code") or ""
-                if "was" in row and row["outcome"] == "absent":
-                    why = "not there" if row["was"] is None else f"it is {row['key']}={row['was']}"
-                told[name, tag, row["outcome"], why].append(row["resource_id"])
+            # What is no report on pairs, and one on a request that was held back whole: a line of their own.
+            for outcome, why, resources in _notices(report):
+                told[name, "", outcome, why] += resources
+            for pair, row in pairs.rows_of(report):
+                words.pop(pair, None)
+                words[pair] = (report, row)
+        for report, row in words.values():
+            tag = row["key"] if row["value"] is None else f"{row['key']}={row['value']}"
+            why = row.get("message") or row.get("code") or ""
+            if "was" in row and row["outcome"] == "absent":
+                why = "not there" if row["was"] is None else f"it is {row['key']}={row['was']}"
+            told[self._name_of(report) or report["id"], tag, row["outcome"], why].append(row["resource_id"])
         shown = ""
-        for (name, tag, outcome, why), ids in told.items():
+        for (name, tag, outcome, why), ids in sorted(told.items(), key=lambda item: item[0][0]):
             ids_shown = ", ".join(ids[:_SHOWN_IDS]) + (f" and {len(ids) - _SHOWN_IDS} more" if ids[_SHOWN_IDS:] else "")
             style = outcome_style(outcome)
             event = "" if name == shown else name
@@ -138,13 +141,13 @@ class Demo:
         for letter in self._stack.dead_letters():
             attributes = letter.attributes
             if attributes.get("code") == "invalid":
-                asked, pairs = "the body as it came", "[dim]none called[/]"
+                asked, count = "the body as it came", "[dim]none called[/]"
             else:
-                counted = Audit()
-                counted.ask(letter.body)
+                account = Audit()
+                account.ask(letter.body, self._stack.providers.values())
                 asked = attributes.get("request_id", "")
-                pairs = str(sum(len(wish.pairs) for wish in counted.wishes.values()))
-            made.add_row(asked, attributes.get("code", ""), pairs, escape(attributes.get("reason", "")))
+                count = str(sum(len(wish.pairs) for wish in account.wishes.values()))
+            made.add_row(asked, attributes.get("code", ""), count, escape(attributes.get("reason", "")))
         return made
 
     def _tags(self) -> Table:
@@ -164,6 +167,18 @@ class Demo:
             made.add_row("" if key[0] == shown else key[0], name, texts[key])
             shown = key[0]
         return made
+
+
+def _notices(report: Mapping[str, Any]) -> Iterable[tuple[str, str, list[str]]]:
+    """What a report says that is not about single pairs: an outcome or a status, why, and of which resources."""
+    if (held := report.get("held_back")) is not None:
+        yield "protected", held["message"], [counted(held["pairs"], "pair")]
+    elif "errors" in report:
+        for error in report["errors"]:
+            yield "rejected", ": ".join(filter(None, (error["path"], error["message"]))), []
+    elif "outcomes" not in report:
+        ids = [detail["resource_id"] for detail in report["details"] if "resource_id" in detail]
+        yield report["status"], report["reason"] or "", ids
 
 
 def _tags(stack: Stack) -> dict[tuple[str, str, str], dict[str, str]]:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from local.console import times
+from local.pairs import Pairs
 
 if TYPE_CHECKING:
     from local.providers import Call, ProviderServer
@@ -34,7 +35,7 @@ class Observer:
         self._now = now
         self._began = now()
         self._lock = threading.Lock()
-        self._outcomes = Counter[str]()
+        self._pairs = Pairs()
         self._reports: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._seen: dict[str, int] = {}
         self._published = 0
@@ -65,7 +66,7 @@ class Observer:
                     for logical_id, function in self._stack.functions.items()
                 },
                 "providers": {name: calls.look(now) for name, calls in (self._calls | self._told).items()},
-                "outcomes": dict(self._outcomes),
+                "outcomes": self._pairs.counts(),
                 "dead_letters": {"count": len(letters), "recent": [_letter(one) for one in letters[-RECENT:]]},
                 "reports": {"count": self._published, "recent": list(self._reports)},
                 "missing": self._stack.missing(),
@@ -77,12 +78,13 @@ class Observer:
             self._seen[notification.topic] = notification.number
             self._published += 1
             body = notification.body if isinstance(notification.body, Mapping) else {}
-            if "outcomes" in body:  # the counts of a notice are of something else
-                self._outcomes.update(body.get("counts") or {})
+            self._pairs.add(body)
             self._reports.append(
                 {
                     "number": self._published,
                     "id": str(body.get("id", "")),
+                    "kind": str(body.get("kind", "")),
+                    "page": body.get("page") or {"number": 1, "of": 1},
                     "status": str(body.get("status", "")),
                     "counts": dict(body.get("counts") or {}),
                     "summary": str(body.get("summary") or notification.subject or ""),

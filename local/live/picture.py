@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from local.console import clean, counted, outcome_style
+from local.console import clean, counted, outcome_style, status_style
 
 Seen = Mapping[str, Any]
 """What `Observer.look` gives."""
@@ -189,8 +189,7 @@ def _reports(seen: Seen, lines: int) -> Table:
     made = _table(f"Reports ({seen['reports']['count']})", "status", "summary", widths={"status": 10})
     made.columns[0].max_width = 24
     for report in _newest(seen["reports"]["recent"], lines - 1):
-        style = {"succeeded": "green", "failed": "red", "partial": "yellow", "deferred": "yellow"}
-        status = _text(report["status"], style.get(report["status"], ""))
+        status = _text(report["status"], status_style(report["status"]))
         made.add_row(_text(report["id"]), status, _text(report["summary"]))
     return made
 

@@ -131,7 +131,9 @@ class Lines:
             self._reports = report["number"]
             counts = ", ".join(f"[{outcome_style(name)}]{count} {name}[/]" for name, count in report["counts"].items())
             told = f"  {counts}" if counts else ""
-            yield f"report    {safe(report['id'])}  {report['status']}{told}  {safe(report['summary'])}"
+            page = report["page"]
+            part = f"  page {page['number']} of {page['of']}" if page["of"] > 1 else ""
+            yield f"report    {safe(report['id'])}  {safe(report['status'])}{part}{told}  {safe(report['summary'])}"
 
     def _new_letters(self, seen: Mapping[str, Any]) -> Iterator[str]:
         for letter in seen["dead_letters"]["recent"]:

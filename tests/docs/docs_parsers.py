@@ -1,5 +1,6 @@
 """The parsers, each as what it says is wrong with a body, and held against its schema."""
 
+import base64
 import json
 import re
 from types import SimpleNamespace
@@ -11,7 +12,8 @@ from tools.schemas.dialects import draft_4
 from tools.schemas.page import LIMITS
 from untag.contracts import InvalidInputError
 from untag.core import Policy
-from untag.decommission.events import Gone, read
+from untag.decommission.events import Gone, Unreadable, read
+from untag.decommission.findings import Findings
 from untag.decommission.service import _Invocation as Decommissioning
 from untag.intake import Intake
 from untag.providers import Registry
@@ -33,13 +35,17 @@ def refused_removal(body: Any) -> list[str]:
 
 
 def refused_decommission(body: Any) -> list[str]:
+    refused: list[str] = []
     try:
         for said in read(json.dumps(body), "own"):
-            if isinstance(said, Gone):
-                Decommissioning._checked(SimpleNamespace(_registry=REGISTRY), said, said.account or "default")
+            if isinstance(said, Unreadable):  # one message of several
+                refused += [problem.message for problem in said.error.problems]
+            elif isinstance(said, Gone) and said.account is not None:  # ours: of a vendor's the schema says little
+                head = Findings(said, said.account).head()
+                Decommissioning._checked(SimpleNamespace(_registry=REGISTRY), said, head)
     except InvalidInputError as error:
-        return [problem.message for problem in error.problems]
-    return []
+        refused += [problem.message for problem in error.problems]
+    return refused
 
 
 def refused_sweep(body: Any) -> list[str]:
@@ -57,6 +63,7 @@ PARSERS = {
     "removal-request": refused_removal,
     "decommission-message": refused_decommission,
     "sweep": refused_sweep,
+    "sweep-message": refused_sweep,
 }
 
 
@@ -64,22 +71,45 @@ def opened(body: Any) -> Any:
     """A body with the JSON texts in its envelopes as what they say: a schema has no more to say of a text."""
     if not isinstance(body, dict):
         return body
-    own = body.get("detail-type") == "Resource Decommissioned"
-    return {
-        name: value
-        # Our own event's detail is no text, and the schema says so.
-        if name not in ("Message", "cts", "detail") or (own and name == "detail" and isinstance(value, str))
-        else _said(value)
-        for name, value in body.items()
-    }
+    whole = {name: said(value) if name in ("Message", "cts", "detail") else value for name, value in body.items()}
+    if "specversion" in body:
+        whole |= _carried(body)
+    if "topic_urn" in body and "message" in body:
+        return whole | _message(body)
+    if isinstance(records := body.get("record"), list):
+        return whole | {"record": [_in_smn(record) for record in records]}
+    return whole | _in_smn({"smn": body["smn"]}) if "smn" in body else whole
 
 
-def _said(content: Any) -> Any:
+def _carried(event: Any) -> Any:
+    """What a CloudEvent carries, in Base64 too."""
+    data, encoded = event.get("data"), event.get("data_base64")
+    if data is not None:
+        return {"data": said(data)}
     try:
-        said = json.loads(content) if isinstance(content, str) else content
+        return {"data": said(base64.b64decode(encoded).decode()), "data_base64": None}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _in_smn(record: Any) -> Any:
+    inside = record.get("smn") if isinstance(record, dict) else None
+    return {**record, "smn": {**inside, **_message(inside)}} if isinstance(inside, dict) else record
+
+
+def _message(of_smn: Any) -> Any:
+    return {"message": said(of_smn["message"])} if "message" in of_smn else {}
+
+
+def said(content: Any) -> Any:
+    """What a text says; the content itself where it is none."""
+    try:
+        value = json.loads(content.removeprefix("\ufeff")) if isinstance(content, str) else content
     except ValueError:
         return content
-    return None if isinstance(said, str) else opened(said)  # a text in a text is nothing that a schema takes
+    if isinstance(content, str) and isinstance(value, str | None):
+        return 0  # a text in a text, or null in one, is nothing that a schema takes
+    return opened(value)
 
 
 def hold(name: str, body: Any) -> None:

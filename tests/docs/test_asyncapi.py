@@ -114,6 +114,7 @@ def test_every_event_of_a_queue_topic_or_bus_is_a_message() -> None:
         "removal-request-list",
         "removal-notification",
         "removal-answer",
+        "decommission-answer",
         "sweep-answer",
         "invocation-error",
     }

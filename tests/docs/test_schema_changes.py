@@ -172,6 +172,17 @@ def test_a_change_deep_in_envelopes_and_choices_is_found() -> None:
     assert breaking(DOCUMENTS["removal-answer"].whole(), wider, "out")
 
 
+def test_envelopes_around_a_change_neither_hide_it_nor_make_it_one_that_breaks() -> None:
+    message = DOCUMENTS["decommission-message"].whole()
+    clouds = ("$defs", "Decommissioned", "properties", "provider", "enum")
+    wider = changed("decommission-message", put(*clouds, value=["anothercloud", "huaweicloud", "jdcloud"]))
+    assert breaking(message, wider, "in") == []
+    narrower = changed("decommission-message", put(*clouds, value=["jdcloud"]))
+    assert [reason for reason in breaking(message, narrower, "in") if reason.endswith("value huaweicloud")]
+    carried = changed("decommission-message", take("$defs", "DecommissionMessageInCloudEvent", "anyOf", 0))
+    assert breaking(message, carried, "in")
+
+
 def test_a_keyword_that_the_comparison_does_not_know_is_no_silent_pass() -> None:
     odd = changed("removal-request", put("properties", "tags", "uniqueItems", value=True))
     with pytest.raises(ValueError, match="uniqueItems"):

@@ -97,6 +97,7 @@ RULE = ("rules", 0)
 SWEPT: dict[Path, list[Any]] = {
     (): ODD,
     ("id",): TEXT,
+    ("batch",): ["a" * 64, "a" * 65, "A.b_c-9", "a b", "", *ODD],
     ("dry_run",): [True, 0, *ODD],
     ("rules",): [
         *([{**sweep()["rules"][0], "name": f"r{number}"} for number in range(most)] for most in (20, 21)),

@@ -2,6 +2,7 @@
 docs/schemas/README.md names; what a schema refuses the parser refuses.
 """
 
+import base64
 import json
 import re
 from typing import Any
@@ -136,10 +137,17 @@ def enveloped(draw: Any, inner: Any, detail_types: list[str]) -> Any:
         content = json.dumps(body) if draw(st.booleans()) else body
         event = {"detail-type": draw(st.sampled_from(detail_types)), "id": draw(ANY), "detail": content}
         notification = {"Type": "Notification", "MessageId": draw(ANY), "Message": content}
-        body = draw(
-            st.sampled_from([event, notification, {**event, **notification}, {"Type": 1, **event}, body, [body]])
-        )
+        carried = draw(st.sampled_from([{"data": content}, {"data_base64": encoded(content)}, {}, {"data": None}]))
+        cloud_event = {"specversion": "1.0", "type": draw(st.sampled_from(["any", *detail_types])), **carried}
+        both = {**event, **notification}
+        odd = [both, {"Type": 1, **event}, {**event, **cloud_event}, {**cloud_event, "data": 1, "data_base64": "e30="}]
+        body = draw(st.sampled_from([event, notification, cloud_event, cloud_event, *odd, body, [body]]))
     return body
+
+
+def encoded(content: Any) -> str:
+    text = content if isinstance(content, str) else json.dumps(content)
+    return base64.b64encode(text.encode(errors="surrogatepass")).decode()
 
 
 CAREFULLY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -199,6 +207,15 @@ VENDORS = st.sampled_from([json.loads(path.read_text(encoding="utf-8")) for path
 @example(body={"record": []})
 @example(body={"record": [{"smn": {}}]})
 @example(body={"cts": {"trace_name": "deleteServer"}})
+@example(body={"specversion": "1.0", "type": "gone", "data": DETAIL})
+@example(body={"specversion": "1.0", "type": "gone", "data": {"provider": "jdcloud"}})
+@example(body={"specversion": "1.0", "type": "Resource Decommissioned", "data": {"notification_type": "x"}})
+@example(body={"specversion": "1.0", "type": "Resource Decommissioned"})
+@example(body={"specversion": "1.0", "type": "Resource Decommissioned", "data_base64": encoded({"another": 1})})
+@example(body={"detail-type": "Forwarded", "detail": {"another": 1}, "specversion": "1.0"})
+@example(body={"specversion": "1.0", "type": "gone"})
+@example(body={"topic_urn": "t", "message": json.dumps({"trace_name": "deleteServer", "trace_id": "t"})})
+@example(body={"record": [{"smn": {"message": "{}"}}, {"smn": {"message": '{"notification_type": "x"}'}}]})
 def test_the_schema_of_a_body_on_the_decommission_queue_and_its_parser_agree(body: Any) -> None:
     hold("decommission-message", body)
 
@@ -235,7 +252,8 @@ def swept(draw: Any) -> Any:
         "provider": st.sampled_from(["jdcloud", "huaweicloud", "nocloud"]),
     }
     rule.update(draw(st.fixed_dictionaries({}, optional=changes)))
-    sweep.update(draw(st.fixed_dictionaries({}, optional={"id": LONG, "progress": st.sampled_from([None, [], [{}]])})))
+    more = {"id": LONG, "batch": NAMES, "progress": st.sampled_from([None, [], [{}]])}
+    sweep.update(draw(st.fixed_dictionaries({}, optional=more)))
     return sweep
 
 
@@ -243,6 +261,12 @@ def swept(draw: Any) -> Any:
 @given(body=swept() | spoilt(SWEEP) | SWEEP | ANY)
 def test_the_schema_of_a_sweep_and_its_parser_agree(body: Any) -> None:
     hold("sweep", body)
+
+
+@CAREFULLY
+@given(body=enveloped(swept() | spoilt(SWEEP) | SWEEP | ANY, ["Scheduled Event", "Sweep"]))
+def test_the_schema_of_a_body_on_the_sweep_queue_and_its_parser_agree(body: Any) -> None:
+    hold("sweep-message", body)
 
 
 def rule(**changes: Any) -> dict[str, Any]:
@@ -263,7 +287,9 @@ REFUSED_ALL_THE_SAME: list[tuple[str, Any]] = [
     ("removal-request", request(reason="\ud800")),
     ("removal-request", request(not_after="2026-02-30T00:00:00Z")),
     ("removal-message", wrapped("{", 1)),
+    ("removal-message", {"specversion": "1.0", "data_base64": "e30"}),
     ("removal-message", wrapped(request(), 5)),
+    ("decommission-message", {"topic_urn": "t", "message": {"trace_name": "deleteServer", "trace_id": "t"}}),
     ("removal-request", request(expect=3)),
     ("removal-request", request(resources=[{"type": "vm", "ids": [f"i-{n}" for n in range(100_001)]}])),
     ("removal-request", request(action="restore", tags=BACK)),

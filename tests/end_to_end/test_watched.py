@@ -85,10 +85,12 @@ def everything(stack: Stack) -> None:
     detail = {"provider": "jdcloud", "region": "cn-north-1", "resources": resources}
     stack.send({"source": "cmdb", "detail-type": "Resource Decommissioned", "id": "bare", "detail": detail})
     stack.send("no event", queue="DecommissionQueue")
-    # A count that does not add up, and a read that is refused: unconfirmed.
+    # A count that does not add up, and a read-back that is refused: unconfirmed.
     cloud.faults.add("count", ids=("i-count",), amount=-1)
-    cloud.faults.add("forbidden", operation="reading", ids=("i-count",))
+    cloud.faults.add("forbidden", operation="reading", ids=("i-count",), skip=1)
     stack.send(jd("count", "i-count"))
+    # A key that belongs to the cloud, and no other tag: nothing is changed.
+    stack.send(jd("reserved", "i-count").replace('"env"', '"jrn:owner"'))
     stack.drain()
     with stack.outage("sns"):
         stack.send(jd("topic", "i-topic"))

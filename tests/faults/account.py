@@ -166,23 +166,21 @@ class Account:
                 changed = any(_is(change, action, asked.pair.value) for change in self._history[asked.pair.place])
                 if not (changed or there or self._uncounted(asked.pair)):
                     yield f"{asked} is told to be {row['outcome']}, and nothing was changed at the cloud"
-                if there and "provider_request_id" not in row and "was" in row:
+                if there and "provider_request_id" not in row:
                     continue  # it stood there already, so nothing had to be called
                 call = self._log.get(row.get("provider_request_id", ""))
                 named = call is not None and call.writing and asked.pair.id in call.ids
                 if not named or asked.pair.key not in {key for key, _ in call.tags}:
                     yield f"{asked} is told to be {row['outcome']} by a call that did not ask for it"
-                if self._read_first and "was" not in row:
+                if self._read_first and action == "remove" and "was" not in row:
                     yield f"{asked} is told to be {row['outcome']}, and nobody looked what stood there"
 
     def _uncounted(self, pair: Pair) -> bool:
-        """Whether the cloud answers with a success for a pair that never stood there, so that nobody can tell."""
-        return (
-            not self._read_first
-            and pair.provider == "jdcloud"
-            and self.servers["jdcloud"].options.unbound == "counted"
-            and pair not in self._began
-        )
+        """Whether nobody looks, and the cloud answers with a success for a pair that never stood there: it counts such
+        a pair too, or counts nothing.
+        """
+        counts = pair.provider == "jdcloud" and self.servers["jdcloud"].options.unbound != "counted"
+        return not self._read_first and not counts and pair not in self._began
 
     def _stood(self, pair: Pair) -> bool:
         """Whether this value ever stood there: from the beginning, or since a call put it there."""
@@ -222,7 +220,9 @@ class Account:
         for request in wet:
             for pair in pairs_of(request):
                 if not pair.key.startswith(PROTECTED_PREFIX):
-                    asked.add((request.get("action", "remove"), pair))
+                    # Where nobody looks, this cloud removes by the key alone, whatever value is named.
+                    by_key = not self._read_first and pair.provider == "huaweicloud"
+                    asked.add((request.get("action", "remove"), pair._replace(value=None) if by_key else pair))
                     overwritten |= {pair} if request.get("overwrite") else set()
         for place, changes in self._history.items():
             for change in changes:

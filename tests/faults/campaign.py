@@ -103,6 +103,7 @@ class Campaign:
         self.log: list[str] = []
         self.sent: list[str] = []
         self.rotation = Rotation(self)
+        self._most_waiting = _WAITING
         self._temporary = tempfile.TemporaryDirectory()
         self.flags = Path(self._temporary.name)
         self.environment = {
@@ -182,11 +183,15 @@ class Campaign:
         """The whole workload, with everything going wrong at once."""
         (self.flags / "deaths").write_text(f"{self.mix.killed} {self.mix.hung}")
         events = Events(self)
-        sender = threading.Thread(target=self._send_workload)
+        # A short workload is sent in as many parts as a long one, so that what happens to it happens in its middle.
+        self._most_waiting = min(_WAITING, max(10, len(self.work.bodies) // 12))
+        sender = threading.Thread(target=self.send, args=(self.work.bodies,))
         sender.start()
         try:
             events.run(sender)
+            self._most_waiting = _WAITING
             sender.join()
+            events.count_refusals()
             self.stack.drain(self.patience)
             if (sent := len(self.sent)) != len(self.work.bodies):
                 self.outcome.add(
@@ -199,15 +204,11 @@ class Campaign:
             self._count()
         self.draw_up("storm")
 
-    def _send_workload(self) -> None:
-        # A short workload is sent in as many parts as a long one, so that what happens to it happens in its middle.
-        self.send(self.work.bodies, most=min(_WAITING, max(10, len(self.work.bodies) // 12)))
-
-    def send(self, bodies: Iterable[str], *, most: int = _WAITING) -> None:
-        """Messages to the work queue, on which no more than `most` lie at a time."""
+    def send(self, bodies: Iterable[str]) -> None:
+        """Messages to the work queue, on which no more than `_most_waiting` lie at a time."""
         end = time.monotonic() + 4 * self.patience
         for body in bodies:
-            while self.stack.queues()[QUEUE].total > most and time.monotonic() < end:
+            while self.stack.queues()[QUEUE].total > self._most_waiting and time.monotonic() < end:
                 time.sleep(0.02)
             # Straight to the queue, as a rule or a subscription would: a body as it lies there.
             self.stack.aws.queues.send_message(self.stack.work_queue, body)

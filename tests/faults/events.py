@@ -37,8 +37,6 @@ class Events:
             while sender.is_alive() and self._progress() < share:
                 time.sleep(0.02)
             event()
-        sender.join()
-        self._count_refusals()
 
     def _progress(self) -> float:
         """The share of all messages that some invocation has worked at; more than all in the end."""
@@ -77,7 +75,8 @@ class Events:
             time.sleep(2.0)
         self.figures["topic outage in the storm, seconds"] = 2
 
-    def _count_refusals(self) -> None:
+    def count_refusals(self) -> None:
+        """How often a key was refused."""
         refused = Counter(
             call.access_key
             for server in self._campaign.stack.providers.values()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PATIENT = "green"
 """The account whose key is replaced while the old one stays good."""
+_DELAY_SECONDS = 0.3
 _LIMIT = (FRESH_SECONDS + ROTATION_SLACK_SECONDS) / SPEED
 
 
@@ -51,12 +52,11 @@ class Rotation:
     def begin(self) -> None:
         """Let both accounts be used, then replace the one's key and take away the other's."""
         campaign = self._campaign
+        asked = self._ask("before")
+        end = time.monotonic() + campaign.patience
+        while self._reported(asked) < len(asked) / 2 and time.monotonic() < end:
+            time.sleep(0.05)
         (server,) = _servers(campaign, "jdcloud")
-        for number in range(8):
-            campaign.ask([*neighbours(1, f"before-{number}", account=FADING)], together=False)
-            campaign.ask([*neighbours(1, f"ahead-{number}", account=PATIENT)], together=False)
-            time.sleep(0.1)
-        self._wait_for_calls(server)
         self._old = {account: _key_of(server, account) for account in (FADING, PATIENT)}
         self._secret = server.secrets[FADING]
         secret = _second_key(campaign, [server], "jdcloud", PATIENT, 4)
@@ -74,9 +74,7 @@ class Rotation:
             campaign.stack.drain(campaign.patience)
         limit = self._began + _LIMIT
         time.sleep(max(0.0, limit - time.time()))
-        fading = list(neighbours(12, "after", account=FADING))
-        campaign.ask(fading, together=False)
-        campaign.ask(list(neighbours(12, "anew", account=PATIENT)), together=False)
+        asked = self._ask("after")
         campaign.stack.drain(campaign.patience)
         (server,) = _servers(campaign, "jdcloud")
         late = [call for call in server.calls if call.access_key in self._old.values() and call.time > limit]
@@ -92,7 +90,7 @@ class Rotation:
         codes = {
             row.get("code")
             for report in campaign.stack.reports()
-            if report["id"] in {request["id"] for request in fading}
+            if report["id"] in asked and report["account"] == FADING
             for row in report["outcomes"]
         }
         if codes != {"no_credentials"}:
@@ -102,13 +100,24 @@ class Rotation:
         campaign.outcome.figures["calls with a replaced key, five minutes later"] = len(late)
         campaign.stack.put_secret(f"untag/jdcloud/{FADING}", self._secret)
 
-    def _wait_for_calls(self, server: ProviderServer) -> None:
-        """Both accounts have been used: there is something that could be kept."""
-        end = time.monotonic() + self._campaign.patience
-        while time.monotonic() < end:
-            if {FADING, PATIENT} <= {call.account for call in server.calls if call.status == 200}:
-                return
-            time.sleep(0.02)
+    def _reported(self, asked: set[str]) -> int:
+        return len(asked & {report["id"] for report in self._campaign.stack.reports()})
+
+    def _ask(self, prefix: str) -> set[str]:
+        """Small requests of both accounts, one after the other; their ids.
+
+        The cloud takes its time for them, so that most processes get some.
+        """
+        (server,) = _servers(self._campaign, "jdcloud")
+        server.faults.add("delay", seconds=_DELAY_SECONDS, ids=(f"{prefix}-*",))
+        asked = set()
+        for number in range(12):
+            for account in (FADING, PATIENT):
+                requests = list(neighbours(1, f"{prefix}-{account}-{number}", account=account))
+                self._campaign.ask(requests, together=False)
+                asked |= {request["id"] for request in requests}
+            time.sleep(_DELAY_SECONDS / 3)
+        return asked
 
 
 def _servers(campaign: "Campaign", provider: str) -> list[ProviderServer]:

@@ -98,7 +98,7 @@ class Terminal:
         """Wait until a text has been sent to the terminal so many times."""
         end = time.monotonic() + seconds
         while self.plain.count(wanted) < times:
-            assert time.monotonic() < end, f"{wanted!r} is not to be seen in {self.text!r}"
+            assert time.monotonic() < end, f"{wanted!r} is not to be seen in {self.text[-3000:]!r}"
             self._read(0.1)
 
     def end(self, seconds=20):

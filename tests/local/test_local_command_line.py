@@ -183,3 +183,36 @@ def test_the_control_server_asks_for_the_key(session):
     connection.request("GET", "/state")
     assert connection.getresponse().status == 403
     connection.close()
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("from_stdin", [False, True])
+def test_a_file_from_windows_is_read_without_its_mark(session, tmp_path, from_stdin):
+    event = tmp_path / "event.json"
+    event.write_bytes(BOM + b'{"do": "print"}')
+
+    def call(*words):
+        return subprocess.run(
+            [*COMMAND, *words, "-" if from_stdin else str(event), "--session", str(session)],
+            input=event.read_bytes() if from_stdin else None,
+            capture_output=True,
+            cwd=ROOT,
+            check=False,
+            timeout=30,
+        )
+
+    answered = call("invoke", "Probe")
+    assert answered.returncode == 0, answered.stderr
+    assert call("send", "--queue", "Dead").returncode == 0
+    letters = json.loads(run("state", "--session", session, "--json").stdout)["dead_letters"]
+    assert letters[-1]["body"] == '{"do": "print"}'
+    assert "is no report" in call("undo").stderr.decode()
+
+
+def test_a_template_from_windows_is_read(tmp_path):
+    template = project(tmp_path)
+    template.write_bytes(BOM + template.read_bytes().replace(b"\n", b"\r\n"))
+    with up(tmp_path / "session.json", "--template", template, "--no-seed") as described:
+        assert set(described["functions"]) == {"Probe"}

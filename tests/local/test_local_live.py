@@ -37,15 +37,20 @@ def observer(stack):
     return Observer(stack)
 
 
+def row(id_, outcome):
+    return {"type": "vm", "resource_id": id_, "key": "env", "value": "prod", "outcome": outcome}
+
+
 def publish(stack, **report):
     topic = stack.template.resolver.ref("Topic")
     stack.aws.topics.publish(json.dumps(report), arn=topic)
 
 
 def test_a_look_counts_reports_outcomes_and_dead_letters_and_later_looks_go_on_from_there(stack, observer):
-    publish(stack, id="r-1", status="partial", counts={"removed": 2, "failed": 1}, outcomes=[], summary="three")
+    rows = [row("i-1", "removed"), row("i-2", "removed"), row("i-3", "failed")]
+    publish(stack, id="r-1", status="partial", counts={"removed": 2, "failed": 1}, outcomes=rows, summary="three")
     assert observer.look()["outcomes"] == {"removed": 2, "failed": 1}
-    publish(stack, id="r-2", status="succeeded", counts={"removed": 1}, outcomes=[], summary="one")
+    publish(stack, id="r-2", status="succeeded", counts={"removed": 1}, outcomes=[row("i-1", "removed")], summary="one")
     publish(stack, id="n", status="succeeded", counts={"resources": 7}, details=[], summary="a notice")
     stack.send("crash", queue="Dead")
     seen = observer.look()

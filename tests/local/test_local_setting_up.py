@@ -144,7 +144,7 @@ def test_the_command_for_any_folder_does_not_believe_in_a_half_made_environment(
     assert f"make -C {tmp_path}" in done.stderr
 
 
-@pytest.mark.parametrize("moment", ["untag: template.yaml", "sweep_"])
+@pytest.mark.parametrize("moment", ["untag: template.yaml", "decommission_config"])
 def test_ctrl_c_in_the_demo_ends_it_without_a_traceback(moment):
     with Terminal(command=[sys.executable, "-m", "local.demo"]) as terminal:
         terminal.see(moment)

@@ -26,17 +26,22 @@ from untag.service import Remover
 class _Wire(httpx.AsyncBaseTransport):
     """Leads calls to AWS's model and to the local clouds, without a socket."""
 
-    def __init__(self, aws: AwsModel, clouds: Mapping[str, ProviderServer]) -> None:
+    def __init__(self, aws: AwsModel, clouds: Mapping[str, ProviderServer], *, keeps: bool = False) -> None:
+        """`keeps`: after a proper answer the connection is kept for the next call. Else each call opens one."""
         self._aws = aws
         self._clouds = clouds
+        self._keeps = keeps
+        self._kept: set[str] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
         cloud = self._clouds.get(request.url.host)
         if cloud is None:
             return await self._aws(request)
-        if "trace" in request.extensions:
+        host = request.url.host
+        if "trace" in request.extensions and host not in self._kept:
             await request.extensions["trace"]("connection.connect_tcp.started", {})
+        self._kept.discard(host)
         headers = tuple((name.decode().lower(), value.decode("latin-1")) for name, value in request.headers.raw)
         asked = local_wire.Request(request.method, request.url.raw_path.decode(), headers, request.content)
         reply = await cloud._answer(asked)
@@ -45,6 +50,8 @@ class _Wire(httpx.AsyncBaseTransport):
             raise httpx.ReadError("reset", request=request)
         if reply.cut is not None:
             raise httpx.RemoteProtocolError("cut", request=request)
+        if self._keeps:
+            self._kept.add(host)
         found = [*reply.headers, ("content-type", reply.content_type)]
         return httpx.Response(reply.status, headers=found, content=reply.body, request=request)
 
@@ -72,6 +79,7 @@ class House:
         seconds: float = 120.0,
         seed: int = 0,
         environ: Mapping[str, str] = {},
+        keeps_connections: bool = False,
     ) -> None:
         self.clock = Clock()
         self.jd = jd or JdcloudServer()
@@ -91,7 +99,7 @@ class House:
         self.seconds = seconds
         timing = self.clock.timing(random.Random(seed).random)  # noqa: S311 - repeatable, not secret
         clouds = {JD_HOST: self.jd, HUAWEI_HOST: self.huawei, TMS_HOST: self.tms}
-        self.remover = Remover(self.environ, timing=timing, transport=_Wire(self.aws, clouds))
+        self.remover = Remover(self.environ, timing=timing, transport=_Wire(self.aws, clouds, keeps=keeps_connections))
         self.remover._runtime._loop.close()
         self.remover._runtime._loop = VirtualLoop(self.clock)
         self.accounts = self.remover._runtime.engine._accounts

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from scripted_provider import Made, Script, done, refusing
 
 from untag.contracts import Result
 from untag.core import CredentialsMissingError, CredentialsUnavailableError, Rate
-from untag.core.accounts import CLOSED_SECONDS, UNREAD_SECONDS
+from untag.core.accounts import CLOSED_SECONDS, FRESH_SECONDS, UNREAD_SECONDS
 from untag.providers import Answer, Verdict
 from untag.providers.credentials import AccessKey
 
@@ -236,3 +237,22 @@ def test_results_without_a_key_are_results_and_not_deferrals() -> None:
     bench = Bench(keys=KeyRing(CredentialsMissingError("x")))
     (job,) = bench.run(many(1))
     assert all(isinstance(result, Result) for *_, result in job.rows())
+
+
+def test_a_refresh_that_changes_only_the_rate_makes_nobody_ask_again_with_the_refused_key() -> None:
+    slow, fast = (replace(OLD, rate=rate) for rate in (1000.0, 2000.0))
+
+    async def answer(made: Made) -> Answer:
+        if bench.clock.seconds < FRESH_SECONDS - 1.0:
+            return done(made)
+        await asyncio.sleep(3.0)
+        return Answer(Verdict.UNAUTHORIZED)
+
+    bench = Bench(answer, resources=1, keys=KeyRing(slow, fast), concurrency=5)
+    bench.run(many(1))
+    bench.clock.seconds = FRESH_SECONDS - 0.5
+    before = len(bench.provider.calls)
+    (job,) = bench.run(many(5))
+    bench.run(many(1, account="default"))
+    assert len(bench.provider.calls) - before == 5
+    assert tally(job) == {"deferred:account_closed": 5}

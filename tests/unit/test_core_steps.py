@@ -280,7 +280,7 @@ def test_a_restoration_that_failed_but_stands_when_it_is_read_back_is_restored()
 def test_a_restoration_that_is_not_there_when_it_is_read_back_has_failed() -> None:
     cloud = Cloud({"i-0": {"a": "another"}})
     bench = Bench(lambda made: cloud.answer(made) if made.kind == "read" else Answer(Verdict.REFUSED, code="no"))
-    (job,) = bench.run(request(action="restore", **ids(1), **tags("a")))
+    (job,) = bench.run(request(action="restore", overwrite=True, **ids(1), **tags("a")))
     ((*_, result),) = job.rows()
     assert isinstance(result, Result)
     assert (result.outcome, result.code, result.was) == (Outcome.FAILED, "no", "another")

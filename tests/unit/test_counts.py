@@ -21,8 +21,9 @@ PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
 MODULES = 420
 """372 when it was written: what comes on top is a dependency, or an import that an invocation may not need."""
 
-LAYER_BYTES = 400_000
-"""The package's own sources, unzipped."""
+LAYER_BYTES = 420_000
+"""The package's own sources, unzipped: 401,000 with version 2 of the contract. What `make build` checks is the layers'
+size when they are zipped."""
 
 PAIR_BYTES = 150
 

@@ -119,3 +119,34 @@ def test_every_tag_can_be_neither_counted_beforehand_nor_put_back(fields: dict[s
         ((_, attributes),) = house.aws.letters()
         assert attributes["reason"].startswith(f"{path}: ")
         assert list(house.jd.calls) == []
+
+
+def test_a_value_that_no_request_can_name_stands_in_no_remainder_and_no_dead_letter() -> None:
+    with House() as house:
+        put(house.jd, "i-1", tags={"env": "prod", "note": ""})
+        house.jd.faults.add("throttle", operation="writing")
+        house.batch(record(all_of("i-1")))
+        (left,) = house.aws.messages()
+        assert left["tags"] == [{"key": "env", "value": "prod"}]
+        ((body, attributes),) = house.aws.letters()  # JD Cloud takes no empty value
+        assert (attributes["code"], json.loads(body)["tags"]) == ("INVALID_ARGUMENT", [{"key": "note"}])
+        house.jd.faults.clear()
+        house.clock.seconds += 900
+        house.batch(record(left, "m-2"), record(body, "m-3"))
+        assert house.outcomes("chg-1")["i-1", "env"] == "removed"
+        assert {attributes["code"] for _, attributes in house.aws.letters()} == {"INVALID_ARGUMENT"}
+
+
+def test_nothing_is_written_while_what_is_not_read_yet_may_take_the_request_over_the_cap() -> None:
+    with House(environ={"UNTAG_MAX_PAIRS": "50"}) as house:
+        put(house.tms, *(f"i-{n}" for n in range(12)), tags={f"k{n}": "v" for n in range(5)})
+        house.tms.faults.add("unavailable", operation="reading", ids=["i-7"])
+        house.batch(record({**tms_request(*(f"i-{n}" for n in range(12))), "tags": "all"}))
+        (report,) = house.aws.reports
+        assert report["held_back"]["code"] == "too_many_pairs"
+        house.tms.tags.clear()
+        put(house.tms, *(f"j-{n}" for n in range(12)), tags={"k": "v"})
+        house.tms.faults.add("unavailable", operation="reading", ids=["j-7"])
+        house.batch(record({**tms_request(*(f"j-{n}" for n in range(12)), id_="b"), "tags": "all"}))
+        assert house.aws.reports[-1]["counts"] == {"deferred": 12}
+        assert taken_away(house.tms) == set()

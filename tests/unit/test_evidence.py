@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from service_house import House, jd_request, put, record, tms_request
 
+from local.providers import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from untag.contracts import parse_requests
 
 
@@ -144,3 +145,110 @@ def test_a_failure_whose_read_back_gets_no_answer_for_a_passing_reason_is_deferr
         (row,) = house.rows("chg-1")
         assert (row["outcome"], row["was"]) == ("absent", "prod")
         assert house.aws.letters() == []
+
+
+def test_a_lost_answer_is_not_forgotten_when_the_retry_is_throttled_for_one_resource() -> None:
+    with House() as house:
+        put(house.tms, "s-1", "s-2")
+        house.tms.faults.add("reset", operation="writing", applied=True, times=1)
+        house.tms.faults.add("partial", ids=["s-1"], code="TMS.0006", skip=1, times=1)
+        house.batch(record(tms_request("s-1", "s-2")))
+        (left,) = resent(house)
+        assert (left["resources"][0]["ids"], left["tags"]) == (
+            ["s-1"],
+            [{"key": "env", "value": "prod", "was": "prod"}],
+        )
+        house.batch(record(left))
+        rows = {row["resource_id"]: (row["outcome"], row["was"]) for row in house.rows("chg-1")}
+        assert rows["s-1"] == ("absent", "prod")
+
+
+def test_a_lost_answer_is_not_forgotten_when_the_retry_is_refused_and_its_halves_are_throttled() -> None:
+    with House() as house:
+        put(house.jd, "i-1", "i-2")
+        house.jd.faults.add("reset", operation="writing", applied=True, times=1)
+        house.jd.faults.add("refuse", operation="writing", times=1)
+        house.jd.faults.add("throttle", operation="writing")
+        house.batch(record(jd_request("i-1", "i-2")))
+        house.jd.faults.clear()
+        for left in resent(house):
+            assert left["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
+            house.batch(record(left))
+        assert {(row["outcome"], row["was"]) for row in house.rows("chg-1")} == {("absent", "prod")}
+
+
+@pytest.mark.parametrize("do", ["throttle", "unauthorized"])
+def test_a_tag_asked_for_alone_after_its_resource_failed_keeps_its_evidence_whatever_stops_it(do: str) -> None:
+    """The resource was told to have failed, with all its tags: some may be gone all the same."""
+    with House() as house:
+        put(house.jd, "i-1", tags={"env": "prod", "team": "a"})
+        house.jd.faults.add("partial", ids=["i-1"], applied=True, times=1)
+        house.jd.faults.add(do, operation="writing", skip=1)
+        house.batch(record(jd_request("i-1", tags={"env": "prod", "team": "a"})))
+        assert sorted((tag["key"], tag["was"]) for left in resent(house) for tag in left["tags"]) == [
+            ("env", "prod"),
+            ("team", "a"),
+        ]
+
+
+def test_a_lost_answer_is_not_forgotten_when_the_retry_is_throttled_twice_over() -> None:
+    with House() as house:
+        put(house.tms, "s-1", "s-2")
+        house.tms.faults.add("reset", operation="writing", applied=True, times=1)
+        house.tms.faults.add("throttle", operation="writing", times=1)
+        house.tms.faults.add("partial", ids=["s-1"], code="TMS.0006", skip=1, times=1)
+        house.batch(record(tms_request("s-1", "s-2")))
+        (left,) = resent(house)
+        assert left["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
+
+
+def test_a_lost_answer_is_not_forgotten_when_the_retry_is_refused_and_its_halves_are_not_made() -> None:
+    with House() as house:
+        put(house.jd, "i-1", "i-2")
+        house.jd.faults.add("reset", operation="writing", applied=True, times=1)
+        house.jd.faults.add("refuse", operation="writing", times=1)
+        house.jd.faults.add("unauthorized", operation="writing")
+        house.batch(record(jd_request("i-1", "i-2")))
+        assert [left["tags"] for left in resent(house)] == [[{"key": "env", "value": "prod", "was": "prod"}]]
+
+
+def test_a_call_that_is_sent_anew_since_its_connection_was_closed_may_have_been_carried_out() -> None:
+    with House(keeps_connections=True) as house:
+        put(house.tms, "s-1", "s-2")
+        house.tms.faults.add("reset", operation="writing", applied=True, times=1)
+        house.tms.faults.add("partial", ids=["s-1"], code="TMS.0006", skip=1, times=1)
+        house.batch(record(tms_request("s-1", "s-2")))
+        assert [call.fault for call in house.tms.calls if call.writing] == ["reset", "partial"]
+        (left,) = resent(house)
+        assert left["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
+
+
+def test_a_lost_answer_is_not_forgotten_by_a_dead_letter() -> None:
+    with House() as house:
+        put(house.jd, "i-1")
+        house.jd.faults.add("reset", operation="writing", applied=True, times=1)
+        house.jd.faults.add("forbidden", operation="writing")
+        house.batch(record(jd_request("i-1")))
+        ((body, _),) = house.aws.letters()
+        assert json.loads(body)["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
+
+
+def test_a_restore_found_done_by_a_later_attempt_does_not_claim_to_know_what_stood_before() -> None:
+    with House() as house:
+        put(house.jd, "i-1", tags={"team": "a"})
+        house.jd.faults.add("reset", operation="writing", applied=True)
+        house.batch(record(jd_request("i-1", action="restore")))
+        house.jd.faults.clear()
+        house.batch(record(resent(house)[0]))
+        (row,) = house.rows("chg-1")
+        assert row["outcome"] == "restored"
+        assert "was" not in row
+
+
+def test_the_last_tag_of_a_resource_can_be_put_back_where_the_cloud_knows_no_resource_without_tags() -> None:
+    with House(tms=HuaweicloudTmsServer(options=HuaweicloudTmsOptions(read_untagged="refused"))) as house:
+        put(house.tms, "i-1")
+        house.batch(record(tms_request("i-1", id_="a")))
+        house.batch(record(tms_request("i-1", id_="b", action="restore")))
+        assert house.outcomes("a") == {("i-1", "env"): "removed"}
+        assert house.outcomes("b") == {("i-1", "env"): "restored"}

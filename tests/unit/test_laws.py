@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 from aws_model import QUEUE
 from bookkeeping import Json
-from service_house import POLICY_TYPE, House, huawei_request, jd_request, put, record
+from service_house import POLICY_TYPE, House, huawei_request, jd_request, put, record, tms_request
+from support import PROJECT
 
 from local.providers import HuaweicloudConfigServer, JdcloudOptions, JdcloudServer
 from local.providers.accounts import Account
@@ -65,6 +66,40 @@ def test_a_missing_permission_at_jd_cloud_costs_two_calls_more_than_the_plan(lat
         house.check(raw)
         assert Counter(row["outcome"] for row in house.rows("chg-1")) == {"failed": 1000}
         assert Counter(call.writing for call in house.jd.calls) == {False: 20, True: 20 + 2}
+
+
+def test_a_resource_that_may_not_be_read_costs_two_calls_more_and_fails_half_of_its_neighbours_at_most() -> None:
+    with House() as house:
+        ids = [f"i-{n}" for n in range(50)]
+        put(house.jd, *ids)
+        house.jd.faults.add("forbidden", operation="reading", ids=["i-7"])
+        raws = [jd_request(id_, id_=id_) for id_ in ids]
+        house.batch(*(record(raw, raw["id"]) for raw in raws))
+        house.check(*raws)
+        assert Counter(report["status"] for report in house.aws.reports) == {"failed": 25, "succeeded": 25}
+        assert Counter(call.writing for call in house.jd.calls) == {False: 3, True: 1}
+
+
+def test_a_quota_that_is_used_up_is_not_asked_again_in_halves() -> None:
+    with House() as house:
+        ids = [f"i-{n}" for n in range(50)]
+        put(house.jd, *ids)
+        house.jd.faults.add("throttle", operation="reading", code="QUOTA_EXCEEDED")
+        house.batch(record(jd_request(*ids)))
+        assert {row["code"] for row in house.rows("chg-1")} == {"QUOTA_EXCEEDED"}
+        assert len(house.jd.calls) == 1
+
+
+def test_a_removal_and_a_restore_of_one_tag_contradict_each_other_whether_the_region_is_named_beside_the_project() -> (
+    None
+):
+    environ = {"UNTAG_CREDENTIALS": "secretsmanager:untag"}
+    with House(environ=environ) as house:
+        account = {name: value for name, value in house.tms.secrets["default"].items() if value}
+        house.aws.secrets["untag/huaweicloud/default"] = {**account, "projects": {"cn-north-4": PROJECT}}
+        put(house.tms, "s-1")
+        restore = tms_request("s-1", id_="b", action="restore", region="cn-north-4")
+        assert house.batch(record(tms_request("s-1", id_="a"), "m-1"), record(restore, "m-2")) == ["m-2"]
 
 
 @pytest.mark.parametrize("latency", [0.0, 0.3])

@@ -109,6 +109,19 @@ def test_a_problem_never_repeats_the_value_that_is_wrong():
     assert "S3CRET" not in told
 
 
+@pytest.mark.parametrize(("ids", "named"), [(["x"], "1 pair"), (["x", "y"], "2 pairs")])
+def test_a_wrong_count_is_told_what_the_request_names(ids, named):
+    payload = {
+        "provider": "jdcloud",
+        "resources": [{"type": "vm", "ids": ids}],
+        "tags": [{"key": "env"}],
+        "expect": 7,
+    }
+    with pytest.raises(InvalidInputError) as raised:
+        parse_requests(payload, "own")
+    assert raised.value.problems[0].message == f"says 7, but the request names {named} of resource and tag"
+
+
 def test_expect_counts_equal_pairs_once():
     twice = [{"type": "vm", "ids": ["i-1", "i-1"]}, {"type": "vm", "ids": ["i-1", "i-2"]}]
     tags = [{"key": "a", "value": "1"}, {"key": "a", "value": "1"}, {"key": "a", "value": "2"}]

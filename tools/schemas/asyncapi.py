@@ -35,7 +35,7 @@ CHANNELS: dict[str, Channel] = {
         "Events that do not validate, of unknown accounts, or whose tags cannot be read.",
         ("dead-letter",),
     ),
-    "sweepQueue": Channel("SweepQueue", "sqs", "Sweeps, and the messages by which they go on.", ("sweep",)),
+    "sweepQueue": Channel("SweepQueue", "sqs", "Sweeps, and the messages by which they go on.", ("sweep-message",)),
     "sweepDeadLetterQueue": Channel(
         "SweepDeadLetterQueue", "sqs", "Sweeps that do not validate, and what crashes left.", ("dead-letter",)
     ),
@@ -74,7 +74,12 @@ OPERATIONS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "decommission turns them into removal requests.",
         ("decommission-message",),
     ),
-    "takeSweeps": ("receive", "sweepQueue", "sweep turns what its rules find into removal requests.", ("sweep",)),
+    "takeSweeps": (
+        "receive",
+        "sweepQueue",
+        "sweep turns what its rules find into removal requests.",
+        ("sweep-message",),
+    ),
     "takeBusEvents": (
         "receive",
         "bus",
@@ -96,8 +101,21 @@ OPERATIONS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     ),
     "noticeOfSweep": ("send", "topic", "sweep, at its end.", ("sweep-notice",)),
     "sendBack": ("send", "workQueue", "remove_tags, as its last act, with a delay.", ("remainder",)),
+    "putBackRequests": (
+        "send",
+        "workQueue",
+        "remove_tags, of records that it has not begun.",
+        ("removal-message", "remainder"),
+    ),
+    "putBackEvents": (
+        "send",
+        "decommissionQueue",
+        "decommission, of records that it has not begun.",
+        ("decommission-message",),
+    ),
+    "putBackSweeps": ("send", "sweepQueue", "sweep, of records that it has not begun.", ("sweep-message",)),
     "requestRemovals": ("send", "workQueue", "decommission and sweep.", ("removal-message",)),
-    "goOnSweeping": ("send", "sweepQueue", "sweep, where time ran out.", ("sweep",)),
+    "goOnSweeping": ("send", "sweepQueue", "sweep, where time ran out.", ("sweep-message",)),
     "bury": ("send", "deadLetterQueue", "remove_tags; SQS itself after five receives.", ("dead-letter",)),
     "buryDecommissions": (
         "send",

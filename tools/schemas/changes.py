@@ -13,7 +13,7 @@ Json = dict[str, Any]
 Schema = Json | bool
 
 _ANNOTATIONS = frozenset(
-    {"$schema", "$id", "$defs", "title", "description", "$comment", "examples", "contentMediaType"}
+    {"$schema", "$id", "$defs", "title", "description", "$comment", "examples", "contentMediaType", "contentEncoding"}
 )
 _LOW = ("minLength", "minItems", "minimum", "minProperties")
 _HIGH = ("maxLength", "maxItems", "maximum")
@@ -41,11 +41,15 @@ def breaking(released: Json, current: Json, direction: Literal["in", "out"]) -> 
 
 
 class _Side:
-    """A document, and the pairs that are under comparison already: definitions may go round."""
+    """A document, and what is known of pairs of schemas by now: definitions may go round.
+
+    Of the `assumed` nothing is refused, unless it is of another pair among them. Of the `refused` something is: why.
+    """
 
     def __init__(self, document: Json) -> None:
         self._defs = document.get("$defs", {})
-        self.open: set[str] = set()
+        self.assumed: set[str] = set()
+        self.refused: dict[str, str] = {}
 
     def plain(self, schema: Schema) -> Json:
         """The schema itself, where it is a reference or no more than one."""
@@ -116,24 +120,70 @@ def _refused(a_side: _Side, a_schema: Schema, b_side: _Side, b_schema: Schema, p
     """Why `b` could refuse what `a` accepts; nothing if it cannot."""
     a, b = a_side.plain(a_schema), b_side.plain(b_schema)
     pair = f"{json.dumps(a, sort_keys=True)}\n{json.dumps(b, sort_keys=True)}"
-    if pair in a_side.open or _text(a_side, a) == _text(b_side, b):
+    if pair in a_side.assumed or _text(a_side, a) == _text(b_side, b):
         return
-    a_side.open.add(pair)
+    if pair in a_side.refused:
+        yield a_side.refused[pair]
+        return
+    before = frozenset(a_side.assumed)
+    a_side.assumed.add(pair)
     try:
-        if "anyOf" in a:
-            rest = {name: value for name, value in a.items() if name != "anyOf"}
-            for option in a["anyOf"]:
-                # Where an option says more of a field it says it alone: that accepts no less than both together do.
-                yield from _refused(a_side, merged(rest, a_side.plain(option)), b_side, b, path)
-            return
-        yield from _of_values(a, b, path)
-        yield from _of_exact(a_side, a, b_side, b, path)
-        yield from _of_objects(a_side, a, b_side, b, path)
-        if "items" in b and "array" in _types(a):
-            yield from _refused(a_side, a.get("items", True), b_side, b["items"], f"{path}[]")
-        yield from _of_choices(a_side, a, b_side, b, path)
+        for reason in _reasons(a_side, a, b_side, b, path):
+            a_side.refused.setdefault(pair, reason)
+            a_side.assumed = {*before, pair}
+            yield reason
     finally:
-        a_side.open.discard(pair)
+        # What was concluded from an assumption that does not hold is forgotten with it.
+        if pair in a_side.refused:
+            a_side.assumed = set(before)
+
+
+def _reasons(a_side: _Side, a: Json, b_side: _Side, b: Json, path: str) -> Iterator[str]:
+    """The same of plain schemas that are not equal."""
+    if _demands(a) == _demands(b):
+        yield from _of_references(a_side, b_side, a, path)
+        return
+    if "anyOf" in a:
+        rest = {name: value for name, value in a.items() if name != "anyOf"}
+        for option in a["anyOf"]:
+            # Where an option says more of a field it says it alone: that accepts no less than both together do.
+            yield from _refused(a_side, merged(rest, a_side.plain(option)), b_side, b, path)
+        return
+    yield from _of_values(a, b, path)
+    yield from _of_exact(a_side, a, b_side, b, path)
+    yield from _of_objects(a_side, a, b_side, b, path)
+    if "items" in b and "array" in _types(a):
+        yield from _refused(a_side, a.get("items", True), b_side, b["items"], f"{path}[]")
+    yield from _of_choices(a_side, a, b_side, b, path)
+
+
+def _demands(schema: Json) -> Json:
+    return {name: value for name, value in schema.items() if name not in _ANNOTATIONS}
+
+
+def _of_references(a_side: _Side, b_side: _Side, schema: Json, path: str) -> Iterator[str]:
+    """Why `b` could refuse what `a` accepts, where both say the same and can differ in what they refer to only.
+
+    What a reference accepts more of, the schema around it accepts more of, but where it excludes or asks.
+    """
+    for name, excluded in dict.fromkeys(_references(_demands(schema), excluded=False)):
+        reference = {"$ref": f"#/$defs/{name}"}
+        if not excluded:
+            yield from _refused(a_side, reference, b_side, reference, f"{path}/{name}")
+        elif _text(a_side, reference) != _text(b_side, reference):
+            yield f"{path}/{name}: something more is excluded"
+
+
+def _references(schema: Any, *, excluded: bool) -> Iterator[tuple[str, bool]]:
+    """The names that a schema refers to, each with whether it stands where the schema excludes or asks."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from _references(one, excluded=excluded)
+    elif isinstance(schema, dict):
+        if isinstance(name := schema.get("$ref"), str):
+            yield name.rpartition("/")[2], excluded
+        for key, one in schema.items():
+            yield from _references(one, excluded=excluded or key in ("not", "if", "contains", "propertyNames"))
 
 
 def _types(schema: Json) -> frozenset[str]:

@@ -15,8 +15,8 @@ _SAME = frozenset(
 )
 """Keywords whose values are no schemas, and that mean the same everywhere."""
 
-_DROPPED = frozenset({"then", "contentMediaType", "propertyNames"})
-"""Told with `if`; an annotation; told with `additionalProperties`."""
+_DROPPED = frozenset({"then", "contentMediaType", "contentEncoding", "propertyNames"})
+"""Told with `if`; annotations; told with `additionalProperties`."""
 
 
 def draft_4(document: Document) -> Json:

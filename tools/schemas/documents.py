@@ -42,7 +42,11 @@ class Document:
 
 def documents() -> tuple[Document, ...]:
     """Every document, what comes in first."""
-    removal, gone = incoming.message_definitions(), incoming.decommission_definitions()
+    removal, gone, swept = (
+        incoming.message_definitions(),
+        incoming.decommission_definitions(),
+        incoming.sweep_definitions(),
+    )
     without = {
         name: part
         for name, part in gone.items()
@@ -65,11 +69,13 @@ def documents() -> tuple[Document, ...]:
             incoming.root(gone, "DecommissionMessage"),
         ),
         Document("sweep", 1, "in", "Sweep", incoming.sweep()),
+        Document("sweep-message", 1, "in", "Body on the sweep queue", incoming.root(swept, "SweepMessage")),
         Document("removal-report", 2, "out", "Removal report", outgoing.report()),
         Document("rejected-report", 1, "out", "Report of a rejected body", outgoing.rejected_report()),
         Document("decommission-notice", 1, "out", "Notice of a decommission event", outgoing.decommission_notice()),
         Document("sweep-notice", 1, "out", "Notice of a sweep", outgoing.sweep_notice()),
         Document("removal-answer", 2, "out", "Answer of a removal by hand", outgoing.answer()),
+        Document("decommission-answer", 1, "out", "Answer of a decommission by hand", outgoing.decommission_answer()),
         Document("sweep-answer", 2, "out", "Answer of a sweep by hand", outgoing.sweep_answer()),
         Document("invocation-error", 1, "out", "Error of an invocation by hand", outgoing.invocation_error()),
         Document("dead-letter", 1, "out", "Dead letter", outgoing.dead_letter()),

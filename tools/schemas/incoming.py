@@ -25,21 +25,32 @@ JSON_TEXT: Json = {
     "contentMediaType": "application/json",
     "description": "The same as a JSON text.",
 }
-NOTIFICATION_MARK: Json = {"properties": {"Type": {"const": "Notification"}}, "required": ["Type", "Message"]}
+BASE64: Json = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "contentMediaType": "application/json",
+    "description": "The same as a JSON text, in Base64.",
+}
+NULL: Json = {"type": "null"}
+
+IS_NOTIFICATION: Json = {"properties": {"Type": {"const": "Notification"}}, "required": ["Type", "Message"]}
+IS_EVENT: Json = {"required": ["detail-type", "detail"]}
+"""What makes an object an envelope: the first of them that it is, then a CloudEvent."""
 
 
-def _event(detail_type: str, detail: Json, *, mark: bool) -> Json:
-    made: Json = {
+def _event(detail: Json, detail_type: str | None) -> Json:
+    """An event on a bus; of any detail-type where none is named."""
+    kind: Json = {} if detail_type is None else {"detail-type": {"const": detail_type}}
+    return {
         "type": "object",
         "description": "As EventBridge delivers it; any source, and what else stands there is not looked at.",
         "properties": {
-            "detail-type": {"const": detail_type},
+            **kind,
             "id": {"description": "Names the requests that have no id of their own."},
             "detail": detail,
         },
         "required": ["detail-type", "detail"],
     }
-    return {**made, "not": NOTIFICATION_MARK} if mark else made
 
 
 def _notification(message: Json) -> Json:
@@ -55,22 +66,42 @@ def _notification(message: Json) -> Json:
     }
 
 
+def _cloud_event(data: Json, *forms: Json) -> Json:
+    """A structured CloudEvent with something as its `data`, or in Base64; `forms` are further forms of one."""
+    return {
+        "type": "object",
+        "description": "A structured CloudEvent.",
+        "properties": {"id": {"description": "Names the requests that have no id of their own."}},
+        "required": ["specversion"],
+        "not": {"anyOf": [IS_NOTIFICATION, IS_EVENT]},
+        "anyOf": [
+            {"properties": {"data": data, "data_base64": NULL}, "required": ["data"]},
+            {"properties": {"data": NULL, "data_base64": BASE64}, "required": ["data_base64"]},
+            *forms,
+        ],
+    }
+
+
+def _enveloped(what: str, bare: tuple[str, ...], detail_type: str | None) -> dict[str, Json]:
+    """Envelopes around something, nested any way. `what` begins the names, `bare` are the definitions of the thing."""
+    event = _event(ref("Content"), detail_type)
+    return {
+        f"{what}Event": {**event, "not": IS_NOTIFICATION},
+        f"{what}Notification": _notification(ref("Content")),
+        f"{what}CloudEvent": _cloud_event(ref("Content")),
+        "Content": {"anyOf": [ref(f"{what}Message"), JSON_TEXT]},
+        f"{what}Message": {
+            "anyOf": [ref(name) for name in (*bare, f"{what}Event", f"{what}Notification", f"{what}CloudEvent")]
+        },
+    }
+
+
 def message_definitions() -> dict[str, Json]:
-    """Whatever is accepted where a removal request is: itself, a list, in envelopes nested either way."""
+    """Whatever is accepted where a removal request is: itself, a list, in envelopes nested any way."""
     return {
         **lifted(request(), "RemovalRequest"),
         "RemovalRequestList": {"type": "array", "minItems": 1, "items": ref("RemovalRequest")},
-        "RemovalEvent": _event(DETAIL_TYPE, ref("Content"), mark=True),
-        "RemovalNotification": _notification(ref("Content")),
-        "Content": {"anyOf": [ref("RemovalMessage"), JSON_TEXT]},
-        "RemovalMessage": {
-            "anyOf": [
-                ref("RemovalRequest"),
-                ref("RemovalRequestList"),
-                ref("RemovalEvent"),
-                ref("RemovalNotification"),
-            ]
-        },
+        **_enveloped("Removal", ("RemovalRequest", "RemovalRequestList"), DETAIL_TYPE),
     }
 
 
@@ -79,39 +110,118 @@ def root(definitions: Mapping[str, Json], name: str) -> Json:
     return {"allOf": [ref(name)], "$defs": dict(definitions)}
 
 
+IN_CLOUD_EVENT = "InCloudEvent"
+"""Ends the names of what a CloudEvent is, and of what stands inside one, where anything else is no deletion."""
+
+
 def decommission_definitions() -> dict[str, Json]:
     """What the decommission queue takes: our own event, a vendor's, and the envelopes that either may be in."""
-    own = _event(DECOMMISSIONED, ref("Decommissioned"), mark=False)
-    others = {**_vendors_events(), **_vendors_envelopes()}
-    vendors_detail: Json = {
-        "type": "object",
-        "minProperties": 1,
-        "not": {"anyOf": [{"required": ["provider"]}, {"required": ["resources"]}]},
-    }
-    claims: Json = {
-        "required": ["detail-type"],
-        "properties": {"detail-type": {"const": DECOMMISSIONED}},
-        "not": {"required": ["detail"], "properties": {"detail": vendors_detail}},
-    }
-    # What has our detail-type is ours, but for a vendor's event as its detail.
-    another: Json = {"allOf": [{"not": claims}, {"anyOf": [ref(name) for name in others]}]}
     return {
         **lifted(decommissioned(), "Decommissioned"),
-        "DecommissionEvent": own,
-        **others,
-        "Content": {"anyOf": [ref("DecommissionMessage"), JSON_TEXT]},
-        "DecommissionMessage": {"anyOf": [ref("DecommissionEvent"), another]},
+        "DecommissionEvent": _event(ref("Decommissioned"), DECOMMISSIONED),
+        **_vendors_events(),
+        **_decommission_layer("", {"CloudEvent": _cloud_event_outside()}),
+        **_decommission_layer(IN_CLOUD_EVENT, _cloud_events()),
     }
+
+
+def _cloud_event_outside() -> Json:
+    """A CloudEvent in no other. One that is another envelope as well is opened as that."""
+    return {
+        "description": "A structured CloudEvent.",
+        "required": ["specversion"],
+        "allOf": [ref(f"DecommissionMessage{IN_CLOUD_EVENT}")],
+    }
+
+
+def _cloud_events() -> dict[str, Json]:
+    """A CloudEvent of our own type, one of any other, and whatever else one may carry."""
+    ours, nothing = _has("type", DECOMMISSIONED), {"properties": {"data": NULL, "data_base64": NULL}}
+    own = _cloud_event(_ours_or_a_vendors(f"DecommissionMessage{IN_CLOUD_EVENT}"))
+    vendors = _a_vendors({"required": ["provider"]}, f"DecommissionMessage{IN_CLOUD_EVENT}")
+    forwarded = _cloud_event({"anyOf": [vendors, ref("Decommissioned"), JSON_TEXT]}, nothing)
+    another: Json = {
+        "type": "object",
+        "description": "Anything else that a CloudEvent carries: it deletes nothing that is known.",
+        "not": {"anyOf": [IS_NOTIFICATION, IS_EVENT, {"required": ["specversion"]}]},
+    }
+    return {
+        "OwnCloudEvent": {**own, "allOf": [ours]},
+        "ForwardedCloudEvent": {**forwarded, "allOf": [{"not": ours}]},
+        "AnotherObject": another,
+    }
+
+
+def _decommission_layer(where: str, others: Mapping[str, Json]) -> dict[str, Json]:
+    """What a body may be, or the content of an envelope. `where` ends the names; `others` are further definitions."""
+    message = f"DecommissionMessage{where}"
+    content = {"anyOf": [ref(message), JSON_TEXT]}
+    envelopes = {
+        f"Notification{where}": _notification(content),
+        f"OwnEvent{where}": {**_event(_ours_or_a_vendors(message), DECOMMISSIONED), "not": IS_NOTIFICATION},
+        f"ForwardedEvent{where}": {
+            **_event(content, None),
+            "description": "An event on a bus with a vendor's event as its detail.",
+            "not": {"anyOf": [IS_NOTIFICATION, _has("detail-type", DECOMMISSIONED)]},
+        },
+    }
+    not_of_smn: Json = {"not": IS_SMN, "anyOf": [ref(name) for name in (*envelopes, *others)]}
+    kinds = [ref(name) for name in ("CtsTrace", "ConfigNotification", "SmnMessage")]
+    return {
+        **envelopes,
+        **others,
+        message: {
+            "anyOf": [ref("FunctionGraphTrigger"), {"not": {"required": ["cts"]}, "anyOf": [*kinds, not_of_smn]}],
+        },
+    }
+
+
+def _has(name: str, value: str) -> Json:
+    return {"properties": {name: {"const": value}}, "required": [name]}
+
+
+def _a_vendors(ours: Json, message: str) -> Json:
+    """A message that says nothing of our own."""
+    return {"allOf": [ref(message), {"not": ours}]}
+
+
+def _ours_or_a_vendors(message: str) -> Json:
+    """What an event with our own detail-type or type says: ours, unless it names neither provider nor resources."""
+    names: Json = {"anyOf": [{"required": ["provider"]}, {"required": ["resources"]}]}
+    return {"anyOf": [ref("Decommissioned"), {**_a_vendors(names, message), "minProperties": 1}, JSON_TEXT]}
+
+
+_SMN: Json = {"type": "object", "minProperties": 1}
+_RECORDS: Json = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "object", "properties": {"smn": _SMN}, "required": ["smn"]},
+}
+IS_SMN: Json = {
+    "anyOf": [
+        {"required": ["topic_urn", "message"]},
+        {"properties": {"record": _RECORDS}, "required": ["record"]},
+        {"properties": {"smn": _SMN}, "required": ["smn"], "not": {"required": ["record"]}},
+    ]
+}
+"""What makes an object a message of SMN, or FunctionGraph's trigger with messages."""
 
 
 def _vendors_events() -> dict[str, Json]:
-    smn: Json = {"required": ["smn"], "properties": {"smn": {"type": "object", "minProperties": 1}}}
-    records: Json = {"type": "array", "minItems": 1, "items": {"type": "object", **smn}}
+    text: Json = {"properties": {"message": {"anyOf": [ref("DecommissionMessage"), JSON_TEXT]}}}
+    in_smn: Json = {"properties": {"smn": text}}
+    alone: Json = {"required": ["topic_urn", "message"]}
     return {
         "CtsTrace": {
             "type": "object",
             "description": "Huawei Cloud CTS: a trace. Which operations are deletions is a list of names.",
             "anyOf": [{"required": ["trace_name", "trace_id"]}, {"required": ["trace_name", "service_type"]}],
+        },
+        "FunctionGraphTrigger": {
+            "type": "object",
+            "description": "FunctionGraph's CTS trigger.",
+            "required": ["cts"],
+            "properties": {"cts": {"anyOf": [ref("CtsTrace"), JSON_TEXT]}},
         },
         "ConfigNotification": {
             "type": "object",
@@ -120,47 +230,20 @@ def _vendors_events() -> dict[str, Json]:
         },
         "SmnMessage": {
             "type": "object",
-            "description": "Huawei Cloud SMN: a message, or FunctionGraph's trigger with messages.",
+            "description": "Huawei Cloud SMN: a message, or FunctionGraph's trigger with messages, as JSON texts.",
+            "allOf": [IS_SMN],
             "anyOf": [
-                {"required": ["topic_urn", "message"]},
-                {"required": ["record"], "properties": {"record": records}},
-                {**smn, "not": {"required": ["record"]}},
+                {**text, **alone},
+                {"properties": {"record": {"items": in_smn}}, "required": ["record"], "not": alone},
+                {**in_smn, "not": {"anyOf": [alone, {"required": ["record"]}]}},
             ],
         },
-        "CloudEvent": {
-            "type": "object",
-            "description": "A CloudEvent, as Huawei Cloud EventGrid sends them; one from CTS has the trace as data.",
-            "required": ["specversion"],
-        },
     }
 
 
-def _vendors_envelopes() -> dict[str, Json]:
-    content = ref("Content")
-    notification: Json = {"required": ["Type", "Message"]}
-    event: Json = {"required": ["detail-type", "detail"]}
-    return {
-        "Notification": {
-            "type": "object",
-            "description": "As SNS delivers it to a queue, where raw delivery is off.",
-            **notification,
-            "properties": {"Message": content},
-        },
-        "ForwardedEvent": {
-            "type": "object",
-            "description": "An event on a bus with a vendor's event as its detail.",
-            **event,
-            "properties": {"detail": content},
-            "not": notification,
-        },
-        "FunctionGraphTrigger": {
-            "type": "object",
-            "description": "FunctionGraph's CTS trigger.",
-            "required": ["cts"],
-            "properties": {"cts": content},
-            "not": {"anyOf": [notification, event]},
-        },
-    }
+def sweep_definitions() -> dict[str, Json]:
+    """What the sweep queue takes: a sweep, in envelopes nested any way, whatever the events are called."""
+    return {**lifted(sweep(), "Sweep"), **_enveloped("Sweep", ("Sweep",), None)}
 
 
 def sweep() -> Json:
@@ -187,6 +270,7 @@ def sweep() -> Json:
     ]
     words = {
         "id": "Names the sweep; its requests are named after it. The schedule's execution id.",
+        "batch": "The batch of all its requests; without one, named after the sweep.",
         "dry_run": "Removes nothing; every pair is reported as would_remove.",
         "rules": "What to look for, where, and what to remove.",
         "progress": "Set by untag in the message by which a sweep goes on.",

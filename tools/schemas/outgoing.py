@@ -5,6 +5,7 @@ from typing import Any
 from tools.schemas.models import MAY_BE_TEXT, STAMP, TEXT, lifted, of_model, ref, request
 from untag.contracts.notices import Notice
 from untag.contracts.outcomes import Outcome
+from untag.contracts.rejections import Rejection
 from untag.contracts.reports import ANY_KEY, MESSAGE_BYTES, NAME_BYTES, Report
 from untag.core.policy import HELD_WHOLE
 
@@ -57,28 +58,20 @@ def report() -> Json:
 
 
 def rejected_report() -> Json:
-    """The report on a body that was rejected: nothing of it was called, so there are no outcomes."""
-    fields: Json = {
-        "kind": {"const": "rejected"},
+    """The report on a body that was rejected."""
+    schema = of_model(Rejection, closed=False)
+    schema["description"] = "A body that was rejected, and why. The body itself is a dead letter with the code invalid."
+    own = {**TEXT, "description": "The body's own, where it can be read."}
+    schema["properties"] |= {
         "report_id": REPORT_ID,
         "id": {**TEXT, "description": "The body's own id where it can be read, else that of what carried it."},
-        "batch": {**TEXT, "description": "The body's own, where it can be read."},
-        "provider": {**TEXT, "description": "The body's own, where it can be read."},
-        "account": {**TEXT, "description": "The body's own, where it can be read."},
-        "status": {"const": "failed"},
+        **dict.fromkeys(("batch", "provider", "account"), own),
         "source": {**TEXT, "description": "The ARN of the queue that the body came from."},
         "errors": _problems(),
         "started_at": MOMENT_OUT,
         "finished_at": MOMENT_OUT,
-        "summary": TEXT,
     }
-    optional = {"batch", "provider", "account", "source"}
-    return {
-        "type": "object",
-        "description": "A body that was rejected, and why. The body itself is a dead letter with the code invalid.",
-        "properties": fields,
-        "required": sorted(fields.keys() - optional),
-    }
+    return schema
 
 
 def _notice(kind: str, statuses: list[str], detail: Json, **changes: Json) -> Json:
@@ -162,15 +155,40 @@ def answer() -> Json:
 def sweep_answer() -> Json:
     """What a sweep's invocation by hand answers that did what it was asked to."""
     more = {"type": "object", "properties": {"id": TEXT, "invocation": {"type": "integer", "minimum": 2}}}
+    one = {
+        "type": "object",
+        "properties": {"summary": ref("SweepNotice"), "continued": {**more, "required": ["id", "invocation"]}},
+        "anyOf": [{"required": [name]} for name in ("summary", "continued")],
+    }
+    return {
+        "description": "The summary, or the message by which the sweep goes on; several, where several were handed "
+        "over. What is invalid fails the invocation.",
+        "anyOf": [ref("OneSweep"), ref("SeveralSweeps")],
+        "$defs": {
+            **lifted(sweep_notice(), "SweepNotice"),
+            "OneSweep": one,
+            "SeveralSweeps": {
+                "type": "object",
+                "properties": {"sweeps": {"type": "array", "minItems": 2, "items": ref("OneSweep")}},
+                "required": ["sweeps"],
+            },
+        },
+    }
+
+
+def decommission_answer() -> Json:
+    """What a decommission event's invocation by hand answers that did what it was asked to."""
+    fields: Json = {
+        "counts": {"type": "object", "properties": {"requests": COUNT}, "required": ["requests"]},
+        "requests": {"type": "array", "items": TEXT, "description": "The ids of the first of them."},
+        "notices": {"type": "array", "items": ref("DecommissionNotice")},
+    }
     return {
         "type": "object",
-        "description": "The summary, or the message by which the sweep goes on. What is invalid fails the invocation.",
-        "properties": {
-            "summary": ref("SweepNotice"),
-            "continued": {**more, "required": ["id", "invocation"]},
-        },
-        "anyOf": [{"required": [name]} for name in ("summary", "continued")],
-        "$defs": lifted(sweep_notice(), "SweepNotice"),
+        "description": "The requests that were sent, and the notices. What is invalid fails the invocation.",
+        "properties": fields,
+        "required": sorted(fields),
+        "$defs": lifted(decommission_notice(), "DecommissionNotice"),
     }
 
 

@@ -25,9 +25,11 @@ LIMITS: tuple[Limit, ...] = (
         "A JSON text has to hold what the schema says of an object. No object names a key twice, and NaN is no JSON.",
         r"not JSON|a key stands twice|nested too deeply",
     ),
+    Limit("Base64 has to hold UTF-8, and that a JSON text.", r"should be JSON, as UTF-8 in Base64"),
+    Limit("Envelopes within each other: up to four.", r"more than [0-9] envelopes"),
     Limit(
-        "Envelopes within each other: up to four around a removal request, up to five around a decommission event.",
-        r"more than [0-9] envelopes",
+        "A message of SMN is a text. What has to be read of a vendor's event is an object, or the JSON text of one.",
+        r"^Input should be a text$|^Input should be an object$|^is no trace: ",
     ),
     Limit("`expect` has to be the number of different pairs.", r"^says [0-9]+, but the request names"),
     Limit("One body names at most 100,000 pairs.", r"^more than 100000 pairs"),

@@ -232,3 +232,52 @@ def says_removed_for_whatever_failed() -> None:
         return plain(Outcome.REMOVED if outcome is Outcome.FAILED else outcome, *more)
 
     untag.core.judging._result = result
+
+
+@mutant
+def believes_a_count_that_is_too_small() -> None:
+    """What never stood there is told to be removed: a count is no evidence, not even one of 0."""
+
+    def change(answer: Answer, arguments: Any) -> Answer:
+        *_, ids, tags = arguments
+        return replace(answer, confirmed=(len(ids) - len(answer.failures)) * len(tags))
+
+    _answering(JDCloud, "write", change)
+
+
+@mutant
+def believes_a_read_of_other_ids() -> None:
+    """A resource that the answer names by another id is one that it leaves out, and so bears no tag."""
+    plain = untag.providers.jdcloud._listed
+
+    def listed(reply: Any, scope: Any, ids: Any = None) -> Any:
+        tags, request_id = plain(reply, scope)
+        return (tags if ids is None else {id_: tags[id_] for id_ in ids if id_ in tags}) if tags else tags, request_id
+
+    untag.providers.jdcloud._listed = listed
+
+
+@mutant
+def believes_a_write_in_which_other_ids_failed() -> None:
+    """A resource that no entry names did not fail."""
+    plain = untag.providers.huaweicloud_tms._failures
+
+    def failures(entries: list[Any], scope: Any, ids: Any, credentials: Any) -> Any:
+        return plain([entry for entry in entries if entry["resource_id"] in ids], scope, ids, credentials)
+
+    untag.providers.huaweicloud_tms._failures = failures
+
+
+@mutant
+def drops_the_evidence_from_remainders() -> None:
+    plain = untag.contracts.requests.RemovalRequest.body
+
+    def body(request: Any, resources: Any, tags: Any, was: Any = None, **changes: Any) -> Any:
+        return plain(request, resources, tags, {}, **changes)
+
+    untag.contracts.requests.RemovalRequest.body = body
+
+
+@mutant
+def keeps_a_secret_until_it_is_refused() -> None:
+    untag.core.accounts.FRESH_SECONDS = 10.0**9

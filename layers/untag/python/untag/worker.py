@@ -23,6 +23,9 @@ MOST_SUSPECTS = 10
 """Suspect records that one invocation begins. One of them may kill the process, and then all that were handed over with
 it have paid a receive."""
 
+PUT_BACK_AT_ONCE = 10
+"""Records that are put back side by side, each by two calls."""
+
 INVALID = "invalid"
 """The code of a body that never can be worked at."""
 
@@ -60,8 +63,12 @@ class Worker(ABC):
         """Put records that are not begun back on their queue; the ids of those that have to come again as they are."""
         if self._isolation is None:
             return [record.id for record in records]
-        taken = await asyncio.gather(*(self._isolation.put_back(record) for record in records))
-        return [record.id for record, done in zip(records, taken, strict=True) if not done]
+        failed: list[str] = []
+        for start in range(0, len(records), PUT_BACK_AT_ONCE):
+            some = records[start : start + PUT_BACK_AT_ONCE]
+            taken = await asyncio.gather(*(self._isolation.put_back(record) for record in some))
+            failed += [record.id for record, done in zip(some, taken, strict=True) if not done]
+        return failed
 
     async def _alone(self, record: SqsRecord) -> list[str]:
         if self._isolation is not None:

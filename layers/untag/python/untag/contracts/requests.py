@@ -283,7 +283,8 @@ def _whole(request: RemovalRequest) -> Iterator[Problem]:
             yield Problem("tags", "tags that are put back have to be named, each with its value")
         return
     if request.expect is not None and request.expect != pairs:
-        yield Problem("expect", f"says {request.expect}, but the request names {pairs} pairs of resource and tag")
+        named = f"{pairs} pair{'' if pairs == 1 else 's'} of resource and tag"
+        yield Problem("expect", f"says {request.expect}, but the request names {named}")
     if request.action is Action.RESTORE:
         values: dict[str, str] = {}
         for index, tag in enumerate(request.tags):

@@ -233,7 +233,8 @@ class Account:
         if answer.verdict is Verdict.UNAUTHORIZED:
             return await self._refused(credentials, left)
         if answer.verdict in _ACCEPTED:
-            self._proved = self._proved or credentials is self._credentials
+            current = self._credentials
+            self._proved = self._proved or (current is not None and credentials.signs_like(current))
         if answer.verdict is Verdict.UNAVAILABLE:
             self._unanswered += 1
             if self._unanswered >= CIRCUIT_FAILURES:
@@ -281,7 +282,7 @@ class Account:
 
     async def _refused(self, refused: Credentials, left: Callable[[], float]) -> bool:
         async with self._reading:
-            if self._credentials is not refused:
+            if self._credentials is None or not self._credentials.signs_like(refused):
                 return True
             # Nothing may use them while they are read again, nor be the second to try others before those are proved.
             self._credentials, self._proved = None, False

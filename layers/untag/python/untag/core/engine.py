@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from untag.core.plan import Group, expand, group
 from untag.core.policy import Policy
 from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step, first_steps
 from untag.core.timing import Timing
-from untag.providers import AGAIN, Answer, Provider, Scope, Session, Verdict
+from untag.providers import AGAIN, Answer, Provider, Scope, Session, Trail, Verdict
 from untag.providers.credentials import Credentials
 
 CALL_SECONDS = 10.0
@@ -75,7 +75,7 @@ class Engine:
     ) -> None:
         self._client = client
         self._accounts = accounts
-        self._policy = policy
+        self.policy = policy
         self._timing = timing
         self._observer = observer
         self.concurrency = concurrency
@@ -91,10 +91,6 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             run.add(jobs)
             run.start(tasks)
-
-    def expand(self, job: Job) -> None:
-        """Give a job for every tag its pairs, once the tags of its resources are read."""
-        expand(job, self._policy)
 
     async def read(
         self, provider: Provider, scope: Scope, ids: tuple[str, ...], deadline: Deadline
@@ -155,7 +151,8 @@ class Engine:
                 timeout = min(CALL_SECONDS, deadline.for_calls())
                 if timeout < SHORTEST_CALL_SECONDS:
                     return _NO_TIME
-                answer = await self._call(step, Session(self._client, turn.credentials, turn.auth, timeout))
+                session = Session(self._client, turn.credentials, turn.auth, timeout, Trail())
+                answer = await self._call(step, session)
             if await account.answered(turn.credentials, answer, deadline.for_calls):
                 return None
         return self._taken(account, step, answer, cut_off=timeout < CALL_SECONDS)
@@ -163,7 +160,8 @@ class Engine:
     def _taken(self, account: Account, step: Step, answer: Answer, *, cut_off: bool) -> Answer | Deferral:
         """An answer, or what it means where it is not the call that was refused or failed."""
         if answer.verdict is Verdict.UNAUTHORIZED:
-            return Deferral("account_closed", "the key was refused", counted=True, delay=account.closed_for())
+            delay = account.closed_for()
+            return Deferral("account_closed", "the key was refused", counted=True, delay=delay, lost=answer.lost)
         if answer.code == "timeout" and cut_off:
             # Cut off by us it is no attempt. A write may have been applied all the same, and is asked for again.
             return _NO_TIME._replace(lost=step.kind is Kind.WRITE)
@@ -173,7 +171,7 @@ class Engine:
         """The result of pairs for which no call is made with these credentials."""
         if (failure := provider.refusal(credentials, scope)) is not None:
             return Result(Outcome.FAILED, failure.code, failure.message)
-        return self._policy.misplaced(provider, credentials, scope)
+        return self.policy.misplaced(provider, credentials, scope)
 
     async def _call(self, step: Step, session: Session) -> Answer:
         provider, scope = step.group.provider, step.group.scope
@@ -183,7 +181,8 @@ class Engine:
         else:
             answer = await provider.read(session, scope, step.ids)
         self._observer.called(provider.name, self._timing.monotonic() - started, answer)
-        return answer
+        lost = step.kind is Kind.WRITE and session.trail is not None and session.trail.sent_anew
+        return replace(answer, lost=True) if lost else answer
 
     def failed(self, error: Exception) -> Deferral:
         """What becomes of a step in which the program itself went wrong."""
@@ -193,10 +192,11 @@ class Engine:
     def given_up(self, job: Job, result: Deferral) -> Result | None:
         """The result of a pair that would be deferred again, if its request was tried often and long enough."""
         request = job.request
-        if not result.counted or not self._policy.exhausted(request, job.first_attempt_at, self._timing.now()):
+        if not result.counted or not self.policy.exhausted(request, job.first_attempt_at, self._timing.now()):
             return None
         hours = (self._timing.now() - job.first_attempt_at) / 3600
-        told = f"given up after {request.attempt} attempts in {hours:.0f} h; the last: {result.code} {result.message}"
+        attempts = f"{request.attempt} attempt{'' if request.attempt == 1 else 's'}"
+        told = f"given up after {attempts} in {hours:.0f} h; the last: {result.code} {result.message}"
         return Result(Outcome.FAILED, "exhausted", told[:160])
 
 
@@ -274,28 +274,19 @@ class _Run:
                 for block, row in step.group.rows[id_]:
                     if there:
                         block.job.bears_tags = True
-                    final = self._settle_in(block, row, tag, result, there, last=step.last)
+                    if there is not None and tag.key in there and (settled.lost or _may_be_applied(result)):
+                        block.keep_evidence(row, tag, there[tag.key])
+                    final = self._settle_in(block, row, tag, result, last=step.last)
                     if final is not None:
                         given_up.setdefault((tag, final), []).append(id_)
         for (tag, final), ids in given_up.items():
             lane.steps.extendleft(last_checks(step.group, tuple(dict.fromkeys(ids)), (tag,), final))
 
-    def _settle_in(
-        self,
-        block: Block,
-        row: int,
-        tag: Tag,
-        result: Result | Deferral,
-        there: Mapping[str, str] | None,
-        *,
-        last: bool,
-    ) -> Result | None:
+    def _settle_in(self, block: Block, row: int, tag: Tag, result: Result | Deferral, *, last: bool) -> Result | None:
         """Settle a pair in one block that asked for it; the result to give up with, if it has to be read back first."""
         column = block.index.get(tag)
         if column is None or block.results[at := row * len(block.tags) + column] is not None:
             return None
-        if there is not None and tag.key in there and _may_be_applied(result):
-            block.evidence[at] = there[tag.key]
         if isinstance(result, Deferral) and not last:
             given_up = self._engine.given_up(block.job, result)
             if given_up is not None and tag is not ALL:  # what every tag means cannot be read back
@@ -308,7 +299,7 @@ class _Run:
     def _closed(self, job: Job) -> None:
         """Go on with a job that has no open pair: with the pairs that its reads came to, or to its delivery."""
         if job.open == 0 and job.read:
-            self._engine.expand(job)
+            expand(job, self._engine.policy)
             self.add([job])
         if job.open == 0:
             self._done(job)
@@ -326,10 +317,16 @@ def _with_evidence(block: Block, at: int, result: Result | Deferral) -> Result |
     know no resource without tags.
     """
     was = block.evidence.get(at)
-    if was is None or not isinstance(result, Result):
+    if not isinstance(result, Result):
         return result
-    if block.job.request.action is Action.RESTORE:
-        return result.seen(was) if result.outcome is Outcome.RESTORED else result
+    if block.job.request.action is Action.RESTORE and result.outcome is Outcome.RESTORED:
+        if was is not None:
+            return result.seen(was)
+        # In a remainder, what stands there may be what an earlier attempt put there: nobody knows what stood before.
+        unknown = block.job.request.first_attempt_at is not None and result.was is not None
+        return result._replace(looked=False, was=None) if unknown else result
+    if was is None or block.job.request.action is Action.RESTORE:
+        return result
     if result.outcome is Outcome.NOT_FOUND or (result.outcome is Outcome.ABSENT and result.was is None):
         return result._replace(outcome=Outcome.ABSENT, looked=True, was=was)
     return result
@@ -340,4 +337,4 @@ def _unanswered(step: Step, result: Deferral | Result) -> list[Followed]:
         return [Settled((id_,), step.tags, step.doubt.unread[id_]) for id_ in step.ids]
     if step.kind is Kind.CHECK and isinstance(result, Deferral):
         result = result._replace(lost=True)  # a read-back follows a write that may have been applied
-    return [Settled(step.ids, step.tags, result, step.seen)]
+    return [Settled(step.ids, step.tags, result, step.seen, step.lost)]

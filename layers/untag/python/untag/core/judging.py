@@ -1,7 +1,7 @@
 """What an answer means for the pairs of a call: outcomes, and the calls that are still needed to tell.
 
-Pure: a step and its answer in, settled rectangles and further steps out. The engine makes the calls. All that is kept
-between answers stands in the step's budget and its group.
+A step and its answer in, settled rectangles and further steps out. Nothing here makes a call or looks at a clock: all
+that is kept between answers stands in the step's budget and its group.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,14 @@ from dataclasses import replace
 from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
 from untag.core.plan import WOULD, Group, cut_ids, cut_tags
 from untag.core.steps import HALVES, Budget, Doubt, Followed, Halves, Kind, Read, Settled, Step
-from untag.providers import AGAIN, Answer, Verdict
+from untag.providers import AGAIN, TOO_LARGE, Answer, Verdict
 
 DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
+
+_OF_ONE = frozenset({Verdict.REFUSED, Verdict.NOT_FOUND})
+"""Verdicts of a whole call that may be one resource's: the others are asked for without it."""
+
+_READING = "reading the tags first: "
 
 WAITING_CALLS = 4
 """Writes' worth of resources that wait for others to share a call after their precheck. With more, those that wait
@@ -30,8 +35,11 @@ def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], resul
 def judge(step: Step, answer: Answer) -> Iterator[Followed]:
     """What follows from the answer to a step; every pair of the step is in exactly one of the things that come out.
 
-    Only a forbidden call may have nothing come out yet: it comes out of `released` then.
+    Some come out of `released` later: those of a forbidden call that waits for what others tell, and those that wait
+    after their precheck for others to share a write with. Until then the step's group holds them.
     """
+    if answer.lost:
+        step = replace(step, lost=True)
     match step.kind:
         case Kind.WRITE:
             followed = _after_write(step, answer)
@@ -62,16 +70,16 @@ def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followe
     step.group.forbidden = halves.forbidden > 1
     step.group.halves = None
     for waiting, its_answer in halves.waiting:
-        yield from _bounded(waiting, _after_forbidden(waiting, its_answer))
+        prefix = _READING if waiting.kind is Kind.GUARD else ""
+        yield from _bounded(waiting, _after_forbidden(waiting, its_answer, prefix))
 
 
 def deferral(step: Step, answer: Answer) -> Deferral:
     """An answer after which the call may do better later, as what becomes of its pairs."""
     code = answer.code or answer.verdict.value
     # A read-back follows a write that may have been applied whatever was said of it.
-    lost = step.kind is Kind.CHECK or (
-        step.kind is Kind.WRITE and (answer.lost or answer.verdict is Verdict.UNAVAILABLE)
-    )
+    lost = step.lost or answer.lost or step.kind is Kind.CHECK
+    lost = lost or (step.kind is Kind.WRITE and answer.verdict is Verdict.UNAVAILABLE)
     return Deferral(code, answer.message or "", counted=True, delay=answer.retry_after, lost=lost)
 
 
@@ -80,7 +88,9 @@ def _bounded(step: Step, followed: Iterator[Followed]) -> Iterator[Followed]:
         if not isinstance(one, Step) or one.budget is not step.budget:
             yield one
         elif step.budget.left == 0:
-            yield Settled(one.ids, one.tags, Deferral("call_bound", "too many calls followed from one", counted=True))
+            lost = one.lost or one.kind is Kind.CHECK
+            bound = Deferral("call_bound", "too many calls followed from one", counted=True, lost=lost)
+            yield Settled(one.ids, one.tags, bound, one.seen)
         else:
             step.budget.left -= 1
             step.group.prechecks += one.kind is Kind.GUARD
@@ -122,16 +132,14 @@ def _after_success(step: Step, answer: Answer) -> Iterator[Followed]:
             yield Settled(good, step.tags, _result(DONE[step.group.action], answer), step.seen)
         else:
             yield from _check_counts(step, good, answer)
-    again = tuple(id_ for id_ in failed if failed[id_].retryable)
-    if again:
-        for id_ in again:
-            code, message, verdict = failed[id_]
-            lost = verdict is Verdict.UNAVAILABLE
-            yield Settled((id_,), step.tags, Deferral(code, message, counted=True, lost=lost), step.seen)
+    for id_ in (id_ for id_ in failed if failed[id_].retryable):
+        code, message, verdict = failed[id_]
+        lost = step.lost or verdict is Verdict.UNAVAILABLE
+        yield Settled((id_,), step.tags, Deferral(code, message, counted=True, lost=lost), step.seen)
     named = tuple(id_ for id_ in failed if not failed[id_].retryable)
     if named and len(step.tags) > 1:
-        for tag in step.tags:
-            yield replace(step, ids=named, tags=(tag,))
+        for tag in step.tags:  # the resource failed, and some of its tags may be gone all the same
+            yield replace(step, ids=named, tags=(tag,), lost=True)
     elif named:
         results = {
             id_: Result(Outcome.FAILED, failed[id_].code, failed[id_].message, answer.request_id) for id_ in named
@@ -139,12 +147,12 @@ def _after_success(step: Step, answer: Answer) -> Iterator[Followed]:
         yield from _checks(step, named, step.tags, results, answer)
 
 
-def _after_forbidden(step: Step, answer: Answer) -> Iterator[Followed]:
+def _after_forbidden(step: Step, answer: Answer, prefix: str = "") -> Iterator[Followed]:
     # Halved at most once, and one call of a group after the other: a missing permission must not cost a call for every
     # resource, however many calls are in flight when it shows.
     group = step.group
     if step.halved or group.forbidden or len(step.ids) * len(step.tags) == 1 or step.budget.left < HALVES:
-        yield _settled(step, _result(Outcome.FAILED, answer))
+        yield _settled(step, _result(Outcome.FAILED, answer, prefix))
     elif group.halves is not None:
         group.halves.waiting.append((step, answer))
     else:
@@ -160,11 +168,16 @@ def _after_guard(step: Step, answer: Answer) -> Iterator[Followed]:
             not_listed = Result(Outcome.FAILED, "not_listed", "the answer leaves the resource out", answer.request_id)
             yield Settled(unknown, step.tags, not_listed)
         yield from _after_reading(step, {id_: answer.tags[id_] for id_ in step.ids if id_ in answer.tags})
-    elif answer.verdict is not Verdict.FORBIDDEN and len(step.ids) > 1:
+    elif len(step.ids) > 1 and (answer.verdict in _OF_ONE or answer.code == TOO_LARGE):
         yield from _in_two(step)
+    elif answer.verdict is Verdict.FORBIDDEN and len(step.ids) > 1:
+        yield from _after_forbidden(step, answer, _READING)
+    elif answer.verdict is Verdict.NOT_FOUND and step.group.action is Action.RESTORE:
+        # A tag API may know no resource without tags. The write will say whether there is one.
+        yield from _after_reading(step, {id_: {} for id_ in step.ids})
     else:
         outcome = Outcome.NOT_FOUND if answer.verdict is Verdict.NOT_FOUND else Outcome.FAILED
-        yield _settled(step, _result(outcome, answer, "reading the tags first: "))
+        yield _settled(step, _result(outcome, answer, _READING))
 
 
 def _after_reading(step: Step, seen: Mapping[str, Mapping[str, str]]) -> Iterator[Followed]:
@@ -240,8 +253,10 @@ def _after_check(step: Step, answer: Answer) -> Iterator[Followed]:
         gone = step.seen is not None and step.group.action is Action.REMOVE
         yield _settled(step, _result(Outcome.ABSENT if gone else Outcome.NOT_FOUND, answer))
         return
-    if answer.verdict in (Verdict.REFUSED, Verdict.NOT_FOUND) and len(step.ids) > 1:
-        yield from _in_two(step)  # one bad id must not leave the others in doubt
+    forbidden = answer.verdict is Verdict.FORBIDDEN and not step.halved
+    if len(step.ids) > 1 and (answer.verdict in _OF_ONE or forbidden):
+        # One bad id must not leave the others in doubt; for a permission that is missing, halves are tried once.
+        yield from _in_two(replace(step, halved=step.halved or forbidden))
         return
     if answer.verdict in AGAIN and doubt.counted is None and not step.last:
         yield _settled(step, deferral(step, answer))  # a failure is not believed for a reason that passes
@@ -322,6 +337,8 @@ def _in_two(step: Step) -> Iterator[Step]:
 
 def _reached(group: Group, request_id: str | None) -> Result:
     """The result of a pair in the wanted state; our call did not do it."""
+    if group.dry_run and group.action is Action.RESTORE:
+        return Result(WOULD[Action.RESTORE], request_id=request_id)
     return Result(Outcome.ABSENT if group.action is Action.REMOVE else Outcome.RESTORED, request_id=request_id)
 
 
@@ -330,7 +347,7 @@ def _stands(tag: Tag, there: Mapping[str, str]) -> bool:
 
 
 def _settled(step: Step, result: Result | Deferral) -> Settled:
-    return Settled(step.ids, step.tags, result, step.seen)
+    return Settled(step.ids, step.tags, result, step.seen, step.lost)
 
 
 def _result(outcome: Outcome, answer: Answer, prefix: str = "") -> Result:

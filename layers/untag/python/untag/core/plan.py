@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Result, Tag
+from untag.contracts.requests import TagInput
 from untag.core.jobs import Block, Job, Tags
 from untag.core.policy import Policy
 from untag.providers import Provider, Registry, Scope
 
 if TYPE_CHECKING:
     from untag.core.steps import Halves
+
+MOST_TAGS = 50
+"""Tags that a resource may bear; no cloud is known here that allows more. For what is not read yet."""
 
 WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_RESTORE}
 
@@ -43,7 +47,7 @@ class Group:
     """The halves of a forbidden call that are being tried: others forbidden meanwhile wait for what they tell."""
 
 
-def guards(provider: Provider, action: Action, tag: Tag, *, dry_run: bool = False) -> bool:
+def guards(provider: Provider, action: Action, tag: Tag, *, dry_run: bool = False, overwrite: bool = False) -> bool:
     """Whether the resources' tags are read before this tag is removed or put back.
 
     A dry run has nothing else to go by, and neither has a request for every tag. Without `reads_first` a removal still
@@ -51,6 +55,8 @@ def guards(provider: Provider, action: Action, tag: Tag, *, dry_run: bool = Fals
     """
     if provider.reads_first or dry_run or tag is ALL:
         return True
+    if action is Action.RESTORE:
+        return not overwrite  # a value that somebody has set since is not overwritten unasked
     return action is Action.REMOVE and provider.removes_pairs and tag.value is None
 
 
@@ -80,11 +86,19 @@ def expand(job: Job, policy: Policy) -> None:
     """Give a job for every tag its pairs, now that the tags of its resources are read.
 
     Reserved and protected tags have no pair. Resources that could not be read keep their one slot with its result. The
-    cap counts what was read: over it, nothing of the job is worked at.
+    cap counts what was read: over it, nothing of the job is worked at. Where resources wait to be read that may take it
+    over the cap, all of it waits with them.
     """
-    job.replace_blocks([block for whole in job.blocks for block in _expanded(whole, job.read, policy)])
+    blocks = [block for whole in job.blocks for block in _expanded(whole, job.read, policy)]
+    waiting = [result for block in job.blocks for result in block.results if isinstance(result, Deferral)]
+    pairs = sum(len(block.results) for block in blocks)
+    held: Result | Deferral | None = policy.too_many(pairs)
+    if held is None and waiting and policy.too_many(pairs + len(waiting) * MOST_TAGS) is not None:
+        for whole in job.blocks:
+            whole.results = [waiting[0] if result is None else result for result in whole.results]
+        blocks = job.blocks
     job.read = {}
-    held = policy.too_many(job.pairs)
+    job.replace_blocks(blocks)
     for block in job.blocks:
         if held is not None:
             job.open -= block.results.count(None)
@@ -96,7 +110,7 @@ def expand(job: Job, policy: Policy) -> None:
 
 def _expanded(whole: Block, read: Mapping[tuple[str, str], Tags], policy: Policy) -> Iterator[Block]:
     """Blocks for the tags that stand at a block's resources, and one for the resources that could not be read."""
-    alike: dict[tuple[Tag, ...], dict[str, Tags]] = {}
+    alike: dict[tuple[tuple[Tag, str], ...], dict[str, Tags]] = {}
     unread: dict[str, Result | Deferral] = {}
     for id_, _, result in whole.rows():
         if result is not None:
@@ -104,13 +118,28 @@ def _expanded(whole: Block, read: Mapping[tuple[str, str], Tags], policy: Policy
             continue
         there = read[whole.scope.type, id_]
         if tags := policy.removable(whole.provider, there):
-            alike.setdefault(tags, {})[id_] = there
-    for tags, seen in alike.items():
-        yield Block(whole.job, whole.provider, whole.scope, list(seen), list(tags), seen)
+            named = tuple((_nameable(whole, tag), there[tag.key]) for tag in tags)
+            alike.setdefault(named, {})[id_] = there
+    for named, seen in alike.items():
+        yield Block(whole.job, whole.provider, whole.scope, list(seen), [tag for tag, _ in named], seen)
     if unread:
         rest = Block(whole.job, whole.provider, whole.scope, list(unread), [ALL])
         rest.results = list(unread.values())
         yield rest
+
+
+def _nameable(block: Block, tag: Tag) -> Tag:
+    """The tag as a request can name it: by its key alone where its value breaks the provider's rules.
+
+    What is left of the pair to do is sent as a request, and must not be refused then.
+    """
+    try:
+        named = TagInput(key=tag.key, value=tag.value)
+    except ValueError:
+        return Tag(tag.key, None)
+    probe = block.job.request.model_copy(update={"tags": [named]})
+    refused = any(problem.path.startswith("tags.") for problem in block.provider.problems(probe))
+    return Tag(tag.key, None) if refused else tag
 
 
 def group(jobs: Iterable[Job]) -> list[Group]:
@@ -176,7 +205,10 @@ def cut_tags(tags: Iterable[Tag], keys: int) -> Iterator[tuple[Tag, ...]]:
 
 def _guarded(block: Block, tag: Tag) -> bool:
     """Whether a read comes before the tag's write. What was read when the block was made is not read again."""
-    return block.seen is None and guards(block.provider, block.job.request.action, tag, dry_run=block.job.dry_run)
+    request = block.job.request
+    return block.seen is None and guards(
+        block.provider, request.action, tag, dry_run=block.job.dry_run, overwrite=request.overwrite
+    )
 
 
 def _open_tags(block: Block) -> list[Tag]:
@@ -222,4 +254,5 @@ def _wishes(job: Job) -> Iterator[tuple[Scope, str, Tag]]:
     for block in job.blocks:
         for id_, tag, result in block.rows():
             if result is None:
-                yield block.scope, id_, tag
+                # A project is in one region, whether that is named beside it or not.
+                yield block.scope if block.scope.project_id is None else block.scope._replace(region=None), id_, tag

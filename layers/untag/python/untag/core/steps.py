@@ -80,6 +80,8 @@ class Step:
     halved: bool = False
     doubt: Doubt | None = None
     last: bool = False
+    lost: bool = False
+    """Whether an earlier write of these pairs may have been applied: its answer was lost, or told of a failure."""
 
     def sent_tags(self) -> tuple[Tag, ...]:
         """The tags as they are sent: each once; those to remove with the value that stands there, where it was read."""
@@ -90,12 +92,16 @@ class Step:
 
 
 class Settled(NamedTuple):
-    """Pairs that have their result. `seen` holds the values that were read, by resource and key."""
+    """Pairs that have their result. `seen` holds the values that were read, by resource and key.
+
+    `lost` says that a write of ours may have been applied although the result does not say so.
+    """
 
     ids: tuple[str, ...]
     tags: tuple[Tag, ...]
     result: Result | Deferral
     seen: Mapping[str, Mapping[str, str]] | None = None
+    lost: bool = False
 
 
 class Read(NamedTuple):

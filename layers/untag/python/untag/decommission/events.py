@@ -124,7 +124,7 @@ def _read_each(messages: list[Message]) -> list[Said]:
 def _unknown(layer: Layer) -> Ignored:
     """A CloudEvent that could be read to its end, and says nothing of the kind."""
     event = layer.content
-    if event.get("type") == DETAIL_TYPE and event.get("data") is None:
+    if event.get("type") == DETAIL_TYPE and event.get("data") is None and event.get("data_base64") is None:
         raise InvalidInputError.of("Field required", "data")
     told = f"{shown_in(event, 'source')} {shown_in(event, 'type')}: it deletes nothing that is known"
     provider = _HUAWEI if (text_in(event, "source") or "").startswith("HC.") else None

@@ -11,6 +11,7 @@ from pkgutil import iter_modules
 from untag.contracts import InvalidInputError, Problem, RemovalRequest
 from untag.providers.base import (
     AGAIN,
+    TOO_LARGE,
     Answer,
     Failure,
     Finder,
@@ -20,12 +21,14 @@ from untag.providers.base import (
     Provider,
     Scope,
     Session,
+    Trail,
     Verdict,
 )
 
 __all__ = [
     "AGAIN",
     "NAMES",
+    "TOO_LARGE",
     "Answer",
     "Failure",
     "Finder",
@@ -36,6 +39,7 @@ __all__ = [
     "Registry",
     "Scope",
     "Session",
+    "Trail",
     "Verdict",
     "apis_of",
 ]

@@ -74,6 +74,10 @@ AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
 """Verdicts after which the same call may do better a little later."""
 
 
+TOO_LARGE = "too_large"
+"""The code of an answer that was cut off since it was too long: for fewer resources it may be shorter."""
+
+
 class Failure(NamedTuple):
     """One resource's failure inside an answer that is a success as a whole, with a verdict of its own."""
 
@@ -115,13 +119,25 @@ class Listing(Answer):
     total: int = 0
 
 
+@dataclass(slots=True)
+class Trail:
+    """What happened on the way of one call.
+
+    `sent_anew` says that it was sent a second time, since its connection was closed: the first may have been carried
+    out all the same.
+    """
+
+    sent_anew: bool = False
+
+
 class Session(NamedTuple, Generic[C]):
-    """What a call is made with. `timeout` is the whole call's, in seconds."""
+    """What a call is made with. `timeout` is the whole call's, in seconds; `trail` is written on the way."""
 
     client: httpx.AsyncClient
     credentials: C
     auth: httpx.Auth
     timeout: float
+    trail: Trail | None = None
 
 
 class Provider(Protocol[C]):
@@ -177,6 +193,22 @@ class Provider(Protocol[C]):
 
     async def read(self, session: Session[C], scope: Scope, ids: tuple[str, ...]) -> Answer:
         """Read the tags of the resources, in one call; a resource without tags has an empty entry."""
+
+
+class Plain(Generic[C]):
+    """What most clouds have in common."""
+
+    def folded(self, key: str) -> str:
+        """Keys are compared as they are."""
+        return key
+
+    def refusal(self, credentials: C, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
+        """Nothing but the API itself refuses."""
+        return None
+
+    def region_of(self, credentials: C, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
+        """The region that the request names."""
+        return scope.region
 
 
 @runtime_checkable

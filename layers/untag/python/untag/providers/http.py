@@ -12,7 +12,7 @@ import httpx
 
 from untag import __version__
 from untag.contracts.reports import MESSAGE_BYTES, NAME_BYTES, clip
-from untag.providers.base import Answer, Session, Verdict
+from untag.providers.base import TOO_LARGE, Answer, Session, Verdict
 from untag.providers.credentials import Credentials
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -92,11 +92,13 @@ async def call(
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                 if opened:
                     raise
+                if session.trail is not None:
+                    session.trail.sent_anew = True
                 return await _send(session, request(), limit)
     except (TimeoutError, httpx.TimeoutException):
         return Answer(Verdict.UNAVAILABLE, code="timeout", message=f"no answer within {session.timeout:.1f} s")
     except _TooLargeError:
-        return Answer(Verdict.FAILED, code="too_large", message=f"the answer is longer than {limit} bytes")
+        return Answer(Verdict.FAILED, code=TOO_LARGE, message=f"the answer is longer than {limit} bytes")
     except (httpx.RequestError, ssl.SSLError, OSError) as error:
         return Answer(Verdict.UNAVAILABLE, code="connection", message=type(error).__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from untag.contracts import Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Listing, Scope, Session, Verdict
+from untag.providers.base import Answer, Listing, Plain, Scope, Session, Verdict
 from untag.providers.http import Reply, tags_of
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 from untag.providers.huaweicloud.errors import error_of, request_id, unbelieved, verdict_of_answer
@@ -22,7 +22,7 @@ _BESIDE = frozenset({"request_id", "requestId", "resource_id", "resource_type", 
 """Fields that say nothing about whether an answer is the documented one."""
 
 
-class HuaweiCloud(ABC):
+class HuaweiCloud(Plain[HuaweiCloudCredentials], ABC):
     """What every provider of this cloud inherits; the rest of the Protocol is each API's own."""
 
     name = "huaweicloud"
@@ -49,18 +49,6 @@ class HuaweiCloud(ABC):
     def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
         """Nothing looks like a mistake that is not one."""
         return iter(())
-
-    def folded(self, key: str) -> str:
-        """Keys are compared as they are."""
-        return key
-
-    def refusal(self, credentials: HuaweiCloudCredentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
-        """Nothing but the API itself refuses."""
-        return None
-
-    def region_of(self, credentials: HuaweiCloudCredentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
-        """The region of the scope; a global service has none."""
-        return scope.region
 
     def auth(self, credentials: HuaweiCloudCredentials, scope: Scope) -> HuaweiAuth:  # noqa: ARG002 - signed without a scope
         """SDK-HMAC-SHA256 with the account's id."""

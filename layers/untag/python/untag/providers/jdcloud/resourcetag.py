@@ -21,7 +21,7 @@ from typing import Any, Self
 import httpx
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Listing, Options, Scope, Verdict
+from untag.providers.base import Answer, Failure, Limits, Listing, Options, Plain, Scope, Verdict
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.providers.jdcloud.credentials import JDCloudCredentials, JDSession
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
@@ -50,7 +50,7 @@ _QUOTA = "QUOTA"
 _OPERATIONS = {Action.REMOVE: "unTagResources", Action.RESTORE: "tagResources"}
 
 
-class JDCloud:
+class JDCloud(Plain[JDCloudCredentials]):
     """The resourcetag API, version 1."""
 
     name = "jdcloud"
@@ -113,18 +113,6 @@ class JDCloud:
     def scope(self, request: RemovalRequest, type_: str) -> Scope:
         """One account, region and service code a call."""
         return Scope(self.name, self.api, request.account, request.region, None, type_)
-
-    def folded(self, key: str) -> str:
-        """Keys are compared as they are."""
-        return key
-
-    def refusal(self, credentials: JDCloudCredentials, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
-        """Nothing but the API itself refuses."""
-        return None
-
-    def region_of(self, credentials: JDCloudCredentials, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
-        """The region that the request names."""
-        return scope.region
 
     def auth(self, credentials: JDCloudCredentials, scope: Scope) -> DerivedKeyAuth:
         """JDCLOUD3, derived for the region."""
