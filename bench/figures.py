@@ -173,7 +173,7 @@ class Bench:
             for number in (32, 100)
         }
         secure = Driver(own, {**off, "UNTAG_CONCURRENCY": "32"})
-        endpoint = {"UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT": self.environment["BENCH_TLS_ENDPOINT"]}
+        endpoint = {"UNTAG_ENDPOINTS": f"huaweicloud.config={self.environment['BENCH_TLS_ENDPOINT']}"}
         secure.ask(do="trust", authority=self._authority, environment=endpoint)
         everyone = [*drivers.values(), *reading.values()]
         for driver in everyone:  # a key is proved by one call before others may fly: that is the cold path's business

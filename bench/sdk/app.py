@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 THREADS = int(os.environ.get("UNTAG_CONCURRENCY", "32"))
 TIMEOUT = 10
+ENDPOINTS = dict(pair.split("=", 1) for pair in os.environ["UNTAG_ENDPOINTS"].split(","))
 
 logger = Logger(service="untag-sdk")
 metrics = Metrics(namespace="untag", service="untag-sdk")
@@ -63,7 +64,7 @@ class Request(_Strict):
 
 
 def _jdcloud() -> ResourcetagClient:
-    endpoint = urlsplit(os.environ["UNTAG_JDCLOUD_ENDPOINT"])
+    endpoint = urlsplit(ENDPOINTS["jdcloud.resourcetag"])
     credential = Credential(os.environ["JDCLOUD_ACCESS_KEY"], os.environ["JDCLOUD_SECRET_KEY"])
     # Level 0 silences the client's own log, which prints every header.
     return ResourcetagClient(
@@ -78,7 +79,7 @@ def _huaweicloud() -> ConfigClient:
     builder = ConfigClient.new_builder().with_credentials(credentials)
     # As many connections as threads: the default keeps ten.
     http = HttpConfig(timeout=(TIMEOUT, TIMEOUT), pool_maxsize=THREADS)
-    return builder.with_endpoint(os.environ["UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT"]).with_http_config(http).build()
+    return builder.with_endpoint(ENDPOINTS["huaweicloud.config"]).with_http_config(http).build()
 
 
 jdcloud = _jdcloud()

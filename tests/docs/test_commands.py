@@ -18,7 +18,7 @@ from pages import Command, commands, examples
 from typer.main import get_command
 
 from local.commands import app
-from untag.credentials import _FIELDS as SECRET_FIELDS
+from untag.providers import NAMES, apis_of
 
 LOCAL = re.compile(r"(\.venv/bin/)?python -m local( |$)")
 TOOL = re.compile(r"(\.venv/bin/)?python -m ((tools|bench)[a-z_.]*)( |$)")
@@ -243,7 +243,8 @@ def other_shape(example: Any) -> bool:
     if not isinstance(example, dict) or not example:
         return False
     if "access_key" in example:
-        return set(example) <= set(SECRET_FIELDS)
+        models = [api.credentials for name in NAMES for api in apis_of(name)]
+        return any(set(example) <= model.model_fields.keys() for model in models)
     # A filter of attributes or, with MessageBody as its scope, of what stands in a report.
     report = json.loads((ROOT / "docs" / "schemas" / "removal-report.json").read_text(encoding="utf-8"))
     subscribed = set(report["properties"])

@@ -15,11 +15,10 @@ Json = dict[str, Any]
 SETTINGS = {
     *("UNTAG_QUEUE_URL", "UNTAG_DEAD_LETTER_QUEUE_URL", "UNTAG_TOPIC_ARN"),
     *("UNTAG_SWEEP_QUEUE_URL", "UNTAG_DECOMMISSION_TAGS", "UNTAG_ACCOUNTS"),
-    *("UNTAG_JDCLOUD_ENDPOINT", "UNTAG_HUAWEICLOUD_CONFIG_ENDPOINT", "UNTAG_HUAWEICLOUD_TMS_ENDPOINT"),
+    *("UNTAG_ENDPOINTS", "UNTAG_RESOURCES_PER_CALL"),
     *("UNTAG_CREDENTIALS", "UNTAG_DRY_RUN", "UNTAG_PROTECTED_KEYS", "UNTAG_MAX_PAIRS"),
     *("UNTAG_ALLOWED_ACCOUNTS", "UNTAG_ALLOWED_REGIONS", "UNTAG_ALLOWED_TYPES", "UNTAG_READ_FIRST"),
     *("UNTAG_MAX_ATTEMPTS", "UNTAG_MAX_AGE", "UNTAG_CONCURRENCY", "UNTAG_RATE", "UNTAG_ENVIRONMENTS"),
-    *("UNTAG_JDCLOUD_RESOURCES_PER_CALL", "UNTAG_HUAWEICLOUD_TMS_RESOURCES_PER_CALL"),
 }
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 
@@ -88,9 +87,10 @@ def test_every_parameter_is_used_and_stands_in_one_group(source: Json) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("JdcloudEndpoint", "https://resourcetag.internal.cn-north-1.jdcloud-api.com"),
-        ("JdcloudEndpoint", "http://127.0.0.1:8080"),
-        ("HuaweicloudConfigEndpoint", "https://rms.myhuaweicloud.com"),
+        ("Endpoints", "jdcloud.resourcetag=https://resourcetag.internal.cn-north-1.jdcloud-api.com"),
+        ("Endpoints", "jdcloud.resourcetag=http://127.0.0.1:8080,huaweicloud.config=https://rms.myhuaweicloud.com"),
+        ("Endpoints", "gcp=http://127.0.0.1:8080"),
+        ("ResourcesPerCall", "jdcloud.resourcetag=100,huaweicloud.tms=50"),
         ("SecretsPrefix", "platform/untag"),
         ("AllowedRegions", "cn-north-1,cn-all"),
         ("AllowedTypes", "vm,config:configurationAggregators"),
@@ -134,10 +134,15 @@ def test_a_parameter_takes_what_an_operator_would_give(source: Json, name: str, 
     ("name", "value"),
     [
         # No path, no query, no user: none of them belongs to an endpoint.
-        ("JdcloudEndpoint", "https://example.com/path"),
-        ("JdcloudEndpoint", "https://user@example.com"),
-        ("HuaweicloudConfigEndpoint", "http://rms.myhuaweicloud.com"),
-        ("HuaweicloudConfigEndpoint", "rms.myhuaweicloud.com"),
+        ("Endpoints", "jdcloud.resourcetag=https://example.com/path"),
+        ("Endpoints", "jdcloud.resourcetag=https://user@example.com"),
+        ("Endpoints", "huaweicloud.config=http://rms.myhuaweicloud.com"),
+        ("Endpoints", "huaweicloud.config=rms.myhuaweicloud.com"),
+        ("Endpoints", "huaweicloud.config=https://rms.myhuaweicloud.com,"),
+        ("Endpoints", "https://rms.myhuaweicloud.com"),
+        ("ResourcesPerCall", "50"),
+        ("ResourcesPerCall", "huaweicloud.tms=0"),
+        ("ResourcesPerCall", "huaweicloud.tms=20;jdcloud.resourcetag=50"),
         # The prefix stands inside an IAM resource.
         ("SecretsPrefix", "*"),
         ("SecretsPrefix", "untag/"),

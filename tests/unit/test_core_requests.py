@@ -14,7 +14,7 @@ from untag.core import requests
 from untag.core.requests import Written, batch_name, by_content, numbered, write_requests
 from untag.providers import Registry
 
-REGISTRY = Registry.from_environment({}, read_first=True)
+REGISTRY = Registry()
 JD: Json = {"provider": "jdcloud", "account": "default", "region": "cn-north-1"}
 LONG = "k" * 128
 """A key that a request may name and JD Cloud's rules refuse."""
