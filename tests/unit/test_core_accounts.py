@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -240,7 +239,7 @@ def test_results_without_a_key_are_results_and_not_deferrals() -> None:
 
 
 def test_a_refresh_that_changes_only_the_rate_makes_nobody_ask_again_with_the_refused_key() -> None:
-    slow, fast = (replace(OLD, rate=rate) for rate in (1000.0, 2000.0))
+    slow, fast = (OLD.model_copy(update={"rate": rate}) for rate in (1000.0, 2000.0))
 
     async def answer(made: Made) -> Answer:
         if bench.clock.seconds < FRESH_SECONDS - 1.0:

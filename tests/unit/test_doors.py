@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from service_house import HUAWEI_HOST, JD_HOST, House, _Wire, huawei_request, jd_request, put, record
+from service_house import HUAWEI_HOST, JD_HOST, TMS_HOST, House, _Wire, huawei_request, jd_request, put, record
 from virtual_time import VirtualLoop
 
 from untag.contracts.rejections import InvocationError
@@ -86,7 +86,7 @@ def trap() -> Iterator[Trap]:
 
 def opened(house: House, *, secrets: bool = False) -> Open:
     """The house with its door open."""
-    environ = {**house.environ, "UNTAG_ENDPOINTS": f"huaweicloud.tms=https://{HUAWEI_HOST}"}
+    environ = {**house.environ, "UNTAG_ENDPOINTS": house.environ["UNTAG_ENDPOINTS"].replace(TMS_HOST, HUAWEI_HOST)}
     if secrets:
         environ["UNTAG_CREDENTIALS"] = "secretsmanager:keys"
     house.remover._runtime._loop.run_until_complete(house.remover._runtime.aws._client.aclose())

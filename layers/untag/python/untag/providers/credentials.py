@@ -73,9 +73,8 @@ class Credentials(BaseModel):
         try:
             return cls.parse(fields)
         except InvalidInputError as error:
-            raise InvalidInputError(
-                Problem(cls.variables.get(path, path), message) for path, message in error.problems
-            ) from None
+            path, message = error.problems[0]
+            raise InvalidInputError.of(f"{message}: {cls.variables.get(path, path)}") from None
 
     def masked(self, text: str) -> str:
         """The text with every secret value in it replaced."""
