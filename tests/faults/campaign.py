@@ -19,7 +19,15 @@ from account import Account
 from invocations import Invocations
 from pairs import Json, distinct, pairs_of, rows_of, unwrapped
 from rotation import Rotation
-from scale import CONCURRENCY, ENVIRONMENTS, FUNCTION_SECONDS, MAX_DELAY_SECONDS, SPEED, VISIBILITY_SECONDS
+from scale import (
+    CONCURRENCY,
+    ENVIRONMENTS,
+    FUNCTION_SECONDS,
+    MAX_DELAY_SECONDS,
+    SLACK_SECONDS,
+    SPEED,
+    VISIBILITY_SECONDS,
+)
 from weather import USUAL, AwsTrouble, Clouds, Mix
 from workload import ACCOUNTS, ALLOWED, CLOUDS, MORE_ACCOUNTS, PROTECTED, workload
 
@@ -108,6 +116,7 @@ class Campaign:
         self.flags = Path(self._temporary.name)
         self.environment = {
             "CAMPAIGN_SPEED": str(SPEED),
+            "CAMPAIGN_SLACK": str(SLACK_SECONDS),
             "CAMPAIGN_FLAGS": str(self.flags),
             "CAMPAIGN_MUTANT": mutant,
             "PYTHONPATH": f"{HOOKS}:{ROOT / 'layers' / 'untag' / 'python'}",

@@ -43,6 +43,17 @@ class Events:
         worked = sum(sum(mapping.batches) for mapping in self._campaign.stack.mappings.values())
         return worked / len(self._campaign.work.bodies)
 
+    @staticmethod
+    def _wait_for(struck: "Callable[[], int]") -> None:
+        """On a machine with much to do, what is to happen may take longer to meet somebody."""
+        end = time.monotonic() + 10.0
+        while not struck() and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def _deaths(self) -> int:
+        failures = [failure for mapping in self._campaign.stack.mappings.values() for failure in mapping.failures]
+        return failures.count("Runtime.ExitError")
+
     def _rotation(self) -> None:
         rotate(self._campaign, "jdcloud", "blue", 1)
 
@@ -58,6 +69,7 @@ class Events:
         flag.write_text("1.0 0.0")
         with self._campaign.stack.outage("secretsmanager"):
             time.sleep(1.0)
+            self._wait_for(self._deaths)
             mix = self._campaign.mix
             flag.write_text(f"{mix.killed} {mix.hung}")
             time.sleep(1.0)
@@ -67,6 +79,7 @@ class Events:
         clouds = self._campaign.clouds
         clouds.down(True)
         time.sleep(OUTAGE_SECONDS / SPEED)
+        self._wait_for(lambda: clouds.outage_calls)
         clouds.down(False)
         self.figures["calls during the total outage in the storm"] = clouds.outage_calls
 

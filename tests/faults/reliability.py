@@ -8,6 +8,7 @@ from scale import (
     FUNCTION_SECONDS,
     MAX_DELAY_SECONDS,
     QUEUE_SECONDS,
+    SLACK_SECONDS,
     SPEED,
     VISIBILITY_SECONDS,
 )
@@ -27,8 +28,10 @@ SCALED = f"""## What was scaled
 - Time in the functions passes {SPEED:g} times as fast, all of it by the same factor: a call's time-out of 10 seconds
   takes {10 / SPEED:g}, the circuit's 30 seconds {30 / SPEED:g}, the 5 minutes of a closed account and of a secret
   {300 / SPEED:g}, and the one-minute outage of all clouds {60 / SPEED:g}.
-- A function has {FUNCTION_SECONDS:g} real seconds, {FUNCTION_SECONDS * SPEED:g} of its own (the template says 120).
-- The queue hides a message for {VISIBILITY_SECONDS:g} real seconds (the template says {QUEUE_SECONDS:g}; 5 and 2 in
+- A function knows of {FUNCTION_SECONDS - SLACK_SECONDS:g} real seconds, which are
+  {(FUNCTION_SECONDS - SLACK_SECONDS) * SPEED:g} of its own (the template says 120). It is ended {SLACK_SECONDS:g} real
+  second later, since the machine itself does not get faster.
+- The queue hides a message for {VISIBILITY_SECONDS:g} real seconds (the template says {QUEUE_SECONDS:g}; 6 and 2 in
   the calmer phases), and delays one by {MAX_DELAY_SECONDS:g} real second at most (a remainder may ask for 900).
   The topic's ten minutes are kept in proportion to that.
 - {ENVIRONMENTS} processes with {CONCURRENCY} calls in flight each; the rate is so high that it never holds a call.

@@ -2,9 +2,13 @@
 
 SPEED = 20.0
 """How many times as fast time passes inside the functions: their time-outs, pauses and deadlines, all alike."""
-FUNCTION_SECONDS = 5.0
-VISIBILITY_SECONDS = 6.0
-CALM_VISIBILITY_SECONDS = 5.0
+FUNCTION_SECONDS = 6.0
+SLACK_SECONDS = 1.0
+"""What a function has and does not know of: the machine's own slowness does not pass as fast as the functions' time.
+Without it a busy machine ends functions whose remainders are sent and whose records are not acknowledged. Then messages
+multiply until nothing else is done."""
+VISIBILITY_SECONDS = 7.0
+CALM_VISIBILITY_SECONDS = 6.0
 """While no function hangs, and messages only come back because it died or could not deliver."""
 SHORT_VISIBILITY_SECONDS = 2.0
 """While there is but one message left, or little to do."""

@@ -51,6 +51,10 @@ def up(session, *options, env=None):
         described["errors"] = errors
 
 
+def _obey_ctrl_c():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A terminal of 80 by 24 with one command on it, and everything that it was sent so far.
 
@@ -69,6 +73,8 @@ class Terminal:
             cwd=cwd,
             env={**(env or os.environ), "TERM": "xterm-256color", "COLUMNS": "", "LINES": ""},
             start_new_session=True,
+            # A shell that runs the tests in the background has them ignore Ctrl-C, and what they start with them.
+            preexec_fn=_obey_ctrl_c,  # noqa: PLW1509 - one call of the C library
         )
         self._slave = slave
 
