@@ -23,11 +23,12 @@ TOP = 14
 
 def trust(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     """From now on an authority of our own is believed."""
-    from untag.service import Remover  # noqa: PLC0415
+    from untag.hosts.aws import LambdaFunction  # noqa: PLC0415
+    from untag.removal import Remover  # noqa: PLC0415
     from untag.transport import Transport  # noqa: PLC0415
 
     transport = Transport(context=lambda: ssl.create_default_context(cafile=orders["authority"]))
-    app.remover = Remover({**os.environ, **orders["environment"]}, transport=transport)
+    app.remove_tags = LambdaFunction(Remover, {**os.environ, **orders["environment"]}, transport=transport)
     return {}
 
 
@@ -35,7 +36,7 @@ def without_calls(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[st
     """An invocation whose provider calls and calls of delivery cost nothing; everything else is as it is."""
     from untag.providers import Answer, Verdict  # noqa: PLC0415
 
-    runtime = app.remover._runtime  # noqa: SLF001
+    runtime = app.remove_tags._runtime  # noqa: SLF001
 
     async def write(_session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...]) -> Answer:
         return Answer(Verdict.DONE, request_id="r-1", confirmed=len(ids) * len(tags))
@@ -47,11 +48,11 @@ def without_calls(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[st
         return answer
 
     (provider,) = runtime.registry.named(orders["provider"])
-    provider.write, runtime.aws.sns = write, sns
+    provider.write, runtime.host.aws.sns = write, sns
     try:
         return invoked(app, orders)
     finally:
-        del provider.write, runtime.aws.sns
+        del provider.write, runtime.host.aws.sns
 
 
 def profile(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     from untag.core import Deadline, open_job, report  # noqa: PLC0415
     from untag.providers import Answer, Verdict  # noqa: PLC0415
 
-    runtime = app.remover._runtime  # noqa: SLF001
+    runtime = app.remove_tags._runtime  # noqa: SLF001
     (provider,) = runtime.registry.named("jdcloud")
 
     async def write(_session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...]) -> Answer:

@@ -7,10 +7,9 @@ from untag.startup import without_collections
 
 with without_collections():
     from untag.decommission.service import Decommissioner
-    from untag.records import SqsRecord, seconds_left
-    from untag.telemetry import logger
+    from untag.hosts.aws import LambdaFunction, logger
 
-    decommissioner = Decommissioner(os.environ)
+    decommission = LambdaFunction(Decommissioner, os.environ)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -19,7 +18,4 @@ if TYPE_CHECKING:
 @logger.inject_lambda_context
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     """Answer an SQS batch with the records that have to come again, and an event by hand with what it led to."""
-    records = SqsRecord.batch(event)
-    if records is not None:
-        return decommissioner.batch(records, seconds_left(context))
-    return decommissioner.payload(event, context.aws_request_id, seconds_left(context))
+    return decommission(event, context)

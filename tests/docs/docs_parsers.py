@@ -15,8 +15,8 @@ from untag.core import Policy
 from untag.decommission.events import Gone, Unreadable, read
 from untag.decommission.findings import Findings
 from untag.decommission.service import _Invocation as Decommissioning
-from untag.intake import Intake
 from untag.providers import Registry
+from untag.removal.intake import Intake
 from untag.sweep.service import _Invocation as Sweeping
 from untag.sweep.state import read_sweep
 

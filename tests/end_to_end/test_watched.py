@@ -18,7 +18,7 @@ from tools.dashboard.alarms import watched
 from tools.dashboard.collect import Collector
 from tools.dashboard.metrics import Metrics, Periods, embedded
 from tools.dashboard_picture import alarms_of, draw
-from untag.telemetry import Telemetry, logger
+from untag.hosts.aws.telemetry import Telemetry, logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

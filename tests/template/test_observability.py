@@ -19,9 +19,9 @@ from tools.dashboard import widgets
 from tools.dashboard.metrics import Metric, embedded
 from untag.contracts import Action, Outcome, Result, Tag, report_pages
 from untag.contracts.reports import row
+from untag.hosts.aws.telemetry import Telemetry
 from untag.providers import Answer, Verdict
 from untag.runtime import _MARGIN_SECONDS, _RESERVE_SECONDS
-from untag.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from local.template import Template

@@ -16,7 +16,8 @@ from virtual_time import Clock, VirtualLoop
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from untag.contracts import parse_requests
 from untag.decommission.service import Decommissioner
-from untag.records import SqsRecord
+from untag.hosts.aws import LambdaFunction
+from untag.hosts.base import Record
 
 QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:untag-decommission"
 PROJECT = "07066c6fc90025a02f6dc01e105b286e"
@@ -35,8 +36,8 @@ class Desk:
         urls = {server.api.replace(".", "_"): f"https://{host}" for host, server in clouds.items()}
         variables = environment(servers, **urls)
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
-        self.made = Decommissioner(
-            {**variables, **ENVIRON, **environ}, timing=timing, transport=_Wire(self.aws, clouds)
+        self.made = LambdaFunction(
+            Decommissioner, {**variables, **ENVIRON, **environ}, timing=timing, transport=_Wire(self.aws, clouds)
         )
         self.made._runtime._loop.close()
         self.made._runtime._loop = VirtualLoop(self.clock)
@@ -45,10 +46,10 @@ class Desk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.made._runtime._loop.run_until_complete(self.made._runtime.aws._client.aclose())
+        self.made._runtime._loop.run_until_complete(self.made._runtime.host.aws._client.aclose())
         self.made._runtime._loop.close()
 
-    def batch(self, *records: SqsRecord) -> list[str]:
+    def batch(self, *records: Record) -> list[str]:
         answer = self.made.batch(list(records), self.clock.left(SECONDS))
         assert list(answer) == ["batchItemFailures"]
         assert not asyncio.all_tasks(self.made._runtime._loop), "nothing goes on behind an invocation's back"
@@ -76,9 +77,9 @@ class Desk:
         return [change for server in (self.jd, self.config, self.tms) for change in server.tags.history]
 
 
-def record(event: Any, id_: str = "m-1", *, receives: int = 1) -> SqsRecord:
+def record(event: Any, id_: str = "m-1", *, receives: int = 1) -> Record:
     text = event if isinstance(event, str) else json.dumps(event)
-    return SqsRecord(id_, text, receives, f"receipt-{id_}", QUEUE_ARN)
+    return Record(id_, text, receives, f"receipt-{id_}", QUEUE_ARN)
 
 
 def jd(desk: Desk, *ids: str, **tags: str) -> None:

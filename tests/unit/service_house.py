@@ -19,8 +19,9 @@ from virtual_time import Clock, VirtualLoop
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from local.providers import wire as local_wire
 from untag.contracts import parse_requests
-from untag.records import SqsRecord
-from untag.service import Remover
+from untag.hosts.aws import LambdaFunction
+from untag.hosts.base import Record
+from untag.removal import Remover
 
 
 class _Wire(httpx.AsyncBaseTransport):
@@ -99,7 +100,9 @@ class House:
         self.seconds = seconds
         timing = self.clock.timing(random.Random(seed).random)  # noqa: S311 - repeatable, not secret
         clouds = {JD_HOST: self.jd, HUAWEI_HOST: self.huawei, TMS_HOST: self.tms}
-        self.remover = Remover(self.environ, timing=timing, transport=_Wire(self.aws, clouds, keeps=keeps_connections))
+        self.remover = LambdaFunction(
+            Remover, self.environ, timing=timing, transport=_Wire(self.aws, clouds, keeps=keeps_connections)
+        )
         self.remover._runtime._loop.close()
         self.remover._runtime._loop = VirtualLoop(self.clock)
         self.accounts = self.remover._runtime.engine._accounts
@@ -109,10 +112,10 @@ class House:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.remover._runtime._loop.run_until_complete(self.remover._runtime.aws._client.aclose())
+        self.remover._runtime._loop.run_until_complete(self.remover._runtime.host.aws._client.aclose())
         self.remover._runtime._loop.close()
 
-    def batch(self, *records: SqsRecord) -> list[str]:
+    def batch(self, *records: Record) -> list[str]:
         """Work at records: the ids of those that have to come again."""
         started = self.clock.seconds
         answer = self.remover.batch(list(records), self.clock.left(self.seconds))
@@ -172,10 +175,10 @@ def operations(house: House) -> list[str]:
     return [operation for service, operation, _ in house.aws.calls if service != "secretsmanager"]
 
 
-def record(body: Any, id_: str = "m-1", *, receives: int = 1) -> SqsRecord:
+def record(body: Any, id_: str = "m-1", *, receives: int = 1) -> Record:
     """A message as the mapping hands it over."""
     text = body if isinstance(body, str) else json.dumps(body)
-    return SqsRecord(id_, text, receives, f"receipt-{id_}", "arn:aws:sqs:eu-west-1:123456789012:work")
+    return Record(id_, text, receives, f"receipt-{id_}", "arn:aws:sqs:eu-west-1:123456789012:work")
 
 
 def jd_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"env": "prod"}, **fields: Any) -> Json:

@@ -13,10 +13,12 @@ from service_house import ENVIRON, HUAWEI_HOST, JD_HOST, _Wire, record
 from virtual_time import NOW, Clock, VirtualLoop
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
-from untag.service import Remover
+from untag.hosts.aws import LambdaFunction
+from untag.removal import Remover
 from untag.sweep.service import Sweeper
 
 SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
+SWEEP_ARN = "arn:aws:sqs:eu-west-1:123456789012:sweep"
 TMS_HOST = "tms.example.com"
 PROJECT = "5f0c2a9d8e7b46310f00c0de00000001"
 CONFIG = "config:policyAssignments"
@@ -50,8 +52,8 @@ class Broom:
         self.seconds = seconds
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
         wire = _Wire(self.aws, {JD_HOST: self.jd, HUAWEI_HOST: self.config, TMS_HOST: self.tms})
-        self.sweeper = Sweeper(self.environ, timing=timing, transport=wire)
-        self.remover = Remover(self.environ, timing=timing, transport=wire)
+        self.sweeper = LambdaFunction(Sweeper, self.environ, timing=timing, transport=wire)
+        self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=wire)
         for kept in (self.sweeper, self.remover):
             kept._runtime._loop.close()
             kept._runtime._loop = VirtualLoop(self.clock)
@@ -62,7 +64,7 @@ class Broom:
 
     def __exit__(self, *_: object) -> None:
         for kept in (self.sweeper, self.remover):
-            kept._runtime._loop.run_until_complete(kept._runtime.aws._client.aclose())
+            kept._runtime._loop.run_until_complete(kept._runtime.host.aws._client.aclose())
             kept._runtime._loop.close()
 
     def put(self, server: ProviderServer, tags: Mapping[str, Mapping[str, str]], type_: str | None = None) -> None:
@@ -81,7 +83,7 @@ class Broom:
     def invoke(self, body: Any) -> list[str]:
         """One invocation with one message: the ids of those that have to come again."""
         self.invocations += 1
-        answer = self.sweeper.batch([record(body)], self.clock.left(self.seconds))
+        answer = self.sweeper.batch([record(body)._replace(source=SWEEP_ARN)], self.clock.left(self.seconds))
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def sweep(self, *rules: Json, between: Callable[[], None] = lambda: None, most: int = 200, **fields: Any) -> Json:

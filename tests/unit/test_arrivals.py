@@ -17,10 +17,11 @@ from service_house import House, jd_request, put, taken_away
 from support import errors_of
 from sweep_support import JD, Broom, many
 
-from untag import service
 from untag.contracts.rejections import InvocationError
-from untag.decommission import service as decommission
-from untag.sweep import service as sweep
+from untag.decommission.service import Decommissioner
+from untag.hosts import aws
+from untag.removal import Remover
+from untag.sweep.service import Sweeper
 
 ROOT = Path(__file__).parents[2]
 EVENTS = sorted((ROOT / "events" / "direct").glob("*.json"))
@@ -42,9 +43,8 @@ class Functions:
     """The three handlers, each with its own AWS and clouds in virtual time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, house: House, desk: Desk, broom: Broom) -> None:
-        monkeypatch.setattr(service, "Remover", lambda _: house.remover)
-        monkeypatch.setattr(decommission, "Decommissioner", lambda _: desk.made)
-        monkeypatch.setattr(sweep, "Sweeper", lambda _: broom.sweeper)
+        made = {Remover: house.remover, Decommissioner: desk.made, Sweeper: broom.sweeper}
+        monkeypatch.setattr(aws, "LambdaFunction", lambda work, _: made[work])
         self.house, self.desk, self.broom = house, desk, broom
         self._clocks = {"remove_tags": house.clock, "decommission": desk.clock, "sweep": broom.clock}
 

@@ -11,7 +11,8 @@ from bookkeeping import Json
 from service_house import POLICY_TYPE, House, huawei_request, jd_request, put, record, taken_away
 
 from local.providers import HuaweicloudConfigServer, JdcloudServer, environment
-from untag.service import Remover
+from untag.hosts.aws import LambdaFunction
+from untag.removal import Remover
 
 # Reading first, at Huawei Cloud.
 
@@ -180,13 +181,13 @@ def test_the_engine_agrees_with_both_clouds_over_loopback() -> None:
 
         aws = house.aws = AwsModel()
         environ = {**house.environ, **environment((jd, huawei))}
-        remover = Remover(environ, transport=Wire())
+        remover = LambdaFunction(Remover, environ, transport=Wire())
         raws = [
             jd_request(*(f"i-{n}" for n in range(60)), id_="a"),
             huawei_request(*(f"pa-{n}" for n in range(10)), id_="b"),
         ]
         answer = remover.batch([record(raw, raw["id"]) for raw in raws], lambda: 60.0)
-        remover._runtime._loop.run_until_complete(remover._runtime.aws._client.aclose())
+        remover._runtime._loop.run_until_complete(remover._runtime.host.aws._client.aclose())
         remover._runtime._loop.close()
         assert answer == {"batchItemFailures": []}
         house.check(*raws)

@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import ACCESS_KEY, SECRET_KEY, TOKEN, Clock, Wire, problems_of, run, run_hurried
 
-from untag.aws import Aws, AwsError, Keys
-from untag.aws.client import TRIES, _form
-from untag.aws.keys import KeysUnavailableError
 from untag.contracts import InvalidInputError
 from untag.core import Timing
+from untag.hosts.aws.client import TRIES, Aws, AwsError, _form
+from untag.hosts.aws.keys import Keys, KeysUnavailableError
 
 ENV = {
     "AWS_REGION": "eu-west-1",

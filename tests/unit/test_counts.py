@@ -47,13 +47,13 @@ def test_a_thousand_reports_take_a_hundred_calls() -> None:
     with House(environ={"UNTAG_RATE": "100000"}) as house:
         put(house.jd, *names)
         calls: list[str] = []
-        plain = house.remover._runtime.aws.sns
+        plain = house.remover._runtime.host.aws.sns
 
         async def counted(operation: str, parameters: Any) -> Any:
             calls.append(operation)
             return await plain(operation, parameters)
 
-        house.remover._runtime.aws.sns = counted  # type: ignore[method-assign]
+        house.remover._runtime.host.aws.sns = counted  # type: ignore[method-assign]
         assert house.batch(*(record(jd_request(name, id_=name), name) for name in names)) == []
     assert calls == ["PublishBatch"] * 100
 

@@ -6,14 +6,22 @@ import httpx
 import pytest
 from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Clock, Wire, run
 
-from untag.aws import Aws, Keys
 from untag.core import CredentialsMissingError, CredentialsUnavailableError
-from untag.credentials import EnvironmentCredentials, FileCredentials, SecretCredentials, source_of
+from untag.core.sources import EnvironmentCredentials, FileCredentials
+from untag.hosts.aws.client import Aws
+from untag.hosts.aws.host import Lambda
+from untag.hosts.aws.keys import Keys
+from untag.hosts.aws.secrets import SecretCredentials
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.jdcloud.credentials import JDCloudCredentials
 from untag.providers.jdcloud.resourcetag import JDCloud
 
 AWS = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "aws-secret"}
+PLACES = {
+    "UNTAG_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/work",
+    "UNTAG_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead",
+    "UNTAG_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:reports",
+}
 SECRET = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
 HUAWEI_ENV = {
     "HUAWEICLOUD_SDK_AK": ACCESS_KEY,
@@ -206,4 +214,4 @@ def test_a_file_without_the_account_is_named_with_what_is_wrong_and_shows_no_sec
     ],
 )
 def test_the_setting_names_the_source(setting, kind):
-    assert isinstance(source_of(setting, {}, None), kind)
+    assert isinstance(Lambda(AWS | PLACES, continues=False).credentials(setting), kind)

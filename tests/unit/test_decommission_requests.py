@@ -11,6 +11,7 @@ from service_house import ENVIRON
 
 from untag.contracts import InvalidInputError, parse_requests
 from untag.decommission.service import Decommissioner
+from untag.hosts.aws import LambdaFunction
 from untag.providers import Registry
 from untag.providers.jdcloud.resourcetag import JDCloud
 
@@ -206,7 +207,7 @@ def test_a_dead_letter_of_an_event_that_cannot_be_served_bears_the_events_id(des
 )
 def test_a_mistake_in_the_accounts_names_the_variable_and_the_form_and_not_its_value(accounts: str):
     with pytest.raises(InvalidInputError, match="UNTAG_ACCOUNTS: should be provider/number=account") as caught:
-        Decommissioner({**ENVIRON, "UNTAG_ACCOUNTS": accounts})
+        LambdaFunction(Decommissioner, {**ENVIRON, "UNTAG_ACCOUNTS": accounts})
     assert "canary" not in str(caught.value)
     assert "../" not in str(caught.value)
 

@@ -20,7 +20,8 @@ from support import errors_of, raising
 
 from untag.contracts.rejections import InvocationError
 from untag.decommission import service
-from untag.telemetry import logger
+from untag.hosts import aws
+from untag.hosts.aws.telemetry import logger
 
 HANDLER = Path(__file__).parents[2] / "functions" / "decommission" / "app.py"
 
@@ -98,7 +99,7 @@ def test_a_record_that_may_have_killed_the_process_runs_last_and_alone_on_its_ow
 
 def load(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> ModuleType:
     """The handler's module, with a function in virtual time."""
-    monkeypatch.setattr(service, "Decommissioner", lambda _: desk.made)
+    monkeypatch.setattr(aws, "LambdaFunction", lambda *_: desk.made)
     spec = importlib.util.spec_from_file_location("decommission_app", HANDLER)
     assert spec is not None
     assert spec.loader is not None

@@ -16,7 +16,8 @@ from service_house import HUAWEI_HOST, JD_HOST, TMS_HOST, House, _Wire, huawei_r
 from virtual_time import VirtualLoop
 
 from untag.contracts.rejections import InvocationError
-from untag.service import Remover
+from untag.hosts.aws import LambdaFunction
+from untag.removal import Remover
 
 PATHS = {
     JD_HOST: re.compile(r"/v1/regions/[a-z0-9-]+/tags:(unTagResources|tagResources|describeResources)"),
@@ -89,10 +90,10 @@ def opened(house: House, *, secrets: bool = False) -> Open:
     environ = {**house.environ, "UNTAG_ENDPOINTS": house.environ["UNTAG_ENDPOINTS"].replace(TMS_HOST, HUAWEI_HOST)}
     if secrets:
         environ["UNTAG_CREDENTIALS"] = "secretsmanager:keys"
-    house.remover._runtime._loop.run_until_complete(house.remover._runtime.aws._client.aclose())
+    house.remover._runtime._loop.run_until_complete(house.remover._runtime.host.aws._client.aclose())
     house.remover._runtime._loop.close()
     door = Open(_Wire(house.aws, {JD_HOST: house.jd, HUAWEI_HOST: house.huawei}))
-    house.remover = Remover(environ, timing=house.clock.timing(), transport=door)
+    house.remover = LambdaFunction(Remover, environ, timing=house.clock.timing(), transport=door)
     house.remover._runtime._loop.close()
     house.remover._runtime._loop = VirtualLoop(house.clock)
     return door

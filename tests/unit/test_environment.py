@@ -8,6 +8,7 @@ from support import problems_of
 from untag import environment
 from untag.contracts import InvalidInputError
 from untag.core import Policy, Rate
+from untag.hosts.aws.settings import Places
 from untag.providers import Options, Registry
 from untag.settings import Settings
 
@@ -18,9 +19,15 @@ REQUIRED = {
 }
 
 
+def read(environ):
+    """Everything that is read before the first invocation."""
+    return Places.from_environment(environ, continues=False), Settings.from_environment(environ)
+
+
 def test_all_but_the_queues_and_the_topic_have_the_documented_defaults():
-    settings = Settings.from_environment(REQUIRED)
-    assert (settings.queue_url, settings.dead_letter_queue_url, settings.topic_arn) == tuple(REQUIRED.values())
+    settings = Settings.from_environment({})
+    places = Places.from_environment(REQUIRED, continues=False)
+    assert (places.queue_url, places.dead_letter_queue_url, places.topic_arn) == tuple(REQUIRED.values())
     assert (settings.credentials, settings.providers, settings.concurrency) == ("env", Options(), 32)
     assert settings.rate == Rate(None, 1)
     assert settings.policy == Policy(
@@ -82,7 +89,7 @@ def test_a_variable_without_a_default_is_required(variable, value):
     if value is not None:
         environ[variable] = value
     with pytest.raises(InvalidInputError) as error:
-        Settings.from_environment(environ)
+        Places.from_environment(environ, continues=False)
     assert problems_of(error) == {variable: "is required"}
 
 
@@ -116,7 +123,7 @@ def test_a_variable_without_a_default_is_required(variable, value):
 )
 def test_a_mistake_names_the_variable_and_never_its_value(variable, value):
     with pytest.raises(InvalidInputError) as error:
-        Settings.from_environment(REQUIRED | {variable: value})
+        read(REQUIRED | {variable: value})
     assert set(problems_of(error)) == {variable}
     assert "S3CRET" not in str(error.value)
 

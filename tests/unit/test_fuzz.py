@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service_house import ENVIRON, House, huawei_request, jd_request, record
 
 from untag.contracts.rejections import InvocationError
-from untag.records import SqsRecord
+from untag.hosts.aws.records import sqs_records
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
 MEMORY_BYTES = 160 * 1024 * 1024
@@ -164,7 +164,7 @@ RECORDS = st.builds(
 def test_every_payload_sent_by_hand_is_answered_or_fails_with_what_is_wrong(payload: Any) -> None:
     event = json.loads(json.dumps(payload))
     try:
-        if (records := SqsRecord.batch(event)) is not None:  # as the handler does
+        if (records := sqs_records(event)) is not None:  # as the handler does
             failed = Kept.house.batch(*records)
             assert set(map(repr, failed)) <= {repr(found.id) for found in records}
         else:

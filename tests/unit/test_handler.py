@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from service_house import House, jd_request, put
 from support import errors_of
 
-from untag import service
 from untag.contracts.rejections import InvocationError
-from untag.service import MAX_ANSWER_BYTES
+from untag.hosts import aws
+from untag.removal.service import MAX_ANSWER_BYTES
 
 HANDLER = Path(__file__).parents[2] / "functions" / "remove_tags" / "app.py"
 
 
 def load(monkeypatch: pytest.MonkeyPatch, house: House) -> ModuleType:
     """The handler's module, with a service in virtual time."""
-    monkeypatch.setattr(service, "Remover", lambda _: house.remover)
+    monkeypatch.setattr(aws, "LambdaFunction", lambda *_: house.remover)
     spec = importlib.util.spec_from_file_location("remove_tags_app", HANDLER)
     assert spec is not None
     assert spec.loader is not None

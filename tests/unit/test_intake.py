@@ -8,8 +8,8 @@ from support import body, problems_of
 
 from untag.contracts import InvalidInputError
 from untag.core import Policy
-from untag.intake import Intake
 from untag.providers import Registry
+from untag.removal.intake import Intake
 
 EVENTS = Path(__file__).parents[2] / "events"
 NOW = 1_790_000_000.0

@@ -10,8 +10,8 @@ from service_house import House, huawei_request, jd_request, operations, put, re
 from support import raising
 
 from untag.core import Engine
+from untag.hosts.aws.records import sqs_records
 from untag.providers.jdcloud.resourcetag import JDCloud
-from untag.records import SqsRecord
 
 # Suspects.
 
@@ -42,7 +42,7 @@ def test_suspects_that_are_not_begun_go_back_to_their_queue_and_pay_no_receive(h
     assert begun == {f"chg-{n}" for n in range(10)}
     back = [message for message in house.aws.queues[QUEUE] if "untag_receives" in message["MessageAttributes"]]
     assert [json.loads(message["MessageBody"])["id"] for message in back] == [f"chg-{n}" for n in range(10, 14)]
-    again = SqsRecord.batch({"Records": [as_lambda_hands_it(message, f"n-{n}") for n, message in enumerate(back)]})
+    again = sqs_records({"Records": [as_lambda_hands_it(message, f"n-{n}") for n, message in enumerate(back)]})
     assert again is not None
     assert [(one.receives, one.own_id) for one in again] == [(3, f"m-{n}") for n in range(10, 14)]
     deleted = [body["ReceiptHandle"] for body in house.aws.made("DeleteMessage")]

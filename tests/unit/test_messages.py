@@ -9,8 +9,9 @@ from support import body, pairs_of
 
 from untag.contracts import parse_requests
 from untag.core import Left
-from untag.delivery import Message, dead_letters, rejected_letter, remainder_messages
-from untag.delivery.messages import SQS_BYTES, within
+from untag.hosts.aws.outbox import SQS_BYTES, size_of, within
+from untag.hosts.base import Message
+from untag.messages import dead_letters, rejected_letter, remainder_messages
 
 # SQS: #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]
 ALLOWED = [*(0x9, 0xA, 0xD), *range(0x20, 0xD800), *range(0xE000, 0xFFFE)]
@@ -77,18 +78,18 @@ def test_an_attribute_that_is_empty_is_left_out():
 
 
 def test_a_message_is_measured_in_bytes_with_its_attributes():
-    assert Message("é" * 10).size() == 20
-    assert Message("x", {"name": "é"}, subject="ab").size() == 1 + len("name") + len("String") + 2 + 2
+    assert size_of(Message("é" * 10)) == 20
+    assert size_of(Message("x", {"name": "é"}, subject="ab")) == 1 + len("name") + len("String") + 2 + 2
 
 
 def test_a_body_too_large_for_its_reason_goes_with_its_code_and_then_bare():
     letter = Message("x" * 100, {"reason": "r" * 50, "code": "invalid"}, delay=3, subject="s")
-    assert within(letter, letter.size()) == letter
-    with_code = within(letter, letter.size() - 1)
+    assert within(letter, size_of(letter)) == letter
+    with_code = within(letter, size_of(letter) - 1)
     assert (with_code.attributes, with_code.body, with_code.delay, with_code.subject) == (
         {"code": "invalid"}, letter.body, 3, "s"
     )  # fmt: skip
-    bare = within(letter, with_code.size() - 1)
+    bare = within(letter, size_of(with_code) - 1)
     assert (bare.attributes, bare.body, bare.delay, bare.subject) == ({}, letter.body, 3, "s")
 
 
@@ -132,7 +133,7 @@ def test_a_request_too_large_for_a_message_is_cut_into_requests_that_name_the_sa
     small = rest(["small"], [("k", "v")])
     messages = dead_letters(Left([small, whole, small], "c", "r" * 1024), request_id="i" * 256, source="s", attempt=3)
     assert len(messages) > 1 or ids == 3000
-    assert all(message.size() <= SQS_BYTES for message in messages)
+    assert all(size_of(message) <= SQS_BYTES for message in messages)
     made = bodies_of(messages)
     assert sorted(pairs_of(made)) == sorted(pairs_of([small, whole, small]))
     assert {one["reason"] for one in made if "reason" in one} == {whole["reason"]}
@@ -145,6 +146,6 @@ def test_a_request_of_one_pair_is_never_cut_however_large_it_is():
 
 def test_messages_that_together_fill_more_than_one_are_as_few_as_they_can_be():
     requests = [rest([f"{'i' * 500}-{n}-{m}" for m in range(400)], [("k", "v")]) for n in range(10)]
-    sizes = [message.size() for message in remainder_messages([Left(requests)])]
+    sizes = [size_of(message) for message in remainder_messages([Left(requests)])]
     assert len(sizes) == 2
     assert max(sizes) <= SQS_BYTES

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from untag.contracts.notices import Notice
-from untag.delivery import notice_message
+from untag.messages import notice_message
 
 FACTS: dict[str, Any] = {
     "kind": "decommission",

@@ -12,9 +12,11 @@ from support import ACCESS_KEY, Clock, Wire, run
 
 from local.aws import Aws as LocalAws
 from local.aws import free_region
-from untag.aws import Aws, Keys
-from untag.delivery import DeliveryError, Message, Outbox
-from untag.delivery.messages import SNS_BYTES, SQS_BYTES
+from untag.hosts.aws.client import Aws
+from untag.hosts.aws.keys import Keys
+from untag.hosts.aws.outbox import SNS_BYTES, SQS_BYTES, Outbox
+from untag.hosts.aws.settings import Places
+from untag.hosts.base import DeliveryError, Message
 
 ENV = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": "s"}
 PLACES = {
@@ -32,7 +34,7 @@ def sending(wire, work, *, clock=None, environ=ENV, **places):
     async def send():
         async with wire.client() if isinstance(wire, Wire) else wire() as client:
             aws = Aws(environ, client, Keys(environ, client, clock.timing), clock.timing)
-            return await work(Outbox(aws, clock.timing, **(PLACES | places)))
+            return await work(Outbox(aws, clock.timing, Places(**(PLACES | places))))
 
     return run(send())
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from support import body, errors_of
 
 from untag.contracts.rejections import InvocationError
-from untag.records import Handed, SqsRecord, handed_over
+from untag.hosts.aws.records import handed_over, sqs_records
+from untag.hosts.base import Handed
 
 EVENTS = Path(__file__).parents[2] / "events"
 
@@ -35,15 +36,15 @@ def record(**changes):
 
 
 def test_a_record_is_read_as_lambda_documents_it():
-    (read,) = SqsRecord.batch({"Records": [record()]})
+    (read,) = sqs_records({"Records": [record()]})
     assert (read.id, read.body, read.receives) == ("059f36b4-87a3-44ab-83d2-661975830a7d", "Test message.", 3)
-    assert read.receipt_handle == "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a..."
+    assert read.receipt == "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a..."
     assert read.source == "arn:aws:sqs:us-east-2:123456789012:my-queue"
 
 
 def test_records_keep_their_order():
     events = {"Records": [record(messageId=str(number)) for number in range(5)]}
-    assert [one.id for one in SqsRecord.batch(events)] == ["0", "1", "2", "3", "4"]
+    assert [one.id for one in sqs_records(events)] == ["0", "1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_records_keep_their_order():
     ],
 )  # fmt: skip
 def test_what_is_no_sqs_event_is_a_payload(event):
-    assert SqsRecord.batch(event) is None
+    assert sqs_records(event) is None
 
 
 @pytest.mark.parametrize(
@@ -76,12 +77,12 @@ def test_what_is_no_sqs_event_is_a_payload(event):
 )  # fmt: skip
 def test_records_that_cannot_be_worked_at_fail_the_invocation_and_are_never_answered(event, path):
     with pytest.raises(InvocationError) as caught:
-        SqsRecord.batch(event)
+        sqs_records(event)
     assert [error["path"] for error in errors_of(caught)] == [path]
 
 
 def test_a_bare_array_of_records_is_a_batch_as_pipes_hands_it_over():
-    assert SqsRecord.batch([record(), record(messageId="m-2")]) == SqsRecord.batch(
+    assert sqs_records([record(), record(messageId="m-2")]) == sqs_records(
         {"Records": [record(), record(messageId="m-2")]}
     )
 
@@ -110,8 +111,8 @@ def test_anything_else_is_a_payload_and_bears_the_invocations_id():
 
 
 def test_a_request_is_a_payload():
-    assert SqsRecord.batch(body()) is None
-    assert SqsRecord.batch([body()]) is None
+    assert sqs_records(body()) is None
+    assert sqs_records([body()]) is None
 
 
 JSON = st.recursive(
@@ -126,7 +127,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_no_event_makes_another_error(event):
     try:
-        assert SqsRecord.batch(event) is None
+        assert sqs_records(event) is None
         assert handed_over(event, "req-1")
     except InvocationError as error:
         assert json.loads(str(error))["errors"]  # noqa: PT017 - most events are payloads, and need no check
@@ -135,4 +136,4 @@ def test_no_event_makes_another_error(event):
 @pytest.mark.parametrize("name", ["jdcloud_sqs_batch", "huaweicloud_sqs_batch"])
 def test_the_event_files_are_batches(name):
     event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
-    assert len(SqsRecord.batch(event)) == len(event["Records"])
+    assert len(sqs_records(event)) == len(event["Records"])

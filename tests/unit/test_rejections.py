@@ -12,8 +12,8 @@ from service_house import House, jd_request, record, taken_away
 
 from untag.contracts.problems import Problem
 from untag.contracts.rejections import MAX_PROBLEMS, Names, Rejection, names_in
-from untag.delivery import rejection_message
-from untag.delivery.messages import SNS_BYTES
+from untag.hosts.aws.outbox import SNS_BYTES, size_of
+from untag.messages import rejection_message
 
 SOURCE = "arn:aws:sqs:eu-west-1:123456789012:work"
 
@@ -148,7 +148,7 @@ def test_any_report_fits_a_message_and_is_text_that_can_be_sent(problems: list[t
         finished_at="2026-06-01T02:00:00.000Z",
     )
     message = rejection_message(made)
-    assert message.size() <= SNS_BYTES
+    assert size_of(message) <= SNS_BYTES
     assert message.body.encode()
     assert 0 < len(message.subject) < 100
 

@@ -12,8 +12,8 @@ from untag.contracts import Action, Outcome, Result, Tag, report_pages
 from untag.contracts.reports import clip, row, status_of
 from untag.contracts.reports import subject as subject_of
 from untag.contracts.requests import timestamp
-from untag.delivery import report_message
-from untag.delivery.messages import SNS_BYTES
+from untag.hosts.aws.outbox import SNS_BYTES, size_of
+from untag.messages import report_message
 
 FACTS = {
     "kind": "removal",
@@ -144,7 +144,7 @@ def test_every_row_stands_on_exactly_one_page_and_every_page_fits(sample, times,
     pages = report_pages(facts, rows, deferred)
     assert [one for page in pages for one in page.outcomes] == rows
     assert [page.page for page in pages] == [{"number": n + 1, "of": len(pages)} for n in range(len(pages))]
-    assert all(report_message(page).size() <= SNS_BYTES for page in pages)
+    assert all(size_of(report_message(page)) <= SNS_BYTES for page in pages)
     assert [page.report_id for page in report_pages(facts, rows, deferred)] == [page.report_id for page in pages]
     assert len({page.report_id for page in pages}) == len(pages)
     assert [page.counts.get("deferred", 0) for page in pages] == [deferred] + [0] * (len(pages) - 1)
@@ -155,7 +155,7 @@ def test_every_row_stands_on_exactly_one_page_and_every_page_fits(sample, times,
 def test_the_longest_names_of_the_worst_characters_fit_their_pages():
     worst = Result(Outcome.WOULD_RESTORE, '"' * 999, '"' * 999, '"' * 999, looked=True, was="\x01" * 255)
     rows = [row("t" * 64, "i" * 512, Tag("\x01" * 128, "\x7f\x01" * 127), worst)] * 400
-    sizes = [report_message(page).size() for page in report_pages(FACTS, rows, 0)]
+    sizes = [size_of(report_message(page)) for page in report_pages(FACTS, rows, 0)]
     assert max(sizes) <= SNS_BYTES
 
 

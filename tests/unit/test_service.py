@@ -17,9 +17,10 @@ from local.providers import HuaweicloudConfigServer, JdcloudServer
 from local.providers.accounts import Account
 from untag.contracts import InvalidInputError, Problem
 from untag.contracts.rejections import MAX_PROBLEMS, InvocationError
-from untag.invocation import Invocation
-from untag.service import Remover
-from untag.telemetry import logger
+from untag.hosts.aws import LambdaFunction
+from untag.hosts.aws.telemetry import logger
+from untag.removal import Remover
+from untag.removal.invocation import Invocation
 from untag.transport import Transport
 
 
@@ -58,7 +59,7 @@ def test_one_event_loop_one_client_and_one_engine_are_kept_between_invocations(
     real = Invocation.batch
 
     async def batch(self: Invocation, records: Any) -> list[str]:
-        loops.append((asyncio.get_running_loop(), house.remover._runtime.aws._client, self._engine))
+        loops.append((asyncio.get_running_loop(), house.remover._runtime.host.aws._client, self._engine))
         return await real(self, records)
 
     monkeypatch.setattr(Invocation, "batch", batch)
@@ -83,14 +84,14 @@ def test_what_is_known_of_an_account_is_kept_between_invocations() -> None:
 
 def test_a_service_that_is_told_something_wrong_names_the_variable_and_not_its_value() -> None:
     with pytest.raises(InvalidInputError, match="UNTAG_MAX_PAIRS") as caught:
-        Remover({**ENVIRON, "UNTAG_MAX_PAIRS": "canary-value"})
+        LambdaFunction(Remover, {**ENVIRON, "UNTAG_MAX_PAIRS": "canary-value"})
     assert "canary" not in str(caught.value)
 
 
 def test_without_a_transport_of_its_own_it_speaks_http_and_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
-    remover = Remover(ENVIRON)
-    client = remover._runtime.aws._client
+    remover = LambdaFunction(Remover, ENVIRON)
+    client = remover._runtime.host.aws._client
     assert client._mounts == {}
     assert isinstance(client._transport, Transport)
     remover._runtime._loop.run_until_complete(client.aclose())

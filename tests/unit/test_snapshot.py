@@ -3,13 +3,15 @@
 import asyncio
 import random
 import socket
+from functools import partial
 
 import pytest
 from support import ACCESS_KEY, SECRET_KEY, TOKEN
 
 from untag.core import Timing
 from untag.decommission.service import Decommissioner
-from untag.service import Remover
+from untag.hosts.aws import LambdaFunction
+from untag.removal import Remover
 from untag.sweep.service import Sweeper
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/untag-"
@@ -30,7 +32,7 @@ ENVIRONMENT = SECRETS | {
     "UNTAG_DEAD_LETTER_QUEUE_URL": QUEUE + "dead",
     "UNTAG_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:untag",
 }
-SERVICES = [Remover, Decommissioner, Sweeper]
+SERVICES = [partial(LambdaFunction, work) for work in (Remover, Decommissioner, Sweeper)]
 
 
 class Watched(dict):

@@ -25,7 +25,8 @@ from virtual_time import VirtualLoop
 
 from local.providers import JdcloudOptions, JdcloudServer
 from local.providers.accounts import Account
-from untag.service import Remover
+from untag.hosts.aws import LambdaFunction
+from untag.removal import Remover
 
 VISIBILITY_SECONDS = 750.0
 MAX_RECEIVES = 5
@@ -93,7 +94,7 @@ class World(House):
         self.end()
         self.wire = Mortal(_Wire(self.aws, {JD_HOST: self.jd, HUAWEI_HOST: self.huawei}))
         timing = self.clock.timing(self.random.random)
-        self.remover = Remover(self.environ, timing=timing, transport=self.wire)
+        self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=self.wire)
         self.remover._runtime._loop.close()
         self.remover._runtime._loop = VirtualLoop(self.clock)
 
@@ -105,7 +106,7 @@ class World(House):
                 task.cancel()
             with contextlib.suppress(Crash):  # each task that waited for the one that died lets it out once more
                 loop.run_until_complete(asyncio.wait(tasks))
-        loop.run_until_complete(self.remover._runtime.aws._client.aclose())
+        loop.run_until_complete(self.remover._runtime.host.aws._client.aclose())
         loop.close()
 
 

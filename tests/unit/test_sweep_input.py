@@ -10,6 +10,7 @@ from sweep_support import JD, Broom, many
 
 from untag.contracts import InvalidInputError, parse_requests
 from untag.contracts.rejections import InvocationError
+from untag.hosts.aws import LambdaFunction
 from untag.sweep.service import Sweeper
 
 
@@ -156,7 +157,7 @@ def test_a_payload_sent_by_hand_is_answered_with_the_summary(broom):
 
 def test_the_queue_of_the_sweeps_is_needed(broom):
     with pytest.raises(InvalidInputError, match="UNTAG_SWEEP_QUEUE_URL"):
-        Sweeper({**broom.environ, "UNTAG_SWEEP_QUEUE_URL": ""})
+        LambdaFunction(Sweeper, {**broom.environ, "UNTAG_SWEEP_QUEUE_URL": ""})
 
 
 def test_a_sweep_without_a_rule_has_nothing_to_do_and_says_so(broom):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from aws_model import DEAD_LETTERS, QUEUE, down
-from sweep_support import EXPIRED, JD, PROJECT, RMS, SWEEPS, TMS, Broom, many
+from sweep_support import EXPIRED, JD, PROJECT, RMS, SWEEP_ARN, SWEEPS, TMS, Broom, many
 
 from untag.providers.jdcloud.resourcetag import JDCloud
 
@@ -284,7 +284,7 @@ def test_a_bug_brings_the_record_back_and_is_told(broom, monkeypatch):
 def test_a_continuation_that_is_too_large_goes_without_what_it_can_do_without(broom, monkeypatch):
     broom.put(broom.tms, many(30, tmp="x"))
     broom.jd.faults.add("unavailable", times=4)
-    monkeypatch.setattr("untag.sweep.service.SQS_BYTES", 600)
+    monkeypatch.setattr("untag.hosts.aws.host.Lambda.message_bytes", 600)
     notice = broom.sweep(TMS, JD, dry_run=True)
     assert notice["status"] == "succeeded"
     assert len(broom.asked()) == 30
@@ -294,7 +294,9 @@ def test_a_suspect_sweep_runs_alone_and_is_deleted_at_once(broom):
     from service_house import record
 
     broom.put(broom.jd, many(3, tmp="x"))
-    answer = broom.sweeper.batch([record({"id": "s", "rules": [JD]}, receives=3)], broom.clock.left(900.0))
+    answer = broom.sweeper.batch(
+        [record({"id": "s", "rules": [JD]}, receives=3)._replace(source=SWEEP_ARN)], broom.clock.left(900.0)
+    )
     assert answer == {"batchItemFailures": []}
     assert broom.aws.made("ChangeMessageVisibility")[0]["QueueUrl"] == SWEEPS
     assert broom.aws.made("DeleteMessage")

@@ -8,8 +8,8 @@ import pytest
 
 from untag.contracts import Action, Outcome, Result, Tag, report_pages
 from untag.contracts.reports import row
+from untag.hosts.aws.telemetry import Telemetry, logger
 from untag.providers import Answer, Verdict
-from untag.telemetry import Telemetry, logger
 
 DONE = Answer(Verdict.DONE)
 
@@ -191,6 +191,6 @@ def test_a_rejected_body_is_told_with_a_reason_that_is_not_endless(telemetry, li
 
 
 def test_what_delivery_logs_comes_out_in_the_same_form(lines):
-    logging.getLogger("untag.delivery").warning("sent bare", extra={"attributes": {"reason": "why"}})
+    logging.getLogger("untag.messages").warning("sent bare", extra={"attributes": {"reason": "why"}})
     (line,) = lines()
     assert (line["message"], line["attributes"], line["level"]) == ("sent bare", {"reason": "why"}, "WARNING")

@@ -5,7 +5,7 @@ import json
 import pytest
 from service_house import House, jd_request, put, record
 
-from untag.records import SqsRecord
+from untag.hosts.aws.records import sqs_records
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 OTHER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
@@ -22,7 +22,7 @@ def traced(text, traceparent):
         "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:work",
     }
-    (found,) = SqsRecord.batch({"Records": [event]}) or []
+    (found,) = sqs_records({"Records": [event]}) or []
     return found
 
 

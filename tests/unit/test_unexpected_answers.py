@@ -7,7 +7,7 @@ import pytest
 from service_house import House, jd_request, put, record, taken_away, tms_request
 
 from local.providers import ProviderServer
-from untag.telemetry import logger
+from untag.hosts.aws.telemetry import logger
 
 ASKED = "Img.Example.com"
 """The local clouds answer `img.example.com` where they answer about another id."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import untag.aws.client
+import untag.hosts.aws.client
 import untag.providers.http
 import untag.runtime
 from untag.core import Timing
@@ -61,7 +61,7 @@ def _hurry(speed: float, slack: float) -> None:
 
     # moto runs on this machine, and no fault makes it slow: a send that is given up and carried out all the same would
     # be this machine's own fault, and it doubles the message.
-    untag.aws.client._CALL_SECONDS = AWS_CALL_SECONDS * speed
+    untag.hosts.aws.client._CALL_SECONDS = AWS_CALL_SECONDS * speed
 
     plain = untag.runtime.Runtime.window
 
@@ -92,7 +92,7 @@ class _Reaper:
     def watch(self) -> None:
         """Count steps from now on."""
         window = untag.runtime.Runtime.window
-        send, once = untag.providers.http._send, untag.aws.client.Aws._once
+        send, once = untag.providers.http._send, untag.hosts.aws.client.Aws._once
 
         def opened(runtime: Any, left: Callable[[], float]) -> Any:
             self._draw()
@@ -114,7 +114,7 @@ class _Reaper:
 
         untag.runtime.Runtime.window = opened
         untag.providers.http._send = sent
-        untag.aws.client.Aws._once = called
+        untag.hosts.aws.client.Aws._once = called
 
     def _draw(self) -> None:
         try:

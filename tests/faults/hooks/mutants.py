@@ -5,27 +5,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import untag.aws.client
 import untag.contracts.reports
 import untag.contracts.requests
 import untag.core.accounts
 import untag.core.judging
-import untag.delivery.outbox
-import untag.invocation
-import untag.isolation
+import untag.hosts.aws.client
+import untag.hosts.aws.outbox
+import untag.hosts.aws.quarantine
+import untag.hosts.aws.telemetry
 import untag.providers.huaweicloud.config
 import untag.providers.huaweicloud.tms
 import untag.providers.jdcloud.resourcetag
-import untag.telemetry
+import untag.removal.invocation
 import untag.worker
 from untag.contracts import Outcome
-from untag.delivery import DeliveryError, Outbox
-from untag.invocation import Invocation
+from untag.hosts.aws.outbox import Outbox
+from untag.hosts.base import DeliveryError
 from untag.providers import Answer, Verdict
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.huaweicloud.tms import HuaweiTms
 from untag.providers.jdcloud.resourcetag import JDCloud
 from untag.providers.signing import DerivedKeyAuth
+from untag.removal.invocation import Invocation
 
 MUTANTS: dict[str, Callable[[], None]] = {}
 
@@ -66,8 +67,8 @@ def sends_the_remainder_before_the_publish() -> None:
     deliver = Invocation._deliver
 
     async def delivered(invocation: Invocation, work: Any) -> None:
-        lefts = [untag.invocation.remainder(job, lambda: 0.5) for job in work.jobs]
-        await invocation._outbox.send_back(untag.invocation.remainder_messages(lefts))
+        lefts = [untag.removal.invocation.remainder(job, lambda: 0.5) for job in work.jobs]
+        await invocation._outbox.send_back(untag.removal.invocation.remainder_messages(lefts))
         await deliver(invocation, work)
 
     Invocation._deliver = delivered
@@ -141,7 +142,7 @@ def loses_the_last_tag() -> None:
 
 @mutant
 def does_not_count_a_pair_that_two_requests_ask_for() -> None:
-    plain = untag.invocation.report
+    plain = untag.removal.invocation.report
     told: set[Any] = set()
 
     def report(job: Any, now: float) -> Any:
@@ -152,7 +153,7 @@ def does_not_count_a_pair_that_two_requests_ask_for() -> None:
             page.outcomes[:] = rows
         return pages
 
-    untag.invocation.report = report
+    untag.removal.invocation.report = report
 
 
 @mutant
@@ -200,7 +201,7 @@ def logs_the_key() -> None:
     plain = DerivedKeyAuth.__init__
 
     def init(auth: Any, scheme: Any, credentials: Any, **more: Any) -> None:
-        untag.telemetry.logger.debug("signing", extra={"key": credentials.secret_key})
+        untag.hosts.aws.telemetry.logger.debug("signing", extra={"key": credentials.secret_key})
         plain(auth, scheme, credentials, **more)
 
     DerivedKeyAuth.__init__ = init
@@ -248,24 +249,24 @@ def believes_a_count_that_is_too_small() -> None:
 @mutant
 def believes_a_read_of_other_ids() -> None:
     """A resource that the answer names by another id is one that it leaves out, and so bears no tag."""
-    plain = untag.providers.jdcloud._listed
+    plain = untag.providers.jdcloud.resourcetag._listed
 
     def listed(reply: Any, scope: Any, ids: Any = None) -> Any:
         tags, request_id = plain(reply, scope)
         return (tags if ids is None else {id_: tags[id_] for id_ in ids if id_ in tags}) if tags else tags, request_id
 
-    untag.providers.jdcloud._listed = listed
+    untag.providers.jdcloud.resourcetag._listed = listed
 
 
 @mutant
 def believes_a_write_in_which_other_ids_failed() -> None:
     """A resource that no entry names did not fail."""
-    plain = untag.providers.huaweicloud_tms._failures
+    plain = untag.providers.huaweicloud.tms._failures
 
     def failures(entries: list[Any], scope: Any, ids: Any, credentials: Any) -> Any:
         return plain([entry for entry in entries if entry["resource_id"] in ids], scope, ids, credentials)
 
-    untag.providers.huaweicloud_tms._failures = failures
+    untag.providers.huaweicloud.tms._failures = failures
 
 
 @mutant

@@ -1,20 +1,14 @@
-"""What a function keeps for the life of its process: one event loop, one HTTP client, one engine."""
+"""What a function keeps for the life of its process: one event loop, one host, one engine."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
-import httpx
-
-from untag.aws import Aws, Keys
-from untag.core import Accounts, Deadline, Engine, Timing
-from untag.credentials import source_of
-from untag.delivery import Outbox
+from untag.core import Accounts, Deadline, Engine
+from untag.hosts.base import Host, Outbox
 from untag.providers import Registry
 from untag.settings import Settings
-from untag.telemetry import Telemetry
-from untag.transport import Client, Transport
 
 _RESERVE_SECONDS = 10.0
 _RESERVE_SHARE = 0.25
@@ -40,26 +34,16 @@ class Runtime:
     holds a key, a socket, a time or anything by chance; such things come with the first invocation.
     """
 
-    def __init__(
-        self,
-        environ: Mapping[str, str],
-        *,
-        timing: Timing | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """Read the environment; raises InvalidInputError that names the variable. `transport` is for tests."""
-        self.environ = environ
-        self.timing = timing or Timing()
-        self.settings = settings = Settings.from_environment(environ)
-        self.telemetry = Telemetry()
-        # No proxies out of the environment, and one transport with one TLS context for all calls.
-        client = Client(transport or Transport())
-        self.aws = Aws(environ, client, Keys(environ, client, self.timing), self.timing)
+    def __init__(self, host: Host) -> None:
+        """Read the environment; raises InvalidInputError that names the variable."""
+        self.host = host
+        self.timing = host.timing
+        self.telemetry = host.telemetry
+        self.settings = settings = Settings.from_environment(host.environ)
         self.registry = Registry(settings.providers)
-        source = source_of(settings.credentials, environ, self.aws)
-        accounts = Accounts(source, settings.rate, self.timing, self.telemetry)
+        accounts = Accounts(host.credentials(settings.credentials), settings.rate, self.timing, self.telemetry)
         self.engine = Engine(
-            client, accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency
+            host.client, accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency
         )
 
     @cached_property
@@ -69,14 +53,7 @@ class Runtime:
 
     def window(self, left: Callable[[], float]) -> Window:
         """What one invocation has; `left` gives its remaining seconds."""
-        self.aws.left = lambda: left() - _MARGIN_SECONDS
-        outbox = Outbox(
-            self.aws,
-            self.timing,
-            topic_arn=self.settings.topic_arn,
-            queue_url=self.settings.queue_url,
-            dead_letter_queue_url=self.settings.dead_letter_queue_url,
-        )
+        outbox = self.host.outbox(lambda: left() - _MARGIN_SECONDS)
         return Window(Deadline(left, reserve=min(_RESERVE_SECONDS, left() * _RESERVE_SHARE)), outbox)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

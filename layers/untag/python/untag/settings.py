@@ -8,18 +8,13 @@ from untag.contracts import InvalidInputError
 from untag.core import Policy, Rate
 from untag.providers import NAMES, Options, apis_of
 
-QUEUE_URL = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_.-]+"
-
 
 class Settings(NamedTuple):
-    """What a stack is told by its environment; every variable but the queues' and the topic's has a default.
+    """What a stack is told by its environment, on every host; each variable has a default.
 
     `providers` has the endpoints and sizes of single tag APIs.
     """
 
-    queue_url: str
-    dead_letter_queue_url: str
-    topic_arn: str
     credentials: str
     """`env`, `file:PATH` or `secretsmanager:PREFIX`."""
     providers: Options
@@ -33,11 +28,6 @@ class Settings(NamedTuple):
         """Read every variable. Raises InvalidInputError for the first that is wrong."""
         rate = environment.number(environ, "UNTAG_RATE", 0.0, low=0.0, high=100_000.0)
         return cls(
-            queue_url=environment.text(environ, "UNTAG_QUEUE_URL", pattern=QUEUE_URL),
-            dead_letter_queue_url=environment.text(environ, "UNTAG_DEAD_LETTER_QUEUE_URL", pattern=QUEUE_URL),
-            topic_arn=environment.text(
-                environ, "UNTAG_TOPIC_ARN", pattern=r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+"
-            ),
             credentials=environment.text(
                 environ,
                 "UNTAG_CREDENTIALS",

@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from untag.contracts import InvalidInputError, Problem
 from untag.contracts.rejections import InvocationError, Names, Rejection, names_in
 from untag.contracts.requests import timestamp
-from untag.delivery import DeliveryError, rejected_letter, rejection_message, traced
-from untag.isolation import SUSPECT_RECEIVES, Isolation
-from untag.records import Arrival, Handed, SqsRecord
+from untag.hosts.base import Arrival, DeliveryError, Handed, Record
+from untag.messages import rejected_letter, rejection_message, traced
 from untag.runtime import Runtime, Window
+
+SUSPECT_RECEIVES = 3
+"""A record that was received so often was twice not acknowledged, most likely because the process died on it."""
 
 MOST_SUSPECTS = 10
 """Suspect records that one invocation begins. One of them may kill the process, and then all that were handed over with
@@ -33,20 +35,19 @@ INVALID = "invalid"
 class Worker(ABC):
     """One invocation's work at a batch of records."""
 
-    def __init__(self, runtime: Runtime, window: Window, isolation: Isolation | None) -> None:
-        """`isolation` is None where no records of a queue are worked at."""
+    def __init__(self, runtime: Runtime, window: Window) -> None:
         self._telemetry = runtime.telemetry
         self._timing = runtime.timing
         self._engine = runtime.engine
         self._deadline = window.deadline
         self._outbox = window.outbox
-        self._isolation = isolation
+        self._quarantine = runtime.host.quarantine
 
     @abstractmethod
-    async def together(self, records: list[SqsRecord]) -> list[str]:
+    async def together(self, records: list[Record]) -> list[str]:
         """Work at records side by side; the ids of those that have to come again. Raises nothing."""
 
-    async def batch(self, records: Iterable[SqsRecord]) -> list[str]:
+    async def batch(self, records: Iterable[Record]) -> list[str]:
         """Work at all records; the ids of those that have to come again."""
         records = list(records)
         failed = await self.together([record for record in records if record.receives < SUSPECT_RECEIVES])
@@ -59,27 +60,24 @@ class Worker(ABC):
             failed += await self._alone(record)
         return failed
 
-    async def _put_back(self, records: list[SqsRecord]) -> list[str]:
+    async def _put_back(self, records: list[Record]) -> list[str]:
         """Put records that are not begun back on their queue; the ids of those that have to come again as they are."""
-        if self._isolation is None:
-            return [record.id for record in records]
         failed: list[str] = []
         for start in range(0, len(records), PUT_BACK_AT_ONCE):
             some = records[start : start + PUT_BACK_AT_ONCE]
-            taken = await asyncio.gather(*(self._isolation.put_back(record) for record in some))
+            taken = await asyncio.gather(*(self._quarantine.put_back(record) for record in some))
             failed += [record.id for record, done in zip(some, taken, strict=True) if not done]
         return failed
 
-    async def _alone(self, record: SqsRecord) -> list[str]:
-        if self._isolation is not None:
-            await self._isolation.hide(record.receipt_handle)
+    async def _alone(self, record: Record) -> list[str]:
+        await self._quarantine.hide(record)
         failed = await self.together([record])
-        if not failed and self._isolation is not None:
-            await self._isolation.delete(record.receipt_handle)
+        if not failed:
+            await self._quarantine.delete(record)
         return failed
 
     async def reject(
-        self, record: SqsRecord, error: InvalidInputError, code: str = INVALID, names: Names | None = None
+        self, record: Record, error: InvalidInputError, code: str = INVALID, names: Names | None = None
     ) -> bool:
         """Put a body on the dead-letter queue, verbatim; False if that failed and the record has to come again.
 

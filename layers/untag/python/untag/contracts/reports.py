@@ -13,7 +13,7 @@ from untag.contracts.outcomes import BAD, CHANGED, MISSING, Outcome, Result
 from untag.contracts.requests import ALL, Action, Tag
 
 PAGE_BYTES = 240_000
-"""Rows of one page: SNS takes 256 KiB (262,144 bytes) for body and attributes together, and the head needs some."""
+"""Rows of one page. A page with its attributes has 256 KiB (262,144 bytes) at most, and the head needs some of it."""
 
 NAME_BYTES = 64
 MESSAGE_BYTES = 240
@@ -118,7 +118,7 @@ class Report:
 
 
 def subject(summary: str) -> str:
-    """A summary as an SNS subject: printable ASCII, under 100 characters, no space in front."""
+    """A summary as a message's subject: printable ASCII, under 100 characters, no space in front."""
     text = summary
     if not (text.isascii() and text.isprintable()):
         text = "".join(character if " " <= character <= "~" else "?" for character in summary)

@@ -13,8 +13,8 @@ from untag.core.policy import HELD_WHOLE
 
 _SOON_SECONDS = 1.0
 _BACKOFF_SECONDS = 15.0
-_LONGEST_SECONDS = 900.0
-"""SQS delays a message by 15 minutes at most."""
+LONGEST_DELAY_SECONDS = 900.0
+"""What is left to do waits a quarter of an hour at most."""
 
 
 class Left(NamedTuple):
@@ -98,9 +98,9 @@ def remainder(job: Job, chance: Callable[[], float]) -> Left:
     deferrals = {result for *_, result in job.rows() if isinstance(result, Deferral)}
     for deferral in deferrals:
         base = _BACKOFF_SECONDS * 2 ** min(request.attempt - 1, 10) if deferral.counted else _SOON_SECONDS
-        delay = max(delay, deferral.delay + chance() * min(_LONGEST_SECONDS, base))
-    # Whole seconds, as SQS takes them, and never fewer than were asked for.
-    return Left(bodies, delay=min(max(math.ceil(delay), 1.0), _LONGEST_SECONDS))
+        delay = max(delay, deferral.delay + chance() * min(LONGEST_DELAY_SECONDS, base))
+    # Whole seconds, as queues take them, and never fewer than were asked for.
+    return Left(bodies, delay=min(max(math.ceil(delay), 1.0), LONGEST_DELAY_SECONDS))
 
 
 def failed_requests(job: Job) -> list[Left]:

@@ -13,7 +13,8 @@ from untag.core import Policy
 from untag.core.requests import LeftOut, Resource, shortened
 from untag.decommission.events import DETAIL_TYPE, Gone, Ignored, Said
 from untag.decommission.reading import Why
-from untag.delivery import Message, rejected_letter
+from untag.hosts.base import Message
+from untag.messages import rejected_letter
 
 _REASON_BYTES = 240
 _MOST_DETAILS = 100

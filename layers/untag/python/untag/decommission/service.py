@@ -5,25 +5,21 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import httpx
-
 from untag import environment
 from untag.contracts import InvalidInputError, RemovalRequest, ResourceGroup, Tag
 from untag.contracts.problems import Problem
 from untag.contracts.rejections import InvocationError, Names
 from untag.contracts.reports import clip
 from untag.contracts.requests import parse_requests, timestamp
-from untag.core import Timing, open_job
+from untag.core import open_job
 from untag.core.requests import Resource, numbered, write_requests
 from untag.decommission.events import Gone, Ignored, Said, Unreadable, read
 from untag.decommission.findings import Findings, notice_of, rest_letter, rest_of
 from untag.decommission.reading import TagReader, TryAgainError, Why
 from untag.decommission.tags import TagPolicy
-from untag.delivery import DeliveryError, notice_message, request_messages, traced
-from untag.isolation import Isolation
-from untag.records import Arrival, Handed, SqsRecord, handed_over
+from untag.hosts.base import Arrival, DeliveryError, Handed, Record
+from untag.messages import notice_message, request_messages, traced
 from untag.runtime import Runtime, Window
-from untag.telemetry import logger
 from untag.worker import INVALID, Worker
 
 GIVE_UP_RECEIVES = 90
@@ -55,36 +51,31 @@ class EventError(InvalidInputError):
 class Decommissioner:
     """Turns decommission events into removal requests. Made once in a process, and kept between invocations."""
 
-    def __init__(
-        self,
-        environ: Mapping[str, str],
-        *,
-        timing: Timing | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """Read the environment; raises InvalidInputError that names the variable. `transport` is for tests."""
+    continues = False
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Read the variables of its own; raises InvalidInputError that names the variable."""
+        environ = runtime.host.environ
         self._policy = TagPolicy.of(environment.words(environ, "UNTAG_DECOMMISSION_TAGS"))
         self._accounts = _accounts(environ)
-        self._runtime = Runtime(environ, timing=timing, transport=transport)
+        self._runtime = runtime
 
-    def batch(self, records: list[SqsRecord], left: Callable[[], float]) -> dict[str, Any]:
-        """Work at a batch; the answer names the records that have to come again. `left` gives the remaining seconds."""
-        isolation = Isolation.of_source(self._runtime.aws, records[0].source)
-        failed = self._runtime.run(self._invocation(left, isolation).batch(records))
-        return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
+    def batch(self, records: list[Record], left: Callable[[], float]) -> list[str]:
+        """Work at a batch; the ids of the records that have to come again. `left` gives the remaining seconds."""
+        return self._runtime.run(self._invocation(left).batch(records))
 
-    def payload(self, payload: Any, own_id: str, left: Callable[[], float]) -> dict[str, Any]:
-        """Work at what was handed to the function: an event, or notifications of SNS; the answer is what it led to.
+    def payload(self, handed: list[Handed], left: Callable[[], float]) -> dict[str, Any]:
+        """Work at what was handed to the function: an event, or notifications; the answer is what it led to.
 
         Raises InvocationError where it is invalid, cannot be served now, or what it led to could not be delivered.
         """
-        findings = self._runtime.run(self._invocation(left).by_hand(handed_over(payload, own_id)))
+        findings = self._runtime.run(self._invocation(left).by_hand(handed))
         ids = [body["id"] for one in findings for body in one.bodies]
         notices = [one.notice.model_dump(mode="json") for one in findings if one.notice is not None]
         return {"counts": {"requests": len(ids)}, "requests": ids[:_MOST_IDS], "notices": notices}
 
-    def _invocation(self, left: Callable[[], float], isolation: Isolation | None = None) -> "_Invocation":
-        return _Invocation(self._runtime, self._runtime.window(left), isolation, self._policy, self._accounts)
+    def _invocation(self, left: Callable[[], float]) -> "_Invocation":
+        return _Invocation(self._runtime, self._runtime.window(left), self._policy, self._accounts)
 
 
 class _Invocation(Worker):
@@ -94,18 +85,17 @@ class _Invocation(Worker):
         self,
         runtime: Runtime,
         window: Window,
-        isolation: Isolation | None,
         policy: TagPolicy,
         accounts: Mapping[str, str],
     ) -> None:
-        super().__init__(runtime, window, isolation)
+        super().__init__(runtime, window)
         self._registry = runtime.registry
         self._limits = runtime.settings.policy
         self._reader = TagReader(runtime.engine, runtime.timing, window.deadline)
         self._policy = policy
         self._accounts = accounts
 
-    async def together(self, records: list[SqsRecord]) -> list[str]:
+    async def together(self, records: list[Record]) -> list[str]:
         """Each record by itself; the account's pace holds them together."""
         done = await asyncio.gather(*(self._one(record) for record in records))
         return [record.id for record, well in zip(records, done, strict=True) if not well]
@@ -121,7 +111,7 @@ class _Invocation(Worker):
                     raise InvocationError([Problem(one.path, f"not now ({error}): send the event again")]) from None
         return findings
 
-    async def _one(self, record: SqsRecord) -> bool:
+    async def _one(self, record: Record) -> bool:
         """Work at a record; False if it has to come again."""
         try:
             await self._work_at(record)
@@ -175,13 +165,13 @@ class _Invocation(Worker):
         notices = [one.notice for one in findings if one.notice is not None]
         await self._outbox.publish(traced(map(notice_message, notices), trace))
         for notice in notices:
-            line = {"id": notice.id, "batch": notice.batch, "code": notice.code, "counts": notice.counts}
-            logger.info(notice.summary, extra=line)
+            facts = {"id": notice.id, "batch": notice.batch, "code": notice.code, "counts": notice.counts}
+            self._telemetry.noted(notice.summary, **facts)
         for one in findings:
             if isinstance(one.said, Gone) and one.bodies:
                 requests = [body["id"] for body in one.bodies[:_MOST_IDS]]
                 ids = {"id": one.said.event_id, "batch": one.said.batch, "requests": requests}
-                logger.info("requested", extra={**ids, "by_key": one.by_key})
+                self._telemetry.noted("requested", **ids, by_key=one.by_key)
 
     async def _part(self, said: Said) -> Findings:
         """What becomes of one thing that a body says. An error is kept: the body may say other things as well."""

@@ -16,7 +16,7 @@ MOST_CALLS = 100_000
 
 
 def _number(value: Any) -> Any:
-    # The console of Secrets Manager writes every field as a text.
+    # Consoles in which secrets are written down make every field a text.
     if isinstance(value, str):
         try:
             return float(value)

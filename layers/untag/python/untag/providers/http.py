@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 
 CONNECT_SECONDS = 5.0
 _LONGEST_WAIT = 900.0
-"""A Retry-After beyond SQS's longest delay changes nothing."""
+"""A Retry-After beyond the longest delay of a remainder changes nothing."""
 
 
 class Reply(NamedTuple):

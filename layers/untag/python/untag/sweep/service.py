@@ -1,31 +1,23 @@
 """The sweep function: rules in, removal requests out, and a notice at the end, over as many invocations as it takes."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import httpx
-
-from untag import environment
 from untag.contracts import InvalidInputError, Outcome, Problem, parse_requests
-from untag.core import Timing, open_job
-from untag.delivery import DeliveryError, Message, Outbox, notice_message, request_messages
-from untag.delivery.messages import SQS_BYTES
-from untag.isolation import Isolation
+from untag.core import open_job
+from untag.core.reporting import LONGEST_DELAY_SECONDS
+from untag.hosts.base import Arrival, DeliveryError, Handed, Message, Record
+from untag.messages import notice_message, request_messages
 from untag.providers import Finder
-from untag.records import Arrival, Handed, SqsRecord, handed_over
 from untag.runtime import Runtime, Window
-from untag.settings import QUEUE_URL
 from untag.sweep.listing import Lister, ListingError, NotNowError
 from untag.sweep.rules import Place, Rule
 from untag.sweep.state import Progress, Sweep, continuation, read_sweep
 from untag.sweep.summary import summary
 from untag.sweep.walk import Sender, Walk
-from untag.telemetry import logger
 from untag.worker import Worker
 
-_LONGEST_DELAY = 900
-"""SQS delays a message by a quarter of an hour at most."""
 _RETRY_SECONDS = 10.0
 _PATIENCE = 10
 """What only our own time or pace put off is tried so many times oftener: but not for ever, where it gets no further."""
@@ -34,52 +26,37 @@ _PATIENCE = 10
 class Sweeper:
     """Carries out sweeps. Made once in a process, and kept between invocations."""
 
-    def __init__(
-        self,
-        environ: Mapping[str, str],
-        *,
-        timing: Timing | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """Read the environment; raises InvalidInputError that names the variable. `transport` is for tests."""
-        self._queue_url = environment.text(environ, "UNTAG_SWEEP_QUEUE_URL", pattern=QUEUE_URL)
-        self._runtime = Runtime(environ, timing=timing, transport=transport)
+    continues = True
 
-    def batch(self, records: list[SqsRecord], left: Callable[[], float]) -> dict[str, Any]:
-        """Work at a batch; the answer names the records that have to come again. `left` gives the remaining seconds."""
-        failed = self._runtime.run(self._invocation(left).batch(records))
-        return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
 
-    def payload(self, payload: Any, own_id: str, left: Callable[[], float]) -> dict[str, Any]:
+    def batch(self, records: list[Record], left: Callable[[], float]) -> list[str]:
+        """Work at a batch; the ids of the records that have to come again. `left` gives the remaining seconds."""
+        return self._runtime.run(self._invocation(left).batch(records))
+
+    def payload(self, handed: list[Handed], left: Callable[[], float]) -> dict[str, Any]:
         """Work at what was handed to the function: what the sweep has come to.
 
         Raises InvocationError where it is invalid, or its requests or its summary could not be delivered.
         """
-        answers = self._runtime.run(self._invocation(left).by_hand(handed_over(payload, own_id)))
+        answers = self._runtime.run(self._invocation(left).by_hand(handed))
         return answers[0] if len(answers) == 1 else {"sweeps": answers}
 
     def _invocation(self, left: Callable[[], float]) -> "_Invocation":
-        isolation = Isolation(self._runtime.aws, self._queue_url)
-        return _Invocation(self._runtime, self._runtime.window(left), isolation, self._queue_url)
+        return _Invocation(self._runtime, self._runtime.window(left))
 
 
 class _Invocation(Worker):
     """One invocation of the function."""
 
-    def __init__(self, runtime: Runtime, window: Window, isolation: Isolation, queue_url: str) -> None:
-        super().__init__(runtime, window, isolation)
-        settings = runtime.settings
+    def __init__(self, runtime: Runtime, window: Window) -> None:
+        super().__init__(runtime, window)
         self._registry = runtime.registry
-        self._policy = settings.policy
-        self._onward = Outbox(
-            runtime.aws,
-            runtime.timing,
-            topic_arn=settings.topic_arn,
-            queue_url=queue_url,
-            dead_letter_queue_url=settings.dead_letter_queue_url,
-        )
+        self._policy = runtime.settings.policy
+        self._message_bytes = runtime.host.message_bytes
 
-    async def together(self, records: list[SqsRecord]) -> list[str]:
+    async def together(self, records: list[Record]) -> list[str]:
         """Each sweep by itself; the accounts' pace holds them together."""
         done = await asyncio.gather(*(self._one(record) for record in records))
         return [record.id for record, well in zip(records, done, strict=True) if not well]
@@ -92,7 +69,7 @@ class _Invocation(Worker):
                 answers.append(await self._sweep(one))
         return answers
 
-    async def _one(self, record: SqsRecord) -> bool:
+    async def _one(self, record: Record) -> bool:
         try:
             await self._sweep(record)
         except InvalidInputError as error:
@@ -132,13 +109,15 @@ class _Invocation(Worker):
         if all(one.done for one in progress):
             notice = summary(sweep, progress, started_at, self._timing.now(), dry_run=dry_run)
             await self._outbox.publish([notice_message(notice)])
-            line = {"id": sweep.id, "batch": sweep.batch, "status": notice.status, "counts": notice.counts}
-            logger.info(notice.summary, extra=line)
+            self._telemetry.noted(
+                notice.summary, id=sweep.id, batch=sweep.batch, status=notice.status, counts=notice.counts
+            )
             return {"summary": notice.model_dump(mode="json")}
         delay = min(wait for wait in waits if wait is not None)
-        await self._onward.send_back([_fitting(sweep, rules, progress, started_at, delay)])
-        onward = {"id": sweep.id, "batch": sweep.batch, "invocation": sweep.invocation, "delay": delay}
-        logger.info("the sweep goes on", extra=onward)
+        await self._outbox.go_on([self._fitting(sweep, rules, progress, started_at, delay)])
+        self._telemetry.noted(
+            "the sweep goes on", id=sweep.id, batch=sweep.batch, invocation=sweep.invocation, delay=delay
+        )
         return {"continued": {"id": sweep.id, "invocation": sweep.invocation + 1}}
 
     async def _request(self, bodies: list[dict[str, Any]]) -> None:
@@ -183,10 +162,8 @@ class _Invocation(Worker):
             except NotNowError as error:
                 progress.tries = 1 if progress.position() != before else progress.tries + 1
                 if progress.tries < self._policy.max_attempts * (1 if error.counted else _PATIENCE):
-                    backoff = (
-                        self._timing.jitter(_RETRY_SECONDS, progress.tries, _LONGEST_DELAY) if error.counted else 0
-                    )
-                    return min(max(backoff, error.delay), _LONGEST_DELAY)
+                    backoff = self._backoff(progress.tries) if error.counted else 0
+                    return min(max(backoff, error.delay), LONGEST_DELAY_SECONDS)
                 self._failed(progress, place, error.code, f"given up after {progress.tries} tries: {error.message}")
             except ListingError as error:
                 self._failed(progress, place, error.code, error.message)
@@ -194,6 +171,9 @@ class _Invocation(Worker):
             before, progress.tries = progress.position(), 0
         progress.done = True
         return None
+
+    def _backoff(self, tries: int) -> float:
+        return self._timing.jitter(_RETRY_SECONDS, tries, LONGEST_DELAY_SECONDS)
 
     async def _place(self, rule: Rule, place: Place, progress: Progress, sender: Sender) -> None:
         request = self._probe(rule, place)
@@ -213,12 +193,13 @@ class _Invocation(Worker):
         progress.failed_places += 1
         progress.error(code=code, message=message[:240], region=place.region, type=place.type, key=progress.key)
 
-
-def _fitting(sweep: Sweep, rules: list[Any], progress: list[Progress], started_at: float, delay: float) -> Message:
-    """The continuation, without what it can do without if it is too large for a message."""
-    message = Message(continuation(sweep, rules, progress, started_at), delay=round(delay))
-    if message.size() > SQS_BYTES:
-        for one in progress:
-            one.seen, one.sample = "", []
-        message = Message(continuation(sweep, rules, progress, started_at), delay=round(delay))
-    return message
+    def _fitting(
+        self, sweep: Sweep, rules: list[Any], progress: list[Progress], started_at: float, delay: float
+    ) -> Message:
+        """The continuation, without what it can do without if it is too large for a message."""
+        body = continuation(sweep, rules, progress, started_at)
+        if len(body.encode()) > self._message_bytes:
+            for one in progress:
+                one.seen, one.sample = "", []
+            body = continuation(sweep, rules, progress, started_at)
+        return Message(body, delay=round(delay))

@@ -11,7 +11,7 @@ from untag.sweep.rules import Rule
 from untag.sweep.state import Progress, Sweep
 
 _DETAILS_BYTES = 200_000
-"""SNS takes 256 KiB for body and attributes together."""
+"""A summary with its attributes has 256 KiB at most, as a page of a report has."""
 
 
 def summary(sweep: Sweep, progress: Sequence[Progress], started_at: float, now: float, *, dry_run: bool) -> Notice:

@@ -11,17 +11,9 @@ from dataclasses import dataclass, field
 from untag.contracts import InvalidInputError, Report
 from untag.contracts.rejections import InvocationError
 from untag.core import Job, conflicting, failed_requests, remainder, report
-from untag.delivery import (
-    DeliveryError,
-    Message,
-    dead_letters,
-    remainder_messages,
-    report_message,
-    traced,
-)
-from untag.intake import Intake
-from untag.isolation import Isolation
-from untag.records import Arrival, Handed, SqsRecord
+from untag.hosts.base import Arrival, DeliveryError, Handed, Message, Record
+from untag.messages import dead_letters, remainder_messages, report_message, traced
+from untag.removal.intake import Intake
 from untag.runtime import Runtime, Window
 from untag.worker import Worker, undelivered
 
@@ -42,8 +34,8 @@ class _Work:
 class Invocation(Worker):
     """What one invocation of the function does."""
 
-    def __init__(self, runtime: Runtime, window: Window, isolation: Isolation, intake: Intake) -> None:
-        super().__init__(runtime, window, isolation)
+    def __init__(self, runtime: Runtime, window: Window, intake: Intake) -> None:
+        super().__init__(runtime, window)
         self._intake = intake
 
     async def by_hand(self, handed: list[Handed]) -> list[Report]:
@@ -62,10 +54,10 @@ class Invocation(Worker):
             raise InvocationError(problems)
         return [report for work in opened for report in work.reports]
 
-    async def together(self, records: list[SqsRecord]) -> list[str]:
+    async def together(self, records: list[Record]) -> list[str]:
         """Work at records whose pairs may share calls; the ids of those that have to come again."""
         opened: list[_Work] = []
-        rejected: list[tuple[SqsRecord, InvalidInputError]] = []
+        rejected: list[tuple[Record, InvalidInputError]] = []
         failed = []
         for record in records:
             try:

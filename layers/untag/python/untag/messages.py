@@ -1,43 +1,24 @@
-"""What is sent, within the sizes that AWS takes."""
+"""What is sent: reports, notices, requests, remainders and dead letters as messages of a topic or a queue."""
 
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from untag.contracts import Report
 from untag.contracts.reports import printable, subject
 from untag.core import Left
+from untag.hosts.base import Message
 
 if TYPE_CHECKING:
     from untag.contracts.notices import Notice  # the function that removes has none, and need not build its model
     from untag.contracts.rejections import Rejection
 
-SQS_BYTES = 1_048_576
-"""A message, and a SendMessageBatch in total: 1 MiB with attributes."""
-SNS_BYTES = 262_144
-"""A message, and a PublishBatch in total: 256 KiB with attributes."""
-
-_BODY_BYTES = SQS_BYTES - 8192
-"""A body of ours, with room for its attributes."""
+BODY_BYTES = 1_040_384
+"""Requests that are left together share messages of up to so many bytes: 1 MiB, less what attributes may need. The
+hosts' queues take as much; where one takes less, it says so as its `message_bytes`."""
 
 _ATTRIBUTE_LENGTH = 1024
-_TYPE_BYTES = len("String")
-
-
-class Message(NamedTuple):
-    """One message for a queue or a topic. Attributes are texts; an empty one is left out, since AWS refuses it."""
-
-    body: str
-    attributes: Mapping[str, str] = MappingProxyType({})
-    delay: int = 0
-    subject: str = ""
-
-    def size(self) -> int:
-        """Bytes as AWS counts them: the body, and each attribute's name, type and value."""
-        attributes = sum(len(name) + _TYPE_BYTES + len(value.encode()) for name, value in self.attributes.items())
-        return len(self.body.encode()) + len(self.subject) + attributes
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -113,15 +94,6 @@ def traced(messages: Iterable[Message], traceparent: str | None) -> list[Message
     return [one._replace(attributes={**one.attributes, "traceparent": traceparent}) for one in messages]
 
 
-def within(message: Message, limit: int) -> Message:
-    """The message, or, where it is too large with its attributes, with `code` only, or else bare."""
-    for attributes in (message.attributes, {"code": message.attributes.get("code", "")}):
-        kept = Message(message.body, {k: v for k, v in attributes.items() if v}, message.delay, message.subject)
-        if kept.size() <= limit:
-            return kept
-    return Message(message.body, {}, message.delay, message.subject)
-
-
 def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Request bodies as message bodies: a single one bare, several as a list, none larger than a message may be."""
     waiting = deque(bodies)
@@ -131,10 +103,10 @@ def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
         body = waiting.popleft()
         text = _json(body)
         weight = len(text.encode())
-        if weight > _BODY_BYTES and (halves := _in_two(body)):
+        if weight > BODY_BYTES and (halves := _in_two(body)):
             waiting.extendleft(reversed(halves))
             continue
-        if part and size + weight > _BODY_BYTES:
+        if part and size + weight > BODY_BYTES:
             yield _joined(part)
             part, size = [], 0
         part.append(text)

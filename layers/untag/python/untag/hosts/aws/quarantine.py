@@ -9,61 +9,50 @@ A record that was not begun pays nothing for it: it goes back to its queue as a 
 receive, and after five of them SQS moves a message to the dead-letter queue that nothing was ever tried with.
 """
 
-from typing import Self
-
-from untag.aws import Aws, AwsError
-from untag.records import RECEIVES, RECORD_ID, SqsRecord
-
-SUSPECT_RECEIVES = 3
+from untag.hosts.aws.client import Aws, AwsError
+from untag.hosts.aws.records import RECEIVES, RECORD_ID
+from untag.hosts.base import Record
 
 _LONGEST_SECONDS = 43_200
 """SQS hides a message for 12 hours at most, counted from when it was received."""
 
 
-class Isolation:
-    """Hides and deletes suspect records on one queue. What fails here makes isolation weaker, and nothing wrong."""
+class Quarantine:
+    """Hides and deletes suspect records on their own queues. What fails here makes it weaker, and nothing wrong."""
 
-    def __init__(self, aws: Aws, queue_url: str) -> None:
+    def __init__(self, aws: Aws) -> None:
         self._aws = aws
-        self._queue_url = queue_url
-        self._visibility: int | None = None
+        self._visibility: dict[str, int] = {}
+        """Each queue's visibility timeout in seconds, by its URL."""
 
-    @classmethod
-    def of_source(cls, aws: Aws, arn: str) -> Self:
-        """For the queue that a record's `eventSourceARN` names."""
-        *_, region, account, name = arn.split(":")
-        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-        return cls(aws, f"https://sqs.{region}.{suffix}/{account}/{name}")
-
-    async def hide(self, receipt_handle: str) -> None:
+    async def hide(self, record: Record) -> None:
         """Hide a record for half as long again as its neighbours."""
+        queue_url = _queue_url(record.source)
         try:
-            if self._visibility is None:
+            if queue_url not in self._visibility:
                 answer = await self._aws.json(
-                    "sqs",
-                    "GetQueueAttributes",
-                    {"QueueUrl": self._queue_url, "AttributeNames": ["VisibilityTimeout"]},
+                    "sqs", "GetQueueAttributes", {"QueueUrl": queue_url, "AttributeNames": ["VisibilityTimeout"]}
                 )
-                self._visibility = int(answer["Attributes"]["VisibilityTimeout"])
-            longer = min(self._visibility * 3 // 2 + 1, _LONGEST_SECONDS)
-            await self._call("ChangeMessageVisibility", receipt_handle, VisibilityTimeout=longer)
+                self._visibility[queue_url] = int(answer["Attributes"]["VisibilityTimeout"])
+            longer = min(self._visibility[queue_url] * 3 // 2 + 1, _LONGEST_SECONDS)
+            await self._call("ChangeMessageVisibility", record, VisibilityTimeout=longer)
         except (AwsError, KeyError, ValueError):
             return
 
-    async def delete(self, receipt_handle: str) -> None:
+    async def delete(self, record: Record) -> None:
         """Delete a record whose results are delivered."""
         try:
-            await self._call("DeleteMessage", receipt_handle)
+            await self._call("DeleteMessage", record)
         except AwsError:
             return
 
-    async def put_back(self, record: SqsRecord) -> bool:
+    async def put_back(self, record: Record) -> bool:
         """Put a record that was not begun back on its queue, with the receives that it had before; False if it is not
         taken.
         """
         attributes = {RECEIVES: str(record.receives - 1), RECORD_ID: record.own_id, "traceparent": record.traceparent}
         body = {
-            "QueueUrl": self._queue_url,
+            "QueueUrl": _queue_url(record.source),
             "MessageBody": record.body,
             "MessageAttributes": {
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
@@ -74,9 +63,16 @@ class Isolation:
         except AwsError:
             return False
         # At once: should the process die on another record, this one would be on its queue twice.
-        await self.delete(record.receipt_handle)
+        await self.delete(record)
         return True
 
-    async def _call(self, operation: str, receipt_handle: str, **more: int) -> None:
-        body = {"QueueUrl": self._queue_url, "ReceiptHandle": receipt_handle, **more}
+    async def _call(self, operation: str, record: Record, **more: int) -> None:
+        body = {"QueueUrl": _queue_url(record.source), "ReceiptHandle": record.receipt, **more}
         await self._aws.json("sqs", operation, body)
+
+
+def _queue_url(arn: str) -> str:
+    """The URL of the queue that a record's `eventSourceARN` names."""
+    *_, region, account, name = arn.split(":")
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://sqs.{region}.{suffix}/{account}/{name}"

@@ -6,10 +6,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from untag.aws import Aws, AwsError
-from untag.aws.client import TRIES, is_transient
 from untag.core import Timing
-from untag.delivery.messages import SNS_BYTES, SQS_BYTES, Message, within
+from untag.hosts.aws.client import TRIES, Aws, AwsError, is_transient
+from untag.hosts.aws.settings import Places
+from untag.hosts.base import DeliveryError, Message
+
+SQS_BYTES = 1_048_576
+"""A message, and a SendMessageBatch in total: 1 MiB with attributes."""
+SNS_BYTES = 262_144
+"""A message, and a PublishBatch in total: 256 KiB with attributes."""
 
 _ENTRIES = 10
 _LINGER_SECONDS = 0.02
@@ -22,24 +27,24 @@ _RETRY_CAP = 1.0
 _CALLS = 8
 """Batches in flight for one destination."""
 
-_log = logging.getLogger("untag.delivery")
+_log = logging.getLogger("untag.outbox")
 
 Refusals = dict[int, tuple[str, bool]]
 """Entries that were not taken: by their place in the batch, AWS's code and whether to try again."""
 Send = Callable[[Sequence[Message]], Awaitable[Refusals]]
 
 
-class DeliveryError(Exception):
-    """A message was not taken. The message names AWS's code."""
-
-
 class Outbox:
-    """The three places where results go. One per invocation of a function."""
+    """The places where results go. One per invocation of a function."""
 
-    def __init__(self, aws: Aws, timing: Timing, *, topic_arn: str, queue_url: str, dead_letter_queue_url: str) -> None:
-        self._reports = _Batcher(lambda batch: _publish(aws, topic_arn, batch), SNS_BYTES, timing)
-        self._letters = _Batcher(lambda batch: _send(aws, dead_letter_queue_url, batch), SQS_BYTES, timing)
-        self._work = _Batcher(lambda batch: _send(aws, queue_url, batch), SQS_BYTES, timing)
+    def __init__(self, aws: Aws, timing: Timing, places: Places) -> None:
+        def to_queue(url: str) -> _Batcher:
+            return _Batcher(lambda batch: _send(aws, url, batch), SQS_BYTES, timing)
+
+        self._reports = _Batcher(lambda batch: _publish(aws, places.topic_arn, batch), SNS_BYTES, timing)
+        self._dead_letters = to_queue(places.dead_letter_queue_url)
+        self._work = to_queue(places.queue_url)
+        self._own = to_queue(places.own_queue_url)
 
     async def publish(self, messages: Iterable[Message]) -> None:
         """Publish on the topic. Raises DeliveryError unless every one was taken."""
@@ -47,15 +52,19 @@ class Outbox:
 
     async def bury(self, messages: Iterable[Message]) -> None:
         """Send to the dead-letter queue. Raises DeliveryError unless every one was taken."""
-        await self._letters.put_all(messages)
+        await self._dead_letters.put_all(messages)
 
     async def send_back(self, messages: Iterable[Message]) -> None:
         """Send to the work queue. Raises DeliveryError unless every one was taken."""
         await self._work.put_all(messages)
 
+    async def go_on(self, messages: Iterable[Message]) -> None:
+        """Send to this function's own queue. Raises DeliveryError unless every one was taken."""
+        await self._own.put_all(messages)
+
     def linger(self, *, more: bool) -> None:
         """Whether messages shall wait for others to share a call with: only while there are `more` to come."""
-        for batcher in (self._reports, self._letters, self._work):
+        for batcher in (self._reports, self._dead_letters, self._work, self._own):
             batcher.seconds = _LINGER_SECONDS if more else 0.0
 
 
@@ -80,7 +89,7 @@ class _Batcher:
                 raise result
 
     def _fitted(self, message: Message) -> tuple[Message, int]:
-        if (size := message.size()) <= self._limit and all(message.attributes.values()):
+        if (size := size_of(message)) <= self._limit and all(message.attributes.values()):
             return message, size
         kept = within(message, self._limit)
         if kept.attributes != message.attributes:
@@ -88,7 +97,7 @@ class _Batcher:
             _log.warning(
                 "sent without attributes: the body leaves no room", extra={"attributes": {**message.attributes}}
             )
-        return kept, kept.size()
+        return kept, size_of(kept)
 
     def _put(self, message: Message, size: int) -> asyncio.Future[None]:
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -212,3 +221,21 @@ def _refusals(count: int, taken: set[Any], failed: dict[Any, tuple[Any, Any]]) -
         elif id_ not in taken:
             refused[place] = ("not_answered", True)
     return refused
+
+
+_TYPE_BYTES = len("String")
+
+
+def size_of(message: Message) -> int:
+    """Bytes as AWS counts them: the body, and each attribute's name, type and value."""
+    attributes = sum(len(name) + _TYPE_BYTES + len(value.encode()) for name, value in message.attributes.items())
+    return len(message.body.encode()) + len(message.subject) + attributes
+
+
+def within(message: Message, limit: int) -> Message:
+    """The message, or, where it is too large with its attributes, with `code` only, or else bare."""
+    for attributes in (message.attributes, {"code": message.attributes.get("code", "")}):
+        kept = message._replace(attributes={name: value for name, value in attributes.items() if value})
+        if size_of(kept) <= limit:
+            return kept
+    return message._replace(attributes={})

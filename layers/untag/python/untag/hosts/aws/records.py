@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from untag.contracts import Problem, traceparent_of
 from untag.contracts.rejections import InvocationError
+from untag.hosts.base import MANUAL, Handed, Record
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-MANUAL = "manual"
-"""The source of what somebody handed to the function."""
 
 _SQS = "aws:sqs"
 _SNS = "aws:sns"
@@ -29,55 +27,33 @@ RECORD_ID = "untag_record_id"
 """Attributes of a record that was put back without having been begun: the receives and the id that it had before."""
 
 
-class SqsRecord(NamedTuple):
-    """A message as the event-source mapping hands it over.
+def sqs_records(event: Any) -> list[Record] | None:
+    """The records of an SQS event, or of the bare array that EventBridge Pipes hands over.
 
-    `receives` counts those of the messages before it, too, where it was put back.
+    None if the event is something else: a notification, or a payload sent by hand. Raises InvocationError for
+    records that no function here reads.
     """
+    found = _records(event)
+    if found is None or found.source != _SQS:
+        return None
+    if problems := [problem for path, record in found.records for problem in _defects(path, record)]:
+        raise InvocationError(problems)
+    return [_sqs_record(record) for _, record in found.records]
 
-    id: str
-    body: str
-    receives: int
-    receipt_handle: str
-    source: str
-    traceparent: str | None = None
-    """The trace that the sender's message belongs to (W3C Trace Context), from its attribute of this name."""
-    first_id: str | None = None
-    """The id of the first of its messages, where it was put back."""
 
-    @property
-    def own_id(self) -> str:
-        """The id that names what has no id of its own."""
-        return self.first_id or self.id
-
-    @classmethod
-    def batch(cls, event: Any) -> list[Self] | None:
-        """The records of an SQS event, or of the bare array that EventBridge Pipes hands over.
-
-        None if the event is something else: a notification, or a payload sent by hand. Raises InvocationError for
-        records that no function here reads.
-        """
-        found = _records(event)
-        if found is None or found.source != _SQS:
-            return None
-        if problems := [problem for path, record in found.records for problem in _defects(path, record)]:
-            raise InvocationError(problems)
-        return [cls._of(record) for _, record in found.records]
-
-    @classmethod
-    def _of(cls, record: Any) -> Self:
-        attributes = record.get("messageAttributes")
-        before = _attribute(attributes, RECEIVES) or ""
-        receives = int(record["attributes"]["ApproximateReceiveCount"])
-        return cls(
-            id=record["messageId"],
-            body=record["body"],
-            receives=receives + (int(before) if _COUNT.fullmatch(before) else 0),
-            receipt_handle=record["receiptHandle"],
-            source=record["eventSourceARN"],
-            traceparent=traceparent_of(attributes, "stringValue"),
-            first_id=_attribute(attributes, RECORD_ID),
-        )
+def _sqs_record(record: dict[str, Any]) -> Record:
+    attributes = record.get("messageAttributes")
+    before = _attribute(attributes, RECEIVES) or ""
+    receives = int(record["attributes"]["ApproximateReceiveCount"])
+    return Record(
+        id=record["messageId"],
+        body=record["body"],
+        receives=receives + (int(before) if _COUNT.fullmatch(before) else 0),
+        receipt=record["receiptHandle"],
+        source=record["eventSourceARN"],
+        traceparent=traceparent_of(attributes, "stringValue"),
+        first_id=_attribute(attributes, RECORD_ID),
+    )
 
 
 def _attribute(attributes: Any, name: str) -> str | None:
@@ -85,28 +61,6 @@ def _attribute(attributes: Any, name: str) -> str | None:
     held = attributes.get(name) if isinstance(attributes, dict) else None
     text = held.get("stringValue") if isinstance(held, dict) else None
     return text if isinstance(text, str) and text else None
-
-
-class Handed(NamedTuple):
-    """What was handed straight to the function: a payload, or a notification, which is an envelope of one.
-
-    `path` is where it stands in the event, where the event has several.
-    """
-
-    body: Any
-    id: str
-    source: str = MANUAL
-    traceparent: str | None = None
-    path: str = ""
-
-    @property
-    def own_id(self) -> str:
-        """The id that names what has no id of its own."""
-        return self.id
-
-
-Arrival = SqsRecord | Handed
-"""What is worked at, however it came."""
 
 
 def handed_over(event: Any, own_id: str) -> list[Handed]:

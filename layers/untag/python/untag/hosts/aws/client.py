@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 import httpx
 
 from untag import environment
-from untag.aws.keys import Keys, KeysUnavailableError
 from untag.core.timing import Timing
+from untag.hosts.aws.keys import Keys, KeysUnavailableError
 from untag.providers.signing import AWS4, DerivedKeyAuth
 
 TRIES = 3

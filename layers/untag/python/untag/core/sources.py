@@ -1,25 +1,12 @@
-"""Where the accounts' credentials come from: the environment, a file, or Secrets Manager."""
+"""Where the accounts' credentials come from on every host: the environment, or a file."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from untag.aws import Aws, AwsError
 from untag.contracts import InvalidInputError, parse_json
-from untag.core import CredentialsMissingError, CredentialSource, CredentialsUnavailableError
+from untag.core.accounts import CredentialsMissingError
 from untag.providers import Provider
 from untag.providers.credentials import Credentials
-
-_DENIED = frozenset(
-    {"AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException", "DecryptionFailure"}
-)
-
-
-def source_of(settings: str, environ: Mapping[str, str], aws: Aws) -> CredentialSource:
-    """The source that `UNTAG_CREDENTIALS` names: `env`, `file:PATH` or `secretsmanager:PREFIX`."""
-    kind, _, place = settings.partition(":")
-    if kind == "env":
-        return EnvironmentCredentials(environ)
-    return FileCredentials(Path(place)) if kind == "file" else SecretCredentials(aws, place.rstrip("/"))
 
 
 class EnvironmentCredentials:
@@ -36,28 +23,6 @@ class EnvironmentCredentials:
             return provider.credentials.from_environment(self._environ)
         except InvalidInputError as error:
             raise CredentialsMissingError(str(error)) from None
-
-
-class SecretCredentials:
-    """One JSON secret for each provider and account: `PREFIX/jdcloud/default`."""
-
-    def __init__(self, aws: Aws, prefix: str) -> None:
-        self._aws = aws
-        self._prefix = prefix
-
-    async def get(self, provider: Provider, account: str) -> Credentials:
-        """The account's credentials out of its secret."""
-        name = f"{self._prefix}/{provider.name}/{account}"
-        try:
-            answer = await self._aws.json("secretsmanager", "GetSecretValue", {"SecretId": name})
-        except AwsError as error:
-            if error.code in _DENIED:
-                raise CredentialsMissingError(f"secret {name}: {error.code}") from None
-            raise CredentialsUnavailableError(f"secret {name}: {error.code}") from None
-        try:
-            return provider.credentials.parse(parse_json(answer.get("SecretString") or ""))
-        except InvalidInputError as error:
-            raise CredentialsMissingError(f"secret {name}: {error}") from None
 
 
 class FileCredentials:

@@ -8,18 +8,25 @@ from support import ACCESS_KEY, Clock, Wire, run
 
 from local.aws import Aws as LocalAws
 from local.aws import free_region
-from untag.aws import Aws, Keys
-from untag.isolation import SUSPECT_RECEIVES, Isolation
+from untag.hosts.aws.client import Aws
+from untag.hosts.aws.keys import Keys
+from untag.hosts.aws.quarantine import Quarantine
+from untag.hosts.base import Record
+from untag.worker import SUSPECT_RECEIVES
 
 ENV = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": "s"}
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/work"
 
 
-def isolating(client, work, environ=ENV, queue=QUEUE):
+def received(receipt, region="eu-west-1"):
+    return Record("m-1", "body", 3, receipt, f"arn:aws:sqs:{region}:123456789012:work")
+
+
+def isolating(client, work, environ=ENV):
     async def isolate():
         async with client() as open_client:
             timing = Clock().timing
-            await work(Isolation(Aws(environ, open_client, Keys(environ, open_client, timing), timing), queue))
+            await work(Quarantine(Aws(environ, open_client, Keys(environ, open_client, timing), timing)))
 
     run(isolate())
 
@@ -39,7 +46,7 @@ def test_a_record_is_suspect_from_its_third_receive():
 @pytest.mark.parametrize(("queues", "hidden"), [(720, 1081), (30, 46), (0, 1), (43_200, 43_200)])
 def test_a_suspect_is_hidden_for_longer_than_its_neighbours_but_never_beyond_what_sqs_allows(queues, hidden):
     wire = Wire(visibility(queues), httpx.Response(200))
-    isolating(wire.client, lambda isolation: isolation.hide("handle"))
+    isolating(wire.client, lambda quarantine: quarantine.hide(received("handle")))
     (_, asked), (operation, sent) = calls(wire)
     assert asked == {"QueueUrl": QUEUE, "AttributeNames": ["VisibilityTimeout"]}
     assert operation == "ChangeMessageVisibility"
@@ -49,9 +56,9 @@ def test_a_suspect_is_hidden_for_longer_than_its_neighbours_but_never_beyond_wha
 def test_the_queue_is_asked_once():
     wire = Wire(visibility(60), httpx.Response(200))
 
-    async def twice(isolation):
-        await isolation.hide("a")
-        await isolation.hide("b")
+    async def twice(quarantine):
+        await quarantine.hide(received("a"))
+        await quarantine.hide(received("b"))
 
     isolating(wire.client, twice)
     assert [operation for operation, _ in calls(wire)] == ["GetQueueAttributes", *["ChangeMessageVisibility"] * 2]
@@ -59,7 +66,7 @@ def test_the_queue_is_asked_once():
 
 def test_a_delivered_suspect_is_deleted():
     wire = Wire(httpx.Response(200))
-    isolating(wire.client, lambda isolation: isolation.delete("handle"))
+    isolating(wire.client, lambda quarantine: quarantine.delete(received("handle")))
     assert calls(wire) == [("DeleteMessage", {"QueueUrl": QUEUE, "ReceiptHandle": "handle"})]
 
 
@@ -78,9 +85,9 @@ def test_a_delivered_suspect_is_deleted():
 def test_what_fails_here_stops_nothing(answer):
     wire = Wire(answer)
 
-    async def both(isolation):
-        await isolation.hide("handle")
-        await isolation.delete("handle")
+    async def both(quarantine):
+        await quarantine.hide(received("handle"))
+        await quarantine.delete(received("handle"))
 
     isolating(wire.client, both)
     assert calls(wire)[-1][0] == "DeleteMessage"
@@ -93,17 +100,16 @@ def test_a_real_queue_takes_the_calls():
     try:
         queue = aws.queues.create_queue("work", VisibilityTimeout=60)
         environ = ENV | {"AWS_ENDPOINT_URL": aws.url, "AWS_REGION": aws.region}
-        url = f"{aws.url}/123456789012/work"
         for name in ("one", "two"):
             aws.queues.send_message("work", name)
         messages = {one.body: one for one in aws.queues.receive_message("work", 2, 0, 60)}
         before = {body: message.visible_at for body, message in messages.items()}
 
-        async def work(isolation):
-            await isolation.hide(messages["one"].receipt_handle)
-            await isolation.delete(messages["two"].receipt_handle)
+        async def work(quarantine):
+            await quarantine.hide(received(messages["one"].receipt_handle, aws.region))
+            await quarantine.delete(received(messages["two"].receipt_handle, aws.region))
 
-        isolating(lambda: httpx.AsyncClient(trust_env=False), work, environ, url)
+        isolating(lambda: httpx.AsyncClient(trust_env=False), work, environ)
         (left,) = queue._messages
         assert left.body == "one"
         # Milliseconds: 60 s when it was received, 91 s from now.

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
@@ -87,6 +87,10 @@ class Telemetry:
         """A request looks mistaken but may be right."""
         for warning in warnings:
             logger.warning(warning, extra={"id": request_id})
+
+    def noted(self, line: str, **facts: Any) -> None:
+        """Anything else that is worth a line."""
+        logger.info(line, extra=facts)
 
     def finished(self, pages: "list[Report]", record: str, traceparent: str | None = None) -> None:
         """A request is done with for this attempt. Its line joins the record, the provider's calls and the reports."""
