@@ -16,18 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import ROOT, contents, functions, hints, mappings, missing, routing, schedules
+from local import ROOT
 from local import template as templates
-from local.aws import Aws, free_region
-from local.create import create
+from local.aws import Aws, contents, free_region, mappings, missing, routing, schedules
+from local.aws.create import create
 from local.errors import LocalError
+from local.functions.function import Function, name_of
+from local.functions.function import specify as specify_function
 from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, QueueState, Sent
+from local.terminal import hints
 
 if TYPE_CHECKING:
     from moto.sqs.models import Message
 
+    from local.functions.runtime import Answer
     from local.providers import Fault
-    from local.runtime import Answer
 
 __all__ = ["ROOT", "DeadLetter", "NotDrainedError", "Notification", "Overrides", "QueueState", "Sent", "Stack"]
 
@@ -62,7 +65,7 @@ class Stack:
         self.region = region or free_region()
         self.overrides = overrides or Overrides()
         self.template_path = template
-        self.functions: dict[str, functions.Function] = {}
+        self.functions: dict[str, Function] = {}
         """By logical id."""
         self.mappings: dict[str, mappings.EventSourceMapping] = {}
         """By logical id."""
@@ -153,14 +156,14 @@ class Stack:
 
     def _create_functions(self, environment: Mapping[str, str]) -> None:
         for logical_id in self.template.of_type("AWS::Lambda::Function"):
-            spec = functions.specify(
+            spec = specify_function(
                 self.template,
                 logical_id,
                 python=self._python,
                 environment=environment,
                 timeout=self.overrides.timeout,
             )
-            self.functions[logical_id] = functions.Function(spec, self._sink)
+            self.functions[logical_id] = Function(spec, self._sink)
         self._exit.callback(self._close_functions)
 
     def _create_mappings(self) -> None:
@@ -176,7 +179,7 @@ class Stack:
     def _close_functions(self) -> None:
         if self.functions:
             with ThreadPoolExecutor(len(self.functions)) as pool:
-                list(pool.map(functions.Function.close, self.functions.values()))
+                list(pool.map(Function.close, self.functions.values()))
 
     def _stop_mappings(self) -> None:
         """Functions first: a mapping's thread may wait for one."""
@@ -248,7 +251,7 @@ class Stack:
     def invoke(self, function: str, payload: Any) -> "Answer":
         """Runs a function once, by logical id, name or ARN; the payload is anything that is JSON, or its bytes."""
         by_name = {found.spec.name: found for found in self.functions.values()}
-        found = self.functions.get(function) or by_name.get(functions.name_of(function))
+        found = self.functions.get(function) or by_name.get(name_of(function))
         if found is None:
             raise LocalError(f"there is no function {function}", f"there is {', '.join(self.functions)}")
         return found.invoke(payload if isinstance(payload, bytes) else json.dumps(payload).encode())

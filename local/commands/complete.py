@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from local.control import SESSION
-from local.fault_names import MEANINGS
+from local.session.control import SESSION
+from local.session.fault_names import MEANINGS
 
 _EVENTS = Path("events")
 

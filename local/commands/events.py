@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from local import confirm, console, hints, progress
-from local import undo as undoing
-from local.commands import complete
+from local.commands import complete, confirm, display, progress
 from local.commands.base import SESSION, Event, Expect, Json, Session, Wait, Yes, app, err, out, read, show
-from local.control import Client
 from local.errors import LocalError
 from local.reports import reports_of
+from local.reports import undo as undoing
+from local.session.control import Client
+from local.terminal import console, hints
 
 MESSAGE_BYTES = 1024 * 1024
 """What a message of SQS holds."""
@@ -74,7 +74,7 @@ def invoke(
     if as_json:
         print(json.dumps(answer))
     else:
-        console.show_answer(out, err, answer)
+        display.show_answer(out, err, answer)
     if answer["error"]:
         raise typer.Exit(1)
 
@@ -100,13 +100,13 @@ def fire(
     sent = progress.run(err, f"{schedule} is fired", lambda: client.post("fire", body))
     if wait:
         progress.drain(client, wait, err)
-    show(sent, console.show_sent, as_json)
+    show(sent, display.show_sent, as_json)
 
 
 @app.command()
 def state(*, session: Session = SESSION, as_json: Json = False) -> None:
     """Show the tags left at each cloud, what lies in each queue, the dead letters and the reports."""
-    show(Client(session).get("state"), console.show_state, as_json)
+    show(Client(session).get("state"), display.show_state, as_json)
 
 
 @app.command()
@@ -160,7 +160,7 @@ def undo(
         sent += client.post("send", body | ({"confirmed": client.post("plan", body)["pairs"]} if confirmed else {}))
     if wait:
         progress.drain(client, wait, err)
-    show(sent, console.show_sent, as_json)
+    show(sent, display.show_sent, as_json)
 
 
 def _reports(name: str, session: Path) -> list[Mapping[str, Any]]:
@@ -183,4 +183,4 @@ def _send(client: Client, body: dict[str, Any], wait: float, yes: bool, expect: 
     sent = client.post("send", body)
     if wait:
         progress.drain(client, wait, err)
-    show(sent, console.show_sent, as_json)
+    show(sent, display.show_sent, as_json)

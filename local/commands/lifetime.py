@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from local import ROOT, console, control
+from local import ROOT
+from local.commands import display
 from local.commands.base import SESSION, SESSION_VARIABLE, Json, Session, app, err, out
+from local.commands.progress import working
 from local.errors import LocalError
 from local.live import Observer, glance, stop_on_signals, watch
-from local.progress import working
+from local.session import control
 
 if TYPE_CHECKING:
-    from local.real import RealClouds
+    from local.session.real import RealClouds
     from local.shapes import Overrides
     from local.stack import Stack
 
@@ -81,7 +83,7 @@ def up(
 
 
 def _real_clouds(variables: dict[str, str], *, no_dry_run: bool) -> "RealClouds":
-    from local import real  # noqa: PLC0415
+    from local.session import real  # noqa: PLC0415
 
     real.refuse_variables(variables)
     return real.RealClouds(os.environ | variables, dry_run=not no_dry_run)
@@ -133,11 +135,11 @@ class _Run:
         if self._as_json:
             print(json.dumps({key: value for key, value in content.items() if key != "key"}), flush=True)
         elif not (live and out.is_terminal):
-            console.show_up(out, content)
+            display.show_up(out, content)
 
     def _wait(self, content: dict[str, Any], *, live: bool) -> None:
         if live and self._observer is not None:
-            watch(self._observer.look, out, self._stopped, note=console.note(content), as_json=self._as_json)
+            watch(self._observer.look, out, self._stopped, note=display.note(content), as_json=self._as_json)
         else:
             self._stopped.wait()
 
@@ -147,7 +149,7 @@ class _Run:
             self._observer.logged(function, line)
         if self._prints_logs:
             err.print(f"[dim]{function}[/] ", end="")
-            err.print(console.lines(line), markup=False, highlight=False, soft_wrap=True)
+            err.print(display.lines(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell_what_is_lost(stack: "Stack") -> None:
@@ -176,11 +178,11 @@ def watch_running(
         if as_json:
             print(json.dumps(seen))
         else:
-            glance.show(out, seen, console.note(content))
+            glance.show(out, seen, display.note(content))
         return
     stopped = threading.Event()
     with stop_on_signals(stopped):
-        watch(lambda: client.get("activity"), out, stopped, note=console.note(content), as_json=as_json)
+        watch(lambda: client.get("activity"), out, stopped, note=display.note(content), as_json=as_json)
 
 
 @app.command("env")

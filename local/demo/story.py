@@ -14,10 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from local import ROOT, interrupts, pairs, routing
+from local import ROOT
 from local.audit import Audit
-from local.console import counted, make, outcome_style, table
+from local.aws import routing
+from local.reports import pairs
 from local.stack import Overrides, Stack
+from local.terminal import interrupts
+from local.terminal.console import counted, make, outcome_style, table
 
 FLEET = 100
 """Messages with one resource each and the same tags: what they cost is shown."""

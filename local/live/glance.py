@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from local.console import counted, outcome_style, queues_table, safe, table
+from local.terminal.console import counted, outcome_style, queues_table, safe, table
 
 _SHOWN = 10
 """Of reports and dead letters so many are shown, the newest."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from local.console import times
-from local.pairs import Pairs
+from local.reports.pairs import Pairs
+from local.terminal.console import times
 
 if TYPE_CHECKING:
     from local.providers import Call, ProviderServer

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from local.console import clean, counted, outcome_style, status_style
+from local.terminal.console import clean, counted, outcome_style, status_style
 
 Seen = Mapping[str, Any]
 """What `Observer.look` gives."""

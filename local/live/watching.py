@@ -13,9 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from local.console import counted, outcome_style, safe
 from local.errors import NotRunning
 from local.live.picture import PAGES, picture
+from local.terminal.console import counted, outcome_style, safe
 
 Look = Callable[[], Mapping[str, Any]]
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import container
-from local.runtime_api import RuntimeApi
+from local.functions import container
+from local.functions.runtime_api import RuntimeApi
 
 # Lambda gives a function 10 seconds to come up, and then once more within its time-out.
 INIT_SECONDS = 10.0

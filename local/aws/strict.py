@@ -25,7 +25,7 @@ from moto.sns.models import SNSBackend
 from moto.sqs.exceptions import InvalidParameterValue, SQSException
 from moto.sqs.models import Message, Queue, SQSBackend
 
-from local.move_tasks import MoveTasks
+from local.aws.move_tasks import MoveTasks
 
 QUEUE_BATCH_BYTES = 1024 * 1024
 TOPIC_BYTES = 256 * 1024

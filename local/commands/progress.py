@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from local.console import counted
-from local.control import Client
 from local.errors import LocalError
+from local.session.control import Client
+from local.terminal.console import counted
 
 _LOOK_SECONDS = 0.3
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from local import package, routing
+from local import package
+from local.aws import routing
 from local.errors import LocalError
 
 if TYPE_CHECKING:

@@ -14,18 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from local.aws.missing import HINT
 from local.errors import LocalError, TemplateError
-from local.functions import name_of
-from local.missing import HINT
-from local.resolve import ACCOUNT
-from local.runtime import REQUEST_BYTES
+from local.functions.function import name_of
+from local.functions.runtime import REQUEST_BYTES
+from local.template.resolve import ACCOUNT
 
 if TYPE_CHECKING:
     from moto.sqs.models import Message
 
-    from local.functions import Function
-    from local.runtime import Answer
-    from local.strict import StrictQueues
+    from local.aws.strict import StrictQueues
+    from local.functions.function import Function
+    from local.functions.runtime import Answer
     from local.template import Template
 
 # What SQS hands out at once.

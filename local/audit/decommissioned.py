@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-DETAIL_TYPE = "Resource Decommissioned"
-
 _DELETED = {
     "deleteServer": "ecs",
     "deleteVolume": "disk",

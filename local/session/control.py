@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from local import ROOT
 from local.errors import LocalError, NotRunning
-from local.fault_switches import FaultSwitches
 from local.live.observer import Observer
+from local.session.fault_switches import FaultSwitches
 
 if TYPE_CHECKING:
-    from local.real import Plan, RealClouds
-    from local.runtime import Answer
+    from local.functions.runtime import Answer
+    from local.session.real import Plan, RealClouds
     from local.stack import Stack
 
 SESSION = ROOT / ".local" / "stack.json"
@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _planned(self, body: Mapping[str, Any]) -> "Plan":
         """What an event, a payload or a schedule leads to."""
-        from local import real  # noqa: PLC0415 - it takes a while, and local clouds need none of it
+        from local.session import real  # noqa: PLC0415 - it takes a while, and local clouds need none of it
 
         if "event" not in body or body.get("function") not in {None, *self._removers()}:
             return real.Plan(None, ())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from local.shapes import DeadLetter, Notification
 
 if TYPE_CHECKING:
-    from local.strict import StrictQueues, StrictTopics
+    from local.aws.strict import StrictQueues, StrictTopics
 
 
 def dead_letters(queues: "StrictQueues", names: Iterable[str]) -> list[DeadLetter]:

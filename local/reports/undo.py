@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from local import package
 from local.errors import LocalError
-from local.pairs import distinct
+from local.reports.pairs import distinct
 
 if TYPE_CHECKING:
     from local.reports import Report

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from local import pairs
-from local.decommissioned import gone
+from local.audit.decommissioned import gone
+from local.audit.swept import swept
 from local.providers import Change, ProviderServer
-from local.swept import swept
+from local.reports import pairs
 
 REMOVALS = {"removed": "remove", "restored": "restore"}
 """Outcomes that say that a tag was changed, by the action they belong to."""

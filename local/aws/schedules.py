@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from local import timetable
+from local.aws import timetable
 from local.errors import LocalError, TemplateError
 
 if TYPE_CHECKING:

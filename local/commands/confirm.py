@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.console import Console
 
-from local.console import counted, safe, table
-from local.control import Client
 from local.errors import LocalError
-from local.real import ANY
+from local.session.control import Client
+from local.session.real import ANY
+from local.terminal.console import counted, safe, table
 
 _LISTEN_SECONDS = 0.2
 _FOR_SCRIPTS = "ask at a terminal, or in a script: --yes --expect with the number of pairs"
