@@ -1,4 +1,4 @@
-"""What a decommission event says, read without the functions' help: for the account that `local.audit` keeps.
+"""What a decommission event says, read without the functions' help: for the check in `local.audit`.
 
 It understands the events that lie in events/ and in tests/vectors/events, and shares no code with the functions.
 """

@@ -1,4 +1,4 @@
-"""What lies on a stack's queues for dead letters, and what was published on its topics."""
+"""A stack's dead letters, and what was published on its topics."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -31,8 +31,8 @@ _NEXT = (
 def show_up(console: Console, session: Mapping[str, Any]) -> None:
     """What runs, and what can be done with it."""
     console.print(f"[bold green]{session['name']} is up[/] [dim]after {session['seconds_to_start']} s[/]")
-    if told := note(session):
-        console.print(f"[bold yellow]{told}[/]")
+    if warning := note(session):
+        console.print(f"[bold yellow]{warning}[/]")
     made = table("", "what", "where")
     made.add_row("AWS (SQS, SNS, EventBridge)", session["aws"])
     for name in (session["real"] or {}).get("clouds", ()):
@@ -61,12 +61,12 @@ def _show_next(console: Console, session: Mapping[str, Any]) -> None:
     for what, command in _NEXT:
         if (schedule is None and "{schedule}" in command) or (function is None and "{function}" in command):
             continue
-        told = hints.command(command.format(schedule=schedule, function=function, events=hints.file("events")))
-        console.print(f"  [cyan]{safe(told)}[/]  [dim]# {what}[/]", highlight=False, soft_wrap=True)
+        line = hints.command(command.format(schedule=schedule, function=function, events=hints.file("events")))
+        console.print(f"  [cyan]{safe(line)}[/]  [dim]# {what}[/]", highlight=False, soft_wrap=True)
 
 
 def note(session: Mapping[str, Any]) -> str:
-    """What anybody who looks at a stack should know of it: "" where its clouds are local."""
+    """A warning for everybody who looks at a stack: "" where its clouds are local."""
     if session["real"] is None:
         return ""
     return "REAL CLOUDS, dry run" if session["real"]["dry_run"] else "REAL CLOUDS: tags can be changed"
@@ -77,8 +77,8 @@ def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
     for (to, name), count in Counter((item["to"], item["name"]) for item in sent).items():
         what = "event" if to == "bus" else "message"
         console.print(f"{counted(count, what)} to the {to} [bold]{name}[/]")
-    for told in dict.fromkeys(item["note"] for item in sent if item["note"]):
-        console.print(f"[yellow]{safe(told)}[/]", highlight=False)
+    for text in dict.fromkeys(item["note"] for item in sent if item["note"]):
+        console.print(f"[yellow]{safe(text)}[/]", highlight=False)
 
 
 def lines(text: str) -> str:
@@ -97,8 +97,8 @@ def show_answer(console: Console, about: Console, answer: Mapping[str, Any]) -> 
         console.print_json(data=answer["payload"])
         return
     about.print(f"[bold red]failed:[/] {safe(answer['error'])} [dim]after {took}[/]", highlight=False)
-    for told in _failures(answer):
-        about.print(safe(told), highlight=False, soft_wrap=True)
+    for line in _failures(answer):
+        about.print(safe(line), highlight=False, soft_wrap=True)
 
 
 def _failures(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -146,14 +146,14 @@ def tags_table(providers: Mapping[str, Any]) -> Table:
     return made
 
 
-def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
-    """What lies on the dead-letter queues, and why."""
+def dead_letters_table(dead_letters: Sequence[Mapping[str, Any]]) -> Table:
+    """The dead letters of each queue, and why they are there."""
     made = table("Dead letters", "queue", "why", "body")
-    for letter in letters:
-        attributes = dict(letter["attributes"])
-        reason = attributes.pop("reason", "") or f"received {times(letter['receive_count'])} and never done"
+    for dead_letter in dead_letters:
+        attributes = dict(dead_letter["attributes"])
+        reason = attributes.pop("reason", "") or f"received {times(dead_letter['receive_count'])} and never done"
         rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
-        made.add_row(letter["queue"], safe(f"{reason}\n{rest}".strip()), safe(_short(letter["body"])))
+        made.add_row(dead_letter["queue"], safe(f"{reason}\n{rest}".strip()), safe(_short(dead_letter["body"])))
     return made
 
 
@@ -182,8 +182,8 @@ def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
 def _problems(report: Mapping[str, Any]) -> str:
     """What was wrong with a body that was rejected, a line each."""
     errors = [one for one in report.get("errors") or () if isinstance(one, Mapping)]
-    told = [": ".join(filter(None, (str(one.get("path", "")), str(one.get("message", ""))))) for one in errors]
-    return "\n".join(f"[red]{safe(one)}[/]" for one in told)
+    problems = [": ".join(filter(None, (str(one.get("path", "")), str(one.get("message", ""))))) for one in errors]
+    return "\n".join(f"[red]{safe(one)}[/]" for one in problems)
 
 
 def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
@@ -243,8 +243,8 @@ def _resources(tags: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, Ma
     for account, regions in tags.items():
         for region, kinds in regions.items():
             for kind, resources in kinds.items():
-                for resource, found in resources.items():
-                    yield account, region, kind, resource, found
+                for resource, tags_of_one in resources.items():
+                    yield account, region, kind, resource, tags_of_one
 
 
 def _short(text: str, length: int = 300) -> str:

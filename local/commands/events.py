@@ -136,18 +136,18 @@ def undo(
     A report that comes in pages needs all of them. Of a report on an undo the tags that it put back are removed.
     Tags whose value is not known are left out. With --print nothing is sent.
     """
-    found = [report for name in reports for report in _reports(name, session)]
-    made = undoing.undo_requests(found, overwrite=overwrite)
+    given = [report for name in reports for report in _reports(name, session)]
+    made = undoing.undo_requests(given, overwrite=overwrite)
     if made.unknown:
-        _say(f"{console.counted(made.unknown, 'row')} left out: the value that stood there is not known")
+        _warn(f"{console.counted(made.unknown, 'row')} left out: the value that stood there is not known")
     for note in made.notes:
-        _say(note)
+        _warn(note)
     if not made.requests:
         raise LocalError("there is nothing to undo in it", "to see what each report says: `local state`")
     if only_print:
         print(text := json.dumps(made.requests, ensure_ascii=False))
         if len(text.encode()) > MESSAGE_BYTES:
-            _say("this is more than a message of SQS holds: send its requests one by one")
+            _warn("this is more than a message of SQS holds: send its requests one by one")
         return
     client = Client(session)
     parts = undoing.in_messages(made.requests, MESSAGE_BYTES)
@@ -156,7 +156,7 @@ def undo(
     sent: list[Any] = []
     for part in parts:
         body = {"event": part, "queue": None}
-        # What somebody confirmed as a whole is confirmed in its parts.
+        # The whole was confirmed, so each part of it is.
         sent += client.post("send", body | ({"confirmed": client.post("plan", body)["pairs"]} if confirmed else {}))
     if wait:
         progress.drain(client, wait, err)
@@ -168,13 +168,13 @@ def _reports(name: str, session: Path) -> list[Mapping[str, Any]]:
     if name == "-" or Path(name).exists():
         return reports_of(read(name))
     published = [one["body"] for one in Client(session).get("state")["reports"] if isinstance(one["body"], dict)]
-    named: list[Mapping[str, Any]] = [one for one in published if name in (one.get("id"), one.get("batch"))]
-    if not named:
+    matching: list[Mapping[str, Any]] = [one for one in published if name in (one.get("id"), one.get("batch"))]
+    if not matching:
         raise LocalError(f"there is no file and no published report {name}", "to see what is published: `local state`")
-    return named
+    return matching
 
 
-def _say(text: str) -> None:
+def _warn(text: str) -> None:
     err.print(f"[yellow]{console.safe(text)}[/]", highlight=False, soft_wrap=True)
 
 

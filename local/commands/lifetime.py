@@ -119,7 +119,7 @@ class _Run:
                 self._observer = Observer(stack)
                 with control.serve(stack, self._session, observer=self._observer, real=self._real) as content:
                     self._show(content, live=live)
-                    # With real clouds nothing happens by itself: a schedule asks nobody.
+                    # With real clouds nothing happens without a confirmation, and a schedule asks for none.
                     if self._real is not None:
                         self._wait(content, live=live)
                     else:
@@ -127,7 +127,7 @@ class _Run:
                             self._wait(content, live=live)
             finally:
                 if self._real is not None:
-                    _tell_what_is_lost(stack)
+                    _warn_of_lost_messages(stack)
                 with working(err, "stopping"):
                     stack.stop()
 
@@ -144,7 +144,7 @@ class _Run:
             self._stopped.wait()
 
     def _logged(self, function: str, line: str) -> None:
-        """A line that a function printed: for whoever watches, and perhaps for this terminal."""
+        """A line that a function printed: for the live view, and perhaps for this terminal."""
         if self._observer is not None:
             self._observer.logged(function, line)
         if self._prints_logs:
@@ -152,12 +152,12 @@ class _Run:
             err.print(display.lines(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def _tell_what_is_lost(stack: "Stack") -> None:
-    """Queues end with this process: what real clouds still owe an answer for is said, not dropped in silence."""
+def _warn_of_lost_messages(stack: "Stack") -> None:
+    """Queues end with this process: messages that are not processed yet are counted for the person who stops it."""
     held = {queue.logical_id: queue.total for queue in stack.queues().values() if queue.total}
     if held:
-        told = ", ".join(f"{count} on {name}" for name, count in held.items())
-        err.print(f"[yellow]messages that end with this stack:[/] {told}", highlight=False)
+        counts = ", ".join(f"{count} on {name}" for name, count in held.items())
+        err.print(f"[yellow]messages that end with this stack:[/] {counts}", highlight=False)
 
 
 @app.command("watch")

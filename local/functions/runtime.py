@@ -205,7 +205,7 @@ class ExecutionEnvironment:
         with self._state:
             self._exit = code
             self._state.notify_all()
-        # Wakes whoever waits for an answer that will not come.
+        # Wakes the thread that waits for an answer which will not come.
         if (current := self._current) is not None:
             current.answer.put(("Runtime.ExitError", b""))
 

@@ -37,7 +37,7 @@ class Template:
 
     def of_type(self, kind: str) -> list[str]:
         """The logical ids of one type."""
-        return [logical_id for logical_id, found in self.resources.items() if found == kind]
+        return [logical_id for logical_id, type_ in self.resources.items() if type_ == kind]
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """The resolved properties of a resource."""

@@ -54,7 +54,7 @@ def times(count: int) -> str:
 
 
 def clean(text: object) -> str:
-    """A text without what would command the terminal: it may come from a cloud, or from whoever sent a message."""
+    """A text without what would command the terminal: it may come from a cloud or from a message's sender."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(text))
 
 

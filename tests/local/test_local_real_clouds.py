@@ -274,7 +274,7 @@ def test_a_plan_counts_what_is_in_every_envelope(name):
         account.ask(
             json.dumps({"detail": json.loads(item.entry["Detail"])}) if isinstance(item, BusEvent) else item.body
         )
-    assert real.plan(text).pairs == sum(len(wish.pairs) for wish in account.wishes.values())
+    assert real.plan(text).pairs == sum(len(asked.pairs) for asked in account.requested.values())
 
 
 @pytest.mark.parametrize(
