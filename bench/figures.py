@@ -13,7 +13,7 @@ from typing import Any
 from bench.clouds import TLS, Clouds
 from bench.driver import batch
 from bench.processes import LAYER, OWN_APP, PIECES, ROOT, SDK_APP, Driver, Side, fresh, imports
-from local.runtime import ExecutionEnvironment, FunctionSpec
+from local.functions.runtime import ExecutionEnvironment, FunctionSpec
 from tools.check_build import measure
 
 LATENCY = 0.05

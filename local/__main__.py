@@ -5,8 +5,8 @@ import os
 import sys
 from typing import Any
 
-from local import hints, interrupts
 from local.errors import LocalError
+from local.terminal import hints, interrupts
 
 _COMPLETION = frozenset({"--install-completion", "--show-completion"})
 
@@ -14,11 +14,12 @@ _COMPLETION = frozenset({"--install-completion", "--show-completion"})
 def main(program: str = "") -> None:
     """The commands, with what the local stack cannot do as one line and not as a traceback."""
     with interrupts.ends_at_once():
-        from local import commands, console  # noqa: PLC0415 - they take a good part of a second
+        from local import commands  # noqa: PLC0415 - they take a good part of a second
         from local.commands import base  # noqa: PLC0415
+        from local.terminal import console  # noqa: PLC0415 - they take a good part of a second
     program = program or hints.program()
-    if _COMPLETION.intersection(sys.argv) or f"_{hints.NAMED.replace('-', '_').upper()}_COMPLETE" in os.environ:
-        program = hints.NAMED
+    if _COMPLETION.intersection(sys.argv) or f"_{hints.SCRIPT.replace('-', '_').upper()}_COMPLETE" in os.environ:
+        program = hints.SCRIPT
     as_json = "--json" in sys.argv
     try:
         sys.exit(commands.app(prog_name=program, standalone_mode=not as_json))
@@ -37,8 +38,8 @@ def main(program: str = "") -> None:
 
 
 def _print_error(message: str, hint: str) -> None:
-    told: dict[str, Any] = {"error": message, "hint": hints.pasteable(hint)}
-    print(json.dumps(told))
+    answer: dict[str, Any] = {"error": message, "hint": hints.pasteable(hint)}
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -16,18 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import ROOT, contents, functions, hints, mappings, missing, routing, schedules
+from local import ROOT
 from local import template as templates
-from local.aws import Aws, free_region
-from local.create import create
+from local.aws import Aws, contents, free_region, mappings, missing, routing, schedules
+from local.aws.create import create
 from local.errors import LocalError
+from local.functions.function import Function, name_of
+from local.functions.function import specify as specify_function
 from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, QueueState, Sent
+from local.terminal import hints
 
 if TYPE_CHECKING:
     from moto.sqs.models import Message
 
+    from local.functions.runtime import Answer
     from local.providers import Fault
-    from local.runtime import Answer
 
 __all__ = ["ROOT", "DeadLetter", "NotDrainedError", "Notification", "Overrides", "QueueState", "Sent", "Stack"]
 
@@ -62,7 +65,7 @@ class Stack:
         self.region = region or free_region()
         self.overrides = overrides or Overrides()
         self.template_path = template
-        self.functions: dict[str, functions.Function] = {}
+        self.functions: dict[str, Function] = {}
         """By logical id."""
         self.mappings: dict[str, mappings.EventSourceMapping] = {}
         """By logical id."""
@@ -153,14 +156,14 @@ class Stack:
 
     def _create_functions(self, environment: Mapping[str, str]) -> None:
         for logical_id in self.template.of_type("AWS::Lambda::Function"):
-            spec = functions.specify(
+            spec = specify_function(
                 self.template,
                 logical_id,
                 python=self._python,
                 environment=environment,
                 timeout=self.overrides.timeout,
             )
-            self.functions[logical_id] = functions.Function(spec, self._sink)
+            self.functions[logical_id] = Function(spec, self._sink)
         self._exit.callback(self._close_functions)
 
     def _create_mappings(self) -> None:
@@ -176,7 +179,7 @@ class Stack:
     def _close_functions(self) -> None:
         if self.functions:
             with ThreadPoolExecutor(len(self.functions)) as pool:
-                list(pool.map(functions.Function.close, self.functions.values()))
+                list(pool.map(Function.close, self.functions.values()))
 
     def _stop_mappings(self) -> None:
         """Functions first: a mapping's thread may wait for one."""
@@ -218,15 +221,15 @@ class Stack:
         from moto.sqs.exceptions import QueueDoesNotExist, SQSException  # noqa: PLC0415
 
         by_shape = self._queues.get(message.queue)
-        name = self._queue_name(queue) if queue else self._queue_named_by(message.arn) or by_shape or self.work_queue
+        name = self._queue_name(queue) if queue else self._queue_of_arn(message.arn) or by_shape or self.work_queue
         try:
-            found = self.aws.queues.send_message(name, message.body, dict(message.attributes))
+            message_sent = self.aws.queues.send_message(name, message.body, dict(message.attributes))
         except QueueDoesNotExist:
             raise LocalError(f"there is no queue {name} any more", missing.HINT) from None
         except SQSException as error:
             hint = "SQS takes 1 MiB, ten attributes and no control characters"
             raise LocalError(f"{name} does not take the message: {error}", hint) from None
-        return Sent("queue", name, (found.id,))
+        return Sent("queue", name, (message_sent.id,))
 
     def _put_event(self, event: routing.BusEvent) -> Sent:
         from moto.events.exceptions import ResourceNotFoundException, ValidationException  # noqa: PLC0415
@@ -247,22 +250,22 @@ class Stack:
 
     def invoke(self, function: str, payload: Any) -> "Answer":
         """Runs a function once, by logical id, name or ARN; the payload is anything that is JSON, or its bytes."""
-        by_name = {found.spec.name: found for found in self.functions.values()}
-        found = self.functions.get(function) or by_name.get(functions.name_of(function))
-        if found is None:
+        by_name = {known.spec.name: known for known in self.functions.values()}
+        target = self.functions.get(function) or by_name.get(name_of(function))
+        if target is None:
             raise LocalError(f"there is no function {function}", f"there is {', '.join(self.functions)}")
-        return found.invoke(payload if isinstance(payload, bytes) else json.dumps(payload).encode())
+        return target.invoke(payload if isinstance(payload, bytes) else json.dumps(payload).encode())
 
     def fire(self, schedule: str, at: datetime | None = None) -> Sent:
         """Fires a schedule, by logical id or name, whether it is on or off; `at` is the time that it is told."""
-        found = schedules.find(self.schedules, schedule)
-        payload = found.payload(at or datetime.now(UTC))
-        name = found.target.rpartition(":")[2]
-        if ":lambda:" in found.target:
+        fired = schedules.find(self.schedules, schedule)
+        payload = fired.payload(at or datetime.now(UTC))
+        name = fired.target.rpartition(":")[2]
+        if ":lambda:" in fired.target:
             sent = Sent("function", name, (self.invoke(name, payload.encode()).request_id,))
         else:
-            sent = self._send_message(routing.QueueMessage(payload, arn=found.target), None)
-        return replace(sent, note=found.note)
+            sent = self._send_message(routing.QueueMessage(payload, arn=fired.target), None)
+        return replace(sent, note=fired.note)
 
     @contextlib.contextmanager
     def clock(self, now: Callable[[], float] = time.time) -> Iterator[None]:
@@ -297,7 +300,7 @@ class Stack:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """While it lasts, no mapping begins a batch: what is sent meanwhile lies on its queue together."""
+        """While it lasts, no mapping begins a batch: what is sent meanwhile waits on its queue."""
         for mapping in self.mappings.values():
             mapping.pause()
         try:
@@ -335,7 +338,7 @@ class Stack:
         return missing.missing(self.aws, self.template)
 
     def messages(self, queue: str) -> "list[Message]":
-        """What lies in a queue (by logical id), without receiving it."""
+        """The messages in a queue (by logical id), without receiving it."""
         return self.aws.queues.messages(self._queue_name(queue))
 
     def dead_letters(self) -> list[DeadLetter]:
@@ -366,12 +369,12 @@ class Stack:
 
         Where no function says so, it is the only queue that a function reads.
         """
-        named = {
+        names = {
             function.spec.environment["UNTAG_QUEUE_URL"].rpartition("/")[2]
             for function in self.functions.values()
             if "UNTAG_QUEUE_URL" in function.spec.environment
         }
-        candidates = named or {mapping.spec.queue for mapping in self.mappings.values()}
+        candidates = names or {mapping.spec.queue for mapping in self.mappings.values()}
         if len(candidates) != 1:
             raise LocalError(f"{len(candidates)} queues could be meant", "name one of them")
         return candidates.pop()
@@ -381,7 +384,7 @@ class Stack:
             raise LocalError(f"there is no queue {logical_id}", f"there is {', '.join(self._queues)}")
         return self._queues[logical_id]
 
-    def _queue_named_by(self, arn: str) -> str | None:
+    def _queue_of_arn(self, arn: str) -> str | None:
         """The queue that a record says it came from: by its name, or by its logical id at the end of it."""
         given = arn.rpartition(":")[2]
         for logical_id, name in self._queues.items():

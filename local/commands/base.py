@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from local import console, control, routing
+from local.aws import routing
 from local.commands import complete
 from local.errors import LocalError
+from local.session import control
+from local.terminal import console
 
 SESSION_VARIABLE = "UNTAG_LOCAL_SESSION"
 """Names the session file for every command of a shell that names none."""

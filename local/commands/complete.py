@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from local.control import SESSION
-from local.fault_names import MEANINGS
+from local.session.control import SESSION
+from local.session.fault_names import MEANINGS
 
 _EVENTS = Path("events")
 
@@ -20,8 +20,8 @@ def event_files(incomplete: str) -> list[str]:
     folder, start = (typed, "") if incomplete.endswith("/") else (typed.parent, typed.name)
     if not folder.is_dir():
         return []
-    found = [path for path in sorted(folder.iterdir()) if path.name.startswith(start)]
-    return [f"{path}/" if path.is_dir() else str(path) for path in found if path.is_dir() or path.suffix == ".json"]
+    matching = [path for path in sorted(folder.iterdir()) if path.name.startswith(start)]
+    return [f"{path}/" if path.is_dir() else str(path) for path in matching if path.is_dir() or path.suffix == ".json"]
 
 
 def functions(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from local import confirm, console, hints, progress
-from local import undo as undoing
-from local.commands import complete
+from local.commands import complete, confirm, display, progress
 from local.commands.base import SESSION, Event, Expect, Json, Session, Wait, Yes, app, err, out, read, show
-from local.control import Client
 from local.errors import LocalError
 from local.reports import reports_of
+from local.reports import undo as undoing
+from local.session.control import Client
+from local.terminal import console, hints
 
 MESSAGE_BYTES = 1024 * 1024
 """What a message of SQS holds."""
@@ -74,7 +74,7 @@ def invoke(
     if as_json:
         print(json.dumps(answer))
     else:
-        console.show_answer(out, err, answer)
+        display.show_answer(out, err, answer)
     if answer["error"]:
         raise typer.Exit(1)
 
@@ -100,13 +100,13 @@ def fire(
     sent = progress.run(err, f"{schedule} is fired", lambda: client.post("fire", body))
     if wait:
         progress.drain(client, wait, err)
-    show(sent, console.show_sent, as_json)
+    show(sent, display.show_sent, as_json)
 
 
 @app.command()
 def state(*, session: Session = SESSION, as_json: Json = False) -> None:
     """Show the tags left at each cloud, what lies in each queue, the dead letters and the reports."""
-    show(Client(session).get("state"), console.show_state, as_json)
+    show(Client(session).get("state"), display.show_state, as_json)
 
 
 @app.command()
@@ -136,18 +136,18 @@ def undo(
     A report that comes in pages needs all of them. Of a report on an undo the tags that it put back are removed.
     Tags whose value is not known are left out. With --print nothing is sent.
     """
-    found = [report for name in reports for report in _reports(name, session)]
-    made = undoing.undo_requests(found, overwrite=overwrite)
+    given = [report for name in reports for report in _reports(name, session)]
+    made = undoing.undo_requests(given, overwrite=overwrite)
     if made.unknown:
-        _say(f"{console.counted(made.unknown, 'row')} left out: the value that stood there is not known")
+        _warn(f"{console.counted(made.unknown, 'row')} left out: the value that stood there is not known")
     for note in made.notes:
-        _say(note)
+        _warn(note)
     if not made.requests:
         raise LocalError("there is nothing to undo in it", "to see what each report says: `local state`")
     if only_print:
         print(text := json.dumps(made.requests, ensure_ascii=False))
         if len(text.encode()) > MESSAGE_BYTES:
-            _say("this is more than a message of SQS holds: send its requests one by one")
+            _warn("this is more than a message of SQS holds: send its requests one by one")
         return
     client = Client(session)
     parts = undoing.in_messages(made.requests, MESSAGE_BYTES)
@@ -156,11 +156,11 @@ def undo(
     sent: list[Any] = []
     for part in parts:
         body = {"event": part, "queue": None}
-        # What somebody confirmed as a whole is confirmed in its parts.
+        # The whole was confirmed, so each part of it is.
         sent += client.post("send", body | ({"confirmed": client.post("plan", body)["pairs"]} if confirmed else {}))
     if wait:
         progress.drain(client, wait, err)
-    show(sent, console.show_sent, as_json)
+    show(sent, display.show_sent, as_json)
 
 
 def _reports(name: str, session: Path) -> list[Mapping[str, Any]]:
@@ -168,13 +168,13 @@ def _reports(name: str, session: Path) -> list[Mapping[str, Any]]:
     if name == "-" or Path(name).exists():
         return reports_of(read(name))
     published = [one["body"] for one in Client(session).get("state")["reports"] if isinstance(one["body"], dict)]
-    named: list[Mapping[str, Any]] = [one for one in published if name in (one.get("id"), one.get("batch"))]
-    if not named:
+    matching: list[Mapping[str, Any]] = [one for one in published if name in (one.get("id"), one.get("batch"))]
+    if not matching:
         raise LocalError(f"there is no file and no published report {name}", "to see what is published: `local state`")
-    return named
+    return matching
 
 
-def _say(text: str) -> None:
+def _warn(text: str) -> None:
     err.print(f"[yellow]{console.safe(text)}[/]", highlight=False, soft_wrap=True)
 
 
@@ -183,4 +183,4 @@ def _send(client: Client, body: dict[str, Any], wait: float, yes: bool, expect: 
     sent = client.post("send", body)
     if wait:
         progress.drain(client, wait, err)
-    show(sent, console.show_sent, as_json)
+    show(sent, display.show_sent, as_json)

@@ -4,10 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from local import console
-from local.commands import complete
+from local.commands import complete, display
 from local.commands.base import SESSION, Json, Session, app, show
-from local.control import Client
+from local.session.control import Client
 
 faults = typer.Typer(
     help="Make the local clouds misbehave, by name. Without a command: what is on, and what there is.",
@@ -28,7 +27,7 @@ Name = Annotated[
 def listed(ctx: typer.Context, *, session: Session = SESSION, as_json: Json = False) -> None:
     """Say what is on and how often it struck, and what there is to switch on."""
     if ctx.invoked_subcommand is None:
-        show(Client(session).get("faults"), console.show_faults, as_json)
+        show(Client(session).get("faults"), display.show_faults, as_json)
 
 
 @faults.command()
@@ -70,7 +69,7 @@ def on(
     }
     how = {field: value for field, value in given.items() if value is not None}
     answer = Client(session).post("faults/on", {"do": name, "clouds": cloud or [], "how": how})
-    show(answer, console.show_switched_on, as_json)
+    show(answer, display.show_switched_on, as_json)
 
 
 @faults.command()
@@ -89,4 +88,4 @@ def off(
 ) -> None:
     """Switch misbehaviour off again, and say how often it struck."""
     answer = Client(session).post("faults/off", {"names": names or [], "clouds": cloud or [], "seeded": seeded})
-    show(answer, console.show_switched_off, as_json)
+    show(answer, display.show_switched_off, as_json)

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from local import ROOT, console, control
+from local import ROOT
+from local.commands import display
 from local.commands.base import SESSION, SESSION_VARIABLE, Json, Session, app, err, out
+from local.commands.progress import working
 from local.errors import LocalError
 from local.live import Observer, glance, stop_on_signals, watch
-from local.progress import working
+from local.session import control
 
 if TYPE_CHECKING:
-    from local.real import RealClouds
+    from local.session.real import RealClouds
     from local.shapes import Overrides
     from local.stack import Stack
 
@@ -81,7 +83,7 @@ def up(
 
 
 def _real_clouds(variables: dict[str, str], *, no_dry_run: bool) -> "RealClouds":
-    from local import real  # noqa: PLC0415
+    from local.session import real  # noqa: PLC0415
 
     real.refuse_variables(variables)
     return real.RealClouds(os.environ | variables, dry_run=not no_dry_run)
@@ -117,7 +119,7 @@ class _Run:
                 self._observer = Observer(stack)
                 with control.serve(stack, self._session, observer=self._observer, real=self._real) as content:
                     self._show(content, live=live)
-                    # With real clouds nothing happens by itself: a schedule asks nobody.
+                    # With real clouds nothing happens without a confirmation, and a schedule asks for none.
                     if self._real is not None:
                         self._wait(content, live=live)
                     else:
@@ -125,7 +127,7 @@ class _Run:
                             self._wait(content, live=live)
             finally:
                 if self._real is not None:
-                    _tell_what_is_lost(stack)
+                    _warn_of_lost_messages(stack)
                 with working(err, "stopping"):
                     stack.stop()
 
@@ -133,29 +135,29 @@ class _Run:
         if self._as_json:
             print(json.dumps({key: value for key, value in content.items() if key != "key"}), flush=True)
         elif not (live and out.is_terminal):
-            console.show_up(out, content)
+            display.show_up(out, content)
 
     def _wait(self, content: dict[str, Any], *, live: bool) -> None:
         if live and self._observer is not None:
-            watch(self._observer.look, out, self._stopped, note=console.note(content), as_json=self._as_json)
+            watch(self._observer.look, out, self._stopped, note=display.note(content), as_json=self._as_json)
         else:
             self._stopped.wait()
 
     def _logged(self, function: str, line: str) -> None:
-        """A line that a function printed: for whoever watches, and perhaps for this terminal."""
+        """A line that a function printed: for the live view, and perhaps for this terminal."""
         if self._observer is not None:
             self._observer.logged(function, line)
         if self._prints_logs:
             err.print(f"[dim]{function}[/] ", end="")
-            err.print(console.lines(line), markup=False, highlight=False, soft_wrap=True)
+            err.print(display.lines(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def _tell_what_is_lost(stack: "Stack") -> None:
-    """Queues end with this process: what real clouds still owe an answer for is said, not dropped in silence."""
+def _warn_of_lost_messages(stack: "Stack") -> None:
+    """Queues end with this process: messages that are not processed yet are counted for the person who stops it."""
     held = {queue.logical_id: queue.total for queue in stack.queues().values() if queue.total}
     if held:
-        told = ", ".join(f"{count} on {name}" for name, count in held.items())
-        err.print(f"[yellow]messages that end with this stack:[/] {told}", highlight=False)
+        counts = ", ".join(f"{count} on {name}" for name, count in held.items())
+        err.print(f"[yellow]messages that end with this stack:[/] {counts}", highlight=False)
 
 
 @app.command("watch")
@@ -176,11 +178,11 @@ def watch_running(
         if as_json:
             print(json.dumps(seen))
         else:
-            glance.show(out, seen, console.note(content))
+            glance.show(out, seen, display.note(content))
         return
     stopped = threading.Event()
     with stop_on_signals(stopped):
-        watch(lambda: client.get("activity"), out, stopped, note=console.note(content), as_json=as_json)
+        watch(lambda: client.get("activity"), out, stopped, note=display.note(content), as_json=as_json)
 
 
 @app.command("env")

@@ -2,7 +2,7 @@
 
 import sys
 
-from local import interrupts
+from local.terminal import interrupts
 
 
 def main() -> int:

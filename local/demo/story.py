@@ -14,10 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from local import ROOT, interrupts, pairs, routing
+from local import ROOT
 from local.audit import Audit
-from local.console import counted, make, outcome_style, table
+from local.aws import routing
+from local.reports import pairs
 from local.stack import Overrides, Stack
+from local.terminal import interrupts
+from local.terminal.console import counted, make, outcome_style, table
 
 FLEET = 100
 """Messages with one resource each and the same tags: what they cost is shown."""
@@ -29,7 +32,7 @@ _EVENT_ID = re.compile(r'"(?:id|trace_id|message_id)": ?"([^"]+)"')
 
 
 class Demo:
-    """What was sent under which name, to tell the story of it afterwards."""
+    """Remembers what was sent under which name, so that the tables can say what became of it."""
 
     def __init__(self, stack: Stack, console: Console) -> None:
         self._stack = stack
@@ -51,7 +54,7 @@ class Demo:
         with self._stack.paused():
             for body in bodies:
                 self._write_down(name, body)
-                # Events get an id on their way, by which their reports are told.
+                # Events get an id on their way, which their reports bear.
                 self._origin |= dict.fromkeys((id_ for sent in self._stack.send(body) for id_ in sent.ids), name)
         self._stack.drain()
 
@@ -62,7 +65,7 @@ class Demo:
         print_(self._came_in(reports))
         print_(self._calls())
         print_(self._outcomes(reports))
-        print_(self._letters())
+        print_(self._dead_letters())
         print_(self._tags())
         return self._audit.findings(reports, self._stack.providers.values())
 
@@ -80,9 +83,9 @@ class Demo:
                 if "invalid" not in name:
                     self._audit.sweep(json.loads(item.body), self._stack.providers.values())
             elif "invalid" not in name:  # such a body asks for nothing: it has to come out verbatim
-                known = set(self._audit.wishes)
+                known = set(self._audit.requested)
                 self._audit.ask(text, self._stack.providers.values())
-                self._origin |= dict.fromkeys(set(self._audit.wishes) - known, name)
+                self._origin |= dict.fromkeys(set(self._audit.requested) - known, name)
 
     def _name_of(self, report: Mapping[str, Any]) -> str:
         """The event that a report belongs to: its id, or with -1, -2 … behind it the id of one of its requests."""
@@ -111,24 +114,24 @@ class Demo:
 
     def _outcomes(self, reports: Iterable[Mapping[str, Any]]) -> Table:
         made = table("Outcomes", "event", "tag", "outcome", "resources", "why")
-        told: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-        words: dict[pairs.Pair, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+        rows: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+        latest: dict[pairs.Pair, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
         for report in sorted(pairs.distinct(reports), key=pairs.order_of):
             name = self._name_of(report) or report["id"]
             # What is no report on pairs, and one on a request that was held back whole: a line of their own.
             for outcome, why, resources in _notices(report):
-                told[name, "", outcome, why] += resources
+                rows[name, "", outcome, why] += resources
             for pair, row in pairs.rows_of(report):
-                words.pop(pair, None)
-                words[pair] = (report, row)
-        for report, row in words.values():
+                latest.pop(pair, None)
+                latest[pair] = (report, row)
+        for report, row in latest.values():
             tag = row["key"] if row["value"] is None else f"{row['key']}={row['value']}"
             why = row.get("message") or row.get("code") or ""
             if "was" in row and row["outcome"] == "absent":
                 why = "not there" if row["was"] is None else f"it is {row['key']}={row['was']}"
-            told[self._name_of(report) or report["id"], tag, row["outcome"], why].append(row["resource_id"])
+            rows[self._name_of(report) or report["id"], tag, row["outcome"], why].append(row["resource_id"])
         shown = ""
-        for (name, tag, outcome, why), ids in sorted(told.items(), key=lambda item: item[0][0]):
+        for (name, tag, outcome, why), ids in sorted(rows.items(), key=lambda item: item[0][0]):
             ids_shown = ", ".join(ids[:_SHOWN_IDS]) + (f" and {len(ids) - _SHOWN_IDS} more" if ids[_SHOWN_IDS:] else "")
             style = outcome_style(outcome)
             event = "" if name == shown else name
@@ -136,17 +139,17 @@ class Demo:
             shown = name
         return made
 
-    def _letters(self) -> Table:
+    def _dead_letters(self) -> Table:
         made = table("On the dead-letter queue", "request", "code", "pairs", "why")
-        for letter in self._stack.dead_letters():
-            attributes = letter.attributes
+        for dead_letter in self._stack.dead_letters():
+            attributes = dead_letter.attributes
             if attributes.get("code") == "invalid":
                 asked, count = "the body as it came", "[dim]none called[/]"
             else:
-                account = Audit()
-                account.ask(letter.body, self._stack.providers.values())
+                audit = Audit()
+                audit.ask(dead_letter.body, self._stack.providers.values())
                 asked = attributes.get("request_id", "")
-                count = str(sum(len(wish.pairs) for wish in account.wishes.values()))
+                count = str(sum(len(asked_for.pairs) for asked_for in audit.requested.values()))
             made.add_row(asked, attributes.get("code", ""), count, escape(attributes.get("reason", "")))
         return made
 

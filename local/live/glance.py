@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from local.console import counted, outcome_style, queues_table, safe, table
+from local.terminal.console import counted, outcome_style, queues_table, safe, table
 
 _SHOWN = 10
 """Of reports and dead letters so many are shown, the newest."""
@@ -34,11 +34,11 @@ def show(console: Console, seen: Mapping[str, Any], note: str = "") -> None:
         console.print(made)
     else:
         console.print("[dim]No outcomes yet.[/]\n")
-    letters, reports = seen["dead_letters"], seen["reports"]
-    if letters["count"]:
-        made = table(f"Dead letters ({letters['count']})", "queue", "request", "code", "reason")
-        for letter in letters["recent"][-_SHOWN:]:
-            made.add_row(*(safe(letter[name]) for name in ("queue", "request_id", "code", "reason")))
+    dead_letters, reports = seen["dead_letters"], seen["reports"]
+    if dead_letters["count"]:
+        made = table(f"Dead letters ({dead_letters['count']})", "queue", "request", "code", "reason")
+        for dead_letter in dead_letters["recent"][-_SHOWN:]:
+            made.add_row(*(safe(dead_letter[name]) for name in ("queue", "request_id", "code", "reason")))
         console.print(made)
     else:
         console.print("[dim]No dead letters.[/]\n")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from local.console import times
-from local.pairs import Pairs
+from local.reports.pairs import Pairs
+from local.terminal.console import times
 
 if TYPE_CHECKING:
     from local.providers import Call, ProviderServer
@@ -41,21 +41,21 @@ class Observer:
         self._published = 0
         self._logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES)
         self._calls = {name: _Calls(server, stack) for name, server in stack.providers.items()}
-        self._told: dict[str, _Told] = {}
+        self._reported_calls: dict[str, _ReportedCalls] = {}
 
     def logged(self, function: str, line: str) -> None:
         """Take a line that a function printed."""
         with self._lock:
             self._logs.append({"function": function, "line": line})
             if not self._calls:
-                self._count_told(line)
+                self._count_reported_calls(line)
 
     def look(self) -> dict[str, Any]:
         """Everything that the live view shows, as JSON."""
         with self._lock:
             self._read_reports()
             now = self._now()
-            letters = self._stack.dead_letters()
+            dead_letters = self._stack.dead_letters()
             return {
                 "name": self._stack.name,
                 "time": now,
@@ -65,9 +65,12 @@ class Observer:
                     logical_id: {"busy": function.busy, "invocations": function.invocations}
                     for logical_id, function in self._stack.functions.items()
                 },
-                "providers": {name: calls.look(now) for name, calls in (self._calls | self._told).items()},
+                "providers": {name: calls.look(now) for name, calls in (self._calls | self._reported_calls).items()},
                 "outcomes": self._pairs.counts(),
-                "dead_letters": {"count": len(letters), "recent": [_letter(one) for one in letters[-RECENT:]]},
+                "dead_letters": {
+                    "count": len(dead_letters),
+                    "recent": [_dead_letter(one) for one in dead_letters[-RECENT:]],
+                },
                 "reports": {"count": self._published, "recent": list(self._reports)},
                 "missing": self._stack.missing(),
                 "logs": list(self._logs),
@@ -91,8 +94,8 @@ class Observer:
                 }
             )
 
-    def _count_told(self, line: str) -> None:
-        """Of real clouds nobody here sees a call: what the functions' own metrics say is counted."""
+    def _count_reported_calls(self, line: str) -> None:
+        """Calls to real clouds are not seen here: those that the functions' own metrics report are counted."""
         if '"_aws"' not in line:
             return
         try:
@@ -100,7 +103,7 @@ class Observer:
         except ValueError:
             return
         if isinstance(metrics, dict) and isinstance(name := metrics.get("provider"), str):
-            self._told.setdefault(name, _Told()).add(metrics, self._now())
+            self._reported_calls.setdefault(name, _ReportedCalls()).add(metrics, self._now())
 
 
 class _Calls:
@@ -119,7 +122,7 @@ class _Calls:
 
     def look(self, now: float) -> dict[str, Any]:
         log = self._server.calls
-        if len(log) < self._next:  # somebody cleared it
+        if len(log) < self._next:  # the log was cleared
             self._next = 0
         new = [log[index] for index in range(self._next, len(log))]
         self._next += len(new)
@@ -140,14 +143,14 @@ class _Calls:
             "rate": _rate(self._times, now),
             "statuses": dict(self._statuses),
             "changed": self._changed,
-            # What the files in events/ rely on is no misbehaviour that anybody switched on.
+            # Rules that the files in events/ rely on were not switched on by a command.
             "faults": [rule.do for rule in self._server.faults if not self._stack.is_seeded(rule)],
             "recent": [_call(call) for call in self._recent],
         }
 
 
-class _Told:
-    """The calls to one real cloud, as the functions' metrics tell them after each invocation."""
+class _ReportedCalls:
+    """The calls to one real cloud, as the functions' metrics report them after each invocation."""
 
     def __init__(self) -> None:
         self._total = 0
@@ -193,12 +196,12 @@ def _call(call: "Call") -> dict[str, Any]:
     }
 
 
-def _letter(letter: "DeadLetter") -> dict[str, Any]:
-    reason = letter.attributes.get("reason") or f"received {times(letter.receive_count)} and never done"
+def _dead_letter(dead_letter: "DeadLetter") -> dict[str, Any]:
+    reason = dead_letter.attributes.get("reason") or f"received {times(dead_letter.receive_count)} and never done"
     return {
-        "id": letter.message_id,
-        "queue": letter.queue,
-        "request_id": letter.attributes.get("request_id", ""),
-        "code": letter.attributes.get("code", ""),
+        "id": dead_letter.message_id,
+        "queue": dead_letter.queue,
+        "request_id": dead_letter.attributes.get("request_id", ""),
+        "code": dead_letter.attributes.get("code", ""),
         "reason": reason,
     }

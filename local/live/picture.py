@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from local.console import clean, counted, outcome_style, status_style
+from local.terminal.console import clean, counted, outcome_style, status_style
 
 Seen = Mapping[str, Any]
 """What `Observer.look` gives."""
@@ -34,13 +34,13 @@ _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
 
 def picture(seen: Seen, width: int, height: int, page: str = "overview", note: str = "") -> Layout:
-    """One page of the view. `note` stands at the top: what anybody who looks should know."""
+    """One page of the view. `note` stands at the top: what everybody who looks should know."""
     lines = height - _FRAME_LINES
     body = {
         "overview": lambda: _overview(seen, width, lines),
         "calls": lambda: Layout(_recent_calls(seen, lines)),
         "reports": lambda: Layout(_reports(seen, lines)),
-        "dead letters": lambda: Layout(_letters(seen, lines)),
+        "dead letters": lambda: Layout(_dead_letters(seen, lines)),
         "logs": lambda: Layout(_logs(seen, lines)),
     }[page]()
     whole = Layout()
@@ -79,12 +79,12 @@ def _head(seen: Seen, note: str) -> Table:
     line = Table.grid(expand=True, padding=(0, 1))
     line.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     line.add_column(no_wrap=True, justify="right")
-    left = Text.assemble((seen["name"], "bold green"), f" up {hours}:{minutes:02}:{seconds:02}")
+    title = Text.assemble((seen["name"], "bold green"), f" up {hours}:{minutes:02}:{seconds:02}")
     if note:
-        left.append(f"  {note}", style="bold yellow")
+        title.append(f"  {note}", style="bold yellow")
     if seen["missing"]:
-        left.append(f"  missing: {', '.join(seen['missing'])}", style="bold red")
-    line.add_row(left, f"{counted(done, 'invocation')}, {running} running")
+        title.append(f"  missing: {', '.join(seen['missing'])}", style="bold red")
+    line.add_row(title, f"{counted(done, 'invocation')}, {running} running")
     return line
 
 
@@ -124,21 +124,21 @@ def _queues(seen: Seen) -> Table:
 
 
 def _results(seen: Seen, lines: int) -> Table:
-    """Outcomes, and under them why the newest dead letters lie where they do."""
+    """Outcomes, and under them the reasons of the newest dead letters."""
     made = _table("Outcomes", "pairs", numbers=("pairs",))
     shown = sorted(seen["outcomes"].items(), key=lambda item: -item[1])
-    letters = seen["dead_letters"]
+    dead_letters = seen["dead_letters"]
     room = lines - 1
-    for_letters = min(len(letters["recent"]) + 1, max(2, room - len(shown))) if letters["count"] else 0
-    shown = shown[: max(0, room - for_letters)]
+    for_dead_letters = min(len(dead_letters["recent"]) + 1, max(2, room - len(shown))) if dead_letters["count"] else 0
+    shown = shown[: max(0, room - for_dead_letters)]
     for outcome, count in shown:
         made.add_row(_text(outcome, outcome_style(outcome)), str(count))
     if not shown:
         made.add_row(Text("none yet", style=_QUIET), "")
-    if letters["count"]:
-        made.add_row(Text("Dead letters", style="bold red"), str(letters["count"]))
-        for letter in _newest(letters["recent"], for_letters - 1):
-            made.add_row(_text(f"{letter['code'] or 'crash'}: {letter['reason']}"), "")
+    if dead_letters["count"]:
+        made.add_row(Text("Dead letters", style="bold red"), str(dead_letters["count"]))
+        for dead_letter in _newest(dead_letters["recent"], for_dead_letters - 1):
+            made.add_row(_text(f"{dead_letter['code'] or 'crash'}: {dead_letter['reason']}"), "")
     return made
 
 
@@ -162,12 +162,12 @@ def _calls(seen: Seen) -> Table:
 
 
 def _recent_calls(seen: Seen, lines: int, *, heading: bool = True) -> Table:
-    found = [(name, call) for name, cloud in seen["providers"].items() for call in cloud["recent"]]
-    found.sort(key=lambda item: (item[1]["time"], item[1]["number"]))
+    recent_calls = [(name, call) for name, cloud in seen["providers"].items() for call in cloud["recent"]]
+    recent_calls.sort(key=lambda item: (item[1]["time"], item[1]["number"]))
     numbers = ("pairs", "changed", "ms")
     made = _table("time", "cloud", *numbers, "answer", "operation", numbers=numbers, widths={"time": 8, "cloud": 18})
     made.show_header = heading
-    for name, call in _newest(found, lines - heading):
+    for name, call in _newest(recent_calls, lines - heading):
         answer = Text(call["status"] or "…", style=_status_style(call["status"]))
         if call["fault"]:
             answer.append(f" {call['fault']}", style="magenta")
@@ -194,17 +194,17 @@ def _reports(seen: Seen, lines: int) -> Table:
     return made
 
 
-def _letters(seen: Seen, lines: int) -> Table:
-    letters = seen["dead_letters"]
-    made = _table(f"Dead letters ({letters['count']})", "request", "code", "reason")
+def _dead_letters(seen: Seen, lines: int) -> Table:
+    dead_letters = seen["dead_letters"]
+    made = _table(f"Dead letters ({dead_letters['count']})", "request", "code", "reason")
     for column, width in zip(made.columns, (30, 20, 14), strict=False):
         column.max_width = width
-    for letter in _newest(letters["recent"], lines - 1):
+    for dead_letter in _newest(dead_letters["recent"], lines - 1):
         made.add_row(
-            letter["queue"].removeprefix(f"{seen['name']}-"),
-            _text(letter["request_id"]),
-            _text(letter["code"]),
-            _text(letter["reason"]),
+            dead_letter["queue"].removeprefix(f"{seen['name']}-"),
+            _text(dead_letter["request_id"]),
+            _text(dead_letter["code"]),
+            _text(dead_letter["reason"]),
         )
     return made
 
@@ -212,13 +212,17 @@ def _letters(seen: Seen, lines: int) -> Table:
 def _logs(seen: Seen, lines: int) -> Table:
     made = _table("Function", "level", "line")
     made.columns[0].max_width = 26
-    told = [(entry["function"], *_said(entry["line"])) for entry in seen["logs"] if '"_aws"' not in entry["line"]]
-    for function, level, line in _newest(told, lines - 1):
+    entries = [
+        (entry["function"], *_level_and_message(entry["line"]))
+        for entry in seen["logs"]
+        if '"_aws"' not in entry["line"]
+    ]
+    for function, level, line in _newest(entries, lines - 1):
         made.add_row(function.removeprefix(f"{seen['name']}-"), _text(level, _LEVELS.get(level, _QUIET)), _text(line))
     return made
 
 
-def _said(line: str) -> tuple[str, str]:
+def _level_and_message(line: str) -> tuple[str, str]:
     """A log line's level, and what it says: a structured one's message, and which request it is about."""
     try:
         entry = json.loads(line)

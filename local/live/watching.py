@@ -13,9 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from local.console import counted, outcome_style, safe
 from local.errors import NotRunning
 from local.live.picture import PAGES, picture
+from local.terminal.console import counted, outcome_style, safe
 
 Look = Callable[[], Mapping[str, Any]]
 
@@ -92,7 +92,7 @@ class Lines:
         self._last_call: dict[str, int] = {}
         self._calls: dict[str, set[int]] = {}
         self._reports = 0
-        self._letters: set[str] = set()
+        self._dead_letters: set[str] = set()
         self._missing: set[str] = set()
 
     def news(self, seen: Mapping[str, Any]) -> list[str]:
@@ -100,7 +100,7 @@ class Lines:
         return [
             *self._new_calls(seen),
             *self._new_reports(seen),
-            *self._new_letters(seen),
+            *self._new_dead_letters(seen),
             *self._newly_missing(seen),
         ]
 
@@ -110,11 +110,11 @@ class Lines:
             missed = recent[0]["number"] - self._last_call.get(name, 0) - 1 if recent else 0
             if missed > 0:
                 yield f"call      {name}  {missed} more, too many at once to tell each"
-            told = self._calls.get(name, set())
+            shown = self._calls.get(name, set())
             for call in recent:
-                if call["number"] in told or not call["status"]:  # without one it is open
+                if call["number"] in shown or not call["status"]:  # a call without a status is not finished
                     continue
-                told.add(call["number"])
+                shown.add(call["number"])
                 what = " ".join(filter(None, (call["operation"], call["type"], call["code"], call["fault"])))
                 yield (
                     f"call      {name}  {call['status']} {safe(what)}  {counted(call['pairs'], 'pair')}, "
@@ -122,7 +122,7 @@ class Lines:
                 )
             if recent:
                 self._last_call[name] = recent[-1]["number"]
-            self._calls[name] = told & {call["number"] for call in recent}
+            self._calls[name] = shown & {call["number"] for call in recent}
 
     def _new_reports(self, seen: Mapping[str, Any]) -> Iterator[str]:
         for report in seen["reports"]["recent"]:
@@ -130,17 +130,17 @@ class Lines:
                 continue
             self._reports = report["number"]
             counts = ", ".join(f"[{outcome_style(name)}]{count} {name}[/]" for name, count in report["counts"].items())
-            told = f"  {counts}" if counts else ""
+            outcomes = f"  {counts}" if counts else ""
             page = report["page"]
             part = f"  page {page['number']} of {page['of']}" if page["of"] > 1 else ""
-            yield f"report    {safe(report['id'])}  {safe(report['status'])}{part}{told}  {safe(report['summary'])}"
+            yield f"report    {safe(report['id'])}  {safe(report['status'])}{part}{outcomes}  {safe(report['summary'])}"
 
-    def _new_letters(self, seen: Mapping[str, Any]) -> Iterator[str]:
-        for letter in seen["dead_letters"]["recent"]:
-            if letter["id"] not in self._letters:
-                self._letters.add(letter["id"])
-                who = " ".join(filter(None, (letter["request_id"], letter["code"])))
-                yield f"[red]dead letter[/]  {letter['queue']}  {safe(who)}  {safe(letter['reason'])}"
+    def _new_dead_letters(self, seen: Mapping[str, Any]) -> Iterator[str]:
+        for dead_letter in seen["dead_letters"]["recent"]:
+            if dead_letter["id"] not in self._dead_letters:
+                self._dead_letters.add(dead_letter["id"])
+                who = " ".join(filter(None, (dead_letter["request_id"], dead_letter["code"])))
+                yield f"[red]dead letter[/]  {dead_letter['queue']}  {safe(who)}  {safe(dead_letter['reason'])}"
 
     def _newly_missing(self, seen: Mapping[str, Any]) -> Iterator[str]:
         for name in seen["missing"]:
@@ -153,12 +153,12 @@ class Lines:
 def _keys(stopped: threading.Event) -> Iterator[Callable[[float], str]]:
     """Gives a function that waits so many seconds for a key, and says which was pressed; "" for none."""
 
-    def nobody(seconds: float) -> str:
+    def no_key(seconds: float) -> str:
         stopped.wait(seconds)
         return ""
 
     if not sys.stdin.isatty():
-        yield nobody
+        yield no_key
         return
     import termios  # noqa: PLC0415 - where there is no terminal there may be no such module
     import tty  # noqa: PLC0415

@@ -10,7 +10,7 @@ from jsonschema import Draft4Validator, Draft7Validator, Draft202012Validator
 from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 
-from local import routing
+from local.aws import routing
 from local.stack import Overrides, Stack
 from tools.schemas.documents import documents
 from tools.schemas.writing import DOCS, broken, files, released

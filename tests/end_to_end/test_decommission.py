@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local import routing
 from local.audit import Audit
+from local.aws import routing
 from local.providers import Fault
 from local.stack import ROOT, Overrides, Stack
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from local import real, routing
+from local.aws import routing
+from local.session import real
 from local.stack import ROOT, Stack
 
 DIRECT = sorted((ROOT / "events" / "direct").glob("*.json"))

@@ -37,7 +37,7 @@ def test_every_event_file_is_reported_as_the_clouds_saw_it(stack: Stack):
                 audit.ask(body)
         stack.send(path)
     stack.drain()
-    assert audit.wishes
+    assert audit.requested
     assert audit.findings(stack.reports(), stack.providers.values()) == []
 
 

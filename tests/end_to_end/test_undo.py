@@ -7,8 +7,8 @@ import pytest
 from local.errors import LocalError
 from local.providers import SERVERS
 from local.reports import reports_of
+from local.reports.undo import in_messages, undo_requests
 from local.stack import ROOT, Stack
-from local.undo import in_messages, undo_requests
 
 CLOUDS = {server.provider for server in SERVERS.values()}
 MANUAL = [

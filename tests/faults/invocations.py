@@ -5,13 +5,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from local.mappings import item_failures
+from local.aws.mappings import item_failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local.functions import Function
-    from local.runtime import Answer
+    from local.functions.function import Function
+    from local.functions.runtime import Answer
 
 DIED, UNDELIVERED = "died", "undelivered"
 

@@ -10,7 +10,7 @@ from scale import FRESH_SECONDS, ROTATION_SLACK_SECONDS, SPEED
 from workload import CLOUDS, FADING, neighbours
 
 from local.providers import ProviderServer
-from local.resolve import ACCOUNT
+from local.template.resolve import ACCOUNT
 
 if TYPE_CHECKING:
     from campaign import Campaign

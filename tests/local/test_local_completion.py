@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from local.commands import complete
-from local.fault_names import MEANINGS
+from local.session.fault_names import MEANINGS
 from local.stack import ROOT
 
 PROGRAM = ROOT / "tools" / "untag-local"

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from local import routing
 from local.audit import Audit
-from local.decommissioned import gone
+from local.audit.decommissioned import gone
+from local.aws import routing
 from local.providers import JdcloudServer
 from local.providers.truth import Cause, Pair
 from local.stack import ROOT

@@ -9,9 +9,9 @@ from processes import run, up
 from throwaway import project
 
 from local.errors import LocalError
-from local.fault_names import MEANINGS
-from local.fault_switches import FaultSwitches
 from local.providers import KINDS, SERVERS, HuaweicloudConfigServer, JdcloudServer
+from local.session.fault_names import MEANINGS
+from local.session.fault_switches import FaultSwitches
 from untag.providers.jdcloud.credentials import JDCloudCredentials
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from local.mappings import item_failures, record
+from local.aws.mappings import item_failures, record
 from local.stack import NotDrainedError
 
 

@@ -11,14 +11,14 @@ from processes import Terminal, run, up
 from rich.console import Console
 from throwaway import TEMPLATE, project
 
-from local import control
+from local.aws.schedules import Clock, Schedule
+from local.aws.timetable import Once
 from local.errors import LocalError
 from local.live import Observer
 from local.live.picture import picture
 from local.live.watching import Lines
-from local.schedules import Clock, Schedule
+from local.session import control
 from local.stack import Overrides, Stack
-from local.timetable import Once
 
 KEYS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "eu-west-1"}
 # The rule's target has a queue for what cannot be delivered.

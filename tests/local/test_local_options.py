@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from local.errors import TemplateError
-from local.functions import name_of
-from local.resolve import Resolver
+from local.functions.function import name_of
 from local.stack import Overrides, Stack
+from local.template.resolve import Resolver
 from tests.template.reading import EVERYTHING
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -8,14 +8,14 @@ import pytest
 from rich.console import Console
 from throwaway import project
 
-from local import control
 from local.audit import Audit
-from local.console import show_state
+from local.commands.display import show_state
 from local.live import Observer, watch
 from local.live.picture import picture
-from local.pairs import Pairs
 from local.providers import JdcloudServer, Pair
 from local.providers.truth import Cause
+from local.reports.pairs import Pairs
+from local.session import control
 from local.stack import Overrides, Stack
 
 

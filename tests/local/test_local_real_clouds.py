@@ -8,9 +8,9 @@ import time
 import pytest
 from processes import Terminal, run, up
 
-from local import real
 from local.errors import LocalError
 from local.providers import SERVERS, environment
+from local.session import real
 from local.stack import ROOT
 from untag.providers import NAMES, apis_of
 
@@ -266,7 +266,7 @@ def test_a_plan_counts_each_pair_once_and_tells_the_places_apart():
 @pytest.mark.parametrize("name", ["jdcloud_eventbridge", "jdcloud_sqs_batch", "huaweicloud_tms_sqs_batch"])
 def test_a_plan_counts_what_is_in_every_envelope(name):
     from local.audit import Audit
-    from local.routing import BusEvent, route
+    from local.aws.routing import BusEvent, route
 
     text = (ROOT / "events" / f"{name}.json").read_text()
     account = Audit()
@@ -274,7 +274,7 @@ def test_a_plan_counts_what_is_in_every_envelope(name):
         account.ask(
             json.dumps({"detail": json.loads(item.entry["Detail"])}) if isinstance(item, BusEvent) else item.body
         )
-    assert real.plan(text).pairs == sum(len(wish.pairs) for wish in account.wishes.values())
+    assert real.plan(text).pairs == sum(len(asked.pairs) for asked in account.requested.values())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from throwaway import project
 
 from local.errors import LocalError
-from local.runtime import REQUEST_BYTES
+from local.functions.runtime import REQUEST_BYTES
 from local.stack import Overrides, Stack
 
 

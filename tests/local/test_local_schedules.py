@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import throwaway
 
-from local import control, schedules
+from local.aws import schedules
+from local.aws.timetable import parse
 from local.errors import LocalError, TemplateError
+from local.session import control
 from local.stack import Overrides, Stack
-from local.timetable import parse
 
 SCHEDULE = """
   Nightly:

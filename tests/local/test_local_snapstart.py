@@ -7,7 +7,7 @@ import httpx
 import pytest
 from throwaway import TEMPLATE, project
 
-from local import container
+from local.functions import container
 from local.stack import Overrides, Stack
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -74,7 +74,7 @@ def test_the_packages_own_template_starts_with_both_clouds():
             environment = function.spec.environment
             assert environment["UNTAG_CREDENTIALS"] == "env"
             for name, server in stack.providers.items():
-                assert server.url in environment.values(), name
+                assert f"{server.api}={server.url}" in environment["UNTAG_ENDPOINTS"].split(","), name
         assert {queue.logical_id for queue in stack.queues().values() if queue.dead_letters} >= {
             *("DeadLetterQueue", "RuleDeadLetterQueue"),
             *("DecommissionDeadLetterQueue", "DecommissionRuleDeadLetterQueue"),

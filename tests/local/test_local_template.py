@@ -4,9 +4,9 @@ import pytest
 from throwaway import TEMPLATE, project
 
 from local.errors import TemplateError
-from local.known import CREATED, LEFT_OUT
-from local.resolve import Resolver
 from local.template import read
+from local.template.known import CREATED, LEFT_OUT
+from local.template.resolve import Resolver
 
 TOPOLOGY = {
     "Mappings": {"Sizes": {"eu-west-1": {"small": 1}}},

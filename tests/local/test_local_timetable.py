@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from local.aws.timetable import parse
 from local.errors import TemplateError
-from local.timetable import parse
 
 SINCE = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 

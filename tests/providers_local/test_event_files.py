@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.decommissioned import gone
+from local.audit.decommissioned import gone
 from local.providers import SERVERS, ProviderServer
 from local.providers.server import SEED_FILE
 from untag.contracts import InvalidInputError, RemovalRequest, parse_requests, unwrap

@@ -11,7 +11,7 @@ from tools.dashboard.alarms import metric_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.resolve import Resolver
+    from local.template.resolve import Resolver
     from tools.dashboard.metrics import Metric
 
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from local.resolve import Resolver
+from local.template.resolve import Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

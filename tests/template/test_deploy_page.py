@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.resolve import ACCOUNT, Resolver
+from local.template.resolve import ACCOUNT, Resolver
 from tests.template.reading import DEFAULTS, EVERYTHING, decided, of_type, transform
 from tests.template.test_deploying import ENVIRONMENTS, overrides
 

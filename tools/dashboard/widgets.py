@@ -33,7 +33,7 @@ class Shown:
 
 
 def body(resolver: Any, dashboard: str = "Dashboard") -> dict[str, Any]:
-    """The dashboard's body, parsed; `resolver` is a `local.resolve.Resolver` of the template."""
+    """The dashboard's body, parsed; `resolver` is a `local.template.resolve.Resolver` of the template."""
     document: dict[str, Any] = json.loads(resolver.properties(dashboard)["DashboardBody"])
     return document
 

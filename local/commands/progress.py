@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from local.console import counted
-from local.control import Client
 from local.errors import LocalError
+from local.session.control import Client
+from local.terminal.console import counted
 
 _LOOK_SECONDS = 0.3
 
@@ -20,19 +20,19 @@ def working(console: Console, what: str) -> contextlib.AbstractContextManager[An
 
 
 def drain(client: Client, seconds: float, console: Console) -> None:
-    """Wait until the queues that functions read are quiet; a terminal says how much is left."""
+    """Wait until the queues that functions read are quiet; a terminal says how many messages remain."""
     if not console.is_terminal:
         client.post("drain", {"seconds": seconds})
         return
     with console.status("waiting for the queues …") as status, _meanwhile(client, "drain", seconds) as done:
         while not done.wait(_LOOK_SECONDS):
             queues = client.get("activity")["queues"]
-            left = sum(
+            remaining = sum(
                 queue["visible"] + queue["in_flight"] + queue["delayed"]
                 for queue in queues
                 if not queue["dead_letters"]
             )
-            status.update(f"waiting for the queues: {counted(left, 'message')} left …")
+            status.update(f"waiting for the queues: {counted(remaining, 'message')} left …")
 
 
 @contextlib.contextmanager

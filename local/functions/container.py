@@ -1,7 +1,7 @@
 """The endpoint at which a function under SnapStart gets its AWS key.
 
 Lambda leaves the key out of the environment of such a function, since it would be part of the snapshot, and answers at
-`AWS_CONTAINER_CREDENTIALS_FULL_URI` whoever shows `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
+`AWS_CONTAINER_CREDENTIALS_FULL_URI` requests that bear `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
 """
 
 import json
@@ -32,15 +32,15 @@ class ContainerCredentials:
         }
 
     def answer(self, authorization: str | None) -> tuple[int, bytes]:
-        """The status and the body for whoever asks with this Authorization header."""
+        """The status and the body for a request with this Authorization header."""
         if not secrets.compare_digest((authorization or "").encode(), self._token.encode()):
             return 403, b"{}"
         expires = datetime.fromtimestamp(self._now() + _LIFETIME_SECONDS, UTC)
         access_key, secret_key, token = self._key
-        told = {
+        credentials = {
             "AccessKeyId": access_key,
             "SecretAccessKey": secret_key,
             "Token": token,
             "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
-        return 200, json.dumps(told).encode()
+        return 200, json.dumps(credentials).encode()

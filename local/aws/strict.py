@@ -25,7 +25,7 @@ from moto.sns.models import SNSBackend
 from moto.sqs.exceptions import InvalidParameterValue, SQSException
 from moto.sqs.models import Message, Queue, SQSBackend
 
-from local.move_tasks import MoveTasks
+from local.aws.move_tasks import MoveTasks
 
 QUEUE_BATCH_BYTES = 1024 * 1024
 TOPIC_BYTES = 256 * 1024
@@ -34,7 +34,7 @@ MESSAGE_ATTRIBUTES = 10
 ATTRIBUTE_NAME_LENGTH = 256
 SUBJECT_LENGTH = 100
 LONGEST_DELAY = 900
-# How often a waiting receive looks again: a message that becomes visible by the clock wakes nobody.
+# How often a waiting receive looks again: a message that becomes visible by the clock sends no notification.
 LOOK_AGAIN_SECONDS = 0.05
 
 # What SQS takes in a body or an attribute: the characters of XML 1.0.
@@ -155,14 +155,14 @@ class StrictQueues(SQSBackend):
         deadline = time.monotonic() + wait_seconds_timeout
         while True:
             with self.lock:
-                found = super().receive_message(queue_name, count, 0, visibility_timeout, message_attribute_names)
-                self._shorten_visibility(queue_name, {message.id for message in found})
-            left = deadline - time.monotonic()
-            if found or left <= 0:
-                return found
+                messages = super().receive_message(queue_name, count, 0, visibility_timeout, message_attribute_names)
+                self._shorten_visibility(queue_name, {message.id for message in messages})
+            remaining = deadline - time.monotonic()
+            if messages or remaining <= 0:
+                return messages
             queue = self.get_queue(queue_name)
             with queue._messages_lock:  # noqa: SLF001  notified when a message comes in
-                queue._messages_lock.wait(min(left, LOOK_AGAIN_SECONDS))  # noqa: SLF001
+                queue._messages_lock.wait(min(remaining, LOOK_AGAIN_SECONDS))  # noqa: SLF001
 
     def _shorten_visibility(self, queue_name: str, received: set[str]) -> None:
         # What a receive gives is a copy; the message itself stays in the queue.
@@ -173,7 +173,7 @@ class StrictQueues(SQSBackend):
                     message.visible_at = visible_at
 
     def delete_message(self, queue_name: str, receipt_handle: str) -> None:
-        """Deletes, with nobody else at the queue."""
+        """Deletes, while it holds the lock."""
         with self.lock:
             super().delete_message(queue_name, receipt_handle)
 
@@ -186,14 +186,14 @@ class StrictQueues(SQSBackend):
         """Deletes many in one pass; a message that is not there any more is none to delete."""
         with self.lock:
             queue = self.get_queue(queue_name)
-            left = []
+            kept = []
             for message in queue._messages:  # noqa: SLF001
                 if receipt_handles.isdisjoint(message.all_receipt_handles):
-                    left.append(message)
+                    kept.append(message)
                 else:
                     queue.pending_messages.discard(message)
                     queue.deleted_messages.update(handle for handle in message.all_receipt_handles if handle)
-            queue._messages = left  # noqa: SLF001
+            queue._messages = kept  # noqa: SLF001
 
     def remove(self, queue_name: str, message: Message) -> None:
         """Takes one message away, whether it was received or not."""
@@ -203,12 +203,12 @@ class StrictQueues(SQSBackend):
             queue.pending_messages.discard(message)
 
     def change_message_visibility(self, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
-        """Hides or shows, with nobody else at the queue."""
+        """Hides or shows, while it holds the lock."""
         with self.lock:
             super().change_message_visibility(queue_name, receipt_handle, visibility_timeout)
 
     def get_queue_attributes(self, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
-        """Attributes, counted with nobody else at the queue."""
+        """Attributes, counted while it holds the lock."""
         with self.lock:
             return super().get_queue_attributes(queue_name, attribute_names)
 
@@ -228,7 +228,7 @@ class StrictQueues(SQSBackend):
             queue._pending_messages.clear()  # noqa: SLF001
 
     def messages(self, queue_name: str) -> list[Message]:
-        """What lies in the queue, without receiving it; nothing in one that has been deleted."""
+        """The messages in the queue, without receiving it; nothing in one that has been deleted."""
         with self.lock:
             queue = self.queues.get(queue_name)
             return list(queue._messages) if queue is not None else []  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""What a decommission event says, read without the functions' help: for the account that `local.audit` keeps.
+"""What a decommission event says, read without the functions' help: for the check in `local.audit`.
 
 It understands the events that lie in events/ and in tests/vectors/events, and shares no code with the functions.
 """
@@ -6,8 +6,6 @@ It understands the events that lie in events/ and in tests/vectors/events, and s
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-
-DETAIL_TYPE = "Resource Decommissioned"
 
 _DELETED = {
     "deleteServer": "ecs",

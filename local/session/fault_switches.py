@@ -16,7 +16,7 @@ _COUNTS = frozenset({"matched", "injected"})
 _USUAL: Mapping[str, Any] = {
     one.name: one.default for one in fields(Fault) if one.default is not MISSING and one.name not in _COUNTS
 }
-# What a kind needs so that switching it on shows something, where nobody says otherwise.
+# What a kind needs to show an effect, where the command gives no value.
 _SENSIBLE: Mapping[str, Mapping[str, Any]] = {
     "count": {"amount": -1},
     "delay": {"seconds": 2.0},

@@ -14,18 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from local.aws.missing import HINT
 from local.errors import LocalError, TemplateError
-from local.functions import name_of
-from local.missing import HINT
-from local.resolve import ACCOUNT
-from local.runtime import REQUEST_BYTES
+from local.functions.function import name_of
+from local.functions.runtime import REQUEST_BYTES
+from local.template.resolve import ACCOUNT
 
 if TYPE_CHECKING:
     from moto.sqs.models import Message
 
-    from local.functions import Function
-    from local.runtime import Answer
-    from local.strict import StrictQueues
+    from local.aws.strict import StrictQueues
+    from local.functions.function import Function
+    from local.functions.runtime import Answer
     from local.template import Template
 
 # What SQS hands out at once.
@@ -78,9 +78,9 @@ def specify(template: "Template", logical_id: str, *, window: float | None = Non
 def check_visibility(template: "Template", logical_id: str, spec: MappingSpec) -> None:
     """What Lambda refuses: a queue whose messages come back while the function works on them."""
     names = {
-        template.resolver.name(found): found
+        template.resolver.name(logical): logical
         for kind in ("AWS::SQS::Queue", "AWS::Lambda::Function")
-        for found in template.of_type(kind)
+        for logical in template.of_type(kind)
     }
     for name in (spec.queue, spec.function):
         if name not in names:
@@ -163,19 +163,19 @@ class EventSourceMapping:
             return []
         end = time.monotonic() + self.spec.window
         while len(batch) < self.spec.batch_size and not self._stopped.is_set():
-            left = end - time.monotonic()
-            more = self._receive(max(0.0, left), self.spec.batch_size - len(batch))
+            remaining = end - time.monotonic()
+            more = self._receive(max(0.0, remaining), self.spec.batch_size - len(batch))
             batch += more
-            if not more and left <= 0:
+            if not more and remaining <= 0:
                 break
         return self._within_size(batch)
 
     def _receive(self, wait: float, count: int = _RECEIVE) -> "list[Message]":
-        """Up to so many messages; none, after a while, where somebody has deleted the queue."""
+        """Up to so many messages; none, after a while, where the queue has been deleted."""
         from moto.sqs.exceptions import QueueDoesNotExist  # noqa: PLC0415
 
         try:
-            found = self._receive_of_queue(wait, count)
+            messages = self._receive_of_queue(wait, count)
         except QueueDoesNotExist:
             if not self._gone:
                 self.failures.append(f"there is no queue {self.spec.queue} any more: {HINT}")
@@ -183,7 +183,7 @@ class EventSourceMapping:
             self._stopped.wait(_IDLE_SECONDS)
             return []
         self._gone = False
-        return found
+        return messages
 
     def _receive_of_queue(self, wait: float, count: int) -> "list[Message]":
         queue = self._queues.get_queue(self.spec.queue)
@@ -193,9 +193,9 @@ class EventSourceMapping:
         end = time.monotonic() + wait
         while True:
             slice_ = min(_IDLE_SECONDS, max(0.0, end - time.monotonic()))
-            found = self._queues.receive_message(self.spec.queue, count, slice_, visibility, ["All"])  # type: ignore[arg-type]
-            if found or time.monotonic() >= end or self._stopped.is_set():
-                return found
+            messages = self._queues.receive_message(self.spec.queue, count, slice_, visibility, ["All"])  # type: ignore[arg-type]
+            if messages or time.monotonic() >= end or self._stopped.is_set():
+                return messages
 
     def _within_size(self, batch: "list[Message]") -> "list[Message]":
         size = _EVENT_OVERHEAD
@@ -264,7 +264,7 @@ def record(message: "Message", queue: str, region: str) -> dict[str, Any]:
         "SenderId": message.sender_id,
         "ApproximateFirstReceiveTimestamp": str(message.approximate_first_receive_timestamp),
     }
-    found: dict[str, Any] = {
+    handed_over: dict[str, Any] = {
         "messageId": message.id,
         "receiptHandle": message.receipt_handle,
         "body": message.body,
@@ -278,8 +278,8 @@ def record(message: "Message", queue: str, region: str) -> dict[str, Any]:
         "awsRegion": region,
     }
     if message.message_attributes:
-        found["md5OfMessageAttributes"] = message.attribute_md5
-    return found
+        handed_over["md5OfMessageAttributes"] = message.attribute_md5
+    return handed_over
 
 
 def _message_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.console import Console
 
-from local.console import counted, safe, table
-from local.control import Client
 from local.errors import LocalError
-from local.real import ANY
+from local.session.control import Client
+from local.session.real import ANY
+from local.terminal.console import counted, safe, table
 
 _LISTEN_SECONDS = 0.2
 _FOR_SCRIPTS = "ask at a terminal, or in a script: --yes --expect with the number of pairs"
@@ -24,7 +24,7 @@ class Asking:
 
     @property
     def possible(self) -> bool:
-        """Whether anybody is there to answer."""
+        """Whether a person is there to answer."""
         return sys.stdin.isatty() and self._console.is_terminal
 
     def agrees(self, plan: Mapping[str, Any], real: Mapping[str, Any]) -> bool:
@@ -36,11 +36,11 @@ class Asking:
         changes = not real["dry_run"] and not all(place["dry_run"] for place in plan["places"])
         if changes:
             self._console.print(f"Type the number of pairs ({plan['pairs']}) to send it; anything else stops: ", end="")
-            wanted = {str(plan["pairs"])}
+            accepted = {str(plan["pairs"])}
         else:
             self._console.print("Send it? (yes or no) ", end="")
-            wanted = {"y", "yes"}
-        return _answer().strip().lower() in wanted
+            accepted = {"y", "yes"}
+        return _answer().strip().lower() in accepted
 
 
 def _answer() -> str:
@@ -74,7 +74,7 @@ def show_plan(console: Console, plan: Mapping[str, Any], real: Mapping[str, Any]
 def confirm(client: Client, body: Mapping[str, Any], *, yes: bool, expect: int | None, ask: Asking) -> dict[str, Any]:
     """What a request to the stack has to carry for it to be carried out: nothing where the clouds are local.
 
-    LocalError if the number of pairs is another than `expect`, or if nobody agrees.
+    LocalError if the number of pairs is not `expect`, or if it is not confirmed.
     """
     real = client.get("describe")["real"]
     if real is None and expect is None:

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import container
-from local.runtime_api import RuntimeApi
+from local.functions import container
+from local.functions.runtime_api import RuntimeApi
 
 # Lambda gives a function 10 seconds to come up, and then once more within its time-out.
 INIT_SECONDS = 10.0
@@ -205,7 +205,7 @@ class ExecutionEnvironment:
         with self._state:
             self._exit = code
             self._state.notify_all()
-        # Wakes whoever waits for an answer that will not come.
+        # Wakes the thread that waits for an answer which will not come.
         if (current := self._current) is not None:
             current.answer.put(("Runtime.ExitError", b""))
 

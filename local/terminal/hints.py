@@ -15,15 +15,15 @@ from pathlib import Path
 from local import ROOT
 
 PROGRAM = ".venv/bin/python -m local"
-NAMED = "untag-local"
-"""The command that shells complete (tools/untag-local): they know commands by name, and `python` is everybody's."""
+SCRIPT = "untag-local"
+"""The command that shells complete (tools/untag-local): `python` is not ours to complete."""
 
 _COMMAND = re.compile(r"`local\b ?([^`]*)`")
 
 
 def pasteable(text: str) -> str:
     """A hint with its commands as this shell takes them."""
-    return _COMMAND.sub(lambda found: command(found[1]), text)
+    return _COMMAND.sub(lambda match: command(match[1]), text)
 
 
 def command(words: str) -> str:
@@ -33,11 +33,11 @@ def command(words: str) -> str:
 
 def program() -> str:
     """How the local stack is called from here."""
-    if shutil.which(NAMED) and os.path.realpath(shutil.which(NAMED) or "") == str(ROOT / "tools" / NAMED):
-        by_name = NAMED
+    if shutil.which(SCRIPT) and os.path.realpath(shutil.which(SCRIPT) or "") == str(ROOT / "tools" / SCRIPT):
+        by_name = SCRIPT
     else:
-        by_name = shlex.quote(str(ROOT / "tools" / NAMED))
-    if _is_named() or Path.cwd() != ROOT or not (ROOT / PROGRAM.split(maxsplit=1)[0]).exists():
+        by_name = shlex.quote(str(ROOT / "tools" / SCRIPT))
+    if _runs_as_script() or Path.cwd() != ROOT or not (ROOT / PROGRAM.split(maxsplit=1)[0]).exists():
         return by_name
     return PROGRAM
 
@@ -52,7 +52,7 @@ def make(target: str) -> str:
     return f"make -C {shlex.quote(str(ROOT))} {target}"
 
 
-def _is_named() -> bool:
+def _runs_as_script() -> bool:
     """Whether this process is tools/untag-local: it hands its code over as an argument."""
     return sys.argv[:1] == ["-c"]
 

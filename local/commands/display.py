@@ -1,24 +1,21 @@
-"""What the commands show a person."""
+"""What the commands show a person of their answers."""
 
 import contextlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local import hints
-from local.fault_names import MEANINGS
+from local.session.fault_names import MEANINGS
+from local.terminal import hints
+from local.terminal.console import clean, counted, outcome_style, queues_table, safe, status_style, table, times
 
 # The last lines of a function's log that are shown.
 LOG_TAIL = 20
-
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _NEXT = (
     ("an event, to where its shape belongs", "send {events}/jdcloud_eventbridge.json"),
@@ -30,81 +27,12 @@ _NEXT = (
 )
 """What can be done with a stack that is up, and how."""
 
-_OUTCOME_STYLES = {
-    "removed": "green",
-    "restored": "green",
-    "would_remove": "cyan",
-    "would_restore": "cyan",
-    "failed": "red",
-    "unconfirmed": "red",
-    "rejected": "red",
-    "protected": "yellow",
-    "deferred": "yellow",
-}
-
-
-_UNWRAPPED = 10_000
-"""Columns where the output is no terminal: whatever reads it has lines of its own length."""
-
-
-def make(*, stderr: bool = False) -> Console:
-    """A console that wraps for a terminal, and leaves lines whole in a pipe or a file."""
-    made = Console(stderr=stderr)
-    return made if made.file.isatty() else Console(stderr=stderr, width=_UNWRAPPED)
-
-
-def counted(count: int, noun: str) -> str:
-    """A count of things: "1 pair", "2 pairs"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def times(count: int) -> str:
-    """How often something happened: "once", "3 times"."""
-    return "once" if count == 1 else f"{count} times"
-
-
-_STATUS_STYLES = {
-    "succeeded": "green",
-    "unchanged": "cyan",
-    "partial": "yellow",
-    "deferred": "yellow",
-    "failed": "red",
-}
-
-
-def clean(text: object) -> str:
-    """A text without what would command the terminal: it may come from a cloud, or from whoever sent a message."""
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(text))
-
-
-def safe(text: object) -> str:
-    """A clean text that is no markup either."""
-    return escape(clean(text))
-
-
-def table(title: str, *columns: str) -> Table:
-    """An empty table in the house style."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
-
-
-def outcome_style(outcome: str) -> str:
-    """The colour of an outcome, as rich writes it."""
-    return _OUTCOME_STYLES.get(outcome, "default")
-
-
-def status_style(status: str) -> str:
-    """The colour of a report's status, as rich writes it."""
-    return _STATUS_STYLES.get(status, "default")
-
 
 def show_up(console: Console, session: Mapping[str, Any]) -> None:
     """What runs, and what can be done with it."""
     console.print(f"[bold green]{session['name']} is up[/] [dim]after {session['seconds_to_start']} s[/]")
-    if told := note(session):
-        console.print(f"[bold yellow]{told}[/]")
+    if warning := note(session):
+        console.print(f"[bold yellow]{warning}[/]")
     made = table("", "what", "where")
     made.add_row("AWS (SQS, SNS, EventBridge)", session["aws"])
     for name in (session["real"] or {}).get("clouds", ()):
@@ -133,12 +61,12 @@ def _show_next(console: Console, session: Mapping[str, Any]) -> None:
     for what, command in _NEXT:
         if (schedule is None and "{schedule}" in command) or (function is None and "{function}" in command):
             continue
-        told = hints.command(command.format(schedule=schedule, function=function, events=hints.file("events")))
-        console.print(f"  [cyan]{safe(told)}[/]  [dim]# {what}[/]", highlight=False, soft_wrap=True)
+        line = hints.command(command.format(schedule=schedule, function=function, events=hints.file("events")))
+        console.print(f"  [cyan]{safe(line)}[/]  [dim]# {what}[/]", highlight=False, soft_wrap=True)
 
 
 def note(session: Mapping[str, Any]) -> str:
-    """What anybody who looks at a stack should know of it: "" where its clouds are local."""
+    """A warning for everybody who looks at a stack: "" where its clouds are local."""
     if session["real"] is None:
         return ""
     return "REAL CLOUDS, dry run" if session["real"]["dry_run"] else "REAL CLOUDS: tags can be changed"
@@ -149,8 +77,8 @@ def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
     for (to, name), count in Counter((item["to"], item["name"]) for item in sent).items():
         what = "event" if to == "bus" else "message"
         console.print(f"{counted(count, what)} to the {to} [bold]{name}[/]")
-    for told in dict.fromkeys(item["note"] for item in sent if item["note"]):
-        console.print(f"[yellow]{safe(told)}[/]", highlight=False)
+    for text in dict.fromkeys(item["note"] for item in sent if item["note"]):
+        console.print(f"[yellow]{safe(text)}[/]", highlight=False)
 
 
 def lines(text: str) -> str:
@@ -169,8 +97,8 @@ def show_answer(console: Console, about: Console, answer: Mapping[str, Any]) -> 
         console.print_json(data=answer["payload"])
         return
     about.print(f"[bold red]failed:[/] {safe(answer['error'])} [dim]after {took}[/]", highlight=False)
-    for told in _failures(answer):
-        about.print(safe(told), highlight=False, soft_wrap=True)
+    for line in _failures(answer):
+        about.print(safe(line), highlight=False, soft_wrap=True)
 
 
 def _failures(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -218,24 +146,14 @@ def tags_table(providers: Mapping[str, Any]) -> Table:
     return made
 
 
-def queues_table(queues: Sequence[Mapping[str, Any]]) -> Table:
-    """How many messages lie in each queue."""
-    made = table("Queues", "queue", "visible", "in flight", "delayed")
-    for queue in queues:
-        figures = [str(queue[key]) for key in ("visible", "in_flight", "delayed")]
-        style = "red" if queue["dead_letters"] and queue["visible"] else ""
-        made.add_row(queue["logical_id"], *figures, style=style)
-    return made
-
-
-def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
-    """What lies on the dead-letter queues, and why."""
+def dead_letters_table(dead_letters: Sequence[Mapping[str, Any]]) -> Table:
+    """The dead letters of each queue, and why they are there."""
     made = table("Dead letters", "queue", "why", "body")
-    for letter in letters:
-        attributes = dict(letter["attributes"])
-        reason = attributes.pop("reason", "") or f"received {times(letter['receive_count'])} and never done"
+    for dead_letter in dead_letters:
+        attributes = dict(dead_letter["attributes"])
+        reason = attributes.pop("reason", "") or f"received {times(dead_letter['receive_count'])} and never done"
         rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
-        made.add_row(letter["queue"], safe(f"{reason}\n{rest}".strip()), safe(_short(letter["body"])))
+        made.add_row(dead_letter["queue"], safe(f"{reason}\n{rest}".strip()), safe(_short(dead_letter["body"])))
     return made
 
 
@@ -264,8 +182,8 @@ def reports_table(notifications: Sequence[Mapping[str, Any]]) -> Table:
 def _problems(report: Mapping[str, Any]) -> str:
     """What was wrong with a body that was rejected, a line each."""
     errors = [one for one in report.get("errors") or () if isinstance(one, Mapping)]
-    told = [": ".join(filter(None, (str(one.get("path", "")), str(one.get("message", ""))))) for one in errors]
-    return "\n".join(f"[red]{safe(one)}[/]" for one in told)
+    problems = [": ".join(filter(None, (str(one.get("path", "")), str(one.get("message", ""))))) for one in errors]
+    return "\n".join(f"[red]{safe(one)}[/]" for one in problems)
 
 
 def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
@@ -321,19 +239,12 @@ def _how(rule: Mapping[str, Any]) -> str:
     )
 
 
-def show_error(console: Console, message: str, hint: str) -> None:
-    """What went wrong, and what to do next."""
-    console.print(f"[bold red]error:[/] {safe(message)}", highlight=False)
-    if hint:
-        console.print(f"[dim]{safe(hints.pasteable(hint))}[/]", highlight=False, soft_wrap=True)
-
-
 def _resources(tags: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, Mapping[str, str]]]:
     for account, regions in tags.items():
         for region, kinds in regions.items():
             for kind, resources in kinds.items():
-                for resource, found in resources.items():
-                    yield account, region, kind, resource, found
+                for resource, tags_of_one in resources.items():
+                    yield account, region, kind, resource, tags_of_one
 
 
 def _short(text: str, length: int = 300) -> str:

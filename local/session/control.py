@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from local import ROOT
 from local.errors import LocalError, NotRunning
-from local.fault_switches import FaultSwitches
 from local.live.observer import Observer
+from local.session.fault_switches import FaultSwitches
 
 if TYPE_CHECKING:
-    from local.real import Plan, RealClouds
-    from local.runtime import Answer
+    from local.functions.runtime import Answer
+    from local.session.real import Plan, RealClouds
     from local.stack import Stack
 
 SESSION = ROOT / ".local" / "stack.json"
@@ -47,7 +47,7 @@ def state(stack: "Stack") -> dict[str, Any]:
         "missing": stack.missing(),
         "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()}
         | {logical_id: failures[-_LAST:] for logical_id, failures in stack.schedule_failures.items()},
-        "dead_letters": [asdict(letter) for letter in stack.dead_letters()],
+        "dead_letters": [asdict(dead_letter) for dead_letter in stack.dead_letters()],
         "reports": [asdict(notification) for notification in stack.notifications()],
     }
 
@@ -77,7 +77,7 @@ def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]
 
 
 def answer_of(answer: "Answer") -> dict[str, Any]:
-    """An invocation's answer as JSON; `errors` are those that a failed one tells by path and message."""
+    """An invocation's answer as JSON; `errors` are those that a failed one names by path and message."""
     text = answer.payload.decode("utf-8", "replace")
     try:
         payload = json.loads(text or "null")
@@ -87,7 +87,7 @@ def answer_of(answer: "Answer") -> dict[str, Any]:
 
 
 def _errors(payload: Any) -> list[dict[str, str]]:
-    """What the functions fail with: {"errors": [{"path", "message"}]} as the text of the error's message."""
+    """The errors of a failed invocation: {"errors": [{"path", "message"}]} as the text of the error's message."""
     try:
         errors = json.loads(payload["errorMessage"])["errors"]
         return [{"path": str(error.get("path", "")), "message": str(error["message"])} for error in errors]
@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _planned(self, body: Mapping[str, Any]) -> "Plan":
         """What an event, a payload or a schedule leads to."""
-        from local import real  # noqa: PLC0415 - it takes a while, and local clouds need none of it
+        from local.session import real  # noqa: PLC0415 - it takes a while, and local clouds need none of it
 
         if "event" not in body or body.get("function") not in {None, *self._removers()}:
             return real.Plan(None, ())
@@ -218,12 +218,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _removers(self) -> set[str]:
         """The function that takes removal requests, by both its names."""
         stack = self.server.stack
-        found = [mapping.spec.function for mapping in stack.mappings.values() if mapping.spec.queue == stack.work_queue]
-        ids = {logical_id for logical_id, function in stack.functions.items() if function.spec.name in found}
-        return {*found, *ids}
+        names = [mapping.spec.function for mapping in stack.mappings.values() if mapping.spec.queue == stack.work_queue]
+        ids = {logical_id for logical_id, function in stack.functions.items() if function.spec.name in names}
+        return {*names, *ids}
 
     def _check(self, body: Mapping[str, Any]) -> None:
-        """With real clouds nothing is done that nobody has confirmed."""
+        """With real clouds nothing is done without a confirmation."""
         if self.server.real is not None:
             self.server.real.check_confirmed(self._planned(body), body.get("confirmed"))
 

@@ -76,9 +76,9 @@ class Cron:
         for number in range(-1, _LONGEST_SEARCH_DAYS):
             day = local.date() + timedelta(days=number)
             if self._on(day):
-                for found in self._times(day):
-                    if found > moment:
-                        return found
+                for time_ in self._times(day):
+                    if time_ > moment:
+                        return time_
         return None
 
     def _on(self, day: date) -> bool:
@@ -96,9 +96,9 @@ class Cron:
         for hour in sorted(self.hours):
             for minute in sorted(self.minutes):
                 naive = datetime.combine(day, clock_time(hour, minute))
-                found = naive.replace(tzinfo=self.zone).astimezone(UTC)
-                if found.astimezone(self.zone).replace(tzinfo=None) == naive:
-                    yield found
+                moment = naive.replace(tzinfo=self.zone).astimezone(UTC)
+                if moment.astimezone(self.zone).replace(tzinfo=None) == naive:
+                    yield moment
 
 
 Timetable = Once | Every | Cron
@@ -159,10 +159,10 @@ def _cron(text: str, zone: ZoneInfo) -> Cron:
 
 
 def _values(part: str, name: str, least: int, most: int, names: dict[str, int]) -> frozenset[int]:
-    found: set[int] = set()
+    numbers: set[int] = set()
     for piece in part.split(","):
         if piece == "L" and name == "day-of-month":
-            found.add(0)
+            numbers.add(0)
             continue
         span, slash, step = piece.partition("/")
         first, dash, last = span.partition("-")
@@ -173,8 +173,8 @@ def _values(part: str, name: str, least: int, most: int, names: dict[str, int]) 
             high = _number(last, names) if dash else most if slash else low
         if not least <= low <= high <= most:
             raise ValueError(f"{name} is from {least} to {most}")
-        found.update(range(low, high + 1, _positive(step) if slash else 1))
-    return frozenset(found)
+        numbers.update(range(low, high + 1, _positive(step) if slash else 1))
+    return frozenset(numbers)
 
 
 def _number(text: str, names: dict[str, int]) -> int:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import hints
-from local.decommissioned import DETAIL_TYPE
 from local.errors import LocalError
+from local.terminal import hints
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,9 @@ class BusEvent:
 
     entry: Mapping[str, Any]
 
+
+DETAIL_TYPE = "Resource Decommissioned"
+"""The detail type of a decommission event."""
 
 DECOMMISSION_QUEUE = "DecommissionQueue"
 SWEEP_QUEUE = "SweepQueue"

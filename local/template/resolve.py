@@ -223,7 +223,7 @@ class Resolver:
     def _find_in_map(self, argument: list[Any]) -> Any:
         keys = [self.value(key) for key in argument[:3]]
         try:
-            found = self._mappings[keys[0]][keys[1]][keys[2]]
+            value = self._mappings[keys[0]][keys[1]][keys[2]]
         except KeyError:
             raise TemplateError(f"the template's mappings hold nothing at {'.'.join(map(str, keys))}") from None
-        return self.value(found)
+        return self.value(value)

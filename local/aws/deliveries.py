@@ -38,16 +38,18 @@ def to_target(deliver: Callable[..., None]) -> Callable[..., None]:
             deliver(self, resource_id, event, group_id)
         except QueueDoesNotExist as error:
             for target in self.targets:
-                letters = target.get("DeadLetterConfig", {}).get("Arn", "")
+                dead_letter_queue = target.get("DeadLetterConfig", {}).get("Arn", "")
                 queues = sqs_backends[self.account_id][self.region_name]
-                if target["Arn"].endswith(f":{resource_id}") and letters.rpartition(":")[2] in queues.queues:
-                    said = {
+                if target["Arn"].endswith(f":{resource_id}") and dead_letter_queue.rpartition(":")[2] in queues.queues:
+                    reason = {
                         "RULE_ARN": self.arn,
                         "TARGET_ARN": target["Arn"],
                         "ERROR_CODE": "NO_RESOURCE",
                         "ERROR_MESSAGE": error.message,
                     }
-                    attributes = {name: {"DataType": "String", "StringValue": str(text)} for name, text in said.items()}
-                    queues.send_message(letters.rpartition(":")[2], json.dumps(event), attributes)
+                    attributes = {
+                        name: {"DataType": "String", "StringValue": str(text)} for name, text in reason.items()
+                    }
+                    queues.send_message(dead_letter_queue.rpartition(":")[2], json.dumps(event), attributes)
 
     return send

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from local.errors import TemplateError
-from local.known import CREATED, LEFT_OUT
-from local.resolve import Resolver
+from local.template.known import CREATED, LEFT_OUT
+from local.template.resolve import Resolver
 
 _TRANSFORM = "AWS::Serverless-2016-10-31"
 # The property of a SAM resource that names a folder beside the template.
@@ -37,7 +37,7 @@ class Template:
 
     def of_type(self, kind: str) -> list[str]:
         """The logical ids of one type."""
-        return [logical_id for logical_id, found in self.resources.items() if found == kind]
+        return [logical_id for logical_id, type_ in self.resources.items() if type_ == kind]
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """The resolved properties of a resource."""
@@ -78,7 +78,7 @@ def read(path: Path, *, stack: str, region: str, parameters: Mapping[str, str]) 
         if kind not in CREATED:
             raise TemplateError(
                 f"{logical_id} is of type {kind}, which the local stack does not know",
-                "teach it in local/known.py: create it, or list it under LEFT_OUT with the reason",
+                "teach it in local/template/known.py: create it, or list it under LEFT_OUT with the reason",
             )
         unknown = sorted(set(resource.get("Properties", {})) - CREATED[kind])
         if unknown:

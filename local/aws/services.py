@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from local.errors import LocalError
-from local.resolve import ACCOUNT
+from local.template.resolve import ACCOUNT
 
 # The first is the usual one; the others are for further stacks in the same process.
 REGIONS = ("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1", "eu-south-1", "us-east-1")
@@ -55,7 +55,7 @@ class Aws:
         )
         from werkzeug.serving import make_server  # noqa: PLC0415
 
-        from local.strict import StrictBuses, StrictQueues, StrictTopics  # noqa: PLC0415
+        from local.aws.strict import StrictBuses, StrictQueues, StrictTopics  # noqa: PLC0415
 
         _mend_moto()
         # It would write a line for every request.
@@ -135,8 +135,8 @@ def _mend_moto() -> None:
     import moto.sqs.models  # noqa: PLC0415
     import moto.sqs.responses  # noqa: PLC0415
 
-    from local import deliveries  # noqa: PLC0415
-    from local.move_tasks import actions  # noqa: PLC0415
+    from local.aws import deliveries  # noqa: PLC0415
+    from local.aws.move_tasks import actions  # noqa: PLC0415
 
     subscription, rule = moto.sns.models.Subscription, moto.events.models.Rule
     patch.object(subscription, "publish", deliveries.to_subscriber(subscription.publish)).start()

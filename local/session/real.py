@@ -1,6 +1,6 @@
 """Real clouds: the functions on this machine, and the clouds' own endpoints with keys from this shell's environment.
 
-Nothing is sent to a stack with real clouds before somebody has confirmed it with the number of pairs. The stack itself
+Nothing is sent to a stack with real clouds before a person has confirmed it with the number of pairs. The stack itself
 holds to that, not the command: it works the number out anew from what it is given, and compares. What is understood of
 an event is worked out by untag's own contracts and provider modules, so that both mean the same.
 """
@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from local import package, routing
+from local import package
+from local.aws import routing
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ they can be seen."""
 
 _REFUSED_VARIABLES = frozenset({"UNTAG_DRY_RUN", "UNTAG_CREDENTIALS"})
 ANY = "any"
-"""What confirms an event of which nobody can say beforehand how many pairs it leads to."""
+"""What confirms an event whose number of pairs is not known beforehand."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an event asks for as a whole. `pairs` None: nobody can say before it is worked at."""
+    """What an event asks for as a whole. `pairs` None: not known before it is processed."""
 
     pairs: int | None
     places: tuple[Place, ...]
@@ -63,8 +64,8 @@ def plan(event: Any) -> Plan:
             unknown = unknown or isinstance(request.tags, str)
             key = (request.provider, request.account, request.region or "", request.action.value, request.dry_run)
             places.setdefault(key, []).append(request)
-    found = tuple(_place(key, requests) for key, requests in places.items())
-    return Plan(None if unknown else sum(place.pairs for place in found), found)
+    all_places = tuple(_place(key, requests) for key, requests in places.items())
+    return Plan(None if unknown else sum(place.pairs for place in all_places), all_places)
 
 
 def _place(key: tuple[str, str, str, str, bool], requests: Iterable["RemovalRequest"]) -> Place:
@@ -145,7 +146,7 @@ class RealClouds:
         return [name for name, missing in self.missing.items() if not missing]
 
     def describe(self) -> dict[str, Any]:
-        """What a person ought to know, as JSON: no key is in it."""
+        """What a person has to know, as JSON: it holds no credentials."""
         endpoints = dict(pair.split("=", 1) for pair in self.variables.get("UNTAG_ENDPOINTS", "").split(",") if pair)
         return {"dry_run": self.dry_run, "clouds": self.clouds, "endpoints": endpoints}
 
@@ -168,10 +169,10 @@ class RealClouds:
             )
 
     def check_confirmed(self, asked: Plan, confirmed: Any) -> None:
-        """LocalError unless somebody has confirmed just this."""
+        """LocalError unless exactly this was confirmed."""
         self.check_plan(asked)
-        wanted = ANY if asked.pairs is None else asked.pairs
-        if type(confirmed) is not type(wanted) or confirmed != wanted:  # to Python, true is 1
+        expected = ANY if asked.pairs is None else asked.pairs
+        if type(confirmed) is not type(expected) or confirmed != expected:  # to Python, true is 1
             raise LocalError(
                 "real clouds, and it is not confirmed: nothing was sent",
                 "at a terminal the command asks; in a script: --yes --expect with the number of pairs",

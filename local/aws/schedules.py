@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from local import timetable
+from local.aws import timetable
 from local.errors import LocalError, TemplateError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Schedule:
 
     @property
     def note(self) -> str:
-        """What somebody who fires it should know; empty if nothing is odd."""
+        """What is odd about it, for the person who fires it; empty if nothing is."""
         content = json.loads(self.input)
         if isinstance(content, dict) and content.get("rules") == []:
             return (

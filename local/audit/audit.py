@@ -1,4 +1,4 @@
-"""An account kept outside the program: what was asked, what was reported, and what really happened at the clouds.
+"""A check from outside the program: what was asked, what was reported, and what really happened at the clouds.
 
 It reads the events as they were sent, the reports as they were published and the clouds' own history, and shares no
 code with the functions: a mistake that both made alike would go unseen.
@@ -10,23 +10,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from local import pairs
-from local.decommissioned import gone
+from local.audit.decommissioned import gone
+from local.audit.swept import swept
 from local.providers import Change, ProviderServer
-from local.swept import swept
+from local.reports import pairs
 
-REMOVALS = {"removed": "remove", "restored": "restore"}
+CHANGES = {"removed": "remove", "restored": "restore"}
 """Outcomes that say that a tag was changed, by the action they belong to."""
 
 EVERY_TAG = "all"
 """What stands for the tags of a request that means all of them."""
 
 RESERVED = ("jrn:", "_sys_")
-"""What keys begin with that belong to a cloud: nobody asks for them without naming them."""
+"""What a cloud's own keys begin with: a request for every tag does not mean them."""
 
 
 class Asked(NamedTuple):
-    """A pair that somebody asked for. `value` is None where only the key was named."""
+    """A pair that was asked for. `value` is None where only the key was given."""
 
     provider: str
     account: str
@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 
 
 @dataclass
-class Wish:
+class RequestedPairs:
     """What one request asks for."""
 
     action: str
@@ -46,10 +46,10 @@ class Wish:
 
 
 class Audit:
-    """Holds the wishes, and finds what does not agree with them."""
+    """Holds what was asked for, and finds what does not agree with it."""
 
     def __init__(self) -> None:
-        self.wishes: dict[str, Wish] = {}
+        self.requested: dict[str, RequestedPairs] = {}
         self.decommissioned: Counter[Asked] = Counter()
         """What decommission events ask for; under which ids it is asked is the function's to choose."""
 
@@ -63,13 +63,13 @@ class Audit:
             content = content["detail"] if "detail" in content else json.loads(content["Message"])
         servers = list(servers)
         for request in content if isinstance(content, list) else [content]:
-            wish = self.wishes.setdefault(
-                request["id"], Wish(request.get("action", "remove"), bool(request.get("dry_run")))
+            asked = self.requested.setdefault(
+                request["id"], RequestedPairs(request.get("action", "remove"), bool(request.get("dry_run")))
             )
             for group in request["resources"]:
                 for id_ in group["ids"]:
                     place = (request["provider"], request.get("account", "default"), group["type"], id_)
-                    wish.pairs |= {Asked(*place, key, value) for key, value in _tags_of(request, place, servers)}
+                    asked.pairs |= {Asked(*place, key, value) for key, value in _tags_of(request, place, servers)}
 
     def decommission(self, event: Any, servers: Iterable[ProviderServer]) -> None:
         """Write down what a decommission event asks for, now: where it names no tags, those that stand there."""
@@ -81,63 +81,69 @@ class Audit:
 
     def sweep(self, event: Mapping[str, Any], servers: Iterable[ProviderServer]) -> None:
         """Write down what a sweep asks for, now; its requests' ids are the function's to choose, too."""
-        self.decommissioned.update(Asked(*found) for found in swept(event, servers))
+        self.decommissioned.update(Asked(*tag) for tag in swept(event, servers))
 
     def findings(self, reports: Iterable[Mapping[str, Any]], servers: Iterable[ProviderServer]) -> list[str]:
         """What does not agree, in sentences; empty if everything does."""
         servers = list(servers)
         distinct = list(pairs.distinct(reports))
         rows = [(report, row) for report in distinct for row in report.get("outcomes", ())]  # a notice has none
-        told = {(report["id"], _asked(report, row)) for report, row in rows}
+        reported = {(report["id"], _asked(report, row)) for report, row in rows}
         changes = {
-            (report["id"], _asked(report, row), row["outcome"]) for report, row in rows if row["outcome"] in REMOVALS
+            (report["id"], _asked(report, row), row["outcome"]) for report, row in rows if row["outcome"] in CHANGES
         }
         done = {(report["id"], _asked(report, row), row["outcome"]) for report, row in rows if _stood_already(row)}
         late = {_asked(report, row) for report, row in rows if _went_unseen(row)}
         return [
-            *_twice(distinct),
-            *self._lost(told, distinct),
-            *self._untold({(REMOVALS[outcome], pair) for _, pair, outcome in changes}, late, servers),
-            *self._false(changes - done, servers),
+            *_repeated_outcomes(distinct),
+            *self._outcome_mismatches(reported, distinct),
+            *self._unreported_changes({(CHANGES[outcome], pair) for _, pair, outcome in changes}, late, servers),
+            *self._changes_that_never_happened(changes - done, servers),
         ]
 
-    def _lost(self, told: Iterable[tuple[str, Asked]], reports: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    def _outcome_mismatches(
+        self, reported: Iterable[tuple[str, Asked]], reports: Iterable[Mapping[str, Any]]
+    ) -> Iterable[str]:
         """Every pair that was asked for has an outcome, and no other pair has any."""
         held = {report["id"]: report["held_back"]["pairs"] for report in reports if report.get("held_back")}
-        for id_, wish in self.wishes.items():
+        for id_, asked in self.requested.items():
             if id_ in held:
-                if held[id_] != len(wish.pairs):
-                    yield f"{id_}: {held[id_]} pairs were held back, and {len(wish.pairs)} were asked for"
+                if held[id_] != len(asked.pairs):
+                    yield f"{id_}: {held[id_]} pairs were held back, and {len(asked.pairs)} were asked for"
                 continue
-            for pair in wish.pairs:
-                if (id_, pair) not in told:
+            for pair in asked.pairs:
+                if (id_, pair) not in reported:
                     yield f"{id_}: {_name(pair)} has no outcome"
-        free = Counter(pair for id_, pair in told if id_ not in self.wishes)
+        free = Counter(pair for id_, pair in reported if id_ not in self.requested)
         for pair in self.decommissioned.keys() - free.keys():
             yield f"{_name(pair)} was asked for, and has no outcome"
-        for id_, pair in told:
-            wished = self.wishes[id_].pairs if id_ in self.wishes else self.decommissioned
-            if pair not in wished:
+        for id_, pair in reported:
+            asked_for = self.requested[id_].pairs if id_ in self.requested else self.decommissioned
+            if pair not in asked_for:
                 yield f"{id_}: {_name(pair)} has an outcome, and nobody asked for it"
-            elif id_ not in self.wishes and free[pair] > self.decommissioned[pair]:
+            elif id_ not in self.requested and free[pair] > self.decommissioned[pair]:
                 yield f"{id_}: {_name(pair)} has {free[pair]} outcomes"
 
-    def _untold(
+    def _unreported_changes(
         self, reported: set[tuple[str, Asked]], late: Iterable[Asked], servers: Iterable[ProviderServer]
     ) -> Iterable[str]:
         """Every change at a cloud was asked for, and reported."""
         reported = reported | {("remove", pair) for pair in late}
-        wished = {(wish.action, pair) for wish in self.wishes.values() if not wish.dry_run for pair in wish.pairs}
-        wished |= {("remove", pair) for pair in self.decommissioned}
+        asked_for = {
+            (asked.action, pair) for asked in self.requested.values() if not asked.dry_run for pair in asked.pairs
+        }
+        asked_for |= {("remove", pair) for pair in self.decommissioned}
         for server in servers:
             for change in server.tags.history:
                 action, names = _names(server, change)
-                if not any((action, pair) in wished for pair in names):
+                if not any((action, pair) in asked_for for pair in names):
                     yield f"{_name(names[0])} was changed at the cloud, and nobody asked for it"
                 elif not any((action, pair) in reported for pair in names):
                     yield f"{_name(names[0])} was changed at the cloud, and no report says so"
 
-    def _false(self, changes: Iterable[tuple[str, Asked, str]], servers: Iterable[ProviderServer]) -> Iterable[str]:
+    def _changes_that_never_happened(
+        self, changes: Iterable[tuple[str, Asked, str]], servers: Iterable[ProviderServer]
+    ) -> Iterable[str]:
         """Every change that was reported happened."""
         happened = {
             (action, pair)
@@ -147,19 +153,19 @@ class Audit:
             for pair in names
         }
         for id_, pair, outcome in changes:
-            if (REMOVALS[outcome], pair) not in happened:
+            if (CHANGES[outcome], pair) not in happened:
                 yield f"{id_}: {_name(pair)} is reported as {outcome}, and nothing was changed at the cloud"
 
 
-def _twice(reports: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+def _repeated_outcomes(reports: Iterable[Mapping[str, Any]]) -> Iterable[str]:
     """One attempt at a request says what became of a pair once, however many pages it takes."""
-    told: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    outcomes: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for report in reports:
         for pair, row in pairs.rows_of(report):
-            told[(pair, *pairs.order_of(report))].append(row["outcome"])
-            if len(told[(pair, *pairs.order_of(report))]) > 1:
-                told_twice = " and ".join(told[(pair, *pairs.order_of(report))])
-                yield f"{report['id']}: {_name(_asked(report, row))} has more than one outcome: {told_twice}"
+            of_pair = outcomes[(pair, *pairs.order_of(report))]
+            of_pair.append(row["outcome"])
+            if len(of_pair) > 1:
+                yield f"{report['id']}: {_name(_asked(report, row))} has more than one outcome: {' and '.join(of_pair)}"
 
 
 def _stood_already(row: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from moto.sqs.responses import SQSResponse
 if TYPE_CHECKING:
     from moto.sqs.models import Message
 
-    from local.strict import StrictQueues
+    from local.aws.strict import StrictQueues
 
 FASTEST = 500
 """Messages a second that may be asked for."""

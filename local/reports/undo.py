@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from local import package
 from local.errors import LocalError
-from local.pairs import distinct
+from local.reports.pairs import distinct
 
 if TYPE_CHECKING:
     from local.reports import Report
@@ -92,8 +92,8 @@ def _check_pages(reports: Iterable["Report"]) -> None:
         page = report.get("page") or {"number": 1, "of": 1}
         names = ("id", "provider", "account", "region", "project_id", "action", "dry_run", "attempt")
         pages.setdefault((*(report.get(name) for name in names), page["of"]), set()).add(page["number"])
-    for (id_, *_, attempt, of), found in pages.items():
-        if missing := sorted(set(range(1, of + 1)) - found):
+    for (id_, *_, attempt, of), numbers_seen in pages.items():
+        if missing := sorted(set(range(1, of + 1)) - numbers_seen):
             numbers = ", ".join(map(str, missing))
             what = "page" if len(missing) == 1 else "pages"
             raise LocalError(
@@ -160,15 +160,14 @@ def _written(id_: str, heads: Mapping[Head, Mapping[Pair, str]], made: Undo) -> 
             tags.setdefault((type_, resource_id), []).append(Tag(key, value))
         written = write_requests(tags, dict(head), registry, name=numbered(id_), max_pairs=_ANY_CAP)
         for body in written.bodies:
-            # By its key alone a tag would go whatever has become of its value.
+            # By its key alone a tag would be removed whatever its value is now.
             exact = [tag for tag in body["tags"] if "value" in tag]
             inexact = [tag["key"] for tag in body["tags"] if "value" not in tag]
             made.notes += [f"{id_}: {key} is left out: its value cannot be named" for key in inexact]
             if exact:
                 bodies.append({**body, "tags": exact})
         made.notes += [
-            f"{id_}: {left.type} {left.resource_id} {left.tag.key} is left out: {left.reason}"
-            for left in written.left_out
+            f"{id_}: {one.type} {one.resource_id} {one.tag.key} is left out: {one.reason}" for one in written.left_out
         ]
     return [{**body, "id": _name(id_, number, len(bodies))} for number, body in enumerate(bodies, 1)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.errors import LocalError, TemplateError
-from local.runtime import REQUEST_BYTES, Answer, ExecutionEnvironment, FunctionSpec
+from local.functions.runtime import REQUEST_BYTES, Answer, ExecutionEnvironment, FunctionSpec
 
 if TYPE_CHECKING:
     from local.template import Template

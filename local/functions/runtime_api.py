@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from local import container
+from local.functions import container
 
 if TYPE_CHECKING:
-    from local.runtime import ExecutionEnvironment
+    from local.functions.runtime import ExecutionEnvironment
 
 _API = "/2018-06-01/runtime"
 

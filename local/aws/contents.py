@@ -1,4 +1,4 @@
-"""What lies on a stack's queues for dead letters, and what was published on its topics."""
+"""A stack's dead letters, and what was published on its topics."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from local.shapes import DeadLetter, Notification
 
 if TYPE_CHECKING:
-    from local.strict import StrictQueues, StrictTopics
+    from local.aws.strict import StrictQueues, StrictTopics
 
 
 def dead_letters(queues: "StrictQueues", names: Iterable[str]) -> list[DeadLetter]:

@@ -1,0 +1,1 @@
+"""A stack that commands in other processes find and control: its server, its fault switches, and real clouds."""
