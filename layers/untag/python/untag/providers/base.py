@@ -113,10 +113,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Listing(Answer):
-    """An answer to a listing: resources with all their tags in `tags`, or `names`; a part of `total` rows."""
+    """An answer to a listing: resources with all their tags in `tags`, or `names`.
+
+    `next` is the cursor at which it goes on; None: it ends here.
+    """
 
     names: tuple[str, ...] = ()
-    total: int = 0
+    next: str | None = None
 
 
 @dataclass(slots=True)
@@ -198,6 +201,8 @@ class Provider(Protocol[C]):
 class Plain(Generic[C]):
     """What most clouds have in common."""
 
+    pages = True
+
     def folded(self, key: str) -> str:
         """Keys are compared as they are."""
         return key
@@ -215,14 +220,20 @@ class Plain(Generic[C]):
 class Finder(Provider[C], Protocol[C]):
     """A tag API that can also say which resources bear a tag.
 
+    A listing begins with the cursor None, and goes on with the `next` of the answer before. Cursors are kept in
+    messages between invocations and mean nothing to the core. The provider sees to it that no resource is missed where
+    removals shift what is listed: such pages are read from the last to the first. A cursor that is not taken any more
+    is REFUSED: the listing begins anew.
+
     An answer that is no `Listing` is a failure, whatever its verdict: no listing that went wrong says "no tags".
     """
 
-    page: int
-    """Rows in one answer of `find` and `names`, which go on at an offset; 0 where an answer has all rows."""
+    pages: bool
+    """Whether a long listing comes in several answers. Where it does not, one that is too long for an answer is listed
+    value by value."""
 
-    async def names(self, session: Session[C], scope: Scope, key: str | None, offset: int) -> Answer:
+    async def names(self, session: Session[C], scope: Scope, key: str | None, cursor: str | None) -> Answer:
         """The keys that are in use, or the values of one key; perhaps more than the scope's own."""
 
-    async def find(self, session: Session[C], scope: Scope, tag: Tag, offset: int) -> Answer:
+    async def find(self, session: Session[C], scope: Scope, tag: Tag, cursor: str | None) -> Answer:
         """The resources of the scope that bear the tag; without a value: the key, whatever its value."""

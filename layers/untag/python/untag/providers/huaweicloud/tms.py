@@ -32,6 +32,7 @@ from untag.providers.base import Answer, Failure, Limits, Options, Scope, Verdic
 from untag.providers.http import Reply, call
 from untag.providers.huaweicloud.common import (
     HuaweiCloud,
+    Page,
     is_of_another_type,
     name_page,
     resource_page,
@@ -161,7 +162,7 @@ class HuaweiTms(HuaweiCloud):
         ok = reply.status == httpx.codes.OK
         return resource_tags(reply, session, scope, ids[0]) if ok else self.judged(reply, session)
 
-    async def names(self, session: HuaweiSession, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
+    async def names(self, session: HuaweiSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:  # noqa: ARG002
         """The tags of a type's resources in the project, all in one answer."""
         project = self._project(session, scope)
         if isinstance(project, Answer):
@@ -170,22 +171,23 @@ class HuaweiTms(HuaweiCloud):
         reply = await call(session, "GET", f"{self._endpoint}/v1.0/tags?{query}")
         return reply if isinstance(reply, Answer) else self._unlisted(reply, session) or name_page(reply, session, key)
 
-    async def find(self, session: HuaweiSession, scope: Scope, tag: Tag, offset: int) -> Answer:
+    async def find(self, session: HuaweiSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
         """A page of resources."""
         project = self._project(session, scope)
         if isinstance(project, Answer):
             return project
+        page = Page.of(cursor, self.page)
         body = {
             **project,
             "resource_types": [scope.type],
             "tags": search_tags(tag),
-            "limit": self.page,
-            "offset": offset,
+            "limit": page.size,
+            "offset": page.offset,
         }
         reply = await call(session, "POST", f"{self._endpoint}/v1.0/resource-instances/filter", body)
         if isinstance(reply, Answer):
             return reply
-        return self._unlisted(reply, session) or resource_page(reply, session, scope)
+        return self._unlisted(reply, session) or resource_page(reply, session, scope, page)
 
     def _unlisted(self, reply: Reply, session: HuaweiSession) -> Answer | None:
         """Why a listing is none: an error, or a service behind TMS that failed inside an answer of success."""

@@ -60,7 +60,7 @@ class JDCloud(Plain[JDCloudCredentials]):
     removes_pairs = True
     credentials = JDCloudCredentials
 
-    page = 0
+    pages = False
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class JDCloud(Plain[JDCloudCredentials]):
         tags = {id_: listed.get(id_, {}) for id_ in ids}
         return Answer(Verdict.DONE, request_id=request_id, tags=tags)
 
-    async def names(self, session: JDSession, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
+    async def names(self, session: JDSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:  # noqa: ARG002
         """`describeKeys` of the service code, or `describeValues` of the key, which knows no service code."""
         body: dict[str, Any]
         if key is None:
@@ -179,9 +179,9 @@ class JDCloud(Plain[JDCloudCredentials]):
         names = data.get(field, False) if data is not None else False
         if not isinstance(names, list | None) or not all(isinstance(name, str) for name in names or ()):
             return unexpected(reply, request_id)
-        return Listing(Verdict.DONE, request_id=request_id, names=tuple(names or ()), total=len(names or ()))
+        return Listing(Verdict.DONE, request_id=request_id, names=tuple(names or ()))
 
-    async def find(self, session: JDSession, scope: Scope, tag: Tag, offset: int) -> Answer:  # noqa: ARG002 - one page
+    async def find(self, session: JDSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:  # noqa: ARG002
         """`describeResources` of the service code and the tag, all of them in one answer."""
         wanted = {"key": tag.key} if tag.value is None else {"key": tag.key, "values": [tag.value]}
         body = {"resourceVo": {"serviceCodes": [scope.type], "tagFilters": [wanted]}}
@@ -191,7 +191,7 @@ class JDCloud(Plain[JDCloudCredentials]):
         listed, request_id = _listed(reply, scope)
         if listed is None:
             return unexpected(reply, request_id)
-        return Listing(Verdict.DONE, request_id=request_id, tags=listed, total=len(listed))
+        return Listing(Verdict.DONE, request_id=request_id, tags=listed)
 
     async def _call(
         self,
