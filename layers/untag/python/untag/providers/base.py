@@ -15,6 +15,7 @@ C = TypeVar("C", bound=Credentials, default=Any)
 """A provider's own credentials."""
 
 EMPTY: Mapping[str, "Failure"] = {}
+NO_VERSIONS: Mapping[str, str] = {}
 
 
 class Scope(NamedTuple):
@@ -68,6 +69,10 @@ class Verdict(enum.Enum):
     """No answer, or none that can be believed. A write may or may not have been applied."""
     FAILED = "failed"
     """Wrong in a way that neither halves nor time will mend, such as a wrong address."""
+    STALE = "stale"
+    """A write that was refused because the resource has changed since it was read. Nothing was changed."""
+    ACCEPTED = "accepted"
+    """A write that was taken and will be carried out later, in `retry_after` seconds where the answer says so."""
 
 
 AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
@@ -76,6 +81,16 @@ AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
 
 TOO_LARGE = "too_large"
 """The code of an answer that was cut off since it was too long: for fewer resources it may be shorter."""
+
+
+class Seen(NamedTuple):
+    """What was read of a resource: all its tags, and its version (a fingerprint, an etag) where its API has versions.
+
+    The core hands the version back with a write, and knows nothing of what it says.
+    """
+
+    tags: Mapping[str, str]
+    version: str | None = None
 
 
 class Failure(NamedTuple):
@@ -97,7 +112,8 @@ class Answer:
 
     `confirmed` is the number of pairs that the provider says it has changed: None where its API does not count, -1
     where the count is missing. `tags` is a read's result: each resource's tags by key; a resource that it leaves out is
-    unknown. `lost` is set by the core: the same write was made before, and its answer was lost.
+    unknown. `versions` has the version of each resource that was read, where its API has versions. `lost` is set by the
+    core: the same write was made before, and its answer was lost.
     """
 
     verdict: Verdict
@@ -108,7 +124,12 @@ class Answer:
     failures: Mapping[str, Failure] = field(default_factory=lambda: EMPTY)
     confirmed: int | None = None
     tags: Mapping[str, Mapping[str, str]] | None = None
+    versions: Mapping[str, str] = field(default_factory=lambda: NO_VERSIONS)
     lost: bool = False
+
+    def seen(self, id_: str) -> "Seen":
+        """What a read shows of a resource."""
+        return Seen((self.tags or {})[id_], self.versions.get(id_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +211,18 @@ class Provider(Protocol[C]):
         """The signer for calls in this scope; kept by the caller, since it caches what it derives."""
 
     async def write(
-        self, session: Session[C], action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+        self,
+        session: Session[C],
+        action: Action,
+        scope: Scope,
+        ids: tuple[str, ...],
+        tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen],
     ) -> Answer:
-        """Remove or put back every tag on every resource, in one call."""
+        """Remove or put back every tag on every resource, in one call.
+
+        `seen` has what was read of each of the resources before; it is empty where nothing was read.
+        """
 
     async def read(self, session: Session[C], scope: Scope, ids: tuple[str, ...]) -> Answer:
         """Read the tags of the resources, in one call; a resource without tags has an empty entry."""

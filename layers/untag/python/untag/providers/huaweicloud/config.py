@@ -9,13 +9,14 @@ Facts from huaweicloudsdkconfig 3.1.219, the API's page and its OpenAPI file. Wh
   other of the address. No other service stands behind Config.
 """
 
+from collections.abc import Mapping
 from typing import Self
 from urllib.parse import quote
 
 import httpx
 
 from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Limits, Options, Scope, Verdict
+from untag.providers.base import Answer, Limits, Options, Scope, Seen, Verdict
 from untag.providers.http import call
 from untag.providers.huaweicloud.common import (
     HuaweiCloud,
@@ -71,6 +72,7 @@ class HuaweiConfig(HuaweiCloud):
         scope: Scope,
         ids: tuple[str, ...],
         tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
     ) -> Answer:
         """Batch delete or batch create on one resource. Nothing is counted: 204 is for all of it."""
         reply = await call(

@@ -22,13 +22,14 @@ Facts from huaweicloudsdktms 3.1.219, the API's pages and their table of errors.
 - The pages give keys 36 characters and values 43; the services behind TMS take 128 and 255, and hold such tags.
 """
 
+from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import httpx
 
 from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Options, Scope, Verdict
+from untag.providers.base import Answer, Failure, Limits, Options, Scope, Seen, Verdict
 from untag.providers.http import Reply, call
 from untag.providers.huaweicloud.common import (
     HuaweiCloud,
@@ -132,6 +133,7 @@ class HuaweiTms(HuaweiCloud):
         scope: Scope,
         ids: tuple[str, ...],
         tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
     ) -> Answer:
         """Batch delete or batch create. Nothing is counted; a failure is told for a resource, not for a tag."""
         project = self._project(session, scope)

@@ -21,7 +21,7 @@ from typing import Any, Self
 import httpx
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Listing, Options, Plain, Scope, Verdict
+from untag.providers.base import Answer, Failure, Limits, Listing, Options, Plain, Scope, Seen, Verdict
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.providers.jdcloud.credentials import JDCloudCredentials, JDSession
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
@@ -125,6 +125,7 @@ class JDCloud(Plain[JDCloudCredentials]):
         scope: Scope,
         ids: tuple[str, ...],
         tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
     ) -> Answer:
         """`unTagResources` or `tagResources`; `confirmed` counts pairs, failures are by resource."""
         operation = _OPERATIONS[action]
