@@ -10,6 +10,7 @@ import httpx
 
 from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
 from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, Turn
+from untag.core.confirming import not_confirmed
 from untag.core.jobs import Block, Job
 from untag.core.judging import deferral, judge, last_checks, released
 from untag.core.plan import Group, expand, group
@@ -28,6 +29,10 @@ SHORTEST_CALL_SECONDS = 0.5
 
 END_SECONDS = 2.0
 """An invocation ends so long before its time is over: one that is ended under way acknowledges nothing."""
+
+LONGEST_PAUSE_SECONDS = 30.0
+"""A write that is carried out later than this is better read back by the remainder: a function that waits is paid
+for."""
 
 RETRIES = 2
 _RETRY_SECONDS = 0.2
@@ -103,6 +108,10 @@ class Engine:
         """The account that a group's calls are made for."""
         return self._accounts.of(made.provider, made.scope.account)
 
+    async def sleep(self, seconds: float) -> None:
+        """Let other calls go on for a while."""
+        await self._timing.sleep(seconds)
+
     async def ask(self, account: Account, step: Step, deadline: Deadline) -> Answer | Deferral | Result:
         """Make a step's call, more than once if that may help.
 
@@ -177,7 +186,8 @@ class Engine:
         provider, scope = step.group.provider, step.group.scope
         started = self._timing.monotonic()
         if step.kind is Kind.WRITE:
-            answer = await provider.write(session, step.group.action, scope, step.ids, step.sent_tags())
+            seen = step.seen or {}
+            answer = await provider.write(session, step.group.action, scope, step.ids, step.sent_tags(), seen)
         else:
             answer = await provider.read(session, scope, step.ids)
         self._observer.called(provider.name, self._timing.monotonic() - started, answer)
@@ -232,7 +242,9 @@ class _Run:
             while lane.steps:
                 step = lane.steps.popleft()
                 for one in await self._outcome(lane, step):
-                    if isinstance(one, Step):
+                    if isinstance(one, Step) and one.pause:
+                        self._later(lane, one, tasks)
+                    elif isinstance(one, Step):
                         lane.steps.appendleft(one)  # what is begun is finished first, so that its job can be delivered
                     elif isinstance(one, Read):
                         self._read(step, one)
@@ -242,6 +254,19 @@ class _Run:
                     self._staff(lane, tasks)
         finally:
             lane.workers -= 1
+
+    def _later(self, lane: _Lane, step: Step, tasks: asyncio.TaskGroup) -> None:
+        """Make a step's call after its pause, if there is time for both: no worker waits for it."""
+        if step.pause > min(LONGEST_PAUSE_SECONDS, self._deadline.for_calls() - SHORTEST_CALL_SECONDS):
+            self._settle(lane, step, not_confirmed(step))
+            return
+
+        async def wait() -> None:
+            await self._engine.sleep(step.pause)
+            lane.steps.appendleft(replace(step, pause=0.0))
+            self._staff(lane, tasks)
+
+        tasks.create_task(wait())
 
     async def _outcome(self, lane: _Lane, step: Step) -> list[Followed]:
         try:
@@ -257,8 +282,8 @@ class _Run:
         for id_ in read.ids:
             for block, row in step.group.rows[id_]:
                 if ALL in block.index and block.results[row] is None:
-                    block.job.read[block.scope.type, id_] = read.tags[id_]
-                    block.job.bears_tags = block.job.bears_tags or bool(read.tags[id_])
+                    block.job.read[block.scope.type, id_] = read.seen[id_]
+                    block.job.bears_tags = block.job.bears_tags or bool(read.seen[id_].tags)
                     block.job.open -= 1
                     self._closed(block.job)
 
@@ -266,7 +291,7 @@ class _Run:
         """Give the pairs their result in every request that asked for them."""
         given_up: dict[tuple[Tag, Result], list[str]] = {}
         for id_ in settled.ids:
-            there = settled.seen[id_] if settled.seen is not None else None
+            there = settled.seen[id_].tags if settled.seen is not None else None
             for tag in settled.tags:
                 result = settled.result
                 if there is not None and isinstance(result, Result):

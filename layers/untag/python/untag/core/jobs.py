@@ -4,17 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from untag.contracts import Deferral, RemovalRequest, Result, Tag
-from untag.providers import Provider, Scope
-
-Tags = Mapping[str, str]
-"""A resource's tags as they were read: values by key."""
+from untag.providers import Provider, Scope, Seen
 
 
 class Block:
     """One type's resources of a request, times its tags: a rectangle of pairs, row by row in `results`.
 
     A slot is 8 bytes and points to a result that is shared with every pair settled alike: a pair costs no object of
-    its own. `seen` has the tags of every resource where they were read before the block was made. `evidence` has the
+    its own. `seen` has what was read of every resource, where that was before the block was made. `evidence` has the
     value seen before a write whose answer was lost, by slot.
     """
 
@@ -27,7 +24,7 @@ class Block:
         scope: Scope,
         ids: list[str],
         tags: list[Tag],
-        seen: Mapping[str, Tags] | None = None,
+        seen: Mapping[str, Seen] | None = None,
     ) -> None:
         self.job = job
         self.provider = provider
@@ -85,7 +82,7 @@ class Job:
     open: int
     traceparent: str | None = None
     """The sender's trace: carried on to what is sent of this job, and never read."""
-    read: dict[tuple[str, str], Tags] = field(default_factory=dict)
+    read: dict[tuple[str, str], Seen] = field(default_factory=dict)
     pairs: int = 0
     """Pairs that the request came to: as many results are reported."""
     bears_tags: bool = False

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Result, Tag
 from untag.contracts.requests import TagInput
-from untag.core.jobs import Block, Job, Tags
+from untag.core.jobs import Block, Job
 from untag.core.policy import Policy
-from untag.providers import Provider, Registry, Scope
+from untag.providers import Provider, Registry, Scope, Seen
 
 if TYPE_CHECKING:
     from untag.core.steps import Halves
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_TAGS = 50
 """Tags that a resource may bear; no cloud is known here that allows more. For what is not read yet."""
 
+DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
 WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_RESTORE}
 
 
@@ -38,9 +39,9 @@ class Group:
     rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
     prechecks: int = 0
     """Prechecks that have no answer yet."""
-    to_write: dict[tuple[tuple[Tag, str | None], ...], dict[str, Tags]] = field(default_factory=dict)
-    """What prechecks have shown, by the tags to write and the values that stand there: resources, and all their tags.
-    It waits for others that may share its call."""
+    to_write: dict[tuple[tuple[Tag, str | None], ...], dict[str, Seen]] = field(default_factory=dict)
+    """What prechecks have shown, by the tags to write and the values that stand there: resources, and all that was read
+    of them. It waits for others that may share its call."""
     forbidden: bool = False
     """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
     halves: "Halves | None" = None
@@ -105,20 +106,20 @@ def expand(job: Job, policy: Policy) -> None:
             block.results = [held] * len(block.results)
         elif job.dry_run and block.seen is not None:
             for at, (id_, tag, _) in enumerate(list(block.rows())):
-                block.settle(at, Result(WOULD[job.request.action]).seen(block.seen[id_][tag.key]))
+                block.settle(at, Result(WOULD[job.request.action]).seen(block.seen[id_].tags[tag.key]))
 
 
-def _expanded(whole: Block, read: Mapping[tuple[str, str], Tags], policy: Policy) -> Iterator[Block]:
+def _expanded(whole: Block, read: Mapping[tuple[str, str], Seen], policy: Policy) -> Iterator[Block]:
     """Blocks for the tags that stand at a block's resources, and one for the resources that could not be read."""
-    alike: dict[tuple[tuple[Tag, str], ...], dict[str, Tags]] = {}
+    alike: dict[tuple[tuple[Tag, str], ...], dict[str, Seen]] = {}
     unread: dict[str, Result | Deferral] = {}
     for id_, _, result in whole.rows():
         if result is not None:
             unread[id_] = result
             continue
         there = read[whole.scope.type, id_]
-        if tags := policy.removable(whole.provider, there):
-            named = tuple((_nameable(whole, tag), there[tag.key]) for tag in tags)
+        if tags := policy.removable(whole.provider, there.tags):
+            named = tuple((_nameable(whole, tag), there.tags[tag.key]) for tag in tags)
             alike.setdefault(named, {})[id_] = there
     for named, seen in alike.items():
         yield Block(whole.job, whole.provider, whole.scope, list(seen), [tag for tag, _ in named], seen)
@@ -158,14 +159,14 @@ def group(jobs: Iterable[Job]) -> list[Group]:
     return list(groups.values())
 
 
-def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...], Mapping[str, Tags] | None]]:
+def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...], Mapping[str, Seen] | None]]:
     """The group's open pairs as rectangles no larger than one call: ids that want the same tags go together.
 
     With each comes what was read of its resources, where that was before the group was made.
     """
     alike: dict[tuple[Tag, ...], list[str]] = {}
     tags_of: dict[tuple[int, ...], tuple[Tag, ...]] = {}
-    seen: dict[str, Tags] = {}
+    seen: dict[str, Seen] = {}
     for id_, asking in group.rows.items():
         key = tuple(id(block) for block, _ in asking)
         if key not in tags_of:
