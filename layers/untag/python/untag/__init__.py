@@ -3,11 +3,12 @@
 The floors of the package, lowest first; a module imports from its own floor and from those below it only:
 
 1. `contracts`   what comes in and what goes out, as values
-2. `signing`     httpx.Auth classes for AWS, JD Cloud and Huawei Cloud
-3. `providers`   one module per cloud API
-4. `core`        requests -> calls -> outcomes
-5. `delivery`    reports, dead letters and remainders to where they belong
-6. `settings`    the environment, read once; and `service`, which puts the floors together for the handlers
+2. `providers`   a folder for each cloud: everything that the cloud says
+3. `core`        requests -> calls -> outcomes
+4. `hosts.base`  what the functions ask of the host that they run on
+5. `runtime`, `worker`, `messages`, `settings`: what the functions share
+6. `removal`, `decommission`, `sweep`: what each function does
+7. `hosts.aws`, `hosts.here`: a folder for each host: everything that its platform says
 """
 
 __version__ = "0.1.0"

@@ -56,6 +56,11 @@ class Runtime:
         outbox = self.host.outbox(lambda: left() - _MARGIN_SECONDS)
         return Window(Deadline(left, reserve=min(_RESERVE_SECONDS, left() * _RESERVE_SHARE)), outbox)
 
+    def close(self) -> None:
+        """End the event loop, where a process outlives its work."""
+        self._loop.run_until_complete(self.host.client.aclose())
+        self._loop.close()
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run an invocation's work to its end; metrics are written whatever happens."""
         try:

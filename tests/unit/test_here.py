@@ -1,0 +1,103 @@
+"""The process at hand as a host: requests carried out to their end, with files for queues and a topic."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.providers import HuaweicloudConfigServer, JdcloudServer, environment
+from untag.contracts import InvalidInputError
+from untag.core import Timing
+from untag.hosts.here import Here, carry_out
+from untag.hosts.here.running import unfinished
+from untag.runtime import Runtime
+
+KEYS = {
+    "JDCLOUD_ACCESS_KEY": "local-key",
+    "JDCLOUD_SECRET_KEY": "local-secret",
+}
+
+
+@pytest.fixture
+def jd() -> Iterator[JdcloudServer]:
+    with JdcloudServer() as server:
+        place = {"region": "cn-north-1", "type": "vm"}
+        server.tags.load({**place, "id": f"i-{n}", "tags": {"env": "prod", "team": "web"}} for n in range(30))
+        yield server
+
+
+def here(folder: Path, jd: JdcloudServer, **environ: str) -> Here:
+    with HuaweicloudConfigServer() as config:
+        variables = environment((jd, config))
+    return Here(folder, {**variables, **environ}, timing=Timing(chance=lambda: 0.0))
+
+
+def request(*ids: str, **fields: Any) -> dict[str, Any]:
+    body = {"provider": "jdcloud", "region": "cn-north-1", "tags": [{"key": "env", "value": "prod"}]}
+    return {**body, "resources": [{"type": "vm", "ids": list(ids)}], **fields}
+
+
+def lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def outcomes(folder: Path) -> dict[str, str]:
+    reports = [one for one in lines(folder / "reports.jsonl") if one["kind"] == "removal"]
+    return {row["resource_id"]: row["outcome"] for one in reports for row in one["outcomes"]}
+
+
+def test_requests_are_carried_out_to_their_end_and_reported_in_lines(tmp_path: Path, jd: JdcloudServer) -> None:
+    carry_out(here(tmp_path, jd), [request("i-1", "i-2", "gone", id="a"), json.dumps(request("i-3", id="b"))])
+    assert outcomes(tmp_path) == {"i-1": "removed", "i-2": "removed", "i-3": "removed", "gone": "absent"}
+    assert {one["id"] for one in lines(tmp_path / "reports.jsonl")} == {"a", "b"}
+    assert standing(jd, "i-1") == {"team": "web"}
+    assert not (tmp_path / "dead-letters.jsonl").exists()
+    assert list(unfinished(here(tmp_path, jd))) == []
+
+
+def test_what_a_cloud_puts_off_waits_here_and_is_done_later(tmp_path: Path, jd: JdcloudServer) -> None:
+    jd.faults.add("throttle", operation="writing", times=4)
+    carry_out(here(tmp_path, jd), [request(*(f"i-{n}" for n in range(30)), id="a")])
+    reports = lines(tmp_path / "reports.jsonl")
+    assert [one["complete"] for one in reports][-1] is True
+    assert len(reports) > 1
+    assert outcomes(tmp_path) == {f"i-{n}": "removed" for n in range(30)}
+
+
+def test_what_ends_badly_is_a_dead_letter_that_can_be_carried_out_again(tmp_path: Path, jd: JdcloudServer) -> None:
+    jd.faults.add("partial", ids=("i-1",), operation="writing", times=8)
+    carry_out(here(tmp_path, jd), [request("i-1", "i-2", id="a"), "no request"])
+    jd.faults.clear()
+    failed, invalid = lines(tmp_path / "dead-letters.jsonl")
+    assert {failed["attributes"]["code"], invalid["attributes"]["code"]} == {"resource_failed", "invalid"}
+    again = next(one for one in (failed, invalid) if one["attributes"]["code"] == "resource_failed")
+    carry_out(here(tmp_path, jd), [again["body"]])
+    assert outcomes(tmp_path) == {"i-1": "removed", "i-2": "removed"}
+
+
+def test_an_interrupted_run_leaves_what_is_still_to_be_done(
+    tmp_path: Path, jd: JdcloudServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("untag.removal.Remover.batch", interrupted)
+        carry_out(here(tmp_path, jd), [request("i-1", id="a"), request("i-2", id="b")])
+    left = list(unfinished(here(tmp_path, jd)))
+    assert [json.loads(body)["id"] for body in left] == ["a", "b"]
+    carry_out(here(tmp_path, jd), left)
+    assert outcomes(tmp_path) == {"i-1": "removed", "i-2": "removed"}
+
+
+def test_credentials_come_from_the_environment_or_a_file_and_from_nowhere_else(
+    tmp_path: Path, jd: JdcloudServer
+) -> None:
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text(json.dumps({"jdcloud/default": {"access_key": "local-key", "secret_key": "local-secret"}}))
+    carry_out(here(tmp_path, jd, UNTAG_CREDENTIALS=f"file:{accounts}"), [request("i-1")])
+    assert outcomes(tmp_path) == {"i-1": "removed"}
+    with pytest.raises(InvalidInputError, match="UNTAG_CREDENTIALS"):
+        Runtime(here(tmp_path, jd, UNTAG_CREDENTIALS="secretsmanager:untag"))
