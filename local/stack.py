@@ -124,8 +124,12 @@ class Stack:
         self.aws.start()
         self._queues, self._dead = self.template.queues()
         create(self.aws, self.template)
-        environment = self._start_providers() | self._environment()
-        self._create_functions(environment | dict(self.overrides.environment))
+        environment = self._start_providers() | self._environment() | dict(self.overrides.environment)
+        if self.providers:
+            from local.providers import account_file  # noqa: PLC0415
+
+            environment |= account_file.shared(environment, self.providers.values())
+        self._create_functions(environment)
         self._create_mappings()
         now = datetime.now(UTC)
         for logical_id in self.template.of_type("AWS::Scheduler::Schedule"):
