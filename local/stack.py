@@ -138,7 +138,7 @@ class Stack:
             mapping.start()
 
     def _environment(self) -> dict[str, str]:
-        """What Lambda sets besides, and where AWS is to be found here."""
+        """What Lambda sets besides, and AWS's address here."""
         return {
             **_KEYS,
             "AWS_DEFAULT_REGION": self.region,
@@ -261,7 +261,7 @@ class Stack:
         return target.invoke(payload if isinstance(payload, bytes) else json.dumps(payload).encode())
 
     def fire(self, schedule: str, at: datetime | None = None) -> Sent:
-        """Fires a schedule, by logical id or name, whether it is on or off; `at` is the time that it is told."""
+        """Fires a schedule, by logical id or name, whether it is on or off; `at` is the time in its payload."""
         fired = schedules.find(self.schedules, schedule)
         payload = fired.payload(at or datetime.now(UTC))
         name = fired.target.rpartition(":")[2]
@@ -314,7 +314,7 @@ class Stack:
                 mapping.resume()
 
     def purge(self, queue: str) -> None:
-        """Empties a queue, by logical id; unlike SQS, as often as wanted."""
+        """Empties a queue, by logical id; unlike SQS, any number of times."""
         self.aws.queues.clear(self._queue_name(queue))
 
     def put_secret(self, name: str, value: Mapping[str, Any]) -> None:

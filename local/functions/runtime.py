@@ -131,7 +131,7 @@ class ExecutionEnvironment:
         invocation = Invocation(request_id, payload, time.time() + self._spec.timeout)
         self._current = invocation
         if self._exit is not None:
-            # It ended after it had asked for work, and whoever watches it saw no invocation to end.
+            # It ended after it had asked for work, and the thread that watches it saw no invocation to end.
             invocation.answer.put(("Runtime.ExitError", b""))
         self._invocations.put(invocation)
         error, body = self._await(invocation, started + self._spec.timeout)

@@ -1,4 +1,4 @@
-"""Shows a live view until it is told to stop: a picture on a terminal, a line for each thing that happens elsewhere."""
+"""Shows a live view until it is stopped: a picture on a terminal, a line for each thing that happens elsewhere."""
 
 import contextlib
 import json

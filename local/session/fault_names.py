@@ -24,7 +24,7 @@ MEANINGS: Mapping[str, str] = {
     "redirect": "an answer that leads elsewhere",
     "huge": "done, and an answer of 16 MiB",
 }
-"""The kinds of `local.providers.faults`, and what each looks like to whoever calls."""
+"""The kinds of `local.providers.faults`, and what each looks like to the caller."""
 
 AWS_SERVICES: Mapping[str, str] = {
     "sns": "no report can be published",
