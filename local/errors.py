@@ -18,5 +18,5 @@ class TemplateError(LocalError):
     """The template holds something that cannot be read, resolved or created here."""
 
 
-class NotRunning(LocalError):  # noqa: N818  it is a state, not a mistake of anybody's
+class NotRunning(LocalError):  # noqa: N818  it is a state, not a mistake
     """A command needs a running stack, and there is none."""

@@ -124,8 +124,12 @@ class Stack:
         self.aws.start()
         self._queues, self._dead = self.template.queues()
         create(self.aws, self.template)
-        environment = self._start_providers() | self._environment()
-        self._create_functions(environment | dict(self.overrides.environment))
+        environment = self._start_providers() | self._environment() | dict(self.overrides.environment)
+        if self.providers:
+            from local.providers import account_file  # noqa: PLC0415
+
+            environment |= account_file.shared(environment, self.providers.values())
+        self._create_functions(environment)
         self._create_mappings()
         now = datetime.now(UTC)
         for logical_id in self.template.of_type("AWS::Scheduler::Schedule"):
@@ -134,7 +138,7 @@ class Stack:
             mapping.start()
 
     def _environment(self) -> dict[str, str]:
-        """What Lambda sets besides, and where AWS is to be found here."""
+        """What Lambda sets besides, and AWS's address here."""
         return {
             **_KEYS,
             "AWS_DEFAULT_REGION": self.region,
@@ -257,7 +261,7 @@ class Stack:
         return target.invoke(payload if isinstance(payload, bytes) else json.dumps(payload).encode())
 
     def fire(self, schedule: str, at: datetime | None = None) -> Sent:
-        """Fires a schedule, by logical id or name, whether it is on or off; `at` is the time that it is told."""
+        """Fires a schedule, by logical id or name, whether it is on or off; `at` is the time in its payload."""
         fired = schedules.find(self.schedules, schedule)
         payload = fired.payload(at or datetime.now(UTC))
         name = fired.target.rpartition(":")[2]
@@ -310,7 +314,7 @@ class Stack:
                 mapping.resume()
 
     def purge(self, queue: str) -> None:
-        """Empties a queue, by logical id; unlike SQS, as often as wanted."""
+        """Empties a queue, by logical id; unlike SQS, any number of times."""
         self.aws.queues.clear(self._queue_name(queue))
 
     def put_secret(self, name: str, value: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Where an event goes, told by its shape."""
+"""Where an event goes, decided by its shape."""
 
 import base64
 import contextlib

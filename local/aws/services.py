@@ -110,14 +110,29 @@ class Aws:
         )
         self._stack.callback(secretsmanager_backends[ACCOUNT].pop, self.region, None)
 
+    @property
+    def down(self) -> Mapping[str, int]:
+        """The services that are down, and how many requests each has refused since."""
+        return dict(self._front.down)
+
+    def take_down(self, service: str) -> None:
+        """From now on every request to a service ("sqs", "sns", ...) is answered with 503."""
+        self._front.down.setdefault(service, 0)
+
+    def bring_up(self, service: str) -> int:
+        """Ends what `take_down` began; gives how many requests were refused meanwhile."""
+        return self._front.down.pop(service, 0)
+
     @contextlib.contextmanager
     def outage(self, *services: str) -> Iterator[None]:
-        """While it lasts, every request to these services ("sqs", "sns", ...) is answered with 503."""
-        self._front.down.update(services)
+        """While it lasts, every request to these services is answered with 503."""
+        for service in services:
+            self.take_down(service)
         try:
             yield
         finally:
-            self._front.down.difference_update(services)
+            for service in services:
+                self.bring_up(service)
 
 
 def free_region() -> str:
@@ -156,18 +171,29 @@ class _Front:
 
     def __init__(self) -> None:
         self.application: Callable[..., Iterable[bytes]]
-        self.down: set[str] = set()
+        self.down: dict[str, int] = {}
+        """The services that are down, and how many requests each has refused."""
+        self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         # Credential=KEY/DATE/REGION/SERVICE/aws4_request
         scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
-        if not self.down.intersection(scope):
+        if not self._refuses(scope):
             return self.application(environ, start_response)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         # Each in its own protocol: SNS speaks the query protocol, the others JSON.
         kind, body = ("text/xml", _XML_503) if "sns" in scope else ("application/x-amz-json-1.0", _JSON_503)
         start_response("503 Service Unavailable", [("Content-Type", kind), ("Content-Length", str(len(body)))])
         return [body]
+
+    def _refuses(self, scope: Iterable[str]) -> bool:
+        """Whether one of these services is down; if so, the refusal is counted."""
+        with self._lock:
+            for service in scope:
+                if service in self.down:
+                    self.down[service] += 1
+                    return True
+        return False
 
 
 def _as_it_is(parse: Callable[..., Any]) -> Callable[..., Any]:

@@ -221,7 +221,7 @@ class StrictQueues(SQSBackend):
             return Counts(visible, len(messages) - visible - delayed, delayed)
 
     def clear(self, queue_name: str) -> None:
-        """Empties the queue, as often as wanted: SQS's own purge is for once a minute."""
+        """Empties the queue, any number of times: SQS's own purge is for once a minute."""
         with self.lock:
             queue = self.get_queue(queue_name)
             queue._messages.clear()  # noqa: SLF001

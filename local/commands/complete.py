@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from local.session.control import SESSION
-from local.session.fault_names import MEANINGS
+from local.session.fault_names import AWS_SERVICES, MEANINGS
 
 _EVENTS = Path("events")
 
@@ -40,8 +40,11 @@ def queues(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def clouds(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Its local clouds."""
-    return _names(ctx, "providers", incomplete)
+    """Its local clouds, and AWS's services that can be down."""
+    return [
+        *_names(ctx, "providers", incomplete),
+        *(name for name in AWS_SERVICES if name.startswith(incomplete)),
+    ]
 
 
 def fault_names(incomplete: str) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local.session.fault_names import MEANINGS
+from local.session.fault_names import AWS_FAULT, AWS_SERVICES, MEANINGS
 from local.terminal import hints
 from local.terminal.console import clean, counted, outcome_style, queues_table, safe, status_style, table, times
 
@@ -117,6 +117,8 @@ def show_state(console: Console, state: Mapping[str, Any]) -> None:
     """Tags, queues, dead letters and reports."""
     console.print(tags_table(state["providers"]))
     console.print(queues_table(state["queues"]))
+    for name in state["down"]:
+        console.print(f"[magenta]down:[/] {safe(name)} answers every request with 503", highlight=False)
     for name in state["missing"]:
         console.print(f"[red]missing:[/] {safe(name)} was deleted while the stack is up", highlight=False)
     for logical_id, failures in state["failed_invocations"].items():
@@ -202,6 +204,12 @@ def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
     for name, meaning in MEANINGS.items():
         names.add_row(f"  [cyan]{name}[/]", meaning)
     console.print(names)
+    down = hints.command(f"faults on {AWS_FAULT} --cloud sns")
+    console.print(f"[bold]To take a service of AWS down:[/] {safe(down)}", highlight=False, soft_wrap=True)
+    services = Table.grid(padding=(0, 2))
+    for name, meaning in AWS_SERVICES.items():
+        services.add_row(f"  [cyan]{name}[/]", meaning)
+    console.print(services)
 
 
 def show_switched_on(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:

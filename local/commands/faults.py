@@ -1,4 +1,4 @@
-"""Misbehaviour of the local clouds: what is on, on, off."""
+"""Misbehaviour of the local clouds and outages of AWS's services: what is on, on, off."""
 
 from typing import Annotated, Any
 
@@ -9,14 +9,19 @@ from local.commands.base import SESSION, Json, Session, app, show
 from local.session.control import Client
 
 faults = typer.Typer(
-    help="Make the local clouds misbehave, by name. Without a command: what is on, and what there is.",
+    help="Make the local clouds misbehave, or take AWS's services down, by name. Without a command: what is on, "
+    "and what there is.",
     rich_markup_mode=None,
 )
 app.add_typer(faults, name="faults")
 
 Clouds = Annotated[
     list[str] | None,
-    typer.Option("--cloud", help="Only at this cloud; can be repeated.", autocompletion=complete.clouds),
+    typer.Option(
+        "--cloud",
+        help="Only at this cloud, or at AWS's sns, sqs or secretsmanager; can be repeated.",
+        autocompletion=complete.clouds,
+    ),
 ]
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A kind of misbehaviour.", autocompletion=complete.fault_names)

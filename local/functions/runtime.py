@@ -22,12 +22,12 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local.functions import container
-from local.functions.runtime_api import RuntimeApi
+from local.functions.runtime_api import Invocation, RuntimeApi
 
 # Lambda gives a function 10 seconds to come up, and then once more within its time-out.
 INIT_SECONDS = 10.0
@@ -81,22 +81,14 @@ class Answer:
         return json.loads(self.payload) if self.payload else None
 
 
-@dataclass
-class _Invocation:
-    request_id: str
-    payload: bytes
-    deadline: float
-    answer: queue.SimpleQueue[tuple[str, bytes]] = field(default_factory=queue.SimpleQueue)
-
-
 class ExecutionEnvironment:
     """One process with the function in it. Handles one invocation at a time."""
 
     def __init__(self, spec: FunctionSpec, sink: Callable[[str], None] | None = None) -> None:
         self._spec = spec
         self._sink = sink
-        self._invocations: queue.SimpleQueue[_Invocation | None] = queue.SimpleQueue()
-        self._current: _Invocation | None = None
+        self._invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
+        self._current: Invocation | None = None
         self._state = threading.Condition()
         self._ready = False
         self._init_error: bytes | None = None
@@ -136,10 +128,10 @@ class ExecutionEnvironment:
             with self._log_lock:
                 self._log.clear()
         started = time.monotonic()
-        invocation = _Invocation(request_id, payload, time.time() + self._spec.timeout)
+        invocation = Invocation(request_id, payload, time.time() + self._spec.timeout)
         self._current = invocation
         if self._exit is not None:
-            # It ended after it had asked for work, and whoever watches it saw no invocation to end.
+            # It ended after it had asked for work, and the thread that watches it saw no invocation to end.
             invocation.answer.put(("Runtime.ExitError", b""))
         self._invocations.put(invocation)
         error, body = self._await(invocation, started + self._spec.timeout)
@@ -259,7 +251,7 @@ class ExecutionEnvironment:
             return self._timed_out(request_id)
         return self._exited(request_id)
 
-    def _await(self, invocation: _Invocation, deadline: float) -> tuple[str, bytes]:
+    def _await(self, invocation: Invocation, deadline: float) -> tuple[str, bytes]:
         try:
             error, body = invocation.answer.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
@@ -296,7 +288,7 @@ class ExecutionEnvironment:
 
     # What the Runtime API calls
 
-    def next_invocation(self) -> _Invocation | None:
+    def next_invocation(self) -> Invocation | None:
         """Blocks until there is an invocation; None when the environment is closing."""
         with self._state:
             self._ready = True

@@ -3,18 +3,49 @@
 Shapes: "Using the Lambda runtime API" in the Lambda developer guide.
 """
 
+import queue
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from local.functions import container
 
-if TYPE_CHECKING:
-    from local.functions.runtime import ExecutionEnvironment
-
 _API = "/2018-06-01/runtime"
+
+
+@dataclass
+class Invocation:
+    """What a process is handed, and where its answer goes: the error's kind or "", and the body."""
+
+    request_id: str
+    payload: bytes
+    deadline: float
+    """In seconds since the epoch."""
+    answer: queue.SimpleQueue[tuple[str, bytes]] = field(default_factory=queue.SimpleQueue)
+
+
+class Environment(Protocol):
+    """The execution environment that a server belongs to."""
+
+    @property
+    def credentials(self) -> container.ContainerCredentials | None:
+        """The endpoint for AWS's key under SnapStart; None without it."""
+
+    @property
+    def function_arn(self) -> str:
+        """The function's ARN."""
+
+    def next_invocation(self) -> Invocation | None:
+        """Blocks until there is an invocation; None when the environment is closing."""
+
+    def answered(self, request_id: str, error: str, body: bytes) -> bool:
+        """Takes an answer; false for an invocation that is not the current one."""
+
+    def init_failed(self, body: bytes) -> None:
+        """Takes the error for which the function could not be loaded."""
 
 
 class RuntimeApi(ThreadingHTTPServer):
@@ -22,7 +53,7 @@ class RuntimeApi(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, environment: "ExecutionEnvironment") -> None:
+    def __init__(self, environment: Environment) -> None:
         self.environment = environment
         super().__init__(("127.0.0.1", 0), _Handler)
 

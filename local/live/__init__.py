@@ -1,4 +1,4 @@
-"""The live view: `observer` looks at a stack, `picture` draws what it saw, `watching` shows it until told to stop.
+"""The live view: `observer` looks at a stack, `picture` draws what it saw, `watching` shows it until it is stopped.
 
 What passes between them is one JSON object, so that a stack in another process is watched just as well.
 """

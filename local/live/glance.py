@@ -14,16 +14,7 @@ _SHOWN = 10
 
 def show(console: Console, seen: Mapping[str, Any], note: str = "") -> None:
     """Everything that the live view shows in brief."""
-    functions = seen["functions"].values()
-    done = sum(function["invocations"] for function in functions)
-    running = sum(function["busy"] for function in functions)
-    busy = f"{counted(done, 'invocation')}, {running} running"
-    console.print(f"[bold green]{safe(seen['name'])}[/] up {seen['seconds']:.0f} s, {busy}", highlight=False)
-    if note:
-        console.print(f"[bold yellow]{safe(note)}[/]")
-    for name in seen["missing"]:
-        console.print(f"[bold red]missing:[/] {safe(name)}", highlight=False)
-    console.print()
+    _show_head(console, seen, note)
     console.print(queues_table(seen["queues"]))
     if seen["providers"]:
         console.print(_clouds(seen["providers"]))
@@ -49,6 +40,22 @@ def show(console: Console, seen: Mapping[str, Any], note: str = "") -> None:
         console.print(made)
     else:
         console.print("[dim]No reports yet.[/]")
+
+
+def _show_head(console: Console, seen: Mapping[str, Any], note: str) -> None:
+    """What runs, and what is wrong with the stack itself."""
+    functions = seen["functions"].values()
+    done = sum(function["invocations"] for function in functions)
+    running = sum(function["busy"] for function in functions)
+    busy = f"{counted(done, 'invocation')}, {running} running"
+    console.print(f"[bold green]{safe(seen['name'])}[/] up {seen['seconds']:.0f} s, {busy}", highlight=False)
+    if note:
+        console.print(f"[bold yellow]{safe(note)}[/]")
+    for name in seen["down"]:
+        console.print(f"[magenta]down:[/] {safe(name)}", highlight=False)
+    for name in seen["missing"]:
+        console.print(f"[bold red]missing:[/] {safe(name)}", highlight=False)
+    console.print()
 
 
 def _clouds(providers: Mapping[str, Any]) -> Table:

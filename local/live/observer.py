@@ -73,6 +73,7 @@ class Observer:
                 },
                 "reports": {"count": self._published, "recent": list(self._reports)},
                 "missing": self._stack.missing(),
+                "down": list(self._stack.aws.down),
                 "logs": list(self._logs),
             }
 

@@ -82,6 +82,8 @@ def _head(seen: Seen, note: str) -> Table:
     title = Text.assemble((seen["name"], "bold green"), f" up {hours}:{minutes:02}:{seconds:02}")
     if note:
         title.append(f"  {note}", style="bold yellow")
+    if seen["down"]:
+        title.append(f"  down: {', '.join(seen['down'])}", style="magenta")
     if seen["missing"]:
         title.append(f"  missing: {', '.join(seen['missing'])}", style="bold red")
     line.add_row(title, f"{counted(done, 'invocation')}, {running} running")

@@ -1,4 +1,4 @@
-"""Shows a live view until it is told to stop: a picture on a terminal, a line for each thing that happens elsewhere."""
+"""Shows a live view until it is stopped: a picture on a terminal, a line for each thing that happens elsewhere."""
 
 import contextlib
 import json
@@ -94,6 +94,7 @@ class Lines:
         self._reports = 0
         self._dead_letters: set[str] = set()
         self._missing: set[str] = set()
+        self._down: set[str] = set()
 
     def news(self, seen: Mapping[str, Any]) -> list[str]:
         """The lines for what one look shows and the looks before it did not."""
@@ -102,6 +103,7 @@ class Lines:
             *self._new_reports(seen),
             *self._new_dead_letters(seen),
             *self._newly_missing(seen),
+            *self._newly_down(seen),
         ]
 
     def _new_calls(self, seen: Mapping[str, Any]) -> Iterator[str]:
@@ -147,6 +149,12 @@ class Lines:
             if name not in self._missing:
                 yield f"[red]missing[/]   {safe(name)}  it was deleted"
         self._missing = set(seen["missing"])
+
+    def _newly_down(self, seen: Mapping[str, Any]) -> Iterator[str]:
+        down = set(seen["down"])
+        for name in sorted(down ^ self._down):
+            yield f"[magenta]outage[/]    {safe(name)}  {'is down' if name in down else 'is up again'}"
+        self._down = down
 
 
 @contextlib.contextmanager

@@ -45,6 +45,7 @@ def state(stack: "Stack") -> dict[str, Any]:
         },
         "queues": [asdict(queue) for queue in stack.queues().values()],
         "missing": stack.missing(),
+        "down": list(stack.aws.down),
         "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()}
         | {logical_id: failures[-_LAST:] for logical_id, failures in stack.schedule_failures.items()},
         "dead_letters": [asdict(dead_letter) for dead_letter in stack.dead_letters()],
@@ -169,7 +170,7 @@ class _Server(ThreadingHTTPServer):
         self.key = key
         self.observer = observer
         self.real = real
-        self.switches = FaultSwitches(stack.providers, stack.is_seeded)
+        self.switches = FaultSwitches(stack.providers, stack.is_seeded, stack.aws)
         super().__init__(("127.0.0.1", 0), _Handler)
 
 

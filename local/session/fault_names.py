@@ -1,4 +1,7 @@
-"""The names of the local clouds' misbehaviour, in a module of its own so that a shell can complete them at once."""
+"""The names of misbehaviour, and of AWS's services that can be down.
+
+They stand apart from what they name, so that a shell completes them at once.
+"""
 
 from collections.abc import Mapping
 
@@ -21,4 +24,14 @@ MEANINGS: Mapping[str, str] = {
     "redirect": "an answer that leads elsewhere",
     "huge": "done, and an answer of 16 MiB",
 }
-"""The kinds of `local.providers.faults`, and what each looks like to whoever calls."""
+"""The kinds of `local.providers.faults`, and what each looks like to the caller."""
+
+AWS_SERVICES: Mapping[str, str] = {
+    "sns": "no report can be published",
+    "sqs": "no message can be sent by a function",
+    "secretsmanager": "no credentials can be read",
+}
+"""AWS's services that can be down beside the clouds, and what that means for the functions."""
+
+AWS_FAULT = "unavailable"
+"""The only misbehaviour of AWS's services: each request is answered with 503."""

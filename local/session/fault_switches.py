@@ -1,16 +1,17 @@
-"""Misbehaviour of the local clouds, switched on and off by name while a stack is up.
+"""Misbehaviour of the local clouds and outages of AWS's services, switched on and off by name while a stack is up.
 
-The rules that the files in events/ are made for (`seed.json`) stand beside those that somebody switched on; they stay
-unless they are named as well.
+The rules that the files in events/ are made for (`seed.json`) stand beside those that were switched on here. They stay
+on unless `seeded` is given.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import Any, Protocol
 
 from local.errors import LocalError
 from local.providers.faults import Fault
 from local.providers.server import ProviderServer
+from local.session.fault_names import AWS_FAULT, AWS_SERVICES
 
 _COUNTS = frozenset({"matched", "injected"})
 _USUAL: Mapping[str, Any] = {
@@ -23,28 +24,49 @@ _SENSIBLE: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-class FaultSwitches:
-    """The faults of one stack's local clouds. `is_seeded` says which of them the files in events/ rely on."""
+class Services(Protocol):
+    """AWS's services as a stack has them: each up or down as a whole."""
 
-    def __init__(self, servers: Mapping[str, ProviderServer], is_seeded: Callable[[Fault], bool]) -> None:
+    @property
+    def down(self) -> Mapping[str, int]:
+        """The services that are down, and how many requests each has refused."""
+
+    def take_down(self, service: str) -> None:
+        """Refuse every request to a service."""
+
+    def bring_up(self, service: str) -> int:
+        """Refuse no more; gives how many requests were refused."""
+
+
+class FaultSwitches:
+    """The faults of one stack: of its local clouds by rules, of AWS's services by outages.
+
+    `is_seeded` says which rules the files in events/ rely on.
+    """
+
+    def __init__(
+        self, servers: Mapping[str, ProviderServer], is_seeded: Callable[[Fault], bool], services: Services
+    ) -> None:
         self._servers = servers
         self._is_seeded = is_seeded
+        self._services = services
 
     def on(self, do: str, clouds: Sequence[str], how: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Switch a kind of misbehaviour on, at these clouds or at all that know it; `how` is fields of a Fault."""
+        """Switch a kind of misbehaviour on, at these clouds or at all that know it; `how` is fields of a Fault.
+
+        AWS's services go down only where they are named among `clouds`.
+        """
         struck = []
         refusals = []
-        for name in self._named(clouds):
+        for name in self._checked(clouds) or self._clouds():
             try:
                 rule = Fault.from_dict({"do": do, **_SENSIBLE.get(do, {}), **how})
             except (TypeError, ValueError) as error:
                 raise LocalError(f"no such fault: {error}", "the names: `local faults`") from None
             try:
-                self._servers[name].faults.add(rule)
+                struck.append(self._take_down(name, rule, how) if name in AWS_SERVICES else self._add(name, rule))
             except ValueError as error:
                 refusals.append(f"{name}: {error}")
-                continue
-            struck.append(self._row(name, rule))
         if not struck:
             raise LocalError("; ".join(refusals), "another cloud may know it: leave --cloud out")
         return struck
@@ -52,7 +74,11 @@ class FaultSwitches:
     def off(self, names: Sequence[str], clouds: Sequence[str], *, seeded: bool) -> list[dict[str, Any]]:
         """Switch off the kinds that are named, or all of them, and give what was on and how often it struck."""
         ended = []
-        for cloud in self._named(clouds):
+        for cloud in self._checked(clouds) or [*self._servers, *self._services.down] or self._clouds():
+            if cloud in AWS_SERVICES:
+                if cloud in self._services.down and (not names or AWS_FAULT in names):
+                    ended.append(_outage(cloud, self._services.bring_up(cloud)))
+                continue
             faults = self._servers[cloud].faults
             for rule in faults:
                 if (not names or rule.do in names) and (seeded or not self._is_seeded(rule)):
@@ -61,8 +87,22 @@ class FaultSwitches:
         return ended
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """Every rule that is on, with how often it matched and struck."""
-        return [self._row(name, rule) for name, server in self._servers.items() for rule in server.faults]
+        """Every rule and outage that is on, with how often it matched and struck."""
+        rules = [self._row(name, rule) for name, server in self._servers.items() for rule in server.faults]
+        return rules + [_outage(service, refused) for service, refused in self._services.down.items()]
+
+    def _add(self, cloud: str, rule: Fault) -> dict[str, Any]:
+        self._servers[cloud].faults.add(rule)
+        return self._row(cloud, rule)
+
+    def _take_down(self, service: str, rule: Fault, how: Mapping[str, Any]) -> dict[str, Any]:
+        """Take a service of AWS down; ValueError where anything but a whole outage is asked for."""
+        if rule.do != AWS_FAULT:
+            raise ValueError(f"AWS's services know {AWS_FAULT} only, not {rule.do}")
+        if how:
+            raise ValueError(f"a service of AWS is down as a whole, without {', '.join(sorted(how))}")
+        self._services.take_down(service)
+        return _outage(service, self._services.down[service])
 
     def _row(self, cloud: str, rule: Fault) -> dict[str, Any]:
         """A rule with what is not as usual about it."""
@@ -71,9 +111,22 @@ class FaultSwitches:
         counts = {name: content[name] for name in sorted(_COUNTS)}
         return {"cloud": cloud, "do": rule.do, "how": how, "seeded": self._is_seeded(rule), **counts}
 
-    def _named(self, clouds: Sequence[str]) -> Iterable[str]:
+    def _clouds(self) -> Sequence[str]:
+        """Every local cloud; LocalError where the clouds are real."""
         if not self._servers:
             raise LocalError("this stack has real clouds: nothing misbehaves there on order")
-        if unknown := [name for name in clouds if name not in self._servers]:
-            raise LocalError(f"there is no local cloud {unknown[0]}", f"there is {', '.join(self._servers)}")
-        return clouds or list(self._servers)
+        return list(self._servers)
+
+    def _checked(self, names: Sequence[str]) -> Sequence[str]:
+        """The same names; LocalError for one that is neither a local cloud nor a service of AWS."""
+        if all(name in AWS_SERVICES for name in names):
+            return names
+        known = [*self._clouds(), *AWS_SERVICES]
+        if unknown := [name for name in names if name not in known]:
+            raise LocalError(f"there is no local cloud {unknown[0]}", f"there is {', '.join(known)}")
+        return names
+
+
+def _outage(service: str, refused: int) -> dict[str, Any]:
+    """An outage as a row beside the clouds' rules: every request that comes is refused."""
+    return {"cloud": service, "do": AWS_FAULT, "how": {}, "seeded": False, "matched": refused, "injected": refused}

@@ -164,7 +164,7 @@ def _transform(source: dict[str, Any], parameters: Mapping[str, Any], region: st
     from samtranslator.parser.parser import Parser  # noqa: PLC0415
     from samtranslator.translator.translator import Translator  # noqa: PLC0415
 
-    # Its metrics complain that nobody published them, its toggles that nobody configured them.
+    # Its metrics and toggles warn that they were not published and not configured.
     for name in ("metrics", "feature_toggle"):
         logging.getLogger(f"samtranslator.{name}").setLevel(logging.ERROR)
     # The session only tells the translator the region; no credentials are asked for and nothing is called.

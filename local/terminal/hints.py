@@ -1,4 +1,4 @@
-"""Commands in what a person is told to do next, so that they work when they are pasted.
+"""Commands in hints for a person, written so that they work when they are pasted.
 
 A hint writes a command of the local stack as `local state`, in backticks and at the end of what it says; it may have
 been written in another process, which runs in another folder. Where it is shown the backticks become a command that
@@ -58,7 +58,7 @@ def _runs_as_script() -> bool:
 
 
 def _session() -> str:
-    """The option by which this command was told where its stack is; none where it was not told."""
+    """The option that named this command's session file; "" where none was given."""
     for index, word in enumerate(sys.argv):
         name, equals, value = word.partition("=")
         if name == "--session":

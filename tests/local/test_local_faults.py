@@ -8,9 +8,10 @@ import pytest
 from processes import run, up
 from throwaway import project
 
+from local.aws import Aws
 from local.errors import LocalError
 from local.providers import KINDS, SERVERS, HuaweicloudConfigServer, JdcloudServer
-from local.session.fault_names import MEANINGS
+from local.session.fault_names import AWS_SERVICES, MEANINGS
 from local.session.fault_switches import FaultSwitches
 from untag.providers.jdcloud.credentials import JDCloudCredentials
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
@@ -95,6 +96,58 @@ def test_what_the_event_files_rely_on_stays_unless_it_is_named_as_well(described
     assert untag(described, "i-migrating01").json()["result"]["data"]["failedResourcesMap"] == []
 
 
+REQUESTS = {
+    "sns": ("Action=ListTopics", {}),
+    "sqs": ("{}", {"X-Amz-Target": "AmazonSQS.ListQueues", "Content-Type": "application/x-amz-json-1.0"}),
+    "secretsmanager": (
+        "{}",
+        {"X-Amz-Target": "secretsmanager.ListSecrets", "Content-Type": "application/x-amz-json-1.1"},
+    ),
+}
+
+
+def ask_aws(described, service):
+    """A call to one of the stack's AWS services, as a function would make it; gives the status."""
+    body, headers = REQUESTS[service]
+    scope = f"AWS4-HMAC-SHA256 Credential=K/20261126/{described['region']}/{service}/aws4_request, Signature=s"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        return client.post(
+            described["aws"], content=body, headers={**form, **headers, "Authorization": scope}
+        ).status_code
+
+
+@pytest.mark.parametrize("service", list(AWS_SERVICES))
+def test_a_service_of_aws_is_down_until_it_is_switched_on_again_and_the_others_stay_up(described, faults, service):
+    assert ask_aws(described, service) == 200
+    (on,) = faults("on", "unavailable", "--cloud", service)
+    assert (on["cloud"], on["do"], on["injected"]) == (service, "unavailable", 0)
+    assert {name: ask_aws(described, name) for name in AWS_SERVICES} == dict.fromkeys(AWS_SERVICES, 200) | {
+        service: 503
+    }
+    assert [(rule["cloud"], rule["injected"]) for rule in faults() if not rule["seeded"]] == [(service, 1)]
+    (off,) = faults("off", "unavailable", "--cloud", service)
+    assert (off["cloud"], off["injected"]) == (service, 1)
+    assert ask_aws(described, service) == 200
+
+
+def test_without_a_cloud_no_service_of_aws_goes_down_and_each_comes_up_again(described, faults):
+    assert {rule["cloud"] for rule in faults("on", "unavailable")} == set(SERVERS)
+    faults("on", "unavailable", "--cloud", "sns", "--cloud", "sqs")
+    assert {rule["cloud"] for rule in faults("off")} == {*SERVERS, "sns", "sqs"}
+    assert [ask_aws(described, name) for name in AWS_SERVICES] == [200, 200, 200]
+
+
+def test_a_service_that_is_down_is_seen_by_everybody_who_looks(described, faults):
+    faults("on", "unavailable", "--cloud", "sns")
+    for command in (["faults"], ["state"], ["watch", "--once"]):
+        assert "sns" in run(*command, "--session", described["session"]).stdout.partition("To switch on")[0]
+    for command in (["state"], ["watch", "--once"]):
+        assert json.loads(run(*command, "--session", described["session"], "--json").stdout)["down"] == ["sns"]
+    faults("off")
+    assert json.loads(run("state", "--session", described["session"], "--json").stdout)["down"] == []
+
+
 def test_a_person_is_shown_what_is_on_and_what_there_is(described, faults):
     faults("on", "stall", "--cloud", "jdcloud", "--key", "env*")
     shown = run("faults", "--session", described["session"]).stdout
@@ -113,6 +166,9 @@ def test_a_person_is_shown_what_is_on_and_what_there_is(described, faults):
         (["off", "--cloud", "jd"], "there is no local cloud jd"),
         (["on", "partial", "--cloud", "huaweicloud-config"], "leave --cloud out"),
         (["on"], "Missing argument"),
+        (["on", "unavailable", "--cloud", "sqd"], "sns, sqs, secretsmanager"),
+        (["on", "throttle", "--cloud", "sns"], "sns: AWS's services know unavailable only, not throttle"),
+        (["on", "unavailable", "--cloud", "sqs", "--times", "2"], "down as a whole, without times"),
     ],
 )
 def test_a_mistake_says_what_there_is(faults, arguments, complaint):
@@ -124,7 +180,9 @@ def test_rules_are_told_apart_by_who_switched_them_on():
     with HuaweicloudConfigServer() as server:
         server.seed()
         seeded = list(server.faults)
-        switches = FaultSwitches({"huaweicloud-config": server}, lambda rule: any(rule is one for one in seeded))
+        switches = FaultSwitches(
+            {"huaweicloud-config": server}, lambda rule: any(rule is one for one in seeded), Aws("eu-west-1")
+        )
         switches.on("throttle", [], {"times": 2})
         assert [rule["seeded"] for rule in switches.snapshot()] == [True, False]
         with pytest.raises(LocalError):

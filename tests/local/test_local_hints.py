@@ -109,9 +109,10 @@ def test_a_fault_that_was_switched_on_is_ended_by_the_command_that_says_so(place
 
 def test_a_person_is_told_how_to_switch_something_on(place, session):
     shown = typed(place, "faults", "--session", session).stdout
-    switch, narrow = COMMAND.findall(shown)
+    switch, narrow, take_down = COMMAND.findall(shown)
     assert "Usage" in pasted(place, narrow).stdout
     assert pasted(place, switch).returncode == 0
+    assert "unavailable is on at sns" in pasted(place, take_down).stdout
     typed(place, "faults", "off", "--session", session)
 
 

@@ -191,3 +191,16 @@ def test_a_watcher_for_scripts_prints_json_only_when_something_changed(session):
         watcher.terminate()
         assert watcher.wait(10) == 0
     assert second["dead_letters"]["count"] == first["dead_letters"]["count"] + 1
+
+
+def test_a_service_of_aws_that_is_down_stands_in_the_picture_and_its_end_is_a_line(stack, observer):
+    lines = Lines()
+    lines.news(observer.look())
+    with stack.outage("sns", "sqs"):
+        seen = observer.look()
+        assert "down: sns, sqs" in drawn(seen)[0]
+        assert lines.news(seen) == ["[magenta]outage[/]    sns  is down", "[magenta]outage[/]    sqs  is down"]
+        assert lines.news(observer.look()) == []
+    seen = observer.look()
+    assert "down" not in drawn(seen)[0]
+    assert lines.news(seen) == ["[magenta]outage[/]    sns  is up again", "[magenta]outage[/]    sqs  is up again"]
