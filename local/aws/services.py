@@ -6,7 +6,9 @@ runs in the server's process.
 
 import contextlib
 import functools
+import io
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -166,6 +168,10 @@ def _mend_moto() -> None:
     patch.object(parser, "parse", staticmethod(_as_it_is(parser.parse))).start()
 
 
+_AT_ONCE = 8
+"""Calls that moto works at side by side: more of them only wait for each other."""
+
+
 class _Front:
     """moto's application behind a switch for each service."""
 
@@ -174,13 +180,15 @@ class _Front:
         self.down: dict[str, int] = {}
         """The services that are down, and how many requests each has refused."""
         self._lock = threading.Lock()
+        self._turn = threading.BoundedSemaphore(_AT_ONCE)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
         # Credential=KEY/DATE/REGION/SERVICE/aws4_request
         scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
         if not self._refuses(scope):
-            return self.application(environ, start_response)
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return self._worked_at(environ, start_response)
         # Each in its own protocol: SNS speaks the query protocol, the others JSON.
         kind, body = ("text/xml", _XML_503) if "sns" in scope else ("application/x-amz-json-1.0", _JSON_503)
         start_response("503 Service Unavailable", [("Content-Type", kind), ("Content-Length", str(len(body)))])
@@ -194,6 +202,30 @@ class _Front:
                     self.down[service] += 1
                     return True
         return False
+
+    def _worked_at(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Moto's answer, a few at a time.
+
+        A call whose caller has given it up is not worked at any more. Otherwise a machine that has too much to do is
+        busy with such calls alone, while each of them is made anew: it would never come out of that.
+        """
+        if environ.get("HTTP_X_AMZ_TARGET", "").endswith(".ReceiveMessage"):  # it waits, and is no work
+            return self.application(environ, start_response)
+        with self._turn:
+            if _is_closed(environ["werkzeug.socket"]):
+                start_response("408 Request Timeout", [("Content-Length", "0")])
+                return []
+            return list(self.application(environ, start_response))
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    """Whether the caller has closed its side; the whole request has been read by now."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _as_it_is(parse: Callable[..., Any]) -> Callable[..., Any]:
