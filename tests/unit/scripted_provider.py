@@ -79,8 +79,11 @@ class ScriptedProvider:
     def scope(self, request: Any, type_: str) -> Scope:
         return Scope(self.name, self.api, request.account, request.region, request.project_id, type_)
 
-    def folded(self, key: str) -> str:
+    def comparable_key(self, key: str) -> str:
         return key
+
+    def comparable_id(self, id_: str) -> str:
+        return id_
 
     def refusal(self, credentials: AccessKey, scope: Scope) -> Failure | None:  # noqa: ARG002
         return None

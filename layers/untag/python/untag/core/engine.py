@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import httpx
 
@@ -37,6 +38,8 @@ for."""
 RETRIES = 2
 _RETRY_SECONDS = 0.2
 _RETRY_CAP = 2.0
+
+T = TypeVar("T")
 
 _NO_TIME = Deferral("deadline", "no time was left in this invocation", counted=False)
 
@@ -191,6 +194,7 @@ class Engine:
         else:
             answer = await provider.read(session, scope, step.ids)
         self._observer.called(provider.name, self._timing.monotonic() - started, answer)
+        answer = _by_asked_ids(answer, provider, step.ids)
         lost = step.kind is Kind.WRITE and session.trail is not None and session.trail.sent_anew
         return replace(answer, lost=True) if lost else answer
 
@@ -282,7 +286,7 @@ class _Run:
         for id_ in read.ids:
             for block, row in step.group.rows[id_]:
                 if ALL in block.index and block.results[row] is None:
-                    block.job.read[block.scope.type, id_] = read.seen[id_]
+                    block.job.read[block.scope.type, block.ids[row]] = read.seen[id_]
                     block.job.bears_tags = block.job.bears_tags or bool(read.seen[id_].tags)
                     block.job.open -= 1
                     self._closed(block.job)
@@ -295,12 +299,12 @@ class _Run:
             for tag in settled.tags:
                 result = settled.result
                 if there is not None and isinstance(result, Result):
-                    result = result.seen(there.get(tag.key))
+                    result = result.seen(step.value_there(tag, there))
                 for block, row in step.group.rows[id_]:
                     if there:
                         block.job.bears_tags = True
-                    if there is not None and tag.key in there and (settled.lost or _may_be_applied(result)):
-                        block.keep_evidence(row, tag, there[tag.key])
+                    if there is not None and (settled.lost or _may_be_applied(result)):
+                        block.keep_evidence(row, tag, step.value_there(tag, there))
                     final = self._settle_in(block, row, tag, result, last=step.last)
                     if final is not None:
                         given_up.setdefault((tag, final), []).append(id_)
@@ -328,6 +332,20 @@ class _Run:
             self.add([job])
         if job.open == 0:
             self._done(job)
+
+
+def _by_asked_ids(answer: Answer, provider: Provider, ids: tuple[str, ...]) -> Answer:
+    """The answer with every id as it was asked for, where the cloud writes it otherwise."""
+    if not ids or (answer.tags or {}).keys() | answer.failures.keys() <= set(ids):
+        return answer
+    by_id = partial(_by_asked_id, provider=provider, ids=ids)
+    tags = None if answer.tags is None else by_id(answer.tags)
+    return replace(answer, tags=tags, failures=by_id(answer.failures), versions=by_id(answer.versions))
+
+
+def _by_asked_id(answered: Mapping[str, T], *, provider: Provider, ids: tuple[str, ...]) -> dict[str, T]:
+    comparable = {provider.comparable_id(id_): value for id_, value in answered.items()}
+    return {id_: comparable[same] for id_ in ids if (same := provider.comparable_id(id_)) in comparable}
 
 
 def _may_be_applied(result: Result | Deferral) -> bool:

@@ -237,9 +237,9 @@ def _after_read_back(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, s
             yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
     restores = step.group.action is Action.RESTORE
     pairs = [(id_, tag) for id_ in known for tag in step.tags]
-    settled = {(id_, tag) for id_, tag in pairs if stands(tag, known[id_]) is restores}
+    settled = {(id_, tag) for id_, tag in pairs if stands(step.group.provider, tag, known[id_]) is restores}
     # A key that was asked for twice, bare and with its value, is one tag to the provider.
-    believed = doubt.counted == len({(id_, tag.key) for id_, tag in settled})
+    believed = doubt.counted == len({(id_, step.group.provider.comparable_key(tag.key)) for id_, tag in settled})
     result = doubt.confirmed if believed and doubt.confirmed is not None else doubt.settled
     for id_, tag in pairs:
         # `was` is the value before our own write where it was read, else what stands there now.

@@ -198,8 +198,11 @@ class Provider(Protocol[C]):
     def scope(self, request: RemovalRequest, type_: str) -> Scope:
         """What a call for this request's resources of one type is made within."""
 
-    def folded(self, key: str) -> str:
+    def comparable_key(self, key: str) -> str:
         """A tag's key in a form that is equal for keys that the cloud takes for the same."""
+
+    def comparable_id(self, id_: str) -> str:
+        """A resource's id in a form that is equal for ids of the same resource."""
 
     def refusal(self, credentials: C, scope: Scope) -> Failure | None:
         """Why no call can be made in this scope with these credentials, before one is made."""
@@ -233,9 +236,13 @@ class Plain(Generic[C]):
 
     pages = True
 
-    def folded(self, key: str) -> str:
+    def comparable_key(self, key: str) -> str:
         """Keys are compared as they are."""
         return key
+
+    def comparable_id(self, id_: str) -> str:
+        """Ids are compared as they are."""
+        return id_
 
     def refusal(self, credentials: C, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
         """Nothing but the API itself refuses."""
@@ -244,6 +251,14 @@ class Plain(Generic[C]):
     def region_of(self, credentials: C, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
         """The region that the request names."""
         return scope.region
+
+
+def stored_key(provider: Provider, key: str, tags: Mapping[str, str]) -> str | None:
+    """A key as it is written among the tags; None where it is not there."""
+    if key in tags:
+        return key
+    same = provider.comparable_key(key)
+    return next((there for there in tags if provider.comparable_key(there) == same), None)
 
 
 @runtime_checkable
