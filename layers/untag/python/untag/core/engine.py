@@ -176,7 +176,7 @@ class Engine:
             return Deferral("account_closed", "the key was refused", counted=True, delay=delay, lost=answer.lost)
         if answer.code == "timeout" and cut_off:
             # Cut off by us it is no attempt. A write may have been applied all the same, and is asked for again.
-            return _NO_TIME._replace(lost=step.kind is Kind.WRITE)
+            return _NO_TIME._replace(lost=step.kind is Kind.WRITE and not answer.unsent)
         return answer
 
     def _refused(self, provider: Provider, scope: Scope, credentials: Credentials) -> Result | None:

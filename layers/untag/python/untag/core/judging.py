@@ -82,7 +82,7 @@ def deferral(step: Step, answer: Answer) -> Deferral:
     code = answer.code or answer.verdict.value
     # A read-back follows a write that may have been applied whatever was said of it.
     lost = step.lost or answer.lost or step.kind is Kind.CHECK
-    lost = lost or (step.kind is Kind.WRITE and answer.verdict is Verdict.UNAVAILABLE)
+    lost = lost or (step.kind is Kind.WRITE and answer.verdict is Verdict.UNAVAILABLE and not answer.unsent)
     return Deferral(code, answer.message or "", counted=True, delay=answer.retry_after, lost=lost)
 
 

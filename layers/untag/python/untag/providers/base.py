@@ -1,6 +1,7 @@
 """What the removal core asks of a cloud's tag API, and the values that cross that edge."""
 
 import enum
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, runtime_checkable
@@ -112,8 +113,9 @@ class Answer:
 
     `confirmed` is the number of pairs that the provider says it has changed: None where its API does not count, -1
     where the count is missing. `tags` is a read's result: each resource's tags by key; a resource that it leaves out is
-    unknown. `versions` has the version of each resource that was read, where its API has versions. `lost` is set by the
-    core: the same write was made before, and its answer was lost.
+    unknown. `versions` has the version of each resource that was read, where its API has versions. `unsent` says that
+    the call itself was not made, since no token could be had for it. `lost` is set by the core: the same write was made
+    before, and its answer was lost.
     """
 
     verdict: Verdict
@@ -125,6 +127,7 @@ class Answer:
     confirmed: int | None = None
     tags: Mapping[str, Mapping[str, str]] | None = None
     versions: Mapping[str, str] = field(default_factory=lambda: NO_VERSIONS)
+    unsent: bool = False
     lost: bool = False
 
     def seen(self, id_: str) -> "Seen":
@@ -162,6 +165,21 @@ class Session(NamedTuple, Generic[C]):
     auth: httpx.Auth
     timeout: float
     trail: Trail | None = None
+
+
+class RenewedAuth(httpx.Auth, ABC):
+    """Authentication that expires, and makes calls of its own before the first: a token's, an assumed role's.
+
+    `untag.providers.http.call` asks for the current one before each call, and once more where it is refused.
+    """
+
+    @abstractmethod
+    async def current(self, session: Session) -> httpx.Auth | Answer:
+        """The authentication of the next call, or why there is none now. The session has no authentication."""
+
+    @abstractmethod
+    def refused(self, auth: httpx.Auth, reply: Any) -> bool:
+        """Whether a reply refuses what `current` has given; the next `current` gives another then."""
 
 
 class Provider(Protocol[C]):
@@ -211,7 +229,10 @@ class Provider(Protocol[C]):
         """The region that calls in this scope reach, as far as the request and the credentials say."""
 
     def auth(self, credentials: C, scope: Scope) -> httpx.Auth:
-        """The signer for calls in this scope; kept by the caller, since it caches what it derives."""
+        """The signer for calls in this scope; kept by the caller, since it caches what it derives.
+
+        One that expires is a `RenewedAuth` (`untag.providers.tokens`).
+        """
 
     async def write(
         self,
