@@ -2,7 +2,7 @@
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -19,8 +19,20 @@ EMPTY: Mapping[str, "Failure"] = {}
 NO_VERSIONS: Mapping[str, str] = {}
 
 
+class Location(NamedTuple):
+    """Where resources are, as a request or a rule says it."""
+
+    account: str
+    region: str | None
+    project_id: str | None
+
+
 class Scope(NamedTuple):
-    """What one call is made within: pairs share a call only if they share all of this."""
+    """What one call is made within: pairs share a call only if they share all of this.
+
+    `account` chooses the credentials. The rest is the provider's: the core compares scopes, and hands them back. In
+    `more` a provider keeps what else its calls need to be made within, as any value that can be hashed.
+    """
 
     provider: str
     api: str
@@ -28,6 +40,7 @@ class Scope(NamedTuple):
     region: str | None
     project_id: str | None
     type: str
+    more: Hashable = None
 
 
 class Options(NamedTuple):
@@ -213,8 +226,11 @@ class Provider(Protocol[C]):
     def warnings(self, request: RemovalRequest) -> Iterable[str]:
         """What looks like a mistake in a request but may be right."""
 
-    def scope(self, request: RemovalRequest, type_: str) -> Scope:
-        """What a call for this request's resources of one type is made within."""
+    def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:
+        """The rules of this cloud that a location breaks for resources of a type: `region`, `project_id`, or `type`."""
+
+    def scope(self, location: Location, type_: str) -> Scope:
+        """What a call for resources of one type at a location is made within."""
 
     def comparable_key(self, key: str) -> str:
         """A tag's key in a form that is equal for keys that the cloud takes for the same."""
@@ -256,6 +272,10 @@ class Plain(Generic[C]):
     """What most clouds have in common."""
 
     pages = True
+
+    def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
+        """Resources of any type may be anywhere."""
+        return ()
 
     def comparable_key(self, key: str) -> str:
         """Keys are compared as they are."""
