@@ -10,7 +10,7 @@ import httpx
 from virtual_time import Clock
 
 from untag.contracts import Action, Tag
-from untag.providers import Answer, Failure, Limits, Options, Scope, Seen, Session, Verdict
+from untag.providers import Answer, Failure, Limits, Location, Options, Scope, Seen, Session, Verdict
 from untag.providers.credentials import AccessKey
 
 
@@ -76,11 +76,17 @@ class ScriptedProvider:
     def warnings(self, request: Any) -> Iterator[str]:  # noqa: ARG002
         return iter(())
 
-    def scope(self, request: Any, type_: str) -> Scope:
-        return Scope(self.name, self.api, request.account, request.region, request.project_id, type_)
+    def location_problems(self, location: Location, type_: str) -> Iterator[Any]:  # noqa: ARG002
+        return iter(())
 
-    def folded(self, key: str) -> str:
+    def scope(self, location: Location, type_: str) -> Scope:
+        return Scope(self.name, self.api, location.account, location.region, location.project_id, type_)
+
+    def comparable_key(self, key: str) -> str:
         return key
+
+    def comparable_id(self, id_: str) -> str:
+        return id_
 
     def refusal(self, credentials: AccessKey, scope: Scope) -> Failure | None:  # noqa: ARG002
         return None

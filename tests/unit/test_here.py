@@ -39,6 +39,10 @@ def request(*ids: str, **fields: Any) -> dict[str, Any]:
     return {**body, "resources": [{"type": "vm", "ids": list(ids)}], **fields}
 
 
+def standing(jd: JdcloudServer, id_: str) -> dict[str, str] | None:
+    return jd.tags.get("default", "cn-north-1", "vm", id_)
+
+
 def lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -83,9 +87,10 @@ def test_an_interrupted_run_leaves_what_is_still_to_be_done(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr("untag.removal.Remover.batch", interrupted)
-        carry_out(here(tmp_path, jd), [request("i-1", id="a"), request("i-2", id="b")])
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(here(tmp_path, jd), [request("i-1", id="a"), request("i-2", id="b")])
     left = list(unfinished(here(tmp_path, jd)))
     assert [json.loads(body)["id"] for body in left] == ["a", "b"]
     carry_out(here(tmp_path, jd), left)

@@ -156,7 +156,7 @@ def test_what_the_stack_does_not_work_at_is_not_even_listed(variable, value, cod
 
 
 def test_protected_and_reserved_keys_are_compared_as_the_cloud_compares_keys(monkeypatch):
-    monkeypatch.setattr(JDCloud, "folded", lambda _self, key: key.lower())
+    monkeypatch.setattr(JDCloud, "comparable_key", lambda _self, key: key.lower())
     with Broom(environ={"UNTAG_PROTECTED_KEYS": "Owner,COST-*"}) as broom:
         broom.put(broom.jd, {"r-1": {"tmp": "a", "oWNER": "b", "cost-1": "c", "JRN:x": "d", "old": "e"}})
         broom.sweep({**JD, "remove": [{"regex": ".+"}]})
@@ -300,3 +300,11 @@ def test_a_suspect_sweep_runs_alone_and_is_deleted_at_once(broom):
     assert answer == {"batchItemFailures": []}
     assert broom.aws.made("ChangeMessageVisibility")[0]["QueueUrl"] == SWEEPS
     assert broom.aws.made("DeleteMessage")
+
+
+def test_at_a_cloud_that_ignores_the_case_of_keys_a_rule_means_every_spelling(monkeypatch, broom):
+    monkeypatch.setattr(JDCloud, "comparable_key", lambda _self, key: key.lower())
+    broom.put(broom.jd, {"r-1": {"Tmp": "a", "Owner": "x"}, "r-2": {"tmp": "b"}, "r-3": {"tmp-2": "c", "owner": "y"}})
+    notice = broom.sweep({**JD, "remove": ["TMP", {"regex": "own.+"}]})
+    assert broom.asked() == {("r-1", "Tmp", "a"), ("r-1", "Owner", "x"), ("r-2", "tmp", "b")}
+    assert notice["counts"]["matched"] == 2

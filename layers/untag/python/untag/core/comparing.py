@@ -6,16 +6,17 @@ from dataclasses import replace
 from untag.contracts import ALL, Action, Outcome, Result, Tag
 from untag.core.plan import WOULD, Group, cut_ids, cut_tags
 from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step
-from untag.providers import Seen
+from untag.providers import Provider, Seen, stored_key
 
 WAITING_CALLS = 4
 """Writes' worth of resources that wait for others to share a call after their precheck. With more, those that wait
 longest are written: an invocation that could only read would get nowhere."""
 
 
-def stands(tag: Tag, there: Mapping[str, str]) -> bool:
+def stands(provider: Provider, tag: Tag, there: Mapping[str, str]) -> bool:
     """Whether the tag stands there, with its value if it has one."""
-    return tag.key in there and tag.value in (None, there[tag.key])
+    key = stored_key(provider, tag.key, there)
+    return key is not None and tag.value in (None, there[key])
 
 
 def compared(step: Step, seen: Mapping[str, Seen]) -> Iterator[Followed]:
@@ -28,17 +29,17 @@ def compared(step: Step, seen: Mapping[str, Seen]) -> Iterator[Followed]:
     before = step.seen if step.lost and step.seen is not None else seen
     to_write = group.to_write if not step.rereads else {}
     for id_, (there, _) in seen.items():
-        writes: list[tuple[Tag, str | None]] = []
+        writes: list[tuple[Tag, Tag | None]] = []
         for tag in step.tags:
             if tag is ALL:
                 continue
-            result = _restore_needless(step, tag, there) if restores else _removal_needless(tag, there)
+            result = _restore_needless(step, tag, there) if restores else _removal_needless(step, tag, there)
             if result is not None:
                 yield Settled((id_,), (tag,), result, before)
             elif group.dry_run:
                 yield Settled((id_,), (tag,), Result(WOULD[group.action]), seen)
             else:
-                writes.append((tag, None if restores else there[tag.key]))
+                writes.append((tag, None if restores else step.tag_there(tag, there)))
         if writes:
             to_write.setdefault(tuple(writes), {})[id_] = seen[id_]
     if step.rereads:
@@ -63,16 +64,16 @@ def waiting_writes(group: Group, most: int) -> Iterator[Step]:
             del group.to_write[pairs]
 
 
-def _removal_needless(tag: Tag, there: Mapping[str, str]) -> Result | None:
+def _removal_needless(step: Step, tag: Tag, there: Mapping[str, str]) -> Result | None:
     """The result of a pair that is not there to be removed."""
-    return None if stands(tag, there) else Result(Outcome.ABSENT)
+    return None if stands(step.group.provider, tag, there) else Result(Outcome.ABSENT)
 
 
 def _restore_needless(step: Step, tag: Tag, there: Mapping[str, str]) -> Result | None:
     """The result of a tag that stands already, or whose key has a value that somebody has set since."""
-    if stands(tag, there):
+    if stands(step.group.provider, tag, there):
         return Result(WOULD[Action.RESTORE] if step.group.dry_run else Outcome.RESTORED)
-    if tag.key in there and not step.group.overwrite:
+    if step.value_there(tag, there) is not None and not step.group.overwrite:
         return Result(Outcome.PROTECTED, "changed_since", "the key has another value by now")
     return None
 
@@ -81,9 +82,10 @@ def _guarded_writes(group: Group, ids: list[str], tags: tuple[Tag, ...], seen: M
     """The writes for resources on which the same tags stand with the same values."""
     limits = group.provider.limits
     # A key named twice (bare, and with the value that stands there) is one tag at the provider.
-    keys = dict.fromkeys(tag.key for tag in tags)
+    same = group.provider.comparable_key
+    keys = dict.fromkeys(same(tag.key) for tag in tags)
     for part in cut_tags([Tag(key, None) for key in keys], limits.keys):
         of_part = {tag.key for tag in part}
-        some = tuple(tag for tag in tags if tag.key in of_part)
+        some = tuple(tag for tag in tags if same(tag.key) in of_part)
         for few in cut_ids(ids, limits.resources):
             yield Step(group, Kind.WRITE, few, some, Budget(), seen=seen)

@@ -39,7 +39,9 @@ def after_confirmation(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str,
     waiting: dict[tuple[Tag, ...], list[str]] = {}
     for id_ in step.ids:
         there = tags.get(id_)
-        settled = tuple(tag for tag in step.tags if there is not None and stands(tag, there) is restores)
+        settled = tuple(
+            tag for tag in step.tags if there is not None and stands(step.group.provider, tag, there) is restores
+        )
         if settled:
             yield Settled((id_,), settled, doubt.settled, step.seen)
         if left := tuple(tag for tag in step.tags if tag not in settled):

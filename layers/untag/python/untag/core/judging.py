@@ -78,11 +78,16 @@ def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followe
 
 
 def deferral(step: Step, answer: Answer) -> Deferral:
-    """An answer after which the call may do better later, as what becomes of its pairs."""
-    code = answer.code or answer.verdict.value
+    """An answer after which the step's call may do better later, as what becomes of its pairs."""
     # A read-back follows a write that may have been applied whatever was said of it.
     lost = step.lost or answer.lost or step.kind is Kind.CHECK
-    lost = lost or (step.kind is Kind.WRITE and answer.verdict is Verdict.UNAVAILABLE)
+    return deferred(answer, lost=lost, writes=step.kind is Kind.WRITE)
+
+
+def deferred(answer: Answer, *, lost: bool, writes: bool) -> Deferral:
+    """An answer after which a call may do better later, as a deferral."""
+    code = answer.code or answer.verdict.value
+    lost = lost or (writes and answer.verdict is Verdict.UNAVAILABLE and not answer.unsent)
     return Deferral(code, answer.message or "", counted=True, delay=answer.retry_after, lost=lost)
 
 
@@ -237,9 +242,9 @@ def _after_read_back(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, s
             yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
     restores = step.group.action is Action.RESTORE
     pairs = [(id_, tag) for id_ in known for tag in step.tags]
-    settled = {(id_, tag) for id_, tag in pairs if stands(tag, known[id_]) is restores}
+    settled = {(id_, tag) for id_, tag in pairs if stands(step.group.provider, tag, known[id_]) is restores}
     # A key that was asked for twice, bare and with its value, is one tag to the provider.
-    believed = doubt.counted == len({(id_, tag.key) for id_, tag in settled})
+    believed = doubt.counted == len({(id_, step.group.provider.comparable_key(tag.key)) for id_, tag in settled})
     result = doubt.confirmed if believed and doubt.confirmed is not None else doubt.settled
     for id_, tag in pairs:
         # `was` is the value before our own write where it was read, else what stands there now.

@@ -1,6 +1,6 @@
 """From requests to groups: what may travel together is put together, across the requests of a batch."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Resu
 from untag.contracts.requests import TagInput
 from untag.core.jobs import Block, Job
 from untag.core.policy import Policy
-from untag.providers import Provider, Registry, Scope, Seen
+from untag.providers import Location, Provider, Registry, Scope, Seen
 
 if TYPE_CHECKING:
     from untag.core.steps import Halves
@@ -37,10 +37,12 @@ class Group:
     overwrite: bool = False
     """Whether a tag is put back although its key has another value by now."""
     rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
+    spellings: dict[str, str] = field(default_factory=dict)
+    """Each resource's id as it is asked for, by its comparable form."""
     prechecks: int = 0
     """Prechecks that have no answer yet."""
-    to_write: dict[tuple[tuple[Tag, str | None], ...], dict[str, Seen]] = field(default_factory=dict)
-    """What prechecks have shown, by the tags to write and the values that stand there: resources, and all that was read
+    to_write: dict[tuple[tuple[Tag, Tag | None], ...], dict[str, Seen]] = field(default_factory=dict)
+    """What prechecks have shown, by the tags to write and as they stand there: resources, and all that was read
     of them. It waits for others that may share its call."""
     forbidden: bool = False
     """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
@@ -67,9 +69,10 @@ def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now
     pairs = request.pairs()
     job = Job(request, request.dry_run or policy.dry_run, now, blocks=[], open=pairs, pairs=pairs)
     evidence = {Tag(tag.key, tag.value): tag.was for tag in request.named_tags() if tag.was is not None}
+    location = Location(request.account, request.region, request.project_id)
     for type_, ids in request.ids_by_type().items():
         provider = registry.find(request.provider, type_)
-        block = Block(job, provider, provider.scope(request, type_), ids, tags)
+        block = Block(job, provider, provider.scope(location, type_), ids, tags)
         for tag, was in evidence.items():
             block.evidence |= dict.fromkeys(range(block.index[tag], len(block.results), len(tags)), was)
         job.blocks.append(block)
@@ -153,9 +156,10 @@ def group(jobs: Iterable[Job]) -> list[Group]:
                 key = (block.scope, action, job.dry_run, guarded, overwrite)
                 if key not in groups:
                     groups[key] = Group(block.provider, block.scope, action, job.dry_run, guarded, overwrite)
-                rows = groups[key].rows
+                made = groups[key]
                 for row, id_ in enumerate(block.ids):
-                    rows.setdefault(id_, []).append((block, row))
+                    asked = made.spellings.setdefault(block.provider.comparable_id(id_), id_)
+                    made.rows.setdefault(asked, []).append((block, row))
     return list(groups.values())
 
 
@@ -172,13 +176,13 @@ def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...],
         if key not in tags_of:
             tags_of[key] = _tags(group, (block for block, _ in asking))
         alike.setdefault(tags_of[key], []).append(id_)
-        for block, _ in asking:
+        for block, row in asking:
             if block.seen is not None:
-                seen[id_] = block.seen[id_]
+                seen[id_] = block.seen[block.ids[row]]
     limits = group.provider.limits
     for tags, ids in alike.items():
         # A guarded group is read first, each resource with all its tags at once; the writes are cut after that.
-        parts = [tags] if group.guarded else list(cut_tags(tags, limits.keys))
+        parts = [tags] if group.guarded else list(cut_tags(tags, limits.keys, group.provider.comparable_key))
         for part in parts:
             for few in cut_ids(ids, limits.in_a_read if group.guarded else limits.resources):
                 yield few, part, {id_: seen[id_] for id_ in few} if seen else None
@@ -190,16 +194,19 @@ def cut_ids(ids: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
         yield tuple(ids[start : start + size])
 
 
-def cut_tags(tags: Iterable[Tag], keys: int) -> Iterator[tuple[Tag, ...]]:
+def cut_tags(
+    tags: Iterable[Tag], keys: int, comparable: Callable[[str], str] = lambda key: key
+) -> Iterator[tuple[Tag, ...]]:
     """The tags in parts of at most `keys` keys, no key twice in a part."""
     parts: list[dict[str, Tag]] = []
     for tag in tags:
+        key = comparable(tag.key)
         for part in parts:
-            if len(part) < keys and tag.key not in part:
-                part[tag.key] = tag
+            if len(part) < keys and key not in part:
+                part[key] = tag
                 break
         else:
-            parts.append({tag.key: tag})
+            parts.append({key: tag})
     for part in parts:
         yield tuple(part.values())
 
@@ -238,8 +245,8 @@ def conflicting(jobs: Iterable[Job]) -> list[Job]:
         action = job.request.action
         # Two removals never contradict each other: each speaks of its own pair.
         wanted = {
-            (scope, id_, tag.key): (action, tag.value if action is Action.RESTORE else None)
-            for scope, id_, tag in _wishes(job)
+            (scope, id_, key): (action, value if action is Action.RESTORE else None)
+            for scope, id_, key, value in _wishes(job)
         }
         if action is Action.RESTORE:
             # The empty key stands for every tag of a resource: to remove them all contradicts putting any back.
@@ -251,9 +258,12 @@ def conflicting(jobs: Iterable[Job]) -> list[Job]:
     return found
 
 
-def _wishes(job: Job) -> Iterator[tuple[Scope, str, Tag]]:
+def _wishes(job: Job) -> Iterator[tuple[Scope, str, str, str | None]]:
+    """Scope, id, key and value of the open pairs, ids and keys as the cloud compares them."""
     for block in job.blocks:
+        same_id, same_key = block.provider.comparable_id, block.provider.comparable_key
         for id_, tag, result in block.rows():
             if result is None:
                 # A project is in one region, whether that is named beside it or not.
-                yield block.scope if block.scope.project_id is None else block.scope._replace(region=None), id_, tag
+                scope = block.scope if block.scope.project_id is None else block.scope._replace(region=None)
+                yield scope, same_id(id_), same_key(tag.key), tag.value

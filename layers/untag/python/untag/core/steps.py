@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from untag.contracts import Action, Deferral, Result, Tag
 from untag.core.plan import Group, rectangles
-from untag.providers import Answer, Seen
+from untag.providers import Answer, Seen, stored_key
 
 CALLS_PER_STEP = 64
 """Calls that may follow from one planned call: enough to find 5 bad ids among 50. What is left then is deferred, and
@@ -92,11 +92,22 @@ class Step:
     """Seconds to wait before the call."""
 
     def sent_tags(self) -> tuple[Tag, ...]:
-        """The tags as they are sent: each once; those to remove with the value that stands there, where it was read."""
+        """The tags as they are sent: each once; those to remove as they stand there, where that was read."""
         if self.seen is None or self.group.action is Action.RESTORE:
             return self.tags
         there = self.seen[self.ids[0]].tags
-        return tuple({tag.key: Tag(tag.key, there[tag.key]) for tag in self.tags}.values())
+        stored = dict.fromkeys(self.tag_there(tag, there) for tag in self.tags)
+        return tuple(tag for tag in stored if tag is not None)
+
+    def tag_there(self, tag: Tag, there: Mapping[str, str]) -> Tag | None:
+        """The tag of the same key among tags that were read, as it stands there; None where the key is not there."""
+        key = stored_key(self.group.provider, tag.key, there)
+        return None if key is None else Tag(key, there[key])
+
+    def value_there(self, tag: Tag, there: Mapping[str, str]) -> str | None:
+        """The value of the tag's key among tags that were read; None where the key is not there."""
+        stored = self.tag_there(tag, there)
+        return None if stored is None else stored.value
 
 
 class Settled(NamedTuple):
