@@ -14,11 +14,6 @@ from untag.hosts.here import Here, carry_out
 from untag.hosts.here.running import unfinished
 from untag.runtime import Runtime
 
-KEYS = {
-    "JDCLOUD_ACCESS_KEY": "local-key",
-    "JDCLOUD_SECRET_KEY": "local-secret",
-}
-
 
 @pytest.fixture
 def jd() -> Iterator[JdcloudServer]:
@@ -101,7 +96,9 @@ def test_credentials_come_from_the_environment_or_a_file_and_from_nowhere_else(
     tmp_path: Path, jd: JdcloudServer
 ) -> None:
     accounts = tmp_path / "accounts.json"
-    accounts.write_text(json.dumps({"jdcloud/default": {"access_key": "local-key", "secret_key": "local-secret"}}))
+    variables = environment((jd,))
+    key = {name: variables[f"JDCLOUD_{name.upper()}"] for name in ("access_key", "secret_key")}
+    accounts.write_text(json.dumps({"jdcloud/default": key}))
     carry_out(here(tmp_path, jd, UNTAG_CREDENTIALS=f"file:{accounts}"), [request("i-1")])
     assert outcomes(tmp_path) == {"i-1": "removed"}
     with pytest.raises(InvalidInputError, match="UNTAG_CREDENTIALS"):
