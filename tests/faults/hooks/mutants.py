@@ -8,6 +8,8 @@ from typing import Any
 import untag.contracts.reports
 import untag.contracts.requests
 import untag.core.accounts
+import untag.core.comparing
+import untag.core.confirming
 import untag.core.judging
 import untag.hosts.aws.client
 import untag.hosts.aws.outbox
@@ -87,7 +89,7 @@ def _answering(provider: type, name: str, change: Callable[[Answer, Any], Answer
 @mutant
 def ignores_the_map_of_failed_resources() -> None:
     def change(answer: Answer, arguments: Any) -> Answer:
-        *_, ids, tags = arguments
+        *_, ids, tags, _seen = arguments
         return replace(answer, failures={}, confirmed=len(ids) * len(tags)) if answer.failures else answer
 
     _answering(JDCloud, "write", change)
@@ -183,7 +185,8 @@ def reuses_a_signature() -> None:
 
 @mutant
 def compares_no_values() -> None:
-    untag.core.judging._stands = lambda tag, there: tag.key in there
+    for module in (untag.core.comparing, untag.core.confirming, untag.core.judging):
+        module.stands = lambda _provider, tag, there: tag.key in there
 
 
 @mutant
@@ -240,7 +243,7 @@ def believes_a_count_that_is_too_small() -> None:
     """What never stood there is told to be removed: a count is no evidence, not even one of 0."""
 
     def change(answer: Answer, arguments: Any) -> Answer:
-        *_, ids, tags = arguments
+        *_, ids, tags, _seen = arguments
         return replace(answer, confirmed=(len(ids) - len(answer.failures)) * len(tags))
 
     _answering(JDCloud, "write", change)
