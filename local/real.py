@@ -127,8 +127,7 @@ class RealClouds:
             credentials = apis_of(name)[0].credentials
             variables = credentials.variables
             self.variables |= {one: environ[one] for one in variables.values() if environ.get(one)}
-            required = [field for field, info in credentials.model_fields.items() if info.is_required()]
-            self.missing[name] = [variables[one] for one in required if not environ.get(variables[one])]
+            self.missing[name] = credentials.missing(environ)
         if all(self.missing.values()):
             raise LocalError("no cloud has its keys in the environment", _how_to_set(self.missing))
         try:

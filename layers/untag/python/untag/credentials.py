@@ -13,6 +13,8 @@ _DENIED = frozenset(
     {"AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException", "DecryptionFailure"}
 )
 
+_ABSENT = frozenset({"ResourceNotFoundException"})
+
 
 def source_of(settings: str, environ: Mapping[str, str], aws: Aws) -> CredentialSource:
     """The source that `UNTAG_CREDENTIALS` names: `env`, `file:PATH` or `secretsmanager:PREFIX`."""
@@ -51,6 +53,8 @@ class SecretCredentials:
         try:
             answer = await self._aws.json("secretsmanager", "GetSecretValue", {"SecretId": name})
         except AwsError as error:
+            if error.code in _ABSENT and (own := provider.credentials.without_secret(account)) is not None:
+                return own
             if error.code in _DENIED:
                 raise CredentialsMissingError(f"secret {name}: {error.code}") from None
             raise CredentialsUnavailableError(f"secret {name}: {error.code}") from None
@@ -78,6 +82,8 @@ class FileCredentials:
         except InvalidInputError as error:
             raise CredentialsMissingError(f"file {self._path}: {error}") from None
         if not isinstance(accounts, dict) or name not in accounts:
+            if isinstance(accounts, dict) and (own := provider.credentials.without_secret(account)) is not None:
+                return own
             raise CredentialsMissingError(f"file {self._path}: holds no {name}")
         try:
             return provider.credentials.parse(accounts[name])

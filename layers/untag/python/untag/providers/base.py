@@ -157,6 +157,8 @@ class Provider(Protocol[C]):
     """Whether a removal names exact pairs, so that for a tag without a value the value has to be read before."""
     credentials: type[Credentials]
     """The model of its accounts' credentials."""
+    endpoints: tuple[str, ...]
+    """Further endpoints that it calls, such as a token service's: they can be replaced as its own can."""
 
     @classmethod
     def of(cls, options: Options) -> Self:
@@ -197,6 +199,8 @@ class Provider(Protocol[C]):
 
 class Plain(Generic[C]):
     """What most clouds have in common."""
+
+    endpoints: tuple[str, ...] = ()
 
     def folded(self, key: str) -> str:
         """Keys are compared as they are."""

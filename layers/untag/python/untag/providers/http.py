@@ -62,9 +62,10 @@ async def call(
 ) -> Reply | Answer:
     """Make one call; an `Answer` comes back where there is no reply to read.
 
+    The body is JSON, unless it is bytes already; `headers` may name another content type.
     A connection that was kept and turns out to be closed is replaced once, and the request signed anew.
     """
-    content = b"" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    content = _content(body)
     sent = {
         "user-agent": f"untag/{__version__}",
         "accept": "application/json",
@@ -72,7 +73,7 @@ async def call(
         **headers,
     }
     if body is not None:
-        sent["content-type"] = "application/json"
+        sent.setdefault("content-type", "application/json")
     try:
         async with asyncio.timeout(session.timeout):
             opened = False
@@ -101,6 +102,12 @@ async def call(
         return Answer(Verdict.FAILED, code=TOO_LARGE, message=f"the answer is longer than {limit} bytes")
     except (httpx.RequestError, ssl.SSLError, OSError) as error:
         return Answer(Verdict.UNAVAILABLE, code="connection", message=type(error).__name__)
+
+
+def _content(body: Any) -> bytes:
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class _TooLargeError(Exception):
