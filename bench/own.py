@@ -37,7 +37,9 @@ def without_calls(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[st
 
     runtime = app.remover._runtime  # noqa: SLF001
 
-    async def write(_session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...]) -> Answer:
+    async def write(
+        _session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...], *_seen: Any
+    ) -> Answer:
         return Answer(Verdict.DONE, request_id="r-1", confirmed=len(ids) * len(tags))
 
     members = "".join(f"<member><Id>{number}</Id></member>" for number in range(10))
@@ -93,7 +95,9 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     runtime = app.remover._runtime  # noqa: SLF001
     (provider,) = runtime.registry.named("jdcloud")
 
-    async def write(_session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...]) -> Answer:
+    async def write(
+        _session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...], *_seen: Any
+    ) -> Answer:
         return Answer(Verdict.DONE, request_id="r-1", confirmed=len(ids) * len(tags))
 
     provider.write = write

@@ -76,7 +76,9 @@ VALUE_PATTERN = PATTERN | {
 PROGRESS: dict[Path, list[Any]] = {
     (): ODD,
     **{(name,): [-1, 0, "1", *ODD] for name in ("place", "offset", "restarts", "tries", "failed_places")},
-    **{(name,): [0, *ODD] for name in ("by_value", "fresh", "done", "key", "value", "after", "seen", "round")},
+    **{
+        (name,): [0, *ODD] for name in ("by_value", "fresh", "done", "key", "value", "after", "cursor", "seen", "round")
+    },
     ("counts",): [{"a": 1}, {"a": "x"}, *ODD],
     ("errors",): [[{"a": "b", "c": None}], [{"a": 1}], *ODD],
     ("sample",): [[{"a": "b"}], [{"a": None}], *ODD],

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ import httpx
 from virtual_time import Clock
 
 from untag.contracts import Action, Tag
-from untag.providers import Answer, Failure, Limits, Options, Scope, Session, Verdict
+from untag.providers import Answer, Failure, Limits, Options, Scope, Seen, Session, Verdict
 from untag.providers.credentials import AccessKey
 
 
@@ -26,6 +26,7 @@ class Made:
     at: float
     timeout: float
     key: str
+    seen: Mapping[str, Seen] = field(default_factory=dict)
 
 
 Script = Callable[[Made], "Answer | Awaitable[Answer]"]
@@ -78,8 +79,11 @@ class ScriptedProvider:
     def scope(self, request: Any, type_: str) -> Scope:
         return Scope(self.name, self.api, request.account, request.region, request.project_id, type_)
 
-    def folded(self, key: str) -> str:
+    def comparable_key(self, key: str) -> str:
         return key
+
+    def comparable_id(self, id_: str) -> str:
+        return id_
 
     def refusal(self, credentials: AccessKey, scope: Scope) -> Failure | None:  # noqa: ARG002
         return None
@@ -92,14 +96,20 @@ class ScriptedProvider:
         return httpx.Auth()
 
     async def write(
-        self, session: Session[AccessKey], action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+        self,
+        session: Session[AccessKey],
+        action: Action,
+        scope: Scope,
+        ids: tuple[str, ...],
+        tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen],
     ) -> Answer:
         assert len(ids) <= self.limits.resources
         assert len(tags) <= self.limits.keys
         assert len({tag.key for tag in tags}) == len(tags), "a key stands twice in one call"
         assert ids
         assert tags
-        return await self._answer("write", session, action, scope, ids, tags)
+        return await self._answer("write", session, action, scope, ids, tags, seen)
 
     async def read(self, session: Session[AccessKey], scope: Scope, ids: tuple[str, ...]) -> Answer:
         assert 0 < len(ids) <= self.limits.resources
@@ -113,9 +123,10 @@ class ScriptedProvider:
         scope: Scope,
         ids: tuple[str, ...],
         tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen] = {},
     ) -> Answer:
         key = session.credentials.access_key
-        made = Made(kind, scope, action, ids, tags, self._clock.seconds, session.timeout, key)
+        made = Made(kind, scope, action, ids, tags, self._clock.seconds, session.timeout, key, seen)
         self.calls.append(made)
         self.flying[key] += 1
         self.most_flying[key] = max(self.most_flying[key], self.flying[key])

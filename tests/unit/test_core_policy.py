@@ -101,7 +101,7 @@ def test_protected_and_reserved_keys_compare_as_the_provider_compares_keys() -> 
     cloud = Cloud({"i-1": {"Owner-Team": "a", "SYS:x": "b", "env": "c"}})
     for fold, protected in ((str.lower, {"Owner-Team", "SYS:x"}), (str, set())):
         bench = Bench(cloud.answer, policy=Policy(protected_keys=("OWNER-*",)))
-        bench.provider.folded = fold  # type: ignore[method-assign]
+        bench.provider.comparable_key = fold  # type: ignore[method-assign]
         keys = ("Owner-Team", "SYS:x", "env")
         (whole,) = bench.run(request(tags="all", dry_run=True))
         (named,) = bench.run(request(tags=[{"key": key} for key in keys]))

@@ -98,7 +98,7 @@ def test_the_policy_is_all_or_globs_of_keys_and_never_the_clouds_own(policy: str
 def test_the_policys_globs_and_the_clouds_own_keys_are_compared_as_the_cloud_compares_keys(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(JDCloud, "folded", lambda _self, key: key.lower())
+    monkeypatch.setattr(JDCloud, "comparable_key", lambda _self, key: key.lower())
     with Desk({"UNTAG_DECOMMISSION_TAGS": "ENV,Jrn:*"}) as desk:
         tags = {"Env": "1", "other": "2", "JRN:made-by": "3"}
         desk.jd.tags.load([{"region": "cn-north-1", "type": "vm", "id": "i-1", "tags": tags}])

@@ -156,7 +156,7 @@ def test_what_the_stack_does_not_work_at_is_not_even_listed(variable, value, cod
 
 
 def test_protected_and_reserved_keys_are_compared_as_the_cloud_compares_keys(monkeypatch):
-    monkeypatch.setattr(JDCloud, "folded", lambda _self, key: key.lower())
+    monkeypatch.setattr(JDCloud, "comparable_key", lambda _self, key: key.lower())
     with Broom(environ={"UNTAG_PROTECTED_KEYS": "Owner,COST-*"}) as broom:
         broom.put(broom.jd, {"r-1": {"tmp": "a", "oWNER": "b", "cost-1": "c", "JRN:x": "d", "old": "e"}})
         broom.sweep({**JD, "remove": [{"regex": ".+"}]})

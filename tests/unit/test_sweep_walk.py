@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sweep_support import CONFIG, EXPIRED, JD, PROJECT, RMS, TMS, Broom, many, reports
 
 from untag.contracts import parse_requests
-from untag.providers import Answer, Verdict
+from untag.providers import Answer, Listing, Verdict
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.huaweicloud.tms import HuaweiTms
 from untag.providers.jdcloud.resourcetag import JDCloud
@@ -234,9 +234,9 @@ def test_pages_are_read_from_the_last_to_the_first(monkeypatch, broom, rule, clo
     monkeypatch.setattr(walk, "PAGES", 1)
     small_pages(monkeypatch, 10)
     broom.put(getattr(broom, cloud), many(35, tmp="x"))
-    seen = offsets(monkeypatch)
+    seen = cursors(monkeypatch)
     broom.sweep(rule)
-    assert seen == [0, 30, 20, 10, 0] * 2
+    assert seen == [None, "30", "20", "10", "0"] * 2
     assert len(broom.asked()) == 35
     assert sum(len(body["resources"][0]["ids"]) for body in broom.requests()) == 35  # the second pass asks nothing anew
 
@@ -246,15 +246,15 @@ def small_pages(monkeypatch, rows):
     monkeypatch.setattr(HuaweiConfig, "page", rows)
 
 
-def offsets(monkeypatch):
+def cursors(monkeypatch):
     from untag.sweep.listing import Lister
 
     seen = []
     find = Lister.find
 
-    async def noted(self, key, value, offset=0):
-        seen.append(offset)
-        return await find(self, key, value, offset)
+    async def noted(self, key, value, cursor=None):
+        seen.append(cursor)
+        return await find(self, key, value, cursor)
 
     monkeypatch.setattr(Lister, "find", noted)
     return seen
@@ -344,10 +344,10 @@ def test_a_marker_that_is_never_taken_fails_the_rule(monkeypatch, broom, rule, c
     kind = HuaweiTms if cloud == "tms" else HuaweiConfig
     find = kind.find
 
-    async def refused(self, session, scope, tag, offset):
-        if offset:
+    async def refused(self, session, scope, tag, cursor):
+        if cursor is not None:
             return Answer(Verdict.REFUSED, code="TMS.0017")
-        return await find(self, session, scope, tag, offset)
+        return await find(self, session, scope, tag, cursor)
 
     monkeypatch.setattr(kind, "find", refused)
     notice = broom.sweep(rule)
@@ -359,3 +359,33 @@ def test_keys_of_a_type_that_fill_several_pages_are_all_resolved(monkeypatch, br
     broom.put(broom.config, {f"r-{n}": {f"tmp-{n:02d}": "x"} for n in range(23)})
     broom.sweep({**RMS, "match": {"key": {"glob": "tmp-*"}}})
     assert len(broom.asked()) == 23
+
+
+@pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
+def test_a_continuation_that_an_older_version_has_written_goes_on_at_its_offset(monkeypatch, broom, rule, cloud):
+    small_pages(monkeypatch, 10)
+    broom.put(getattr(broom, cloud), many(35, tmp="x"))
+    seen = cursors(monkeypatch)
+    broom.sweep(rule, progress=[{"key": "tmp", "offset": 20, "round": 5}], started_at=0.0, invocation=2)
+    assert seen == ["20", "10", "0"]
+    assert len(broom.asked()) == 30
+
+
+def test_a_listing_that_goes_on_where_it_began_fails_the_rule(monkeypatch, broom):
+    broom.put(broom.tms, many(5, tmp="x"))
+
+    async def endless(self, session, scope, tag, cursor):
+        return Listing(Verdict.DONE, tags={}, next="more")
+
+    monkeypatch.setattr(HuaweiTms, "find", endless)
+    notice = broom.sweep(TMS)
+    assert (notice["status"], notice["details"][0]["errors"][0]["code"]) == ("failed", "endless")
+
+
+def test_keys_are_listed_anew_where_their_cursor_is_not_taken_any_more(monkeypatch, broom):
+    small_pages(monkeypatch, 5)
+    broom.put(broom.config, {f"r-{n}": {f"tmp-{n:02d}": "x"} for n in range(23)})
+    broom.config.faults.add("refuse", operation="type tags", skip=2, times=1)
+    broom.sweep({**RMS, "match": {"key": {"glob": "tmp-*"}}})
+    assert len(broom.asked()) == 23
+    assert names(broom.config)[:8] == ["type tags"] * 8  # three pages, of which the last is refused, and all five

@@ -47,7 +47,9 @@ _RECOVERY = 1 / 20
 _THROTTLE_SECONDS = 1.0
 _THROTTLE_CAP = 20.0
 
-_ACCEPTED = frozenset({Verdict.DONE, Verdict.REFUSED, Verdict.NOT_FOUND, Verdict.FORBIDDEN})
+_PROVES = frozenset(
+    {Verdict.DONE, Verdict.REFUSED, Verdict.NOT_FOUND, Verdict.FORBIDDEN, Verdict.STALE, Verdict.ACCEPTED}
+)
 """Answers that only a caller gets whose credentials were accepted."""
 
 Refuse = Callable[[Credentials], Result | None]
@@ -232,7 +234,7 @@ class Account:
         """Learn from an answer. True if the call is worth making again because the credentials have changed since."""
         if answer.verdict is Verdict.UNAUTHORIZED:
             return await self._refused(credentials, left)
-        if answer.verdict in _ACCEPTED:
+        if answer.verdict in _PROVES:
             current = self._credentials
             self._proved = self._proved or (current is not None and credentials.signs_like(current))
         if answer.verdict is Verdict.UNAVAILABLE:

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import httpx
 
 from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
 from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, Turn
+from untag.core.confirming import not_confirmed
 from untag.core.jobs import Block, Job
 from untag.core.judging import deferral, judge, last_checks, released
 from untag.core.plan import Group, expand, group
@@ -29,9 +31,15 @@ SHORTEST_CALL_SECONDS = 0.5
 END_SECONDS = 2.0
 """An invocation ends so long before its time is over: one that is ended under way acknowledges nothing."""
 
+LONGEST_PAUSE_SECONDS = 30.0
+"""A write that is carried out later than this is better read back by the remainder: a function that waits is paid
+for."""
+
 RETRIES = 2
 _RETRY_SECONDS = 0.2
 _RETRY_CAP = 2.0
+
+T = TypeVar("T")
 
 _NO_TIME = Deferral("deadline", "no time was left in this invocation", counted=False)
 
@@ -102,6 +110,10 @@ class Engine:
     def lane(self, made: Group) -> Account:
         """The account that a group's calls are made for."""
         return self._accounts.of(made.provider, made.scope.account)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let other calls go on for a while."""
+        await self._timing.sleep(seconds)
 
     async def ask(self, account: Account, step: Step, deadline: Deadline) -> Answer | Deferral | Result:
         """Make a step's call, more than once if that may help.
@@ -177,10 +189,12 @@ class Engine:
         provider, scope = step.group.provider, step.group.scope
         started = self._timing.monotonic()
         if step.kind is Kind.WRITE:
-            answer = await provider.write(session, step.group.action, scope, step.ids, step.sent_tags())
+            seen = step.seen or {}
+            answer = await provider.write(session, step.group.action, scope, step.ids, step.sent_tags(), seen)
         else:
             answer = await provider.read(session, scope, step.ids)
         self._observer.called(provider.name, self._timing.monotonic() - started, answer)
+        answer = _by_asked_ids(answer, provider, step.ids)
         lost = step.kind is Kind.WRITE and session.trail is not None and session.trail.sent_anew
         return replace(answer, lost=True) if lost else answer
 
@@ -232,7 +246,9 @@ class _Run:
             while lane.steps:
                 step = lane.steps.popleft()
                 for one in await self._outcome(lane, step):
-                    if isinstance(one, Step):
+                    if isinstance(one, Step) and one.pause:
+                        self._later(lane, one, tasks)
+                    elif isinstance(one, Step):
                         lane.steps.appendleft(one)  # what is begun is finished first, so that its job can be delivered
                     elif isinstance(one, Read):
                         self._read(step, one)
@@ -242,6 +258,19 @@ class _Run:
                     self._staff(lane, tasks)
         finally:
             lane.workers -= 1
+
+    def _later(self, lane: _Lane, step: Step, tasks: asyncio.TaskGroup) -> None:
+        """Make a step's call after its pause, if there is time for both: no worker waits for it."""
+        if step.pause > min(LONGEST_PAUSE_SECONDS, self._deadline.for_calls() - SHORTEST_CALL_SECONDS):
+            self._settle(lane, step, not_confirmed(step))
+            return
+
+        async def wait() -> None:
+            await self._engine.sleep(step.pause)
+            lane.steps.appendleft(replace(step, pause=0.0))
+            self._staff(lane, tasks)
+
+        tasks.create_task(wait())
 
     async def _outcome(self, lane: _Lane, step: Step) -> list[Followed]:
         try:
@@ -257,8 +286,8 @@ class _Run:
         for id_ in read.ids:
             for block, row in step.group.rows[id_]:
                 if ALL in block.index and block.results[row] is None:
-                    block.job.read[block.scope.type, id_] = read.tags[id_]
-                    block.job.bears_tags = block.job.bears_tags or bool(read.tags[id_])
+                    block.job.read[block.scope.type, block.ids[row]] = read.seen[id_]
+                    block.job.bears_tags = block.job.bears_tags or bool(read.seen[id_].tags)
                     block.job.open -= 1
                     self._closed(block.job)
 
@@ -266,16 +295,16 @@ class _Run:
         """Give the pairs their result in every request that asked for them."""
         given_up: dict[tuple[Tag, Result], list[str]] = {}
         for id_ in settled.ids:
-            there = settled.seen[id_] if settled.seen is not None else None
+            there = settled.seen[id_].tags if settled.seen is not None else None
             for tag in settled.tags:
                 result = settled.result
                 if there is not None and isinstance(result, Result):
-                    result = result.seen(there.get(tag.key))
+                    result = result.seen(step.value_there(tag, there))
                 for block, row in step.group.rows[id_]:
                     if there:
                         block.job.bears_tags = True
-                    if there is not None and tag.key in there and (settled.lost or _may_be_applied(result)):
-                        block.keep_evidence(row, tag, there[tag.key])
+                    if there is not None and (settled.lost or _may_be_applied(result)):
+                        block.keep_evidence(row, tag, step.value_there(tag, there))
                     final = self._settle_in(block, row, tag, result, last=step.last)
                     if final is not None:
                         given_up.setdefault((tag, final), []).append(id_)
@@ -303,6 +332,20 @@ class _Run:
             self.add([job])
         if job.open == 0:
             self._done(job)
+
+
+def _by_asked_ids(answer: Answer, provider: Provider, ids: tuple[str, ...]) -> Answer:
+    """The answer with every id as it was asked for, where the cloud writes it otherwise."""
+    if not ids or (answer.tags or {}).keys() | answer.failures.keys() <= set(ids):
+        return answer
+    by_id = partial(_by_asked_id, provider=provider, ids=ids)
+    tags = None if answer.tags is None else by_id(answer.tags)
+    return replace(answer, tags=tags, failures=by_id(answer.failures), versions=by_id(answer.versions))
+
+
+def _by_asked_id(answered: Mapping[str, T], *, provider: Provider, ids: tuple[str, ...]) -> dict[str, T]:
+    comparable = {provider.comparable_id(id_): value for id_, value in answered.items()}
+    return {id_: comparable[same] for id_ in ids if (same := provider.comparable_id(id_)) in comparable}
 
 
 def _may_be_applied(result: Result | Deferral) -> bool:

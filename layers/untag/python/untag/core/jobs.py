@@ -4,17 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from untag.contracts import Deferral, RemovalRequest, Result, Tag
-from untag.providers import Provider, Scope
-
-Tags = Mapping[str, str]
-"""A resource's tags as they were read: values by key."""
+from untag.providers import Provider, Scope, Seen
 
 
 class Block:
     """One type's resources of a request, times its tags: a rectangle of pairs, row by row in `results`.
 
     A slot is 8 bytes and points to a result that is shared with every pair settled alike: a pair costs no object of
-    its own. `seen` has the tags of every resource where they were read before the block was made. `evidence` has the
+    its own. `seen` has what was read of every resource, where that was before the block was made. `evidence` has the
     value seen before a write whose answer was lost, by slot.
     """
 
@@ -27,7 +24,7 @@ class Block:
         scope: Scope,
         ids: list[str],
         tags: list[Tag],
-        seen: Mapping[str, Tags] | None = None,
+        seen: Mapping[str, Seen] | None = None,
     ) -> None:
         self.job = job
         self.provider = provider
@@ -57,10 +54,10 @@ class Block:
             if settled is None:
                 self.settle(at, result)
 
-    def keep_evidence(self, row: int, tag: Tag, was: str) -> None:
+    def keep_evidence(self, row: int, tag: Tag, was: str | None) -> None:
         """Keep the value seen before a write that may have been applied, for a pair that is still open."""
         column = self.index.get(tag)
-        if column is not None and self.results[at := row * len(self.tags) + column] is None:
+        if was is not None and column is not None and self.results[at := row * len(self.tags) + column] is None:
             self.evidence[at] = was
 
     def rows(self) -> Iterator[tuple[str, Tag, Result | Deferral | None]]:
@@ -85,7 +82,7 @@ class Job:
     open: int
     traceparent: str | None = None
     """The sender's trace: carried on to what is sent of this job, and never read."""
-    read: dict[tuple[str, str], Tags] = field(default_factory=dict)
+    read: dict[tuple[str, str], Seen] = field(default_factory=dict)
     pairs: int = 0
     """Pairs that the request came to: as many results are reported."""
     bears_tags: bool = False

@@ -7,21 +7,24 @@ that is kept between answers stands in the step's budget and its group.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
-from untag.core.plan import WOULD, Group, cut_ids, cut_tags
-from untag.core.steps import HALVES, Budget, Doubt, Followed, Halves, Kind, Read, Settled, Step
-from untag.providers import AGAIN, TOO_LARGE, Answer, Verdict
-
-DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
+from untag.contracts import Action, Deferral, Outcome, Result, Tag
+from untag.core.comparing import compared, stands, waiting_writes
+from untag.core.confirming import after_confirmation, confirmations
+from untag.core.plan import DONE, WOULD, Group, cut_ids
+from untag.core.steps import HALVES, Budget, Doubt, Followed, Halves, Kind, Settled, Step
+from untag.providers import AGAIN, TOO_LARGE, Answer, Seen, Verdict
 
 _OF_ONE = frozenset({Verdict.REFUSED, Verdict.NOT_FOUND})
 """Verdicts of a whole call that may be one resource's: the others are asked for without it."""
 
+_READ_AGAIN = frozenset({Verdict.STALE, Verdict.ACCEPTED})
+"""Verdicts after which the resources are read, whatever else the answer says."""
+
 _READING = "reading the tags first: "
 
-WAITING_CALLS = 4
-"""Writes' worth of resources that wait for others to share a call after their precheck. With more, those that wait
-longest are written: an invocation that could only read would get nowhere."""
+REREADS = 3
+"""Times that a resource is read again because a write was refused as stale. With so many others at it, the pairs are
+better tried again later."""
 
 
 def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], result: Result) -> Iterator[Step]:
@@ -59,7 +62,7 @@ def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followe
     if step.kind is Kind.GUARD:
         step.group.prechecks -= 1
         if step.group.prechecks == 0:
-            yield from _waiting_writes(step.group, most=0)
+            yield from waiting_writes(step.group, most=0)
     halves = step.halves
     if halves is None:
         return
@@ -114,6 +117,10 @@ def _after_write(step: Step, answer: Answer) -> Iterator[Followed]:
             yield _settled(step, _result(Outcome.FAILED, answer))
         case Verdict.THROTTLED | Verdict.UNAVAILABLE:
             yield _settled(step, deferral(step, answer))
+        case Verdict.STALE:
+            yield from _rereads(step, step.ids, answer)
+        case Verdict.ACCEPTED:
+            yield from confirmations(step, step.ids, answer)
         case Verdict.REFUSED | Verdict.FAILED:
             failed = _result(Outcome.FAILED, answer)
             yield from _checks(step, step.ids, step.tags, dict.fromkeys(step.ids, failed), answer)
@@ -132,11 +139,14 @@ def _after_success(step: Step, answer: Answer) -> Iterator[Followed]:
             yield Settled(good, step.tags, _result(DONE[step.group.action], answer), step.seen)
         else:
             yield from _check_counts(step, good, answer)
+    for verdict, read_again in ((Verdict.STALE, _rereads), (Verdict.ACCEPTED, confirmations)):
+        if ids := tuple(id_ for id_ in failed if failed[id_].verdict is verdict):
+            yield from read_again(step, ids, answer)
     for id_ in (id_ for id_ in failed if failed[id_].retryable):
         code, message, verdict = failed[id_]
         lost = step.lost or verdict is Verdict.UNAVAILABLE
         yield Settled((id_,), step.tags, Deferral(code, message, counted=True, lost=lost), step.seen)
-    named = tuple(id_ for id_ in failed if not failed[id_].retryable)
+    named = tuple(id_ for id_ in failed if not (failed[id_].retryable or failed[id_].verdict in _READ_AGAIN))
     if named and len(step.tags) > 1:
         for tag in step.tags:  # the resource failed, and some of its tags may be gone all the same
             yield replace(step, ids=named, tags=(tag,), lost=True)
@@ -166,82 +176,34 @@ def _after_guard(step: Step, answer: Answer) -> Iterator[Followed]:
     elif answer.verdict is Verdict.DONE and answer.tags is not None:
         if unknown := tuple(id_ for id_ in step.ids if id_ not in answer.tags):
             not_listed = Result(Outcome.FAILED, "not_listed", "the answer leaves the resource out", answer.request_id)
-            yield Settled(unknown, step.tags, not_listed)
-        yield from _after_reading(step, {id_: answer.tags[id_] for id_ in step.ids if id_ in answer.tags})
+            yield Settled(unknown, step.tags, not_listed, step.seen, step.lost)
+        yield from compared(step, {id_: answer.seen(id_) for id_ in step.ids if id_ in answer.tags})
     elif len(step.ids) > 1 and (answer.verdict in _OF_ONE or answer.code == TOO_LARGE):
         yield from _in_two(step)
     elif answer.verdict is Verdict.FORBIDDEN and len(step.ids) > 1:
         yield from _after_forbidden(step, answer, _READING)
     elif answer.verdict is Verdict.NOT_FOUND and step.group.action is Action.RESTORE:
         # A tag API may know no resource without tags. The write will say whether there is one.
-        yield from _after_reading(step, {id_: {} for id_ in step.ids})
+        yield from compared(step, {id_: Seen({}) for id_ in step.ids})
+    elif answer.verdict is Verdict.NOT_FOUND and step.lost:
+        # A tag API may know no resource without tags, and a write of ours may have taken the last of them.
+        yield _settled(step, _result(Outcome.ABSENT, answer))
     else:
         outcome = Outcome.NOT_FOUND if answer.verdict is Verdict.NOT_FOUND else Outcome.FAILED
         yield _settled(step, _result(outcome, answer, _READING))
 
 
-def _after_reading(step: Step, seen: Mapping[str, Mapping[str, str]]) -> Iterator[Followed]:
-    if ALL in step.tags and seen:
-        yield Read(tuple(seen), seen)
-    group = step.group
-    restores = group.action is Action.RESTORE
-    for id_, there in seen.items():
-        to_write: list[tuple[Tag, str | None]] = []
-        for tag in step.tags:
-            if tag is ALL:
-                continue
-            result = _restore_needless(step, tag, there) if restores else _removal_needless(tag, there)
-            if result is not None:
-                yield Settled((id_,), (tag,), result, seen)
-            elif group.dry_run:
-                yield Settled((id_,), (tag,), Result(WOULD[group.action]), seen)
-            else:
-                to_write.append((tag, None if restores else there[tag.key]))
-        if to_write:
-            group.to_write.setdefault(tuple(to_write), {})[id_] = there
-    yield from _waiting_writes(group, most=WAITING_CALLS * group.provider.limits.resources)
-
-
-def _waiting_writes(group: Group, most: int) -> Iterator[Step]:
-    """The writes that fill a call, and those that wait longest where more than `most` resources wait."""
-    waiting = sum(map(len, group.to_write.values()))
-    for pairs, resources in list(group.to_write.items()):
-        full = len(resources) // group.provider.limits.resources * group.provider.limits.resources
-        ready = list(resources)[: len(resources) if waiting > most else full]
-        if ready:
-            waiting -= len(ready)
-            seen = {id_: resources.pop(id_) for id_ in ready}
-            yield from _guarded_writes(group, ready, tuple(tag for tag, _ in pairs), seen)
-        if not resources:
-            del group.to_write[pairs]
-
-
-def _removal_needless(tag: Tag, there: Mapping[str, str]) -> Result | None:
-    """The result of a pair that is not there to be removed."""
-    return None if _stands(tag, there) else Result(Outcome.ABSENT)
-
-
-def _restore_needless(step: Step, tag: Tag, there: Mapping[str, str]) -> Result | None:
-    """The result of a tag that stands already, or whose key has a value that somebody has set since."""
-    if _stands(tag, there):
-        return Result(WOULD[Action.RESTORE] if step.group.dry_run else Outcome.RESTORED)
-    if tag.key in there and not step.group.overwrite:
-        return Result(Outcome.PROTECTED, "changed_since", "the key has another value by now")
-    return None
-
-
-def _guarded_writes(
-    group: Group, ids: list[str], tags: tuple[Tag, ...], seen: Mapping[str, Mapping[str, str]]
-) -> Iterator[Step]:
-    """The writes for resources on which the same tags stand with the same values."""
-    limits = group.provider.limits
-    # A key named twice (bare, and with the value that stands there) is one tag at the provider.
-    keys = dict.fromkeys(tag.key for tag in tags)
-    for part in cut_tags([Tag(key, None) for key in keys], limits.keys):
-        of_part = {tag.key for tag in part}
-        some = tuple(tag for tag in tags if tag.key in of_part)
-        for few in cut_ids(ids, limits.resources):
-            yield Step(group, Kind.WRITE, few, some, Budget(), seen=seen)
+def _rereads(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Followed]:
+    """The resources are read again, and compared, after a write that was refused as stale."""
+    if step.rereads == REREADS:
+        stale = deferral(step, answer)
+        message = stale.message or "the resource has changed each time since it was read"
+        yield Settled(
+            ids, step.tags, stale._replace(code=answer.code or Verdict.STALE.value, message=message), step.seen
+        )
+        return
+    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+        yield replace(step, kind=Kind.GUARD, ids=part, rereads=step.rereads + 1)
 
 
 def _after_check(step: Step, answer: Answer) -> Iterator[Followed]:
@@ -258,6 +220,9 @@ def _after_check(step: Step, answer: Answer) -> Iterator[Followed]:
         # One bad id must not leave the others in doubt; for a permission that is missing, halves are tried once.
         yield from _in_two(replace(step, halved=step.halved or forbidden))
         return
+    if doubt.accepted and answer.verdict is Verdict.DONE:
+        yield from after_confirmation(step, doubt, answer.tags or {})
+        return
     if answer.verdict in AGAIN and doubt.counted is None and not step.last:
         yield _settled(step, deferral(step, answer))  # a failure is not believed for a reason that passes
         return
@@ -272,13 +237,13 @@ def _after_read_back(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, s
             yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
     restores = step.group.action is Action.RESTORE
     pairs = [(id_, tag) for id_ in known for tag in step.tags]
-    settled = {(id_, tag) for id_, tag in pairs if _stands(tag, known[id_]) is restores}
+    settled = {(id_, tag) for id_, tag in pairs if stands(step.group.provider, tag, known[id_]) is restores}
     # A key that was asked for twice, bare and with its value, is one tag to the provider.
-    believed = doubt.counted == len({(id_, tag.key) for id_, tag in settled})
+    believed = doubt.counted == len({(id_, step.group.provider.comparable_key(tag.key)) for id_, tag in settled})
     result = doubt.confirmed if believed and doubt.confirmed is not None else doubt.settled
     for id_, tag in pairs:
         # `was` is the value before our own write where it was read, else what stands there now.
-        seen = step.seen or {id_: known[id_]}
+        seen = step.seen or {id_: Seen(known[id_])}
         if (id_, tag) in settled:
             yield Settled((id_,), (tag,), result, seen)
         elif doubt.there is None:
@@ -340,10 +305,6 @@ def _reached(group: Group, request_id: str | None) -> Result:
     if group.dry_run and group.action is Action.RESTORE:
         return Result(WOULD[Action.RESTORE], request_id=request_id)
     return Result(Outcome.ABSENT if group.action is Action.REMOVE else Outcome.RESTORED, request_id=request_id)
-
-
-def _stands(tag: Tag, there: Mapping[str, str]) -> bool:
-    return tag.key in there and tag.value in (None, there[tag.key])
 
 
 def _settled(step: Step, result: Result | Deferral) -> Settled:

@@ -1,14 +1,14 @@
 """From requests to groups: what may travel together is put together, across the requests of a batch."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Result, Tag
 from untag.contracts.requests import TagInput
-from untag.core.jobs import Block, Job, Tags
+from untag.core.jobs import Block, Job
 from untag.core.policy import Policy
-from untag.providers import Provider, Registry, Scope
+from untag.providers import Provider, Registry, Scope, Seen
 
 if TYPE_CHECKING:
     from untag.core.steps import Halves
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_TAGS = 50
 """Tags that a resource may bear; no cloud is known here that allows more. For what is not read yet."""
 
+DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
 WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_RESTORE}
 
 
@@ -36,11 +37,13 @@ class Group:
     overwrite: bool = False
     """Whether a tag is put back although its key has another value by now."""
     rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
+    spellings: dict[str, str] = field(default_factory=dict)
+    """Each resource's id as it is asked for, by its comparable form."""
     prechecks: int = 0
     """Prechecks that have no answer yet."""
-    to_write: dict[tuple[tuple[Tag, str | None], ...], dict[str, Tags]] = field(default_factory=dict)
-    """What prechecks have shown, by the tags to write and the values that stand there: resources, and all their tags.
-    It waits for others that may share its call."""
+    to_write: dict[tuple[tuple[Tag, str | None], ...], dict[str, Seen]] = field(default_factory=dict)
+    """What prechecks have shown, by the tags to write and the values that stand there: resources, and all that was read
+    of them. It waits for others that may share its call."""
     forbidden: bool = False
     """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
     halves: "Halves | None" = None
@@ -105,20 +108,20 @@ def expand(job: Job, policy: Policy) -> None:
             block.results = [held] * len(block.results)
         elif job.dry_run and block.seen is not None:
             for at, (id_, tag, _) in enumerate(list(block.rows())):
-                block.settle(at, Result(WOULD[job.request.action]).seen(block.seen[id_][tag.key]))
+                block.settle(at, Result(WOULD[job.request.action]).seen(block.seen[id_].tags[tag.key]))
 
 
-def _expanded(whole: Block, read: Mapping[tuple[str, str], Tags], policy: Policy) -> Iterator[Block]:
+def _expanded(whole: Block, read: Mapping[tuple[str, str], Seen], policy: Policy) -> Iterator[Block]:
     """Blocks for the tags that stand at a block's resources, and one for the resources that could not be read."""
-    alike: dict[tuple[tuple[Tag, str], ...], dict[str, Tags]] = {}
+    alike: dict[tuple[tuple[Tag, str], ...], dict[str, Seen]] = {}
     unread: dict[str, Result | Deferral] = {}
     for id_, _, result in whole.rows():
         if result is not None:
             unread[id_] = result
             continue
         there = read[whole.scope.type, id_]
-        if tags := policy.removable(whole.provider, there):
-            named = tuple((_nameable(whole, tag), there[tag.key]) for tag in tags)
+        if tags := policy.removable(whole.provider, there.tags):
+            named = tuple((_nameable(whole, tag), there.tags[tag.key]) for tag in tags)
             alike.setdefault(named, {})[id_] = there
     for named, seen in alike.items():
         yield Block(whole.job, whole.provider, whole.scope, list(seen), [tag for tag, _ in named], seen)
@@ -152,32 +155,33 @@ def group(jobs: Iterable[Job]) -> list[Group]:
                 key = (block.scope, action, job.dry_run, guarded, overwrite)
                 if key not in groups:
                     groups[key] = Group(block.provider, block.scope, action, job.dry_run, guarded, overwrite)
-                rows = groups[key].rows
+                made = groups[key]
                 for row, id_ in enumerate(block.ids):
-                    rows.setdefault(id_, []).append((block, row))
+                    asked = made.spellings.setdefault(block.provider.comparable_id(id_), id_)
+                    made.rows.setdefault(asked, []).append((block, row))
     return list(groups.values())
 
 
-def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...], Mapping[str, Tags] | None]]:
+def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...], Mapping[str, Seen] | None]]:
     """The group's open pairs as rectangles no larger than one call: ids that want the same tags go together.
 
     With each comes what was read of its resources, where that was before the group was made.
     """
     alike: dict[tuple[Tag, ...], list[str]] = {}
     tags_of: dict[tuple[int, ...], tuple[Tag, ...]] = {}
-    seen: dict[str, Tags] = {}
+    seen: dict[str, Seen] = {}
     for id_, asking in group.rows.items():
         key = tuple(id(block) for block, _ in asking)
         if key not in tags_of:
             tags_of[key] = _tags(group, (block for block, _ in asking))
         alike.setdefault(tags_of[key], []).append(id_)
-        for block, _ in asking:
+        for block, row in asking:
             if block.seen is not None:
-                seen[id_] = block.seen[id_]
+                seen[id_] = block.seen[block.ids[row]]
     limits = group.provider.limits
     for tags, ids in alike.items():
         # A guarded group is read first, each resource with all its tags at once; the writes are cut after that.
-        parts = [tags] if group.guarded else list(cut_tags(tags, limits.keys))
+        parts = [tags] if group.guarded else list(cut_tags(tags, limits.keys, group.provider.comparable_key))
         for part in parts:
             for few in cut_ids(ids, limits.in_a_read if group.guarded else limits.resources):
                 yield few, part, {id_: seen[id_] for id_ in few} if seen else None
@@ -189,16 +193,19 @@ def cut_ids(ids: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
         yield tuple(ids[start : start + size])
 
 
-def cut_tags(tags: Iterable[Tag], keys: int) -> Iterator[tuple[Tag, ...]]:
+def cut_tags(
+    tags: Iterable[Tag], keys: int, comparable: Callable[[str], str] = lambda key: key
+) -> Iterator[tuple[Tag, ...]]:
     """The tags in parts of at most `keys` keys, no key twice in a part."""
     parts: list[dict[str, Tag]] = []
     for tag in tags:
+        key = comparable(tag.key)
         for part in parts:
-            if len(part) < keys and tag.key not in part:
-                part[tag.key] = tag
+            if len(part) < keys and key not in part:
+                part[key] = tag
                 break
         else:
-            parts.append({tag.key: tag})
+            parts.append({key: tag})
     for part in parts:
         yield tuple(part.values())
 
@@ -237,8 +244,8 @@ def conflicting(jobs: Iterable[Job]) -> list[Job]:
         action = job.request.action
         # Two removals never contradict each other: each speaks of its own pair.
         wanted = {
-            (scope, id_, tag.key): (action, tag.value if action is Action.RESTORE else None)
-            for scope, id_, tag in _wishes(job)
+            (scope, id_, key): (action, value if action is Action.RESTORE else None)
+            for scope, id_, key, value in _wishes(job)
         }
         if action is Action.RESTORE:
             # The empty key stands for every tag of a resource: to remove them all contradicts putting any back.
@@ -250,9 +257,12 @@ def conflicting(jobs: Iterable[Job]) -> list[Job]:
     return found
 
 
-def _wishes(job: Job) -> Iterator[tuple[Scope, str, Tag]]:
+def _wishes(job: Job) -> Iterator[tuple[Scope, str, str, str | None]]:
+    """Scope, id, key and value of the open pairs, ids and keys as the cloud compares them."""
     for block in job.blocks:
+        same_id, same_key = block.provider.comparable_id, block.provider.comparable_key
         for id_, tag, result in block.rows():
             if result is None:
                 # A project is in one region, whether that is named beside it or not.
-                yield block.scope if block.scope.project_id is None else block.scope._replace(region=None), id_, tag
+                scope = block.scope if block.scope.project_id is None else block.scope._replace(region=None)
+                yield scope, same_id(id_), same_key(tag.key), tag.value

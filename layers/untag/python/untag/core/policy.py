@@ -49,8 +49,8 @@ class Policy(NamedTuple):
         """The result of a tag whose key belongs to the cloud, or is protected by this stack."""
         if is_reserved(provider, key):
             return _protected("reserved_key", "keys with this prefix belong to the cloud")
-        folded = provider.folded(key)
-        if any(fnmatchcase(folded, provider.folded(glob)) for glob in self.protected_keys):
+        comparable = provider.comparable_key(key)
+        if any(fnmatchcase(comparable, provider.comparable_key(glob)) for glob in self.protected_keys):
             return _protected("protected_key", "this stack protects the key")
         return None
 
@@ -86,7 +86,8 @@ class Policy(NamedTuple):
 
 def is_reserved(provider: Provider, key: str) -> bool:
     """Whether a key belongs to the cloud, as the provider compares keys."""
-    return provider.folded(key).startswith(tuple(map(provider.folded, provider.reserved_prefixes)))
+    reserved = tuple(map(provider.comparable_key, provider.reserved_prefixes))
+    return provider.comparable_key(key).startswith(reserved)
 
 
 def _protected(code: str, message: str) -> Result:

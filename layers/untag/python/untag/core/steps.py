@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from untag.contracts import Action, Deferral, Result, Tag
 from untag.core.plan import Group, rectangles
-from untag.providers import Answer
+from untag.providers import Answer, Seen, stored_key
 
 CALLS_PER_STEP = 64
 """Calls that may follow from one planned call: enough to find 5 bad ids among 50. What is left then is deferred, and
@@ -50,7 +50,8 @@ class Doubt(NamedTuple):
     """What a read-back decides: the result if the pair is in the wanted state, if it is not, and if it cannot be read.
 
     `there` is by resource; None means that the pair is asked for once more, alone. `counted` is what the provider
-    counted, where that is the doubt: it is believed if as many pairs are in the wanted state (`confirmed`).
+    counted, where that is the doubt: it is believed if as many pairs are in the wanted state (`confirmed`). `accepted`
+    says that the write is carried out later: a pair that is not in the wanted state is read back again.
     """
 
     settled: Result
@@ -58,6 +59,7 @@ class Doubt(NamedTuple):
     unread: Mapping[str, Result]
     counted: int | None = None
     confirmed: Result | None = None
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +76,7 @@ class Step:
     ids: tuple[str, ...]
     tags: tuple[Tag, ...]
     budget: Budget
-    seen: Mapping[str, Mapping[str, str]] | None = None
+    seen: Mapping[str, Seen] | None = None
     alone: bool = False
     halves: Halves | None = None
     halved: bool = False
@@ -82,17 +84,29 @@ class Step:
     last: bool = False
     lost: bool = False
     """Whether an earlier write of these pairs may have been applied: its answer was lost, or told of a failure."""
+    rereads: int = 0
+    """Times that the resources were read again, since a write was refused as stale."""
+    confirmations: int = 0
+    """Read-backs of an accepted write that have not confirmed it."""
+    pause: float = 0.0
+    """Seconds to wait before the call."""
 
     def sent_tags(self) -> tuple[Tag, ...]:
-        """The tags as they are sent: each once; those to remove with the value that stands there, where it was read."""
+        """The tags as they are sent: each once; those to remove as they stand there, where that was read."""
         if self.seen is None or self.group.action is Action.RESTORE:
             return self.tags
-        there = self.seen[self.ids[0]]
-        return tuple({tag.key: Tag(tag.key, there[tag.key]) for tag in self.tags}.values())
+        there = self.seen[self.ids[0]].tags
+        keys = (stored_key(self.group.provider, tag.key, there) for tag in self.tags)
+        return tuple(Tag(key, there[key]) for key in dict.fromkeys(keys) if key is not None)
+
+    def value_there(self, tag: Tag, there: Mapping[str, str]) -> str | None:
+        """The value of the tag's key among tags that were read; None where the key is not there."""
+        key = stored_key(self.group.provider, tag.key, there)
+        return None if key is None else there[key]
 
 
 class Settled(NamedTuple):
-    """Pairs that have their result. `seen` holds the values that were read, by resource and key.
+    """Pairs that have their result. `seen` holds what was read of the resources.
 
     `lost` says that a write of ours may have been applied although the result does not say so.
     """
@@ -100,7 +114,7 @@ class Settled(NamedTuple):
     ids: tuple[str, ...]
     tags: tuple[Tag, ...]
     result: Result | Deferral
-    seen: Mapping[str, Mapping[str, str]] | None = None
+    seen: Mapping[str, Seen] | None = None
     lost: bool = False
 
 
@@ -108,7 +122,7 @@ class Read(NamedTuple):
     """Resources whose tags are known now, where every tag is meant."""
 
     ids: tuple[str, ...]
-    tags: Mapping[str, Mapping[str, str]]
+    seen: Mapping[str, Seen]
 
 
 Followed = Settled | Read | Step

@@ -26,11 +26,11 @@ class TagPolicy:
 
         Keys are compared as the provider compares them.
         """
-        globs = [provider.folded(glob) for glob in self._globs]
+        globs = [provider.comparable_key(glob) for glob in self._globs]
         chosen = []
         for key, value in sorted(tags.items()):
-            folded = provider.folded(key)
-            meant = not globs or any(fnmatchcase(folded, glob) for glob in globs)
+            comparable = provider.comparable_key(key)
+            meant = not globs or any(fnmatchcase(comparable, glob) for glob in globs)
             if meant and not is_reserved(provider, key):
                 chosen.append(Tag(key, value))
         return tuple(chosen)

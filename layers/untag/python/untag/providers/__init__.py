@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 
-from untag.contracts import InvalidInputError, Problem, RemovalRequest
+from untag.contracts import Action, InvalidInputError, Problem, RemovalRequest
 from untag.providers.base import (
     AGAIN,
     TOO_LARGE,
@@ -20,9 +20,11 @@ from untag.providers.base import (
     Options,
     Provider,
     Scope,
+    Seen,
     Session,
     Trail,
     Verdict,
+    stored_key,
 )
 
 __all__ = [
@@ -38,10 +40,12 @@ __all__ = [
     "Provider",
     "Registry",
     "Scope",
+    "Seen",
     "Session",
     "Trail",
     "Verdict",
     "apis_of",
+    "stored_key",
 ]
 
 NAMES = tuple(sorted(module.name for module in iter_modules(__path__) if module.ispkg))
@@ -95,6 +99,7 @@ class Registry:
         for provider in named:
             if any(provider.accepts(type_) for type_ in types):
                 yield from provider.problems(request)
+                yield from _put_back_twice(provider, request)
 
     def checked(self, requests: tuple[RemovalRequest, ...], *, listed: bool) -> tuple[RemovalRequest, ...]:
         """The requests, if each keeps the rules of its cloud. Raises InvalidInputError.
@@ -109,3 +114,12 @@ class Registry:
         if problems:
             raise InvalidInputError(problems)
         return requests
+
+
+def _put_back_twice(provider: Provider, request: RemovalRequest) -> Iterator[Problem]:
+    """Keys that differ as they are written, are one key to the cloud, and are to be put back with two values."""
+    values: dict[str, tuple[str, str | None]] = {}
+    for index, (key, value) in enumerate(request.distinct_tags() if request.action is Action.RESTORE else ()):
+        first, its = values.setdefault(provider.comparable_key(key), (key, value))
+        if first != key and its != value:
+            yield Problem(f"tags.{index}.value", f"{first} is the same key, and cannot be put back with two values")

@@ -15,6 +15,7 @@ C = TypeVar("C", bound=Credentials, default=Any)
 """A provider's own credentials."""
 
 EMPTY: Mapping[str, "Failure"] = {}
+NO_VERSIONS: Mapping[str, str] = {}
 
 
 class Scope(NamedTuple):
@@ -68,6 +69,10 @@ class Verdict(enum.Enum):
     """No answer, or none that can be believed. A write may or may not have been applied."""
     FAILED = "failed"
     """Wrong in a way that neither halves nor time will mend, such as a wrong address."""
+    STALE = "stale"
+    """A write that was refused because the resource has changed since it was read. Nothing was changed."""
+    ACCEPTED = "accepted"
+    """A write that was taken and will be carried out later, in `retry_after` seconds where the answer says so."""
 
 
 AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
@@ -76,6 +81,16 @@ AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
 
 TOO_LARGE = "too_large"
 """The code of an answer that was cut off since it was too long: for fewer resources it may be shorter."""
+
+
+class Seen(NamedTuple):
+    """What was read of a resource: all its tags, and its version (a fingerprint, an etag) where its API has versions.
+
+    The core hands the version back with a write, and knows nothing of what it says.
+    """
+
+    tags: Mapping[str, str]
+    version: str | None = None
 
 
 class Failure(NamedTuple):
@@ -97,7 +112,8 @@ class Answer:
 
     `confirmed` is the number of pairs that the provider says it has changed: None where its API does not count, -1
     where the count is missing. `tags` is a read's result: each resource's tags by key; a resource that it leaves out is
-    unknown. `lost` is set by the core: the same write was made before, and its answer was lost.
+    unknown. `versions` has the version of each resource that was read, where its API has versions. `lost` is set by the
+    core: the same write was made before, and its answer was lost.
     """
 
     verdict: Verdict
@@ -108,15 +124,23 @@ class Answer:
     failures: Mapping[str, Failure] = field(default_factory=lambda: EMPTY)
     confirmed: int | None = None
     tags: Mapping[str, Mapping[str, str]] | None = None
+    versions: Mapping[str, str] = field(default_factory=lambda: NO_VERSIONS)
     lost: bool = False
+
+    def seen(self, id_: str) -> "Seen":
+        """What a read shows of a resource."""
+        return Seen((self.tags or {})[id_], self.versions.get(id_))
 
 
 @dataclass(frozen=True, slots=True)
 class Listing(Answer):
-    """An answer to a listing: resources with all their tags in `tags`, or `names`; a part of `total` rows."""
+    """An answer to a listing: resources with all their tags in `tags`, or `names`.
+
+    `next` is the cursor at which it goes on; None: it ends here.
+    """
 
     names: tuple[str, ...] = ()
-    total: int = 0
+    next: str | None = None
 
 
 @dataclass(slots=True)
@@ -176,8 +200,11 @@ class Provider(Protocol[C]):
     def scope(self, request: RemovalRequest, type_: str) -> Scope:
         """What a call for this request's resources of one type is made within."""
 
-    def folded(self, key: str) -> str:
+    def comparable_key(self, key: str) -> str:
         """A tag's key in a form that is equal for keys that the cloud takes for the same."""
+
+    def comparable_id(self, id_: str) -> str:
+        """A resource's id in a form that is equal for ids of the same resource."""
 
     def refusal(self, credentials: C, scope: Scope) -> Failure | None:
         """Why no call can be made in this scope with these credentials, before one is made."""
@@ -189,9 +216,18 @@ class Provider(Protocol[C]):
         """The signer for calls in this scope; kept by the caller, since it caches what it derives."""
 
     async def write(
-        self, session: Session[C], action: Action, scope: Scope, ids: tuple[str, ...], tags: tuple[Tag, ...]
+        self,
+        session: Session[C],
+        action: Action,
+        scope: Scope,
+        ids: tuple[str, ...],
+        tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen],
     ) -> Answer:
-        """Remove or put back every tag on every resource, in one call."""
+        """Remove or put back every tag on every resource, in one call.
+
+        `seen` has what was read of each of the resources before; it is empty where nothing was read.
+        """
 
     async def read(self, session: Session[C], scope: Scope, ids: tuple[str, ...]) -> Answer:
         """Read the tags of the resources, in one call; a resource without tags has an empty entry."""
@@ -201,10 +237,15 @@ class Plain(Generic[C]):
     """What most clouds have in common."""
 
     endpoints: tuple[str, ...] = ()
+    pages = True
 
-    def folded(self, key: str) -> str:
+    def comparable_key(self, key: str) -> str:
         """Keys are compared as they are."""
         return key
+
+    def comparable_id(self, id_: str) -> str:
+        """Ids are compared as they are."""
+        return id_
 
     def refusal(self, credentials: C, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
         """Nothing but the API itself refuses."""
@@ -215,18 +256,32 @@ class Plain(Generic[C]):
         return scope.region
 
 
+def stored_key(provider: Provider, key: str, tags: Mapping[str, str]) -> str | None:
+    """A key as it is written among the tags; None where it is not there."""
+    if key in tags:
+        return key
+    same = provider.comparable_key(key)
+    return next((there for there in tags if provider.comparable_key(there) == same), None)
+
+
 @runtime_checkable
 class Finder(Provider[C], Protocol[C]):
     """A tag API that can also say which resources bear a tag.
 
+    A listing begins with the cursor None, and goes on with the `next` of the answer before. Cursors are kept in
+    messages between invocations and mean nothing to the core. The provider sees to it that no resource is missed where
+    removals shift what is listed: such pages are read from the last to the first. A cursor that is not taken any more
+    is REFUSED: the listing begins anew.
+
     An answer that is no `Listing` is a failure, whatever its verdict: no listing that went wrong says "no tags".
     """
 
-    page: int
-    """Rows in one answer of `find` and `names`, which go on at an offset; 0 where an answer has all rows."""
+    pages: bool
+    """Whether a long listing comes in several answers. Where it does not, one that is too long for an answer is listed
+    value by value."""
 
-    async def names(self, session: Session[C], scope: Scope, key: str | None, offset: int) -> Answer:
+    async def names(self, session: Session[C], scope: Scope, key: str | None, cursor: str | None) -> Answer:
         """The keys that are in use, or the values of one key; perhaps more than the scope's own."""
 
-    async def find(self, session: Session[C], scope: Scope, tag: Tag, offset: int) -> Answer:
+    async def find(self, session: Session[C], scope: Scope, tag: Tag, cursor: str | None) -> Answer:
         """The resources of the scope that bear the tag; without a value: the key, whatever its value."""

@@ -10,6 +10,8 @@ from untag.core.steps import Budget, Kind, Step
 from untag.providers import Answer, Finder, Listing, Provider, Scope, Session, Verdict
 
 _PASSING = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
+RESTARTS = 3
+"""Times that a listing begins anew, since its cursor is not taken any more."""
 TOO_MUCH = frozenset({"too_large", "timeout"})
 """What a listing answers that does not page and is too long: by value it may be short enough."""
 
@@ -35,7 +37,7 @@ class NotNowError(Exception):
 
 
 class ExpiredError(Exception):
-    """The place at which a listing was to go on is not there any more."""
+    """The cursor at which a listing was to go on is not taken any more."""
 
 
 class _Asking:
@@ -61,44 +63,47 @@ class Lister:
         self._finder = finder
         self._scope = scope
         self._deadline = deadline
-        self.page = finder.page
+        self.pages = finder.pages
 
-    async def find(self, key: str, value: str | None, offset: int = 0) -> Listing:
+    async def find(self, key: str, value: str | None, cursor: str | None = None) -> Listing:
         """The resources that bear a tag, one page of them. Raises ListingError, NotNowError or ExpiredError."""
-        found = await self._ask(
-            lambda session: self._finder.find(session, self._scope, Tag(key, value), offset), offset
-        )
-        if self.page and found.tags is not None and len(found.tags) < min(self.page, found.total - offset):
-            # Whatever is behind a page that is cut short would be taken for not there.
-            raise NotNowError("short_page", "a page has fewer rows than its listing says", counted=True)
-        return found
+        return await self._ask(lambda session: self._finder.find(session, self._scope, Tag(key, value), cursor), cursor)
 
     async def names(self, key: str | None = None) -> list[str]:
         """Every key in use, or every value of a key, in order. Raises ListingError or NotNowError."""
         names: set[str] = set()
-        offset = 0
+        cursor = None
+        restarts = 0
         while True:
-            page = await self._ask(self._names(key, offset), 0)
+            try:
+                page = await self._ask(self._names(key, cursor), cursor)
+            except ExpiredError:
+                cursor, restarts = None, restarts + 1
+                if restarts > RESTARTS:
+                    raise ListingError("expired_marker", "the listing cannot be gone on with") from None
+                continue
             names.update(page.names)
-            offset += self.page
-            if not self.page or offset >= page.total:
+            cursor = page.next
+            if cursor is None:
                 return sorted(names)
 
-    def _names(self, key: str | None, offset: int) -> Callable[[Session], Awaitable[Answer]]:
-        return lambda session: self._finder.names(session, self._scope, key, offset)
+    def _names(self, key: str | None, cursor: str | None) -> Callable[[Session], Awaitable[Answer]]:
+        return lambda session: self._finder.names(session, self._scope, key, cursor)
 
-    async def _ask(self, make: Callable[[Session], Awaitable[Answer]], offset: int) -> Listing:
+    async def _ask(self, make: Callable[[Session], Awaitable[Answer]], cursor: str | None) -> Listing:
         own = Group(self._finder, self._scope, Action.REMOVE, dry_run=True, guarded=False)
         account = self._engine.lane(own)
         asking = Group(cast("Provider", _Asking(self._finder, make)), self._scope, Action.REMOVE, True, False)
         answer = await self._engine.ask(account, Step(asking, Kind.GUARD, (), (), Budget()), self._deadline)
         if isinstance(answer, Listing) and answer.verdict is Verdict.DONE:
+            if answer.next is not None and answer.next == cursor:
+                raise ListingError("endless", "the listing goes on where it began")
             return answer
         code, message = answer.code or "not_listed", answer.message or "the listing failed"
         if isinstance(answer, Deferral):
             raise NotNowError(code, message, counted=answer.counted, delay=answer.delay)
         if isinstance(answer, Answer) and answer.verdict in _PASSING:
             raise NotNowError(code, message, counted=True, delay=answer.retry_after)
-        if isinstance(answer, Answer) and answer.verdict is Verdict.REFUSED and offset:
+        if isinstance(answer, Answer) and answer.verdict is Verdict.REFUSED and cursor is not None:
             raise ExpiredError
         raise ListingError(code, message)

@@ -6,9 +6,9 @@ import json
 import struct
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from untag.contracts import InvalidInputError, Tag, unwrap
 from untag.contracts.problems import problems_of
@@ -25,7 +25,7 @@ MOST_SAMPLES = 50
 Found = tuple[str, tuple[Tag, ...]]
 """A resource's id, and the tags of it that are to go."""
 
-Position = tuple[int, str | None, str | None, str | None, int | None, int, bool]
+Position = tuple[int, str | None, str | None, str | None, str | None, int, bool]
 
 
 def fingerprint(found: Found) -> int:
@@ -38,7 +38,7 @@ class Progress(BaseModel):
 
     `place` is the number of the place, `key` the literal key that is listed there. An API that does not page goes on
     behind the resource `after` (of the value `value`, where the key alone is too much for one answer); one that pages
-    goes on at `offset`, in its `round`-th pass.
+    goes on at `cursor`, in its `round`-th pass. An `offset` is the cursor as it was written in older messages.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -48,6 +48,7 @@ class Progress(BaseModel):
     by_value: bool = False
     value: str | None = None
     after: str | None = None
+    cursor: str | None = None
     offset: Annotated[int, Field(ge=0)] | None = None
     round: Annotated[int, Field(ge=1)] = 1
     fresh: bool = False
@@ -62,14 +63,20 @@ class Progress(BaseModel):
     sample: list[dict[str, str]] = []
     seen: str = ""
 
+    @model_validator(mode="after")
+    def _offset_is_a_cursor(self) -> Self:
+        if self.offset is not None:
+            self.cursor, self.offset = str(self.offset), None
+        return self
+
     def position(self) -> Position:
         """What changes when a rule gets further."""
-        return (self.place, self.key, self.value, self.after, self.offset, self.round, self.by_value)
+        return (self.place, self.key, self.value, self.after, self.cursor, self.round, self.by_value)
 
     def enter(self, key: str) -> None:
         """Begin with another key."""
         self.key, self.by_value, self.value, self.after = key, False, None, None
-        self.offset, self.round, self.fresh, self.restarts, self.seen = None, 1, False, 0, ""
+        self.cursor, self.round, self.fresh, self.restarts, self.seen = None, 1, False, 0, ""
 
     def leave(self) -> None:
         """Go on to the next place."""

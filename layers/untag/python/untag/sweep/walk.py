@@ -1,6 +1,5 @@
 """One rule's way through its places: keys, pages, passes; what is found is sent before the place is marked as done."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from untag.core import Policy
 from untag.core.requests import by_content, write_requests
 from untag.core.timing import Timing
 from untag.providers import Finder, Listing, Registry
-from untag.sweep.listing import TOO_MUCH, ExpiredError, Lister, ListingError, NotNowError
+from untag.sweep.listing import RESTARTS, TOO_MUCH, ExpiredError, Lister, ListingError, NotNowError
 from untag.sweep.patterns import Hit
 from untag.sweep.rules import Place, Rule
 from untag.sweep.state import MOST_SAMPLES, Found, Progress, fingerprint
@@ -20,10 +19,9 @@ WINDOW = 2000
 """Resources that are sent together, and marked as done together. Each may need a request of its own: so many are sent
 within the time that is kept for delivery."""
 PAGES = 4
-"""Pages that are read side by side, unless they are more than a window."""
+"""Pages whose resources are sent together, unless they are more than a window."""
 ROUNDS = 5
 """Passes over a paged listing, at most: the first reads it all, each further one looks for what the others missed."""
-RESTARTS = 3
 
 
 class _LimitError(Exception):
@@ -83,7 +81,7 @@ class Walk:
                 if key != self._progress.key:
                     self._progress.enter(key)
                     self._seen.clear()
-                await (self._pages(key) if self._lister.page else self._whole(key))
+                await (self._pages(key) if self._lister.pages else self._whole(key))
         except _LimitError:
             self._progress.count("limit_reached")
             self._progress.done = True
@@ -151,31 +149,31 @@ class Walk:
                 progress.restarts += 1
                 if progress.restarts > RESTARTS:
                     raise ListingError("expired_marker", "the listing cannot be gone on with") from None
-                progress.offset = None
+                progress.cursor = None
                 continue
             # A dry run removes nothing, so nothing is shifted.
             if self._sender.dry_run or not progress.fresh or progress.round >= ROUNDS:
                 return
-            progress.round, progress.fresh, progress.offset = progress.round + 1, False, None
+            progress.round, progress.fresh, progress.cursor = progress.round + 1, False, None
 
     async def _pass(self, key: str, only: str | None) -> None:
-        """Read from the last page to the first: what is removed meanwhile shifts only what was read already."""
-        progress, page = self._progress, self._lister.page
-        if progress.offset is None:
-            total = (await self._lister.find(key, only)).total
-            if total == 0:
-                return
-            progress.offset = (total - 1) // page * page
+        """Read page after page, and send what a few of them hold before the place is marked."""
+        progress = self._progress
         while True:
             self._in_time()
-            pages = max(1, min(PAGES, WINDOW // page))
-            offsets = [at for at in range(progress.offset, progress.offset - pages * page, -page) if at >= 0]
-            listings = await _all(self._lister.find(key, only, at) for at in offsets)
-            rows = {id_: tags for listing in listings for id_, tags in (listing.tags or {}).items()}
+            rows: dict[str, Mapping[str, str]] = {}
+            cursor = progress.cursor
+            for _ in range(PAGES):
+                listing = await self._lister.find(key, only, cursor)
+                page = listing.tags or {}
+                rows |= page
+                cursor = listing.next
+                if cursor is None or len(rows) + len(page) > WINDOW:
+                    break
             await self._send(self._chosen(key, rows.items(), once=True))
-            if offsets[-1] == 0:
+            if cursor is None:
                 return
-            progress.offset = offsets[-1] - page
+            progress.cursor = cursor
 
     # What is found.
 
@@ -262,13 +260,3 @@ class Walk:
     def _in_time(self) -> None:
         if self._sender.left() <= 0.0:
             raise NotNowError("deadline", "no time was left in this invocation", counted=False)
-
-
-async def _all(asked: Iterable[Awaitable[Listing]]) -> list[Listing]:
-    """What all of them answer, once all have answered; raises the first error that one of them ended in."""
-    found: list[Listing] = []
-    for answer in await asyncio.gather(*asked, return_exceptions=True):
-        if isinstance(answer, BaseException):
-            raise answer
-        found.append(answer)
-    return found

@@ -141,7 +141,7 @@ def arn_of(type_: str, id_: str, region: str, account: str) -> str:
     """The ARN of a resource that is named by its ARN or by a bare id."""
     if id_.startswith("arn:"):
         # Log groups' ARNs are often written with this end; the tagging API takes them without.
-        return id_.removesuffix(":*")
+        return id_.removesuffix(":*") if ":log-group:" in id_ else id_
     bare = id_.lstrip("/") if type_ == "ssm:parameter" else id_
     return TEMPLATES[type_].format(partition=partition_of(region).name, region=region, account=account, id=bare)
 
@@ -149,9 +149,10 @@ def arn_of(type_: str, id_: str, region: str, account: str) -> str:
 def comparable(arn: str) -> str:
     """The ARN in a form that is equal for the ways in which one resource's ARN is written.
 
-    Images and snapshots are written with an account and without one.
+    Images and snapshots are written with an account and without one, log groups with an end and without it.
     """
-    return re.sub(r"^(arn:[^:]+:ec2:[^:]+):[0-9]*:((?:image|snapshot)/)", r"\1::\2", arn)
+    without_account = re.sub(r"^(arn:[^:]+:ec2:[^:]+):[0-9]*:((?:image|snapshot)/)", r"\1::\2", arn)
+    return without_account.removesuffix(":*") if ":log-group:" in arn else without_account
 
 
 def problem_of(type_: str, id_: str, region: str) -> str | None:

@@ -22,7 +22,7 @@ Facts from botocore 1.44.5 (the model of 2017-01-26) and the API's pages. What t
 import itertools
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import httpx
@@ -43,7 +43,7 @@ from untag.providers.aws.arns import (
 from untag.providers.aws.credentials import AwsCredentials, AwsSession
 from untag.providers.aws.errors import verdict_of_call, verdict_of_item
 from untag.providers.aws.keys import Key, KeyRing
-from untag.providers.base import Answer, Failure, Limits, Options, Plain, Scope, Verdict
+from untag.providers.base import Answer, Failure, Limits, Listing, Options, Plain, Scope, Seen, Verdict
 from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
 
 RESOURCES_PER_CALL = 20
@@ -133,6 +133,10 @@ class AwsTagging(Plain[AwsCredentials]):
         kind = ArnScope if ids and all(id_.startswith("arn:") for id_ in ids) else Scope
         return kind(self.name, self.api, request.account, request.region, None, type_)
 
+    def comparable_id(self, id_: str) -> str:
+        """One resource's ARN may be written in several ways."""
+        return comparable(id_)
+
     def refusal(self, credentials: AwsCredentials, scope: Scope) -> Failure | None:
         """A role of another partition than the region's cannot be assumed."""
         if credentials.role_arn is None:
@@ -154,6 +158,7 @@ class AwsTagging(Plain[AwsCredentials]):
         scope: Scope,
         ids: tuple[str, ...],
         tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen],  # noqa: ARG002 - a removal names keys, and compares no version
     ) -> Answer:
         """`UntagResources` or `TagResources`. Nothing is counted; failures are by resource."""
         arns = await self._arns(session, scope, ids)
@@ -193,7 +198,7 @@ class AwsTagging(Plain[AwsCredentials]):
         reply = await self._call(session, scope, "GetResources", body)
         if isinstance(reply, Answer):
             return reply
-        listed = _listed(reply)
+        listed = _listed(reply, comparable)
         asked = {comparable(arn) for arn in arns.values()}
         if listed is None or not listed.keys() <= asked:
             return unexpected(reply, _request_id(reply))
@@ -205,6 +210,36 @@ class AwsTagging(Plain[AwsCredentials]):
             elif whole and _is_bare(arn, scope):
                 tags[id_] = {}
         return Answer(Verdict.DONE, request_id=_request_id(reply), tags=tags)
+
+    async def names(self, session: AwsSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:
+        """`GetTagKeys`, or `GetTagValues` of a key: of all types in the account and region."""
+        operation, field = ("GetTagKeys", "TagKeys") if key is None else ("GetTagValues", "TagValues")
+        body = {} if key is None else {"Key": key}
+        reply = await self._call(session, scope, operation, body | _from(cursor))
+        if isinstance(reply, Answer):
+            return reply
+        payload = reply.json()
+        names = payload.get(field) if isinstance(payload, dict) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            return unexpected(reply, _request_id(reply))
+        return Listing(Verdict.DONE, request_id=_request_id(reply), names=tuple(names), next=_next(reply))
+
+    async def find(self, session: AwsSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
+        """`GetResources` by the type and the tag. A page may be short, or empty, with more behind it."""
+        filters = {"Key": tag.key} if tag.value is None else {"Key": tag.key, "Values": [tag.value]}
+        body = {
+            "TagFilters": [filters],
+            "ResourceTypeFilters": [scope.type],
+            "ResourcesPerPage": RESOURCES_IN_A_READ,
+            **_from(cursor),
+        }
+        reply = await self._call(session, scope, "GetResources", body)
+        if isinstance(reply, Answer):
+            return reply
+        listed = _listed(reply)
+        if listed is None:
+            return unexpected(reply, _request_id(reply))
+        return Listing(Verdict.DONE, request_id=_request_id(reply), tags=listed, next=_next(reply))
 
     async def _arns(self, session: AwsSession, scope: Scope, ids: tuple[str, ...]) -> dict[str, str] | Answer:
         """Each resource's ARN. An Answer where the account is not known, or is not that of one of them."""
@@ -263,8 +298,12 @@ def _code(text: object) -> str | None:
     return name_of(text.rpartition("#")[2].partition(":")[0]) if isinstance(text, str) else None
 
 
-def _listed(reply: Reply) -> dict[str, dict[str, str]] | None:
-    """The tags of each resource that an answer lists, by comparable ARN; None if it is not the documented answer."""
+def _from(cursor: str | None) -> dict[str, str]:
+    return {} if cursor is None else {"PaginationToken": cursor}
+
+
+def _listed(reply: Reply, name: Callable[[str], str] = str) -> dict[str, dict[str, str]] | None:
+    """The tags of each resource that an answer lists, by ARN; None if it is not the documented answer."""
     payload = reply.json()
     rows = payload.get("ResourceTagMappingList") if isinstance(payload, dict) else None
     if not isinstance(rows, list):
@@ -273,7 +312,9 @@ def _listed(reply: Reply) -> dict[str, dict[str, str]] | None:
     try:
         for row in rows:
             tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in row["Tags"]]
-            listed.setdefault(comparable(row["ResourceARN"]), {}).update(tags_of(tags))
+            if not isinstance(row["ResourceARN"], str):
+                return None
+            listed.setdefault(name(row["ResourceARN"]), {}).update(tags_of(tags))
     except (KeyError, TypeError, AttributeError):
         return None
     return listed

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import httpx
 
@@ -108,7 +108,33 @@ def is_of_another_type(row: Mapping[str, Any], scope: Scope) -> bool:
     return row.get("resource_type") not in (None, "", scope.type)
 
 
-def resource_page(reply: Reply, session: Session, scope: Scope) -> Answer:
+class Page(NamedTuple):
+    """A part of a listing that goes by offsets: `first` says that the listing begins with it."""
+
+    offset: int
+    size: int
+    first: bool
+
+    @classmethod
+    def of(cls, cursor: str | None, size: int) -> Self:
+        """The page at a cursor: an offset as a text."""
+        return cls(int(cursor or 0), size, cursor is None)
+
+    def before(self, total: int) -> str | None:
+        """The cursor of the page before this one; behind the first answer, of the last page.
+
+        So what is removed meanwhile shifts only what was read already. The first page is read once more at the end.
+        """
+        if self.first:
+            return str((total - 1) // self.size * self.size) if total > self.size else None
+        return str(max(0, self.offset - self.size)) if self.offset else None
+
+    def after(self, total: int) -> str | None:
+        """The cursor of the page behind this one."""
+        return str(self.offset + self.size) if self.offset + self.size < total else None
+
+
+def resource_page(reply: Reply, session: Session, scope: Scope, page: Page) -> Answer:
     """A page of resources with their tags, out of an answer of success."""
     try:
         payload = reply.json()
@@ -121,11 +147,15 @@ def resource_page(reply: Reply, session: Session, scope: Scope) -> Answer:
     proper = len(tags) == len(rows) and all(isinstance(id_, str) and id_ for id_ in tags)
     if strangers or not proper or type(total) is not int:
         return unbelieved(reply, session.credentials)
-    return Listing(Verdict.DONE, request_id=request_id(reply), tags=tags, total=total)
+    if len(tags) < min(page.size, total - page.offset):
+        # Whatever is behind a page that is cut short would be taken for not there.
+        short = "a page has fewer rows than its listing says"
+        return Answer(Verdict.UNAVAILABLE, "short_page", short, request_id(reply))
+    return Listing(Verdict.DONE, request_id=request_id(reply), tags=tags, next=page.before(total))
 
 
-def name_page(reply: Reply, session: Session, key: str | None) -> Answer:
-    """A page of keys, or the values of one key if the page has it, out of an answer of success."""
+def name_page(reply: Reply, session: Session, key: str | None, page: Page | None = None) -> Answer:
+    """Keys, or the values of one key if it is among them, out of an answer of success; all of them without `page`."""
     try:
         payload = reply.json()
         rows = _rows(payload["tags"])
@@ -135,7 +165,8 @@ def name_page(reply: Reply, session: Session, key: str | None) -> Answer:
         return unbelieved(reply, session.credentials)
     if not all(isinstance(name, str) for name in names) or type(total) is not int:
         return unbelieved(reply, session.credentials)
-    return Listing(Verdict.DONE, request_id=request_id(reply), names=tuple(names), total=total)
+    following = None if page is None else page.after(total)
+    return Listing(Verdict.DONE, request_id=request_id(reply), names=tuple(names), next=following)
 
 
 def _rows(rows: Any) -> list[Any]:

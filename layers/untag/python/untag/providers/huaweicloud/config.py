@@ -9,16 +9,18 @@ Facts from huaweicloudsdkconfig 3.1.219, the API's page and its OpenAPI file. Wh
   other of the address. No other service stands behind Config.
 """
 
+from collections.abc import Mapping
 from typing import Self
 from urllib.parse import quote
 
 import httpx
 
 from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Limits, Options, Scope, Verdict
+from untag.providers.base import Answer, Limits, Options, Scope, Seen, Verdict
 from untag.providers.http import call
 from untag.providers.huaweicloud.common import (
     HuaweiCloud,
+    Page,
     name_page,
     resource_page,
     resource_tags,
@@ -70,6 +72,7 @@ class HuaweiConfig(HuaweiCloud):
         scope: Scope,
         ids: tuple[str, ...],
         tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
     ) -> Answer:
         """Batch delete or batch create on one resource. Nothing is counted: 204 is for all of it."""
         reply = await call(
@@ -89,20 +92,23 @@ class HuaweiConfig(HuaweiCloud):
         ok = reply.status == httpx.codes.OK
         return resource_tags(reply, session, scope, ids[0]) if ok else self.judged(reply, session)
 
-    async def names(self, session: HuaweiSession, scope: Scope, key: str | None, offset: int) -> Answer:
+    async def names(self, session: HuaweiSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:
         """`ListTagsForResourceType`: a page of the type's keys with their values."""
-        reply = await call(session, "GET", f"{self._type_url(scope)}/tags?limit={self.page}&offset={offset}")
+        page = Page.of(cursor, self.page)
+        reply = await call(session, "GET", f"{self._type_url(scope)}/tags?limit={page.size}&offset={page.offset}")
         if isinstance(reply, Answer):
             return reply
-        return name_page(reply, session, key) if reply.status == httpx.codes.OK else self.judged(reply, session)
+        return name_page(reply, session, key, page) if reply.status == httpx.codes.OK else self.judged(reply, session)
 
-    async def find(self, session: HuaweiSession, scope: Scope, tag: Tag, offset: int) -> Answer:
+    async def find(self, session: HuaweiSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
         """`ListResourcesByTag`: a page of resources."""
-        url = f"{self._type_url(scope)}/resource-instances/filter?limit={self.page}&offset={offset}"
+        page = Page.of(cursor, self.page)
+        url = f"{self._type_url(scope)}/resource-instances/filter?limit={page.size}&offset={page.offset}"
         reply = await call(session, "POST", url, {"tags": search_tags(tag)})
         if isinstance(reply, Answer):
             return reply
-        return resource_page(reply, session, scope) if reply.status == httpx.codes.OK else self.judged(reply, session)
+        ok = reply.status == httpx.codes.OK
+        return resource_page(reply, session, scope, page) if ok else self.judged(reply, session)
 
     def _type_url(self, scope: Scope) -> str:
         return f"{self._endpoint}/v1/resource-manager/{quote(scope.type, safe='')}"

@@ -22,16 +22,18 @@ Facts from huaweicloudsdktms 3.1.219, the API's pages and their table of errors.
 - The pages give keys 36 characters and values 43; the services behind TMS take 128 and 255, and hold such tags.
 """
 
+from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import httpx
 
 from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Options, Scope, Verdict
+from untag.providers.base import Answer, Failure, Limits, Options, Scope, Seen, Verdict
 from untag.providers.http import Reply, call
 from untag.providers.huaweicloud.common import (
     HuaweiCloud,
+    Page,
     is_of_another_type,
     name_page,
     resource_page,
@@ -131,6 +133,7 @@ class HuaweiTms(HuaweiCloud):
         scope: Scope,
         ids: tuple[str, ...],
         tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
     ) -> Answer:
         """Batch delete or batch create. Nothing is counted; a failure is told for a resource, not for a tag."""
         project = self._project(session, scope)
@@ -161,7 +164,7 @@ class HuaweiTms(HuaweiCloud):
         ok = reply.status == httpx.codes.OK
         return resource_tags(reply, session, scope, ids[0]) if ok else self.judged(reply, session)
 
-    async def names(self, session: HuaweiSession, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
+    async def names(self, session: HuaweiSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:  # noqa: ARG002
         """The tags of a type's resources in the project, all in one answer."""
         project = self._project(session, scope)
         if isinstance(project, Answer):
@@ -170,22 +173,23 @@ class HuaweiTms(HuaweiCloud):
         reply = await call(session, "GET", f"{self._endpoint}/v1.0/tags?{query}")
         return reply if isinstance(reply, Answer) else self._unlisted(reply, session) or name_page(reply, session, key)
 
-    async def find(self, session: HuaweiSession, scope: Scope, tag: Tag, offset: int) -> Answer:
+    async def find(self, session: HuaweiSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
         """A page of resources."""
         project = self._project(session, scope)
         if isinstance(project, Answer):
             return project
+        page = Page.of(cursor, self.page)
         body = {
             **project,
             "resource_types": [scope.type],
             "tags": search_tags(tag),
-            "limit": self.page,
-            "offset": offset,
+            "limit": page.size,
+            "offset": page.offset,
         }
         reply = await call(session, "POST", f"{self._endpoint}/v1.0/resource-instances/filter", body)
         if isinstance(reply, Answer):
             return reply
-        return self._unlisted(reply, session) or resource_page(reply, session, scope)
+        return self._unlisted(reply, session) or resource_page(reply, session, scope, page)
 
     def _unlisted(self, reply: Reply, session: HuaweiSession) -> Answer | None:
         """Why a listing is none: an error, or a service behind TMS that failed inside an answer of success."""

@@ -21,7 +21,7 @@ from typing import Any, Self
 import httpx
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Listing, Options, Plain, Scope, Verdict
+from untag.providers.base import Answer, Failure, Limits, Listing, Options, Plain, Scope, Seen, Verdict
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.providers.jdcloud.credentials import JDCloudCredentials, JDSession
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
@@ -60,7 +60,7 @@ class JDCloud(Plain[JDCloudCredentials]):
     removes_pairs = True
     credentials = JDCloudCredentials
 
-    page = 0
+    pages = False
 
     def __init__(
         self,
@@ -125,6 +125,7 @@ class JDCloud(Plain[JDCloudCredentials]):
         scope: Scope,
         ids: tuple[str, ...],
         tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
     ) -> Answer:
         """`unTagResources` or `tagResources`; `confirmed` counts pairs, failures are by resource."""
         operation = _OPERATIONS[action]
@@ -165,7 +166,7 @@ class JDCloud(Plain[JDCloudCredentials]):
         tags = {id_: listed.get(id_, {}) for id_ in ids}
         return Answer(Verdict.DONE, request_id=request_id, tags=tags)
 
-    async def names(self, session: JDSession, scope: Scope, key: str | None, offset: int) -> Answer:  # noqa: ARG002
+    async def names(self, session: JDSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:  # noqa: ARG002
         """`describeKeys` of the service code, or `describeValues` of the key, which knows no service code."""
         body: dict[str, Any]
         if key is None:
@@ -179,9 +180,9 @@ class JDCloud(Plain[JDCloudCredentials]):
         names = data.get(field, False) if data is not None else False
         if not isinstance(names, list | None) or not all(isinstance(name, str) for name in names or ()):
             return unexpected(reply, request_id)
-        return Listing(Verdict.DONE, request_id=request_id, names=tuple(names or ()), total=len(names or ()))
+        return Listing(Verdict.DONE, request_id=request_id, names=tuple(names or ()))
 
-    async def find(self, session: JDSession, scope: Scope, tag: Tag, offset: int) -> Answer:  # noqa: ARG002 - one page
+    async def find(self, session: JDSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:  # noqa: ARG002
         """`describeResources` of the service code and the tag, all of them in one answer."""
         wanted = {"key": tag.key} if tag.value is None else {"key": tag.key, "values": [tag.value]}
         body = {"resourceVo": {"serviceCodes": [scope.type], "tagFilters": [wanted]}}
@@ -191,7 +192,7 @@ class JDCloud(Plain[JDCloudCredentials]):
         listed, request_id = _listed(reply, scope)
         if listed is None:
             return unexpected(reply, request_id)
-        return Listing(Verdict.DONE, request_id=request_id, tags=listed, total=len(listed))
+        return Listing(Verdict.DONE, request_id=request_id, tags=listed)
 
     async def _call(
         self,

@@ -1,0 +1,91 @@
+"""What a resource's tags mean for each pair: its outcome, or the write that is needed. Pure, as `judging` is."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from untag.contracts import ALL, Action, Outcome, Result, Tag
+from untag.core.plan import WOULD, Group, cut_ids, cut_tags
+from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step
+from untag.providers import Provider, Seen, stored_key
+
+WAITING_CALLS = 4
+"""Writes' worth of resources that wait for others to share a call after their precheck. With more, those that wait
+longest are written: an invocation that could only read would get nowhere."""
+
+
+def stands(provider: Provider, tag: Tag, there: Mapping[str, str]) -> bool:
+    """Whether the tag stands there, with its value if it has one."""
+    key = stored_key(provider, tag.key, there)
+    return key is not None and tag.value in (None, there[key])
+
+
+def compared(step: Step, seen: Mapping[str, Seen]) -> Iterator[Followed]:
+    """What the tags that stand there mean for each pair: its outcome, or a write."""
+    if ALL in step.tags and seen:
+        yield Read(tuple(seen), seen)
+    group = step.group
+    restores = group.action is Action.RESTORE
+    # Where a write of ours may have been applied, `was` is the value before it.
+    before = step.seen if step.lost and step.seen is not None else seen
+    to_write = group.to_write if not step.rereads else {}
+    for id_, (there, _) in seen.items():
+        writes: list[tuple[Tag, str | None]] = []
+        for tag in step.tags:
+            if tag is ALL:
+                continue
+            result = _restore_needless(step, tag, there) if restores else _removal_needless(step, tag, there)
+            if result is not None:
+                yield Settled((id_,), (tag,), result, before)
+            elif group.dry_run:
+                yield Settled((id_,), (tag,), Result(WOULD[group.action]), seen)
+            else:
+                writes.append((tag, None if restores else step.value_there(tag, there)))
+        if writes:
+            to_write.setdefault(tuple(writes), {})[id_] = seen[id_]
+    if step.rereads:
+        for pairs, resources in to_write.items():
+            tags = tuple(tag for tag, _ in pairs)
+            yield replace(step, kind=Kind.WRITE, ids=tuple(resources), tags=tags, seen=resources)
+    else:
+        yield from waiting_writes(group, most=WAITING_CALLS * group.provider.limits.resources)
+
+
+def waiting_writes(group: Group, most: int) -> Iterator[Step]:
+    """The writes that fill a call, and those that wait longest where more than `most` resources wait."""
+    waiting = sum(map(len, group.to_write.values()))
+    for pairs, resources in list(group.to_write.items()):
+        full = len(resources) // group.provider.limits.resources * group.provider.limits.resources
+        ready = list(resources)[: len(resources) if waiting > most else full]
+        if ready:
+            waiting -= len(ready)
+            seen = {id_: resources.pop(id_) for id_ in ready}
+            yield from _guarded_writes(group, ready, tuple(tag for tag, _ in pairs), seen)
+        if not resources:
+            del group.to_write[pairs]
+
+
+def _removal_needless(step: Step, tag: Tag, there: Mapping[str, str]) -> Result | None:
+    """The result of a pair that is not there to be removed."""
+    return None if stands(step.group.provider, tag, there) else Result(Outcome.ABSENT)
+
+
+def _restore_needless(step: Step, tag: Tag, there: Mapping[str, str]) -> Result | None:
+    """The result of a tag that stands already, or whose key has a value that somebody has set since."""
+    if stands(step.group.provider, tag, there):
+        return Result(WOULD[Action.RESTORE] if step.group.dry_run else Outcome.RESTORED)
+    if step.value_there(tag, there) is not None and not step.group.overwrite:
+        return Result(Outcome.PROTECTED, "changed_since", "the key has another value by now")
+    return None
+
+
+def _guarded_writes(group: Group, ids: list[str], tags: tuple[Tag, ...], seen: Mapping[str, Seen]) -> Iterator[Step]:
+    """The writes for resources on which the same tags stand with the same values."""
+    limits = group.provider.limits
+    # A key named twice (bare, and with the value that stands there) is one tag at the provider.
+    same = group.provider.comparable_key
+    keys = dict.fromkeys(same(tag.key) for tag in tags)
+    for part in cut_tags([Tag(key, None) for key in keys], limits.keys):
+        of_part = {tag.key for tag in part}
+        some = tuple(tag for tag in tags if same(tag.key) in of_part)
+        for few in cut_ids(ids, limits.resources):
+            yield Step(group, Kind.WRITE, few, some, Budget(), seen=seen)

@@ -1,0 +1,52 @@
+"""Writes that a cloud accepts and carries out later: read back until a read confirms them. Pure, as `judging` is."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from untag.contracts import Action, Deferral, Outcome, Result, Tag
+from untag.core.comparing import stands
+from untag.core.plan import DONE, cut_ids
+from untag.core.steps import Doubt, Followed, Kind, Settled, Step
+from untag.providers import Answer
+
+CONFIRMATIONS = 4
+CONFIRM_SECONDS = 2.0
+"""An accepted write is read back after this pause, and again after twice the pause before: up to half a minute in all.
+Azure's clients ask again after 2 to 5 seconds where an answer names no time."""
+
+
+def confirmations(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Step]:
+    """Read-backs of a write that is carried out later, when it may have been."""
+    done = Result(DONE[step.group.action], request_id=answer.request_id)
+    message = "the write was accepted, and reading back failed"
+    unread = Result(Outcome.UNCONFIRMED, "not_confirmed", message, answer.request_id)
+    doubt = Doubt(done, None, dict.fromkeys(ids, unread), accepted=True)
+    pause = answer.retry_after or CONFIRM_SECONDS
+    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+        yield replace(step, kind=Kind.CHECK, ids=part, doubt=doubt, confirmations=0, pause=pause)
+
+
+def not_confirmed(step: Step) -> Settled:
+    """What becomes of an accepted write that no read has confirmed: its pairs are asked for again later."""
+    message = "the write was accepted, and no read has confirmed it yet"
+    later = Deferral("not_confirmed", message, counted=True, delay=step.pause, lost=True)
+    return Settled(step.ids, step.tags, later, step.seen, lost=True)
+
+
+def after_confirmation(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, str]]) -> Iterator[Followed]:
+    """Pairs in the wanted state are confirmed. The others are read back again later, also where nothing is known."""
+    restores = step.group.action is Action.RESTORE
+    waiting: dict[tuple[Tag, ...], list[str]] = {}
+    for id_ in step.ids:
+        there = tags.get(id_)
+        settled = tuple(
+            tag for tag in step.tags if there is not None and stands(step.group.provider, tag, there) is restores
+        )
+        if settled:
+            yield Settled((id_,), settled, doubt.settled, step.seen)
+        if left := tuple(tag for tag in step.tags if tag not in settled):
+            waiting.setdefault(left, []).append(id_)
+    for left, ids in waiting.items():
+        number = step.confirmations + 1
+        again = replace(step, ids=tuple(ids), tags=left, confirmations=number, pause=CONFIRM_SECONDS * 2.0**number)
+        yield again if number < CONFIRMATIONS else not_confirmed(again)
