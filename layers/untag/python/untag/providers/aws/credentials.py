@@ -1,9 +1,8 @@
 """What a call to AWS is signed with: an access key, a role to assume, or the host's own role."""
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
-
-from pydantic import StringConstraints
+from typing import Any, ClassVar, Self
 
 from untag.contracts import InvalidInputError
 from untag.providers.base import Session
@@ -15,10 +14,8 @@ CONTAINER_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 _KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 # The grammar of the API's model: AssumeRole, RoleArn and ExternalId.
-RoleArn = Annotated[
-    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$", min_length=20, max_length=2048)
-]
-ExternalId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+=,.@:/-]+$", min_length=2, max_length=1224)]
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]{1,512}")
+_EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
 
 
 class AwsCredentials(Credentials):
@@ -34,8 +31,8 @@ class AwsCredentials(Credentials):
     access_key: HeaderText | None = None
     secret_key: HeaderText | None = None
     security_token: HeaderText | None = None
-    role_arn: RoleArn | None = None
-    external_id: ExternalId | None = None
+    role_arn: HeaderText | None = None
+    external_id: HeaderText | None = None
 
     @classmethod
     def parse(cls, fields: Any) -> Self:
@@ -47,6 +44,10 @@ class AwsCredentials(Credentials):
             raise InvalidInputError.of("needs either access_key and secret_key, or role_arn")
         if parsed.external_id is not None and parsed.role_arn is None:
             raise InvalidInputError.of("belongs to role_arn", "external_id")
+        if parsed.role_arn is not None and not _ROLE_ARN.fullmatch(parsed.role_arn):
+            raise InvalidInputError.of("should be arn:aws:iam::NUMBER:role/NAME", "role_arn")
+        if parsed.external_id is not None and not _EXTERNAL_ID.fullmatch(parsed.external_id):
+            raise InvalidInputError.of("should have 2 to 1224 letters, digits or _+=,.@:/-", "external_id")
         return parsed
 
     @classmethod
