@@ -50,7 +50,7 @@ def refused_decommission(body: Any) -> list[str]:
 
 def refused_sweep(body: Any) -> list[str]:
     checking = SimpleNamespace(_registry=REGISTRY)
-    checking._probe = lambda rule, place: Sweeping._probe(checking, rule, place)
+    checking._place_problems = lambda rule, place: Sweeping._place_problems(checking, rule, place)
     try:
         Sweeping._check(checking, read_sweep(json.dumps(body), "own")[0])
     except InvalidInputError as error:

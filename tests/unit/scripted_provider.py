@@ -10,7 +10,7 @@ import httpx
 from virtual_time import Clock
 
 from untag.contracts import Action, Tag
-from untag.providers import Answer, Failure, Limits, Options, Scope, Seen, Session, Verdict
+from untag.providers import Answer, Failure, Limits, Location, Options, Scope, Seen, Session, Verdict
 from untag.providers.credentials import AccessKey
 
 
@@ -76,8 +76,11 @@ class ScriptedProvider:
     def warnings(self, request: Any) -> Iterator[str]:  # noqa: ARG002
         return iter(())
 
-    def scope(self, request: Any, type_: str) -> Scope:
-        return Scope(self.name, self.api, request.account, request.region, request.project_id, type_)
+    def location_problems(self, location: Location, type_: str) -> Iterator[Any]:  # noqa: ARG002
+        return iter(())
+
+    def scope(self, location: Location, type_: str) -> Scope:
+        return Scope(self.name, self.api, location.account, location.region, location.project_id, type_)
 
     def comparable_key(self, key: str) -> str:
         return key

@@ -7,7 +7,7 @@ import pytest
 from support import Wire, run
 
 from untag.contracts import Action, InvalidInputError, Tag, parse_requests
-from untag.providers import Options, Registry, Session, Verdict
+from untag.providers import Location, Options, Registry, Session, Verdict
 from untag.providers.aws.credentials import AwsCredentials
 from untag.providers.aws.tagging import AwsTagging
 
@@ -35,6 +35,10 @@ def request(type_="ec2:instance", ids=("i-1",), **changes):
     return made
 
 
+def scope_of(provider, type_, ids, region=REGION):
+    return provider.scope(Location("default", region, None), type_).of_ids(ids)
+
+
 def problems(*args, **changes):
     try:
         Registry().checked((request(*args, **changes),), listed=False)
@@ -55,7 +59,7 @@ def answered(answer, kind="write", action=Action.REMOVE, type_="ec2:instance", i
 
     async def ask():
         provider = AwsTagging(Options(), {})
-        scope = provider.scope(request(type_, ids), type_)
+        scope = scope_of(provider, type_, ids)
         async with wire.client() as client:
             session = Session(client, KEY, provider.auth(KEY, scope), 5.0)
             if kind == "read":
@@ -103,11 +107,10 @@ def test_a_region_of_china_has_its_own_partition_and_host():
     wire = Wire(done(FailedResourcesMap={}))
 
     async def ask():
-        asked = request("sqs:queue", (arn,), region="cn-north-1")
         role = AwsCredentials.parse({"access_key": "AKFAKE", "secret_key": "fake-secret-key"})
         async with wire.client() as client:
             session = Session(client, role, httpx.Auth(), 5.0)
-            return await provider.read(session, provider.scope(asked, "sqs:queue"), (arn,))
+            return await provider.read(session, scope_of(provider, "sqs:queue", (arn,), "cn-north-1"), (arn,))
 
     run(ask())
     assert str(wire.requests[0].url) == "https://sts.cn-north-1.amazonaws.com.cn/"
@@ -246,10 +249,10 @@ def test_a_resource_of_another_account_is_refused_before_any_call(kind):
 
 def test_arns_of_several_types_share_a_call_and_bare_ids_do_not():
     provider = AwsTagging(Options(), {})
-    of = [provider.scope(request(type_, (id_,)), type_) for type_, id_ in (("ec2:instance", INSTANCE), ("sqs", QUEUE))]
+    of = [scope_of(provider, type_, (id_,)) for type_, id_ in (("ec2:instance", INSTANCE), ("sqs", QUEUE))]
     assert of[0] == of[1]
     assert len(set(of)) == 1
-    bare = [provider.scope(request(type_, ("a",)), type_) for type_ in ("ec2:instance", "sqs:queue")]
+    bare = [scope_of(provider, type_, ("a",)) for type_ in ("ec2:instance", "sqs:queue")]
     assert len({*bare, *of}) == 3
     assert [scope.type for scope in of] == ["ec2:instance", "sqs"]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -13,10 +13,10 @@ from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
 from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, Turn
 from untag.core.confirming import not_confirmed
 from untag.core.jobs import Block, Job
-from untag.core.judging import deferral, judge, last_checks, released
-from untag.core.plan import Group, expand, group
+from untag.core.judging import deferred, judge, last_checks, released
+from untag.core.plan import expand, group
 from untag.core.policy import Policy
-from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step, first_steps
+from untag.core.steps import Followed, Kind, Read, Settled, Step, first_steps
 from untag.core.timing import Timing
 from untag.providers import AGAIN, Answer, Provider, Scope, Session, Trail, Verdict
 from untag.providers.credentials import Credentials
@@ -41,6 +41,9 @@ _RETRY_CAP = 2.0
 
 T = TypeVar("T")
 
+Make = Callable[[Session], Awaitable[Answer]]
+"""Makes a call with what it is given."""
+
 _NO_TIME = Deferral("deadline", "no time was left in this invocation", counted=False)
 
 
@@ -63,7 +66,6 @@ class Deadline(NamedTuple):
 class _Lane:
     """One account's steps, and how many workers are at them: a slow account does not hold up another."""
 
-    account: Account
     steps: deque[Step] = field(default_factory=deque)
     workers: int = 0
 
@@ -100,30 +102,20 @@ class Engine:
             run.add(jobs)
             run.start(tasks)
 
-    async def read(
-        self, provider: Provider, scope: Scope, ids: tuple[str, ...], deadline: Deadline
+    async def call(
+        self, provider: Provider, scope: Scope, make: Make, deadline: Deadline, *, writes: bool = False
     ) -> Answer | Deferral | Result:
-        """Read the tags of resources within the account's limits; no more ids than `provider.limits.in_a_read`."""
-        asking = Group(provider, scope, Action.REMOVE, dry_run=True, guarded=True)
-        return await self.ask(self.lane(asking), Step(asking, Kind.GUARD, ids, (), Budget()), deadline)
+        """Make one call within its account's rules (pace, proof, circuit) and the time left; more than once if that may
+        help.
 
-    def lane(self, made: Group) -> Account:
-        """The account that a group's calls are made for."""
-        return self._accounts.of(made.provider, made.scope.account)
-
-    async def sleep(self, seconds: float) -> None:
-        """Let other calls go on for a while."""
-        await self._timing.sleep(seconds)
-
-    async def ask(self, account: Account, step: Step, deadline: Deadline) -> Answer | Deferral | Result:
-        """Make a step's call, more than once if that may help.
-
-        A Deferral or a Result comes back where there is no answer to judge.
+        A Deferral or a Result comes back where there is no answer to judge. `writes` says that the call may change
+        something, so that it may have been carried out although its answer was lost.
         """
+        account = self.account(provider, scope)
         tries = 0
         refused: Deferral | None = None
         while True:
-            answer = await self._try(account, step, deadline)
+            answer = await self._try(account, provider, scope, make, deadline, writes=writes)
             if answer is None:
                 continue  # the credentials have changed under way; the account sees to it that this ends
             if isinstance(answer, Deferral) and refused is not None:
@@ -139,17 +131,48 @@ class Engine:
             if answer.verdict not in AGAIN:
                 return answer
             tries += 1
-            refused = deferral(step, answer)
+            refused = deferred(answer, lost=answer.lost, writes=writes)
             pause = answer.retry_after or self._timing.jitter(_RETRY_SECONDS, tries, _RETRY_CAP)
             if tries > RETRIES or pause > min(PATIENCE_SECONDS, deadline.for_calls()):
                 return answer
-            self._observer.retried(step.group.provider.name)
+            self._observer.retried(provider.name)
             if answer.verdict is Verdict.UNAVAILABLE:  # after a throttle the account's pace holds everyone
                 await self._timing.sleep(pause)
 
-    async def _try(self, account: Account, step: Step, deadline: Deadline) -> Answer | Deferral | Result | None:
-        """Make a step's call once; None if its credentials were refused and there are others by now."""
+    async def read(
+        self, provider: Provider, scope: Scope, ids: tuple[str, ...], deadline: Deadline
+    ) -> Answer | Deferral | Result:
+        """Read the tags of resources; no more ids than `provider.limits.in_a_read`."""
+
+        async def make(session: Session) -> Answer:
+            return _by_asked_ids(await provider.read(session, scope, ids), provider, ids)
+
+        return await self.call(provider, scope, make, deadline)
+
+    async def ask(self, step: Step, deadline: Deadline) -> Answer | Deferral | Result:
+        """Make a step's call."""
         provider, scope = step.group.provider, step.group.scope
+        if step.kind is not Kind.WRITE:
+            return await self.read(provider, scope, step.ids, deadline)
+        action, tags, seen = step.group.action, step.sent_tags(), step.seen or {}
+
+        async def make(session: Session) -> Answer:
+            return _by_asked_ids(await provider.write(session, action, scope, step.ids, tags, seen), provider, step.ids)
+
+        return await self.call(provider, scope, make, deadline, writes=True)
+
+    def account(self, provider: Provider, scope: Scope) -> Account:
+        """The account that calls in this scope are made for."""
+        return self._accounts.of(provider, scope.account)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let other calls go on for a while."""
+        await self._timing.sleep(seconds)
+
+    async def _try(
+        self, account: Account, provider: Provider, scope: Scope, make: Make, deadline: Deadline, *, writes: bool
+    ) -> Answer | Deferral | Result | None:
+        """Make a call once; None if its credentials were refused and there are others by now."""
 
         def refuse(credentials: Credentials) -> Result | None:
             return self._refused(provider, scope, credentials)
@@ -163,20 +186,24 @@ class Engine:
                 timeout = min(CALL_SECONDS, deadline.for_calls())
                 if timeout < SHORTEST_CALL_SECONDS:
                     return _NO_TIME
-                session = Session(self._client, turn.credentials, turn.auth, timeout, Trail())
-                answer = await self._call(step, session)
+                trail = Trail()
+                started = self._timing.monotonic()
+                answer = await make(Session(self._client, turn.credentials, turn.auth, timeout, trail))
+                self._observer.called(provider.name, self._timing.monotonic() - started, answer)
+                if writes and trail.sent_anew:
+                    answer = replace(answer, lost=True)
             if await account.answered(turn.credentials, answer, deadline.for_calls):
                 return None
-        return self._taken(account, step, answer, cut_off=timeout < CALL_SECONDS)
+        return self._taken(account, answer, cut_off=timeout < CALL_SECONDS, writes=writes)
 
-    def _taken(self, account: Account, step: Step, answer: Answer, *, cut_off: bool) -> Answer | Deferral:
+    def _taken(self, account: Account, answer: Answer, *, cut_off: bool, writes: bool) -> Answer | Deferral:
         """An answer, or what it means where it is not the call that was refused or failed."""
         if answer.verdict is Verdict.UNAUTHORIZED:
             delay = account.closed_for()
             return Deferral("account_closed", "the key was refused", counted=True, delay=delay, lost=answer.lost)
         if answer.code == "timeout" and cut_off:
             # Cut off by us it is no attempt. A write may have been applied all the same, and is asked for again.
-            return _NO_TIME._replace(lost=step.kind is Kind.WRITE)
+            return _NO_TIME._replace(lost=writes and not answer.unsent)
         return answer
 
     def _refused(self, provider: Provider, scope: Scope, credentials: Credentials) -> Result | None:
@@ -184,19 +211,6 @@ class Engine:
         if (failure := provider.refusal(credentials, scope)) is not None:
             return Result(Outcome.FAILED, failure.code, failure.message)
         return self.policy.misplaced(provider, credentials, scope)
-
-    async def _call(self, step: Step, session: Session) -> Answer:
-        provider, scope = step.group.provider, step.group.scope
-        started = self._timing.monotonic()
-        if step.kind is Kind.WRITE:
-            seen = step.seen or {}
-            answer = await provider.write(session, step.group.action, scope, step.ids, step.sent_tags(), seen)
-        else:
-            answer = await provider.read(session, scope, step.ids)
-        self._observer.called(provider.name, self._timing.monotonic() - started, answer)
-        answer = _by_asked_ids(answer, provider, step.ids)
-        lost = step.kind is Kind.WRITE and session.trail is not None and session.trail.sent_anew
-        return replace(answer, lost=True) if lost else answer
 
     def failed(self, error: Exception) -> Deferral:
         """What becomes of a step in which the program itself went wrong."""
@@ -226,9 +240,9 @@ class _Run:
     def add(self, jobs: Iterable[Job]) -> None:
         """Put the first steps of jobs into their accounts' lanes."""
         for made in group(jobs):
-            account = self._engine.lane(made)
+            account = self._engine.account(made.provider, made.scope)
             if account not in self._lanes:
-                self._lanes[account] = _Lane(account)
+                self._lanes[account] = _Lane()
             self._lanes[account].steps.extend(first_steps(made))
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
@@ -245,7 +259,7 @@ class _Run:
         try:
             while lane.steps:
                 step = lane.steps.popleft()
-                for one in await self._outcome(lane, step):
+                for one in await self._outcome(step):
                     if isinstance(one, Step) and one.pause:
                         self._later(lane, one, tasks)
                     elif isinstance(one, Step):
@@ -272,9 +286,9 @@ class _Run:
 
         tasks.create_task(wait())
 
-    async def _outcome(self, lane: _Lane, step: Step) -> list[Followed]:
+    async def _outcome(self, step: Step) -> list[Followed]:
         try:
-            answer = await self._engine.ask(lane.account, step, self._deadline)
+            answer = await self._engine.ask(step, self._deadline)
             found = list(judge(step, answer)) if isinstance(answer, Answer) else _unanswered(step, answer)
         except Exception as error:  # noqa: BLE001 - a bug in one step must not lose the other steps' outcomes
             answer = self._engine.failed(error)

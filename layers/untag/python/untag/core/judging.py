@@ -78,11 +78,16 @@ def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followe
 
 
 def deferral(step: Step, answer: Answer) -> Deferral:
-    """An answer after which the call may do better later, as what becomes of its pairs."""
-    code = answer.code or answer.verdict.value
+    """An answer after which the step's call may do better later, as what becomes of its pairs."""
     # A read-back follows a write that may have been applied whatever was said of it.
     lost = step.lost or answer.lost or step.kind is Kind.CHECK
-    lost = lost or (step.kind is Kind.WRITE and answer.verdict is Verdict.UNAVAILABLE)
+    return deferred(answer, lost=lost, writes=step.kind is Kind.WRITE)
+
+
+def deferred(answer: Answer, *, lost: bool, writes: bool) -> Deferral:
+    """An answer after which a call may do better later, as a deferral."""
+    code = answer.code or answer.verdict.value
+    lost = lost or (writes and answer.verdict is Verdict.UNAVAILABLE and not answer.unsent)
     return Deferral(code, answer.message or "", counted=True, delay=answer.retry_after, lost=lost)
 
 

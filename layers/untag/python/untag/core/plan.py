@@ -8,7 +8,7 @@ from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Resu
 from untag.contracts.requests import TagInput
 from untag.core.jobs import Block, Job
 from untag.core.policy import Policy
-from untag.providers import Provider, Registry, Scope, Seen
+from untag.providers import Location, Provider, Registry, Scope, Seen
 
 if TYPE_CHECKING:
     from untag.core.steps import Halves
@@ -69,9 +69,11 @@ def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now
     pairs = request.pairs()
     job = Job(request, request.dry_run or policy.dry_run, now, blocks=[], open=pairs, pairs=pairs)
     evidence = {Tag(tag.key, tag.value): tag.was for tag in request.named_tags() if tag.was is not None}
+    location = Location(request.account, request.region, request.project_id)
     for type_, ids in request.ids_by_type().items():
         provider = registry.find(request.provider, type_)
-        block = Block(job, provider, provider.scope(request, type_), ids, tags)
+        scope = provider.scope(location, type_).of_ids(ids)
+        block = Block(job, provider, scope, ids, tags)
         for tag, was in evidence.items():
             block.evidence |= dict.fromkeys(range(block.index[tag], len(block.results), len(tags)), was)
         job.blocks.append(block)

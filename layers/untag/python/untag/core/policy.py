@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from untag.contracts import ALL, Outcome, RemovalRequest, Result, Tag
 from untag.core.jobs import Block
-from untag.providers import Provider, Scope
+from untag.providers import Location, Provider, Scope
 from untag.providers.credentials import Credentials
 
 HELD_WHOLE = frozenset({"too_many_pairs", "account_not_allowed", "region_not_allowed", "type_not_allowed"})
@@ -33,10 +33,17 @@ class Policy(NamedTuple):
         request = block.job.request
         if block.tags != [ALL] and (held := self.too_many(request.pairs())) is not None:
             return held
-        for code, message in self._not_allowed(request, block.scope):
-            return _protected(code, message)
+        location = Location(request.account, request.region, request.project_id)
+        if (forbidden := self.forbids(location, block.scope)) is not None:
+            return forbidden
         if request.not_after is not None and now > request.not_after.timestamp():
             return Result(Outcome.FAILED, "expired", f"not_after was {request.not_after.isoformat()}")
+        return None
+
+    def forbids(self, location: Location, scope: Scope) -> Result | None:
+        """The result of every pair at a location where this stack does not work."""
+        for code, message in self._not_allowed(location, scope):
+            return _protected(code, message)
         return None
 
     def too_many(self, pairs: int) -> Result | None:
@@ -72,13 +79,13 @@ class Policy(NamedTuple):
         """Whether a request has been tried both often and long enough."""
         return request.attempt >= self.max_attempts and now - first_attempt_at > self.max_age
 
-    def _not_allowed(self, request: RemovalRequest, scope: Scope) -> Iterator[tuple[str, str]]:
-        if self.allowed_accounts and request.account not in self.allowed_accounts:
+    def _not_allowed(self, location: Location, scope: Scope) -> Iterator[tuple[str, str]]:
+        if self.allowed_accounts and location.account not in self.allowed_accounts:
             yield "account_not_allowed", "this stack does not work at the account"
         # A request without a region reaches a global service, which an allow-list of regions cannot vouch for; a
         # project's region is known once the credentials are read (`misplaced`).
-        in_a_project = request.region is None and scope.project_id is not None
-        if self.allowed_regions and request.region not in self.allowed_regions and not in_a_project:
+        in_a_project = location.region is None and scope.project_id is not None
+        if self.allowed_regions and location.region not in self.allowed_regions and not in_a_project:
             yield "region_not_allowed", "this stack does not work in the region"
         if self.allowed_types and scope.type not in self.allowed_types:
             yield "type_not_allowed", "this stack does not work at resources of this type"

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 
 from untag import environment
-from untag.contracts import InvalidInputError, RemovalRequest, ResourceGroup, Tag
+from untag.contracts import InvalidInputError, RemovalRequest, Tag
 from untag.contracts.problems import Problem
 from untag.contracts.rejections import InvocationError, Names
 from untag.contracts.reports import clip
 from untag.contracts.requests import parse_requests, timestamp
-from untag.core import Timing, open_job
+from untag.core import Timing
 from untag.core.requests import Resource, numbered, write_requests
 from untag.decommission.events import Gone, Ignored, Said, Unreadable, read
 from untag.decommission.findings import Findings, notice_of, rest_letter, rest_of
@@ -21,6 +21,7 @@ from untag.decommission.reading import TagReader, TryAgainError, Why
 from untag.decommission.tags import TagPolicy
 from untag.delivery import DeliveryError, notice_message, request_messages, traced
 from untag.isolation import Isolation
+from untag.providers import Location
 from untag.records import Arrival, Handed, SqsRecord, handed_over
 from untag.runtime import Runtime, Window
 from untag.telemetry import logger
@@ -227,20 +228,21 @@ class _Invocation(Worker):
     async def _chosen(self, request: RemovalRequest, findings: Findings) -> dict[Resource, tuple[Tag, ...]]:
         """The tags that stand at the resources and that the policy means; `findings` is told of those without."""
         named: dict[Resource, tuple[Tag, ...]] = {}
+        location = Location(request.account, request.region, request.project_id)
         for type_, ids in request.ids_by_type().items():
-            one = request.model_copy(update={"resources": [ResourceGroup(type=type_, ids=ids[:1])]})
-            (block,) = open_job(one, self._registry, self._limits, now=self._timing.now()).blocks
-            if (held := self._limits.hold_back(block, self._timing.now())) is not None:
+            provider = self._registry.find(request.provider, type_)
+            scope = provider.scope(location, type_)
+            if (held := self._limits.forbids(location, scope)) is not None:
                 # What a request would be held back by keeps the read from being made, too.
                 why = Why(held.code or "protected", held.message or "held back by a guardrail", held=True)
                 findings.left_out |= dict.fromkeys(((type_, id_) for id_ in ids), why)
                 continue
-            for id_, there in (await self._reader.read(block.provider, block.scope, ids)).items():
+            for id_, there in (await self._reader.read(provider, scope, ids)).items():
                 if isinstance(there, Why):
                     (findings.left_out if there.held else findings.unread)[type_, id_] = there
                 elif there is None:
                     findings.left_out[type_, id_] = _NOT_FOUND
-                elif tags := self._policy.chosen(there, block.provider):
+                elif tags := self._policy.chosen(there, provider):
                     named[type_, id_] = tags
                 else:
                     findings.left_out[type_, id_] = _NO_TAGS

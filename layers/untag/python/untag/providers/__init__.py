@@ -17,6 +17,7 @@ from untag.providers.base import (
     Finder,
     Limits,
     Listing,
+    Location,
     Options,
     Provider,
     Scope,
@@ -36,6 +37,7 @@ __all__ = [
     "Finder",
     "Limits",
     "Listing",
+    "Location",
     "Options",
     "Provider",
     "Registry",
@@ -86,15 +88,30 @@ class Registry:
             self._made[name] = [api.of(self._options) for api in apis_of(name)]
         return self._made[name]
 
+    def location_problems(self, name: str, location: Location, type_: str) -> Iterator[Problem]:
+        """The rules of the cloud of that name that a location breaks for resources of a type; `find` knows it else."""
+        if not self.named(name):
+            yield self._no_provider()
+            return
+        try:
+            provider = self.find(name, type_)
+        except KeyError:
+            yield _no_api(name, "type")
+        else:
+            yield from provider.location_problems(location, type_)
+
+    def _no_provider(self) -> Problem:
+        return Problem("provider", f"Input should be one of: {', '.join(sorted(self._names))}")
+
     def check(self, request: RemovalRequest) -> Iterator[Problem]:
         """The rules of its cloud that a request breaks."""
         named = self.named(request.provider)
         if not named:
-            yield Problem("provider", f"Input should be one of: {', '.join(sorted(self._names))}")
+            yield self._no_provider()
             return
         for index, group in enumerate(request.resources):
             if not any(provider.accepts(group.type) for provider in named):
-                yield Problem(f"resources.{index}.type", f"no tag API of {request.provider} is known for this type")
+                yield _no_api(request.provider, f"resources.{index}.type")
         types = {group.type for group in request.resources}
         for provider in named:
             if any(provider.accepts(type_) for type_ in types):
@@ -114,6 +131,10 @@ class Registry:
         if problems:
             raise InvalidInputError(problems)
         return requests
+
+
+def _no_api(name: str, path: str) -> Problem:
+    return Problem(path, f"no tag API of {name} is known for this type")
 
 
 def _put_back_twice(provider: Provider, request: RemovalRequest) -> Iterator[Problem]:

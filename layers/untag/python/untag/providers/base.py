@@ -1,7 +1,8 @@
 """What the removal core asks of a cloud's tag API, and the values that cross that edge."""
 
 import enum
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -18,8 +19,20 @@ EMPTY: Mapping[str, "Failure"] = {}
 NO_VERSIONS: Mapping[str, str] = {}
 
 
+class Location(NamedTuple):
+    """Where resources are, as a request or a rule says it."""
+
+    account: str
+    region: str | None
+    project_id: str | None
+
+
 class Scope(NamedTuple):
-    """What one call is made within: pairs share a call only if they share all of this."""
+    """What one call is made within: pairs share a call only if they share all of this.
+
+    `account` chooses the credentials. The rest is the provider's: the core compares scopes, and hands them back. In
+    `more` a provider keeps what else its calls need to be made within, as any value that can be hashed.
+    """
 
     provider: str
     api: str
@@ -27,6 +40,11 @@ class Scope(NamedTuple):
     region: str | None
     project_id: str | None
     type: str
+    more: Hashable = None
+
+    def of_ids(self, ids: Sequence[str]) -> "Scope":  # noqa: ARG002 - for a provider's own kind
+        """The scope of resources with these ids. A provider's own kind may be wider, where the ids say what it says."""
+        return self
 
 
 class Options(NamedTuple):
@@ -112,8 +130,9 @@ class Answer:
 
     `confirmed` is the number of pairs that the provider says it has changed: None where its API does not count, -1
     where the count is missing. `tags` is a read's result: each resource's tags by key; a resource that it leaves out is
-    unknown. `versions` has the version of each resource that was read, where its API has versions. `lost` is set by the
-    core: the same write was made before, and its answer was lost.
+    unknown. `versions` has the version of each resource that was read, where its API has versions. `unsent` says that
+    the call itself was not made, since no token could be had for it. `lost` is set by the core: the same write was made
+    before, and its answer was lost.
     """
 
     verdict: Verdict
@@ -125,6 +144,7 @@ class Answer:
     confirmed: int | None = None
     tags: Mapping[str, Mapping[str, str]] | None = None
     versions: Mapping[str, str] = field(default_factory=lambda: NO_VERSIONS)
+    unsent: bool = False
     lost: bool = False
 
     def seen(self, id_: str) -> "Seen":
@@ -164,6 +184,21 @@ class Session(NamedTuple, Generic[C]):
     trail: Trail | None = None
 
 
+class RenewedAuth(httpx.Auth, ABC):
+    """Authentication that expires, and makes calls of its own before the first: a token's, an assumed role's.
+
+    `untag.providers.http.call` asks for the current one before each call, and once more where it is refused.
+    """
+
+    @abstractmethod
+    async def current(self, session: Session) -> httpx.Auth | Answer:
+        """The authentication of the next call, or why there is none now. The session has no authentication."""
+
+    @abstractmethod
+    def refused(self, auth: httpx.Auth, reply: Any) -> bool:
+        """Whether a reply refuses what `current` has given; the next `current` gives another then."""
+
+
 class Provider(Protocol[C]):
     """One cloud's tag API. A cloud may have several: they share a `name`, and the resource's type decides."""
 
@@ -197,8 +232,11 @@ class Provider(Protocol[C]):
     def warnings(self, request: RemovalRequest) -> Iterable[str]:
         """What looks like a mistake in a request but may be right."""
 
-    def scope(self, request: RemovalRequest, type_: str) -> Scope:
-        """What a call for this request's resources of one type is made within."""
+    def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:
+        """The rules of this cloud that a location breaks for resources of a type: `region`, `project_id`, or `type`."""
+
+    def scope(self, location: Location, type_: str) -> Scope:
+        """What a call for resources of one type at a location is made within."""
 
     def comparable_key(self, key: str) -> str:
         """A tag's key in a form that is equal for keys that the cloud takes for the same."""
@@ -213,7 +251,10 @@ class Provider(Protocol[C]):
         """The region that calls in this scope reach, as far as the request and the credentials say."""
 
     def auth(self, credentials: C, scope: Scope) -> httpx.Auth:
-        """The signer for calls in this scope; kept by the caller, since it caches what it derives."""
+        """The signer for calls in this scope; kept by the caller, since it caches what it derives.
+
+        One that expires is a `RenewedAuth` (`untag.providers.tokens`).
+        """
 
     async def write(
         self,
@@ -238,6 +279,10 @@ class Plain(Generic[C]):
 
     endpoints: tuple[str, ...] = ()
     pages = True
+
+    def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
+        """Resources of any type may be anywhere."""
+        return ()
 
     def comparable_key(self, key: str) -> str:
         """Keys are compared as they are."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import httpx
 
 from untag import __version__
 from untag.contracts.reports import MESSAGE_BYTES, NAME_BYTES, clip
-from untag.providers.base import TOO_LARGE, Answer, Session, Verdict
+from untag.providers.base import TOO_LARGE, Answer, RenewedAuth, Session, Verdict
 from untag.providers.credentials import Credentials
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -57,13 +58,14 @@ async def call(
     url: str,
     body: Any = None,
     *,
+    content_type: str = "application/json",
     headers: Mapping[str, str] = {},
     limit: int = MAX_BODY_BYTES,
 ) -> Reply | Answer:
     """Make one call; an `Answer` comes back where there is no reply to read.
 
-    The body is JSON, unless it is bytes already; `headers` may name another content type.
-    A connection that was kept and turns out to be closed is replaced once, and the request signed anew.
+    `body` is sent as JSON; bytes are sent as they are. A connection that was kept and turns out to be closed is
+    replaced once, and the request signed anew. So is authentication that expires, where it is refused.
     """
     content = _content(body)
     sent = {
@@ -73,7 +75,35 @@ async def call(
         **headers,
     }
     if body is not None:
-        sent.setdefault("content-type", "application/json")
+        sent["content-type"] = content_type
+    renewed = session.auth
+    if not isinstance(renewed, RenewedAuth):
+        return await _call(session, method, url, content, sent, limit)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + session.timeout
+    for last in (False, True):
+        # What is sent anew for a token says nothing of the call itself.
+        without = session._replace(auth=httpx.Auth(), timeout=until - loop.time(), trail=None)
+        auth = await renewed.current(without)
+        if isinstance(auth, Answer):
+            return replace(auth, unsent=True)
+        ready = session._replace(auth=auth, timeout=until - loop.time())
+        reply = await _call(ready, method, url, content, sent, limit)
+        if isinstance(reply, Answer) or not renewed.refused(auth, reply) or last:
+            break
+    return reply
+
+
+def _content(body: Any) -> bytes:
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+async def _call(
+    session: Session, method: str, url: str, content: bytes, headers: Mapping[str, str], limit: int
+) -> Reply | Answer:
+    """One call with authentication that is ready."""
     try:
         async with asyncio.timeout(session.timeout):
             opened = False
@@ -86,7 +116,7 @@ async def call(
             extensions = {"timeout": {"connect": min(CONNECT_SECONDS, session.timeout)}, "trace": trace}
 
             def request() -> httpx.Request:
-                return httpx.Request(method, url, content=content, headers=sent, extensions=extensions)
+                return httpx.Request(method, url, content=content, headers=headers, extensions=extensions)
 
             try:
                 return await _send(session, request(), limit)
@@ -102,12 +132,6 @@ async def call(
         return Answer(Verdict.FAILED, code=TOO_LARGE, message=f"the answer is longer than {limit} bytes")
     except (httpx.RequestError, ssl.SSLError, OSError) as error:
         return Answer(Verdict.UNAVAILABLE, code="connection", message=type(error).__name__)
-
-
-def _content(body: Any) -> bytes:
-    if body is None or isinstance(body, bytes):
-        return body or b""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class _TooLargeError(Exception):

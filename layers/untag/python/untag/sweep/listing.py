@@ -1,13 +1,10 @@
 """Listings: each call through its account's gate, and every failure told apart from "there is nothing"."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
 
-from untag.contracts import Action, Deferral, Tag
+from untag.contracts import Deferral, Tag
 from untag.core import Deadline, Engine
-from untag.core.plan import Group
-from untag.core.steps import Budget, Kind, Step
-from untag.providers import Answer, Finder, Listing, Provider, Scope, Session, Verdict
+from untag.providers import Answer, Finder, Listing, Scope, Session, Verdict
 
 _PASSING = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
 RESTARTS = 3
@@ -38,21 +35,6 @@ class NotNowError(Exception):
 
 class ExpiredError(Exception):
     """The cursor at which a listing was to go on is not taken any more."""
-
-
-class _Asking:
-    """A provider whose `read` is a listing: what passes an account's gate is a step, and a step reads or writes."""
-
-    def __init__(self, provider: Provider, make: Callable[[Session], Awaitable[Answer]]) -> None:
-        self._provider = provider
-        self._make = make
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._provider, name)
-
-    async def read(self, session: Session, _scope: Scope, _ids: tuple[str, ...]) -> Answer:
-        """Make the listing call."""
-        return await self._make(session)
 
 
 class Lister:
@@ -91,10 +73,7 @@ class Lister:
         return lambda session: self._finder.names(session, self._scope, key, cursor)
 
     async def _ask(self, make: Callable[[Session], Awaitable[Answer]], cursor: str | None) -> Listing:
-        own = Group(self._finder, self._scope, Action.REMOVE, dry_run=True, guarded=False)
-        account = self._engine.lane(own)
-        asking = Group(cast("Provider", _Asking(self._finder, make)), self._scope, Action.REMOVE, True, False)
-        answer = await self._engine.ask(account, Step(asking, Kind.GUARD, (), (), Budget()), self._deadline)
+        answer = await self._engine.call(self._finder, self._scope, make, self._deadline)
         if isinstance(answer, Listing) and answer.verdict is Verdict.DONE:
             if answer.next is not None and answer.next == cursor:
                 raise ListingError("endless", "the listing goes on where it began")

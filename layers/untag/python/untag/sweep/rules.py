@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from untag.contracts.requests import Account, Project, Region, Type
+from untag.providers import Location
 from untag.sweep.patterns import Hit, Key, Value
 
 MAX_RULES = 20
@@ -67,6 +68,10 @@ class Rule(_Input):
         for region in dict.fromkeys(self.regions) or [None]:
             for type_ in dict.fromkeys(self.types):
                 yield Place(region, type_)
+
+    def location(self, place: Place) -> Location:
+        """Where the resources of a place are."""
+        return Location(self.account, place.region, self.project_id)
 
     def chosen(self, tags: dict[str, str], now: float) -> dict[str, str]:
         """The tags of a matching resource that are to go."""

@@ -1,14 +1,14 @@
 """The sweep function: rules in, removal requests out, and a notice at the end, over as many invocations as it takes."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
 
 from untag import environment
-from untag.contracts import InvalidInputError, Outcome, Problem, parse_requests
-from untag.core import Timing, open_job
+from untag.contracts import InvalidInputError, Problem
+from untag.core import Timing
 from untag.delivery import DeliveryError, Message, Outbox, notice_message, request_messages
 from untag.delivery.messages import SQS_BYTES
 from untag.isolation import Isolation
@@ -149,28 +149,17 @@ class _Invocation(Worker):
         problems: list[Problem] = []
         for index, rule in enumerate(sweep.rules):
             for place in rule.places():
-                try:
-                    self._probe(rule, place)
-                except InvalidInputError as error:
-                    problems += [problem.under(f"rules.{index}") for problem in error.problems]
+                problems += [problem.under(f"rules.{index}") for problem in self._place_problems(rule, place)]
         if problems:
             raise InvalidInputError(dict.fromkeys(problems))
 
-    def _probe(self, rule: Rule, place: Place) -> Any:
-        """A request as the place would lead to. Raises InvalidInputError."""
-        probe = {
-            "provider": rule.provider,
-            "account": rule.account,
-            "region": place.region,
-            "project_id": rule.project_id,
-            "resources": [{"type": place.type, "ids": ["any"]}],
-            "tags": [{"key": "any", "value": "any"}],
-        }
-        parsed = parse_requests({name: value for name, value in probe.items() if value is not None}, "probe")
-        (request,) = self._registry.checked(parsed, listed=False)
-        if not isinstance(self._registry.find(rule.provider, place.type), Finder):
-            raise InvalidInputError.of("this API cannot list resources", "types")
-        return request
+    def _place_problems(self, rule: Rule, place: Place) -> Iterator[Problem]:
+        """The rules of its cloud that a place breaks."""
+        found = list(self._registry.location_problems(rule.provider, rule.location(place), place.type))
+        for path, message in found:
+            yield Problem("resources.0.type" if path == "type" else path, message)  # as in a request for the place
+        if not found and not isinstance(self._registry.find(rule.provider, place.type), Finder):
+            yield Problem("types", "this API cannot list resources")
 
     async def _rule(self, rule: Rule, progress: Progress, sender: Sender) -> float | None:
         """Go on with a rule; the seconds after which it can go on further, None if it is done."""
@@ -196,16 +185,15 @@ class _Invocation(Worker):
         return None
 
     async def _place(self, rule: Rule, place: Place, progress: Progress, sender: Sender) -> None:
-        request = self._probe(rule, place)
+        location = rule.location(place)
+        finder = self._registry.find(rule.provider, place.type)
+        scope = finder.scope(location, place.type)
         # What a request from here would be held back by keeps the listing from being made, too.
-        (block,) = open_job(request, self._registry, self._policy, now=self._timing.now()).blocks
-        held = self._policy.hold_back(block, self._timing.now())
-        if held is not None and held.outcome is Outcome.PROTECTED:
+        if (held := self._policy.forbids(location, scope)) is not None:
             raise ListingError(held.code or "protected", held.message or "held back by a guardrail")
-        finder = block.provider
         if not isinstance(finder, Finder):  # pragma: no cover - checked before
             raise ListingError("no_listing", "this API cannot list resources")
-        lister = Lister(self._engine, finder, block.scope, self._deadline)
+        lister = Lister(self._engine, finder, scope, self._deadline)
         await Walk(rule, place, lister, progress, sender, finder).go()
 
     @staticmethod

@@ -21,7 +21,7 @@ DURATION_SECONDS = 3600
 """The longest for a role that a role assumes, as a function's own credentials are a role's session."""
 
 _VERSION = "2011-06-15"
-_HEADERS = {"content-type": "application/x-www-form-urlencoded; charset=utf-8", "accept": "text/xml"}
+_FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _MAX_BYTES = 64 * 1024
 _DECLARATION = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
@@ -69,7 +69,15 @@ async def caller_account(session: Session, endpoint: str) -> str | Answer:
 
 async def _call(session: Session, endpoint: str, action: str, parameters: Mapping[str, str]) -> Reply | Answer:
     form = urlencode({"Action": action, "Version": _VERSION, **parameters}, quote_via=quote, safe="")
-    reply = await call(session, "POST", f"{endpoint}/", form.encode(), headers=_HEADERS, limit=_MAX_BYTES)
+    reply = await call(
+        session,
+        "POST",
+        f"{endpoint}/",
+        form.encode(),
+        content_type=_FORM,
+        headers={"accept": "text/xml"},
+        limit=_MAX_BYTES,
+    )
     if isinstance(reply, Answer):
         # Whatever cannot be read says nothing of the role.
         return Answer(Verdict.UNAVAILABLE, reply.code, f"sts {action}: {reply.message}")

@@ -22,7 +22,8 @@ Facts from botocore 1.44.5 (the model of 2017-01-26) and the API's pages. What t
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import httpx
@@ -43,7 +44,7 @@ from untag.providers.aws.arns import (
 from untag.providers.aws.credentials import AwsCredentials, AwsSession
 from untag.providers.aws.errors import verdict_of_call, verdict_of_item
 from untag.providers.aws.keys import Key, KeyRing
-from untag.providers.base import Answer, Failure, Limits, Listing, Options, Plain, Scope, Seen, Verdict
+from untag.providers.base import Answer, Failure, Limits, Listing, Location, Options, Plain, Scope, Seen, Verdict
 from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
 
 RESOURCES_PER_CALL = 20
@@ -63,7 +64,7 @@ class ArnScope(Scope):
 
     def __eq__(self, other: object) -> bool:
         """Whether resources of both may share a call."""
-        return isinstance(other, ArnScope) and self[:-1] == other[:-1]
+        return isinstance(other, ArnScope) and self._replace(type="")[:] == other._replace(type="")[:]
 
     def __ne__(self, other: object) -> bool:
         """Whether they may not."""
@@ -71,7 +72,17 @@ class ArnScope(Scope):
 
     def __hash__(self) -> int:
         """Equal for equal scopes."""
-        return hash(self[:-1])
+        return hash(self._replace(type="")[:])
+
+
+class TypeScope(Scope):
+    """A scope of one type."""
+
+    __slots__ = ()
+
+    def of_ids(self, ids: Sequence[str]) -> Scope:
+        """ARNs say their type, so that those of several types share a call."""
+        return ArnScope(*self) if all(id_.startswith("arn:") for id_ in ids) else self
 
 
 class AwsTagging(Plain[AwsCredentials]):
@@ -107,19 +118,26 @@ class AwsTagging(Plain[AwsCredentials]):
         return True
 
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """A region is needed, and each resource has to be one that a call in that region reaches."""
-        region = request.region
-        if region is None:
-            yield Problem(
-                "region", f"Field required: aws has no call without a region ({GLOBAL_REGION} for global ones)"
-            )
+        """Each resource has to be one that a call in the request's region reaches."""
+        location = Location(request.account, request.region, request.project_id)
         for index, group in enumerate(request.resources):
-            if group.type in NOT_LISTED:
-                yield Problem(f"resources.{index}.type", not_listed(group.type))
-            elif region is not None:
-                for number, id_ in enumerate(group.ids):
-                    if (problem := problem_of(group.type, id_, region)) is not None:
-                        yield Problem(f"resources.{index}.ids.{number}", problem)
+            found = list(self.location_problems(location, group.type))
+            for path, message in found:
+                if path == "type":
+                    yield Problem(f"resources.{index}.type", message)
+                elif index == 0:
+                    yield Problem(path, message)
+            for number, id_ in enumerate(() if found or request.region is None else group.ids):
+                if (problem := problem_of(group.type, id_, request.region or "")) is not None:
+                    yield Problem(f"resources.{index}.ids.{number}", problem)
+
+    def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
+        """A region is needed, and a type whose tags can be read."""
+        if location.region is None:
+            message = f"Field required: aws has no call without a region ({GLOBAL_REGION} for global services)"
+            yield Problem("region", message)
+        if type_ in NOT_LISTED:
+            yield Problem("type", not_listed(type_))
 
     def warnings(self, request: RemovalRequest) -> Iterator[str]:
         """What looks like a mistake but may be right."""
@@ -127,11 +145,9 @@ class AwsTagging(Plain[AwsCredentials]):
             if ":" in type_ and type_ not in LISTED:
                 yield f"type {type_} is not among those whose tags are known to be listed in full"
 
-    def scope(self, request: RemovalRequest, type_: str) -> Scope:
-        """One account and region a call, and one type where a resource of it is named by a bare id."""
-        ids = request.ids_by_type().get(type_, ())
-        kind = ArnScope if ids and all(id_.startswith("arn:") for id_ in ids) else Scope
-        return kind(self.name, self.api, request.account, request.region, None, type_)
+    def scope(self, location: Location, type_: str) -> Scope:
+        """One account, region and type a call."""
+        return TypeScope(self.name, self.api, location.account, location.region, None, type_)
 
     def comparable_id(self, id_: str) -> str:
         """One resource's ARN may be written in several ways."""
@@ -248,30 +264,30 @@ class AwsTagging(Plain[AwsCredentials]):
             key = await self._keys.key(session, region)
             account = key if isinstance(key, Answer) else await self._keys.account(session, key, region)
             if isinstance(account, Answer):
-                return account
+                return replace(account, unsent=True)
             number = account
         arns = {id_: arn_of(scope.type, id_, region, number) for id_ in ids}
         for arn in arns.values():
             parsed = parse_arn(arn)
             if parsed is not None and parsed.account not in ("", number):
                 message = f"{arn} is in another account than the credentials, which are of {number}"
-                return Answer(Verdict.REFUSED, "account_mismatch", message)
+                return Answer(Verdict.REFUSED, "account_mismatch", message, unsent=True)
         return arns
 
     async def _call(self, session: AwsSession, scope: Scope, operation: str, body: Mapping[str, Any]) -> Reply | Answer:
         """The reply if it is a success, else what it means. A refused key that can be renewed is renewed once."""
         region = scope.region or ""
         url = f"{self._endpoint or f'https://tagging.{region}.{partition_of(region).suffix}'}/"
-        headers = {"content-type": _CONTENT_TYPE, "x-amz-target": f"{_TARGET}.{operation}"}
+        headers = {"x-amz-target": f"{_TARGET}.{operation}"}
         ends = time.monotonic() + session.timeout
         while True:
             key = await self._keys.key(session, region)
             if isinstance(key, Answer):
-                return key
+                return replace(key, unsent=True)
             left = session._replace(
                 auth=key.signer("tagging", region), timeout=max(ends - time.monotonic(), _SHORTEST_SECONDS)
             )
-            reply = await call(left, "POST", url, body, headers=headers)
+            reply = await call(left, "POST", url, body, content_type=_CONTENT_TYPE, headers=headers)
             judged = reply if isinstance(reply, Answer) else _judged(reply, key)
             refused = isinstance(judged, Answer) and judged.verdict is Verdict.UNAUTHORIZED
             if not (refused and self._keys.renews(key)) or ends - time.monotonic() < _SHORTEST_SECONDS:

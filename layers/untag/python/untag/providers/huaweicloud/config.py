@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import httpx
 
-from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Limits, Options, Scope, Seen, Verdict
+from untag.contracts import Action, Tag
+from untag.providers.base import Answer, Limits, Location, Options, Scope, Seen, Verdict
 from untag.providers.http import call
 from untag.providers.huaweicloud.common import (
     HuaweiCloud,
@@ -61,9 +61,9 @@ class HuaweiConfig(HuaweiCloud):
         """Config's own codes."""
         return code.startswith("RMS.")
 
-    def scope(self, request: RemovalRequest, type_: str) -> Scope:
+    def scope(self, location: Location, type_: str) -> Scope:
         """One account and type; the service is global, so requests that name different regions share their calls."""
-        return Scope(self.name, self.api, request.account, None, None, type_)
+        return Scope(self.name, self.api, location.account, None, None, type_)
 
     async def write(
         self,

@@ -28,8 +28,8 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from untag.contracts import Action, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Options, Scope, Seen, Verdict
+from untag.contracts import Action, Tag
+from untag.providers.base import Answer, Failure, Limits, Location, Options, Scope, Seen, Verdict
 from untag.providers.http import Reply, call
 from untag.providers.huaweicloud.common import (
     HuaweiCloud,
@@ -92,11 +92,11 @@ class HuaweiTms(HuaweiCloud):
         """The codes of TMS and of the services behind it."""
         return names_service(code)
 
-    def scope(self, request: RemovalRequest, type_: str) -> Scope:
+    def scope(self, location: Location, type_: str) -> Scope:
         """One account, region, project and type. The region is checked against the project, and finds it if none is
         named.
         """
-        return Scope(self.name, self.api, request.account, request.region, request.project_id, type_)
+        return Scope(self.name, self.api, location.account, location.region, location.project_id, type_)
 
     def refusal(self, credentials: HuaweiCloudCredentials, scope: Scope) -> Failure | None:
         """A region whose project is not known, or one that by the credentials has not the project that is named."""

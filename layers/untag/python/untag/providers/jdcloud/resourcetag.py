@@ -21,7 +21,7 @@ from typing import Any, Self
 import httpx
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Listing, Options, Plain, Scope, Seen, Verdict
+from untag.providers.base import Answer, Failure, Limits, Listing, Location, Options, Plain, Scope, Seen, Verdict
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.providers.jdcloud.credentials import JDCloudCredentials, JDSession
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
@@ -91,16 +91,25 @@ class JDCloud(Plain[JDCloudCredentials]):
 
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
         """A region is needed, no value is empty, and cdn is at home in `cn-all` only."""
-        if request.region is None:
-            yield Problem("region", "Field required: jdcloud has no call without a region")
+        location = Location(request.account, request.region, request.project_id)
+        found = (
+            Problem(f"resources.{index}.type" if path == "type" else path, message)
+            for index, group in enumerate(request.resources)
+            for path, message in self.location_problems(location, group.type)
+        )
+        yield from dict.fromkeys(found)
         for index, tag in enumerate(request.named_tags()):
             if tag.value == "":
                 yield Problem(f"tags.{index}.value", "String should have at least 1 character on jdcloud")
             if len(tag.key) > _KEY_LENGTH:
                 yield Problem(f"tags.{index}.key", f"String should have at most {_KEY_LENGTH} characters on jdcloud")
-        for index, group in enumerate(request.resources):
-            if group.type == _CDN and request.region not in (None, _CDN_REGION):
-                yield Problem(f"resources.{index}.type", f"cdn resources are in region {_CDN_REGION}")
+
+    def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
+        """A region is needed, and cdn is at home in `cn-all` only."""
+        if location.region is None:
+            yield Problem("region", "Field required: jdcloud has no call without a region")
+        elif type_ == _CDN and location.region != _CDN_REGION:
+            yield Problem("type", f"cdn resources are in region {_CDN_REGION}")
 
     def warnings(self, request: RemovalRequest) -> Iterator[str]:
         """What looks like a mistake but may be right."""
@@ -110,9 +119,9 @@ class JDCloud(Plain[JDCloudCredentials]):
             if type_ not in SERVICE_CODES:
                 yield f"service code {type_} is not among those that JD Cloud documents"
 
-    def scope(self, request: RemovalRequest, type_: str) -> Scope:
+    def scope(self, location: Location, type_: str) -> Scope:
         """One account, region and service code a call."""
-        return Scope(self.name, self.api, request.account, request.region, None, type_)
+        return Scope(self.name, self.api, location.account, location.region, None, type_)
 
     def auth(self, credentials: JDCloudCredentials, scope: Scope) -> DerivedKeyAuth:
         """JDCLOUD3, derived for the region."""
