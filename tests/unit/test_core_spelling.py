@@ -43,6 +43,19 @@ def test_a_removal_names_the_key_as_it_stands_there_and_the_row_as_it_was_asked_
     assert write.seen["/subs/I-1"].version == "1"
 
 
+def test_resources_on_which_a_key_is_written_otherwise_are_written_each_as_it_stands_there() -> None:
+    there = {"i-1": {"Env": "prod"}, "i-2": {"ENV": "prod"}, "i-3": {"Env": "prod"}}
+
+    def answer(made: Made) -> Answer:
+        return Answer(Verdict.DONE, tags={id_: there[id_] for id_ in made.ids} if made.kind == "read" else None)
+
+    bench = Spelled(answer, reads_first=True)
+    (job,) = bench.run(asking(*there))
+    assert set(told(job).values()) == {"removed"}
+    sent = {(write.ids, write.tags) for write in bench.provider.made("write")}
+    assert sent == {(("i-1", "i-3"), (Tag("Env", "prod"),)), (("i-2",), (Tag("ENV", "prod"),))}
+
+
 def test_values_are_compared_as_they_are() -> None:
     bench = Spelled(capitals, reads_first=True)
     (job,) = bench.run(asking("/subs/i-1", tags=[{"key": "env", "value": "PROD"}]))

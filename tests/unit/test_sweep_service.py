@@ -298,3 +298,11 @@ def test_a_suspect_sweep_runs_alone_and_is_deleted_at_once(broom):
     assert answer == {"batchItemFailures": []}
     assert broom.aws.made("ChangeMessageVisibility")[0]["QueueUrl"] == SWEEPS
     assert broom.aws.made("DeleteMessage")
+
+
+def test_at_a_cloud_that_ignores_the_case_of_keys_a_rule_means_every_spelling(monkeypatch, broom):
+    monkeypatch.setattr(JDCloud, "comparable_key", lambda _self, key: key.lower())
+    broom.put(broom.jd, {"r-1": {"Tmp": "a", "Owner": "x"}, "r-2": {"tmp": "b"}, "r-3": {"tmp-2": "c", "owner": "y"}})
+    notice = broom.sweep({**JD, "remove": ["TMP", {"regex": "own.+"}]})
+    assert broom.asked() == {("r-1", "Tmp", "a"), ("r-1", "Owner", "x"), ("r-2", "tmp", "b")}
+    assert notice["counts"]["matched"] == 2

@@ -29,7 +29,7 @@ def compared(step: Step, seen: Mapping[str, Seen]) -> Iterator[Followed]:
     before = step.seen if step.lost and step.seen is not None else seen
     to_write = group.to_write if not step.rereads else {}
     for id_, (there, _) in seen.items():
-        writes: list[tuple[Tag, str | None]] = []
+        writes: list[tuple[Tag, Tag | None]] = []
         for tag in step.tags:
             if tag is ALL:
                 continue
@@ -39,7 +39,7 @@ def compared(step: Step, seen: Mapping[str, Seen]) -> Iterator[Followed]:
             elif group.dry_run:
                 yield Settled((id_,), (tag,), Result(WOULD[group.action]), seen)
             else:
-                writes.append((tag, None if restores else step.value_there(tag, there)))
+                writes.append((tag, None if restores else step.tag_there(tag, there)))
         if writes:
             to_write.setdefault(tuple(writes), {})[id_] = seen[id_]
     if step.rereads:

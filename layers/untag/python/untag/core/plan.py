@@ -41,8 +41,8 @@ class Group:
     """Each resource's id as it is asked for, by its comparable form."""
     prechecks: int = 0
     """Prechecks that have no answer yet."""
-    to_write: dict[tuple[tuple[Tag, str | None], ...], dict[str, Seen]] = field(default_factory=dict)
-    """What prechecks have shown, by the tags to write and the values that stand there: resources, and all that was read
+    to_write: dict[tuple[tuple[Tag, Tag | None], ...], dict[str, Seen]] = field(default_factory=dict)
+    """What prechecks have shown, by the tags to write and as they stand there: resources, and all that was read
     of them. It waits for others that may share its call."""
     forbidden: bool = False
     """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""

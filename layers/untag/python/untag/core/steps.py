@@ -96,13 +96,18 @@ class Step:
         if self.seen is None or self.group.action is Action.RESTORE:
             return self.tags
         there = self.seen[self.ids[0]].tags
-        keys = (stored_key(self.group.provider, tag.key, there) for tag in self.tags)
-        return tuple(Tag(key, there[key]) for key in dict.fromkeys(keys) if key is not None)
+        stored = dict.fromkeys(self.tag_there(tag, there) for tag in self.tags)
+        return tuple(tag for tag in stored if tag is not None)
+
+    def tag_there(self, tag: Tag, there: Mapping[str, str]) -> Tag | None:
+        """The tag of the same key among tags that were read, as it stands there; None where the key is not there."""
+        key = stored_key(self.group.provider, tag.key, there)
+        return None if key is None else Tag(key, there[key])
 
     def value_there(self, tag: Tag, there: Mapping[str, str]) -> str | None:
         """The value of the tag's key among tags that were read; None where the key is not there."""
-        key = stored_key(self.group.provider, tag.key, there)
-        return None if key is None else there[key]
+        stored = self.tag_there(tag, there)
+        return None if stored is None else stored.value
 
 
 class Settled(NamedTuple):

@@ -87,6 +87,10 @@ class _Pattern(BaseModel):
 class KeyPattern(_Pattern):
     """A key."""
 
+    def ignoring_case(self) -> "KeyPattern":
+        """The same pattern at a cloud to which keys are the same in any case."""
+        return KeyPattern(literal=self.literal, glob=self.glob, regex=self.regex, ignore_case=True)
+
 
 class ValuePattern(_Pattern):
     """A value. `expired` is a date's format; the date lies in the past of `timezone`."""

@@ -73,6 +73,12 @@ class Rule(_Input):
         """Where the resources of a place are."""
         return Location(self.account, place.region, self.project_id)
 
+    def ignoring_case(self) -> Self:
+        """The same rule at a cloud to which keys are the same in any case."""
+        match = self.match.model_copy(update={"key": self.match.key.ignoring_case()})
+        remove = None if self.remove is None else [key.ignoring_case() for key in self.remove]
+        return self.model_copy(update={"match": match, "remove": remove})
+
     def chosen(self, tags: dict[str, str], now: float) -> dict[str, str]:
         """The tags of a matching resource that are to go."""
         if self.remove is None:

@@ -193,6 +193,8 @@ class _Invocation(Worker):
             raise ListingError(held.code or "protected", held.message or "held back by a guardrail")
         if not isinstance(finder, Finder):  # pragma: no cover - checked before
             raise ListingError("no_listing", "this API cannot list resources")
+        if finder.comparable_key("A") == finder.comparable_key("a"):
+            rule = rule.ignoring_case()
         lister = Lister(self._engine, finder, scope, self._deadline)
         await Walk(rule, place, lister, progress, sender, finder).go()
 
