@@ -125,6 +125,8 @@ class RealClouds:
         """What the functions are given."""
         for name in NAMES:
             credentials = apis_of(name)[0].credentials
+            if credentials.of_host:
+                continue  # the functions have keys of their own here, and get nobody else's
             variables = credentials.variables
             self.variables |= {one: environ[one] for one in variables.values() if environ.get(one)}
             self.missing[name] = credentials.missing(environ)
@@ -151,6 +153,11 @@ class RealClouds:
     def check_plan(self, asked: Plan) -> None:
         """LocalError unless it can be confirmed at all: its clouds have their keys, and what it leads to is known."""
         for place in asked.places:
+            if place.provider not in self.missing:
+                raise LocalError(
+                    f"{place.provider} cannot be reached from here: nothing was sent",
+                    "the functions have keys of their own on the local stack",
+                )
             if missing := self.missing.get(place.provider):
                 raise LocalError(
                     f"{place.provider} has no keys here: nothing was sent", _how_to_set({place.provider: missing})

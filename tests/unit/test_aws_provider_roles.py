@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -11,10 +12,14 @@ from service_house import ENVIRON, _Wire
 from support import Wire, run
 
 from local.providers import Account, AwsOptions, AwsServer, AwsStsServer, Role
+from untag.aws import AwsError
 from untag.contracts import InvalidInputError
-from untag.providers import Session, Verdict
+from untag.core import CredentialsMissingError
+from untag.credentials import SecretCredentials
+from untag.providers import Options, Session, Verdict
 from untag.providers.aws.credentials import AwsCredentials
 from untag.providers.aws.keys import KeyRing
+from untag.providers.aws.tagging import AwsTagging
 from untag.service import Remover
 
 TAGGING, STS = "tagging.example.com", "sts.example.com"
@@ -365,3 +370,17 @@ def test_the_environment_holds_the_hosts_role_as_keys_or_as_an_endpoint():
 
 def test_a_role_that_was_assumed_is_the_only_one_that_the_local_cloud_takes_its_tokens_from():
     assert AwsStsServer().credentials["ASIALOCALSTACK"] == Account("local-secret", "local-token", OWN)
+
+
+def test_a_default_account_whose_secret_is_missing_is_the_hosts_role_and_one_that_may_not_be_read_is_not():
+    async def read(code, account):
+        async def json(*_):
+            raise AwsError("secretsmanager", "GetSecretValue", code, transient=False)
+
+        source = SecretCredentials(SimpleNamespace(json=json), "untag")
+        return await source.get(AwsTagging(Options(), {}), account)
+
+    assert run(read("ResourceNotFoundException", "default")) == AwsCredentials()
+    for code, account in (("AccessDeniedException", "default"), ("ResourceNotFoundException", "staging")):
+        with pytest.raises(CredentialsMissingError, match=f"secret untag/aws/{account}: {code}"):
+            run(read(code, account))

@@ -41,6 +41,8 @@ class Credentials(BaseModel):
     """The environment variables of the default account, by the field that each one fills."""
     secrets: ClassVar[frozenset[str]] = frozenset()
     """The fields that are masked wherever they could be shown."""
+    of_host: ClassVar[bool] = False
+    """Whether `variables` hold the host's own role. The local stack has a role of its own, and passes no other on."""
     settings: ClassVar[frozenset[str]] = frozenset({"rate"})
     """The fields that have no part in how a call is signed."""
 

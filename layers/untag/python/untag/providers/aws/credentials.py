@@ -26,6 +26,7 @@ class AwsCredentials(Credentials):
         "secret_key": "AWS_SECRET_ACCESS_KEY",
         "security_token": "AWS_SESSION_TOKEN",
     }
+    of_host: ClassVar[bool] = True
     secrets: ClassVar[frozenset[str]] = frozenset({"access_key", "secret_key", "security_token"})
 
     access_key: HeaderText | None = None
