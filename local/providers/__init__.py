@@ -1,6 +1,8 @@
 """Clouds on this machine: small servers that check signatures, keep tags, and misbehave when told to."""
 
 from local.providers.accounts import Account
+from local.providers.aws import AwsOptions, AwsServer
+from local.providers.aws_sts import AwsStsServer, Role
 from local.providers.calls import Call, CallLog
 from local.providers.faults import KINDS, Fault, Faults
 from local.providers.huaweicloud_config import HuaweicloudConfigOptions, HuaweicloudConfigServer
@@ -10,6 +12,8 @@ from local.providers.server import ProviderServer, environment
 from local.providers.truth import Change, Pair, TagTable
 
 SERVERS: dict[str, type[ProviderServer]] = {
+    AwsServer.name: AwsServer,
+    AwsStsServer.name: AwsStsServer,
     JdcloudServer.name: JdcloudServer,
     HuaweicloudConfigServer.name: HuaweicloudConfigServer,
     HuaweicloudTmsServer.name: HuaweicloudTmsServer,
@@ -19,6 +23,9 @@ __all__ = [
     "KINDS",
     "SERVERS",
     "Account",
+    "AwsOptions",
+    "AwsServer",
+    "AwsStsServer",
     "Call",
     "CallLog",
     "Change",
@@ -32,6 +39,7 @@ __all__ = [
     "JdcloudServer",
     "Pair",
     "ProviderServer",
+    "Role",
     "TagTable",
     "environment",
 ]

@@ -126,10 +126,11 @@ class RealClouds:
         """What the functions are given."""
         for name in NAMES:
             credentials = apis_of(name)[0].credentials
+            if credentials.of_host:
+                continue  # the functions have keys of their own here, and get nobody else's
             variables = credentials.variables
             self.variables |= {one: environ[one] for one in variables.values() if environ.get(one)}
-            required = [field for field, info in credentials.model_fields.items() if info.is_required()]
-            self.missing[name] = [variables[one] for one in required if not environ.get(variables[one])]
+            self.missing[name] = credentials.missing(environ)
         if all(self.missing.values()):
             raise LocalError("no cloud has its keys in the environment", _how_to_set(self.missing))
         try:
@@ -153,6 +154,11 @@ class RealClouds:
     def check_plan(self, asked: Plan) -> None:
         """LocalError unless it can be confirmed at all: its clouds have their keys, and what it leads to is known."""
         for place in asked.places:
+            if place.provider not in self.missing:
+                raise LocalError(
+                    f"{place.provider} cannot be reached from here: nothing was sent",
+                    "the functions have keys of their own on the local stack",
+                )
             if missing := self.missing.get(place.provider):
                 raise LocalError(
                     f"{place.provider} has no keys here: nothing was sent", _how_to_set({place.provider: missing})

@@ -28,6 +28,8 @@ EVERYTHING = {
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
     "VpcSubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "VpcSecurityGroupIds": "sg-0123456789abcdef0",
+    "AwsTags": "on",
+    "AwsRoleArns": "arn:aws:iam::210987654321:role/untag",
     "SnapStart": "on",
     "Tracing": "on",
     "ReservedConcurrency": "10",

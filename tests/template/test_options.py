@@ -142,6 +142,9 @@ def test_each_option_gives_its_permissions_to_those_who_need_them(on: Json) -> N
         "KeyPolicy": functions | {"SweepScheduleRole"},
         "NetworkPolicy": functions,
         "TracingPolicy": functions,
+        "AwsReads": functions,
+        "AwsWrites": {"RemoveTagsRole"},
+        "AwsRoles": functions,
     }
 
 

@@ -27,6 +27,8 @@ ON_EVERYTHING = {
     "NetworkInterfaces": "Lambda asks before the interfaces are there, and refuses a function whose role may do less",
     "ButNotByTheFunctionsOwnCode": "denies exactly what NetworkInterfaces allows",
     "Traces": "X-Ray knows no resources",
+    "AwsTagsAreRead": "the tagging API knows no resources; an option that is off by default",
+    "AwsTagsAreChanged": "which resources have tags cannot be listed beforehand; an option that is off by default",
 }
 
 

@@ -60,7 +60,10 @@ def provider_options(environ: Mapping[str, str]) -> Options:
     for variable, given in (("UNTAG_ENDPOINTS", endpoints), ("UNTAG_RESOURCES_PER_CALL", sizes)):
         for api in given:
             provider = api.partition(".")[0]
-            known = [f"{one.name}.{one.api}" for one in apis_of(provider)] if provider in NAMES else []
+            apis = apis_of(provider) if provider in NAMES else ()
+            known = [f"{one.name}.{one.api}" for one in apis]
+            if given is endpoints:
+                known += [f"{one.name}.{further}" for one in apis for further in one.endpoints]
             if api not in known:
                 # Only the names of known providers are worth a list: importing all of them would cost a cold start.
                 there = ", ".join(known or NAMES)

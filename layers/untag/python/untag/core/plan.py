@@ -72,7 +72,8 @@ def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now
     location = Location(request.account, request.region, request.project_id)
     for type_, ids in request.ids_by_type().items():
         provider = registry.find(request.provider, type_)
-        block = Block(job, provider, provider.scope(location, type_), ids, tags)
+        scope = provider.scope(location, type_).of_ids(ids)
+        block = Block(job, provider, scope, ids, tags)
         for tag, was in evidence.items():
             block.evidence |= dict.fromkeys(range(block.index[tag], len(block.results), len(tags)), was)
         job.blocks.append(block)

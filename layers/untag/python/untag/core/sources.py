@@ -43,6 +43,8 @@ class FileCredentials:
         except InvalidInputError as error:
             raise CredentialsMissingError(f"file {self._path}: {error}") from None
         if not isinstance(accounts, dict) or name not in accounts:
+            if isinstance(accounts, dict) and (own := provider.credentials.without_secret(account)) is not None:
+                return own
             raise CredentialsMissingError(f"file {self._path}: holds no {name}")
         try:
             return provider.credentials.parse(accounts[name])

@@ -14,7 +14,8 @@ from untag.contracts import InvalidInputError, Tag
 from untag.contracts.envelopes import Layer, id_of, layers
 from untag.contracts.problems import Problem, problems_of
 from untag.contracts.requests import Account, Batch, Project, Region, ResourceGroup, TagInput
-from untag.decommission.huaweicloud import TRANSLATORS, Message, shown_in, smn_messages, text_in
+from untag.decommission import aws, huaweicloud
+from untag.decommission.huaweicloud import Message, shown_in, smn_messages, text_in
 from untag.decommission.values import Gone, Ignored, Said, Unreadable
 
 __all__ = ["DETAIL_TYPE", "Gone", "Ignored", "Said", "Unreadable", "read"]
@@ -37,7 +38,7 @@ def read(body: Any, own_id: str) -> list[Said]:
         event = layer.content
         if not isinstance(event, Mapping):
             break
-        for translator in TRANSLATORS:
+        for translator in (*aws.TRANSLATORS, *huaweicloud.TRANSLATORS):
             if (said := translator(event, layer.id)) is not None:
                 return [said]
         if (messages := smn_messages(event, layer.id)) is not None:

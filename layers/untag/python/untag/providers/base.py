@@ -2,7 +2,7 @@
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -41,6 +41,10 @@ class Scope(NamedTuple):
     project_id: str | None
     type: str
     more: Hashable = None
+
+    def of_ids(self, ids: Sequence[str]) -> "Scope":  # noqa: ARG002 - for a provider's own kind
+        """The scope of resources with these ids. A provider's own kind may be wider, where the ids say what it says."""
+        return self
 
 
 class Options(NamedTuple):
@@ -212,6 +216,8 @@ class Provider(Protocol[C]):
     """Whether a removal names exact pairs, so that for a tag without a value the value has to be read before."""
     credentials: type[Credentials]
     """The model of its accounts' credentials."""
+    endpoints: tuple[str, ...]
+    """Further endpoints that it calls, such as a token service's: they can be replaced as its own can."""
 
     @classmethod
     def of(cls, options: Options) -> Self:
@@ -271,6 +277,7 @@ class Provider(Protocol[C]):
 class Plain(Generic[C]):
     """What most clouds have in common."""
 
+    endpoints: tuple[str, ...] = ()
     pages = True
 
     def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's

@@ -41,6 +41,8 @@ class Credentials(BaseModel):
     """The environment variables of the default account, by the field that each one fills."""
     secrets: ClassVar[frozenset[str]] = frozenset()
     """The fields that are masked wherever they could be shown."""
+    of_host: ClassVar[bool] = False
+    """Whether `variables` hold the host's own role. The local stack has a role of its own, and passes no other on."""
     settings: ClassVar[frozenset[str]] = frozenset({"rate"})
     """The fields that have no part in how a call is signed."""
 
@@ -67,14 +69,24 @@ class Credentials(BaseModel):
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """The default account's, out of the vendor's own variables. Raises InvalidInputError that names them."""
         fields = {name: value for name, variable in cls.variables.items() if (value := environ.get(variable))}
-        required = [name for name, field in cls.model_fields.items() if field.is_required()]
-        if missing := [cls.variables[name] for name in required if name not in fields]:
+        if missing := cls.missing(environ):
             raise InvalidInputError.of(f"not set: {', '.join(missing)}")
         try:
             return cls.parse(fields)
         except InvalidInputError as error:
             path, message = error.problems[0]
             raise InvalidInputError.of(f"{message}: {cls.variables.get(path, path)}") from None
+
+    @classmethod
+    def missing(cls, environ: Mapping[str, str]) -> list[str]:
+        """The variables that the default account lacks."""
+        required = [name for name, field in cls.model_fields.items() if field.is_required()]
+        return [cls.variables[name] for name in required if not environ.get(cls.variables[name])]
+
+    @classmethod
+    def without_secret(cls, account: str) -> Self | None:  # noqa: ARG003 - for models that can do without
+        """The credentials of an account that has no secret, None where it needs one."""
+        return None
 
     def masked(self, text: str) -> str:
         """The text with every secret value in it replaced."""

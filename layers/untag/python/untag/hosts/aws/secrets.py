@@ -11,6 +11,9 @@ _DENIED = frozenset(
 )
 
 
+_ABSENT = "ResourceNotFoundException"
+
+
 class SecretCredentials:
     """One JSON secret for each provider and account: `PREFIX/jdcloud/default`."""
 
@@ -24,6 +27,8 @@ class SecretCredentials:
         try:
             answer = await self._aws.json("secretsmanager", "GetSecretValue", {"SecretId": name})
         except AwsError as error:
+            if error.code == _ABSENT and (own := provider.credentials.without_secret(account)) is not None:
+                return own
             if error.code in _DENIED:
                 raise CredentialsMissingError(f"secret {name}: {error.code}") from None
             raise CredentialsUnavailableError(f"secret {name}: {error.code}") from None

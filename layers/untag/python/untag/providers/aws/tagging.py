@@ -1,0 +1,360 @@
+"""AWS's Resource Groups Tagging API: `UntagResources`, `TagResources`, and `GetResources` to read back and to find.
+
+Facts from botocore 1.44.5 (the model of 2017-01-26) and the API's pages. What they leave open, and what follows:
+
+- A call is within one account and one region; the types of its resources do not matter. So ARNs of several types share
+  a call; bare ids of one type do, since their ARNs are built by the type.
+- A removal names keys. To remove a key that is not there is a success, by the documents.
+- `GetResources` for ARNs leaves out what never bore a tag, what does not exist, what is in another account or region,
+  and resources of types that it does not list. So a resource that is left out has no tags only if its type is known to
+  be listed, and its ARN names the region and the account of the call (`_is_bare`). Of all others nothing is known: a
+  bucket's ARN names neither. Types that are known to be left out (IAM's roles and users, Auto Scaling groups) are
+  refused by name: their tags could be removed, but nothing could confirm it.
+- An ARN with another account's number would be left out as well, so it is refused before a call is made. The account's
+  number is the role's, else `GetCallerIdentity` says it.
+- `FailedResourcesMap` lies inside a success, by ARN, with codes of the services that own the resources. It names no
+  key. An empty or cut body is no success, though AWS's own SDKs take it for one.
+- Keys are case-sensitive; those that begin with `aws:`, in any case, are AWS's own.
+- 5 writing calls a second for an account and region are said to be allowed, 15 reading ones: one pace holds for both.
+- `TagResources` on a stack set's resources starts an update of the stack set.
+"""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import httpx
+
+from untag.contracts import Action, Problem, RemovalRequest, Tag
+from untag.providers.aws.arns import (
+    GLOBAL_REGION,
+    LISTED,
+    NOT_LISTED,
+    arn_of,
+    comparable,
+    needs_account,
+    not_listed,
+    parse_arn,
+    partition_of,
+    problem_of,
+)
+from untag.providers.aws.credentials import AwsCredentials, AwsSession
+from untag.providers.aws.errors import verdict_of_call, verdict_of_item
+from untag.providers.aws.keys import Key, KeyRing
+from untag.providers.base import Answer, Failure, Limits, Listing, Location, Options, Plain, Scope, Seen, Verdict
+from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
+
+RESOURCES_PER_CALL = 20
+RESOURCES_IN_A_READ = 100
+KEYS_PER_CALL = 50
+
+_TARGET = "ResourceGroupsTaggingAPI_20170126"
+_CONTENT_TYPE = "application/x-amz-json-1.1"
+_OPERATIONS = {Action.REMOVE: "UntagResources", Action.RESTORE: "TagResources"}
+_SHORTEST_SECONDS = 0.1
+
+
+class ArnScope(Scope):
+    """A scope of resources that are all named by ARNs: what may share a call does not depend on their type."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether resources of both may share a call."""
+        return isinstance(other, ArnScope) and self._replace(type="")[:] == other._replace(type="")[:]
+
+    def __ne__(self, other: object) -> bool:
+        """Whether they may not."""
+        return not self == other
+
+    def __hash__(self) -> int:
+        """Equal for equal scopes."""
+        return hash(self._replace(type="")[:])
+
+
+class TypeScope(Scope):
+    """A scope of one type."""
+
+    __slots__ = ()
+
+    def of_ids(self, ids: Sequence[str]) -> Scope:
+        """ARNs say their type, so that those of several types share a call."""
+        return ArnScope(*self) if all(id_.startswith("arn:") for id_ in ids) else self
+
+
+class AwsTagging(Plain[AwsCredentials]):
+    """The Resource Groups Tagging API."""
+
+    name = "aws"
+    api = "tagging"
+    endpoints: tuple[str, ...] = ("sts",)
+    limits = Limits(resources=RESOURCES_PER_CALL, keys=KEYS_PER_CALL, read_resources=RESOURCES_IN_A_READ)
+    rate = 5.0
+    reserved_prefixes: tuple[str, ...] = tuple(
+        "".join(letters) + ":" for letters in itertools.product("aA", "wW", "sS")
+    )
+    removes_pairs = False
+    credentials = AwsCredentials
+
+    def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
+        """`environ` holds the host's own keys, or says where they are given out."""
+        own = f"{self.name}.{self.api}"
+        size = min(options.resources_per_call.get(own, RESOURCES_PER_CALL), RESOURCES_PER_CALL)
+        self.limits = self.limits._replace(resources=size)
+        self.reads_first = options.read_first
+        self._endpoint = options.endpoints.get(own)
+        self._keys = KeyRing(environ, options.endpoints.get(f"{self.name}.sts"))
+
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        """With its endpoints, and the role that this process itself has."""
+        return cls(options, os.environ)
+
+    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
+        """Every type is this API's."""
+        return True
+
+    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
+        """Each resource has to be one that a call in the request's region reaches."""
+        location = Location(request.account, request.region, request.project_id)
+        for index, group in enumerate(request.resources):
+            found = list(self.location_problems(location, group.type))
+            for path, message in found:
+                if path == "type":
+                    yield Problem(f"resources.{index}.type", message)
+                elif index == 0:
+                    yield Problem(path, message)
+            for number, id_ in enumerate(() if found or request.region is None else group.ids):
+                if (problem := problem_of(group.type, id_, request.region or "")) is not None:
+                    yield Problem(f"resources.{index}.ids.{number}", problem)
+
+    def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
+        """A region is needed, and a type whose tags can be read."""
+        if location.region is None:
+            message = f"Field required: aws has no call without a region ({GLOBAL_REGION} for global services)"
+            yield Problem("region", message)
+        if type_ in NOT_LISTED:
+            yield Problem("type", not_listed(type_))
+
+    def warnings(self, request: RemovalRequest) -> Iterator[str]:
+        """What looks like a mistake but may be right."""
+        for type_ in request.ids_by_type():
+            if ":" in type_ and type_ not in LISTED:
+                yield f"type {type_} is not among those whose tags are known to be listed in full"
+
+    def scope(self, location: Location, type_: str) -> Scope:
+        """One account, region and type a call."""
+        return TypeScope(self.name, self.api, location.account, location.region, None, type_)
+
+    def comparable_id(self, id_: str) -> str:
+        """One resource's ARN may be written in several ways."""
+        return comparable(id_)
+
+    def refusal(self, credentials: AwsCredentials, scope: Scope) -> Failure | None:
+        """A role of another partition than the region's cannot be assumed."""
+        if credentials.role_arn is None:
+            return None
+        of_role, of_region = credentials.role_arn.split(":")[1], partition_of(scope.region or "").name
+        if of_role == of_region:
+            return None
+        message = f"role_arn is in partition {of_role}, and region {scope.region} is in {of_region}"
+        return Failure("partition_mismatch", message)
+
+    def auth(self, credentials: AwsCredentials, scope: Scope) -> httpx.Auth:  # noqa: ARG002 - the Protocol's
+        """Nothing: keys may expire between two calls, so each call gets its signer when it is made."""
+        return httpx.Auth()
+
+    async def write(
+        self,
+        session: AwsSession,
+        action: Action,
+        scope: Scope,
+        ids: tuple[str, ...],
+        tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen],  # noqa: ARG002 - a removal names keys, and compares no version
+    ) -> Answer:
+        """`UntagResources` or `TagResources`. Nothing is counted; failures are by resource."""
+        arns = await self._arns(session, scope, ids)
+        if isinstance(arns, Answer):
+            return arns
+        body: dict[str, Any] = {"ResourceARNList": list(dict.fromkeys(arns.values()))}
+        if action is Action.REMOVE:
+            body["TagKeys"] = [tag.key for tag in tags]
+        else:
+            body["Tags"] = {tag.key: tag.value or "" for tag in tags}
+        reply = await self._call(session, scope, _OPERATIONS[action], body)
+        if isinstance(reply, Answer):
+            return reply
+        payload = reply.json()
+        failed = payload.get("FailedResourcesMap") if isinstance(payload, dict) else None
+        if not isinstance(failed, dict):
+            return unexpected(reply, _request_id(reply))
+        asked: dict[str, list[str]] = {}
+        for id_, arn in arns.items():
+            asked.setdefault(comparable(arn), []).append(id_)
+        failures: dict[str, Failure] = {}
+        for arn, entry in failed.items():
+            if comparable(arn) not in asked or not isinstance(entry, dict):
+                return unexpected(reply, _request_id(reply))
+            code = name_of(entry.get("ErrorCode")) or "resource_failed"
+            told = message_of(entry.get("ErrorMessage"), session.credentials) or "no reason was given"
+            failure = Failure(code, told, verdict_of_item(entry.get("StatusCode"), code))
+            failures |= dict.fromkeys(asked[comparable(arn)], failure)
+        return Answer(Verdict.DONE, request_id=_request_id(reply), failures=failures)
+
+    async def read(self, session: AwsSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
+        """`GetResources` for these resources. What is left out has no tags where that is known, else no entry."""
+        arns = await self._arns(session, scope, ids)
+        if isinstance(arns, Answer):
+            return arns
+        body = {"ResourceARNList": list(dict.fromkeys(arns.values()))}
+        reply = await self._call(session, scope, "GetResources", body)
+        if isinstance(reply, Answer):
+            return reply
+        listed = _listed(reply, comparable)
+        asked = {comparable(arn) for arn in arns.values()}
+        if listed is None or not listed.keys() <= asked:
+            return unexpected(reply, _request_id(reply))
+        whole = not _next(reply)
+        tags = {}
+        for id_, arn in arns.items():
+            if (found := listed.get(comparable(arn))) is not None:
+                tags[id_] = found
+            elif whole and _is_bare(arn, scope):
+                tags[id_] = {}
+        return Answer(Verdict.DONE, request_id=_request_id(reply), tags=tags)
+
+    async def names(self, session: AwsSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:
+        """`GetTagKeys`, or `GetTagValues` of a key: of all types in the account and region."""
+        operation, field = ("GetTagKeys", "TagKeys") if key is None else ("GetTagValues", "TagValues")
+        body = {} if key is None else {"Key": key}
+        reply = await self._call(session, scope, operation, body | _from(cursor))
+        if isinstance(reply, Answer):
+            return reply
+        payload = reply.json()
+        names = payload.get(field) if isinstance(payload, dict) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            return unexpected(reply, _request_id(reply))
+        return Listing(Verdict.DONE, request_id=_request_id(reply), names=tuple(names), next=_next(reply))
+
+    async def find(self, session: AwsSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
+        """`GetResources` by the type and the tag. A page may be short, or empty, with more behind it."""
+        filters = {"Key": tag.key} if tag.value is None else {"Key": tag.key, "Values": [tag.value]}
+        body = {
+            "TagFilters": [filters],
+            "ResourceTypeFilters": [scope.type],
+            "ResourcesPerPage": RESOURCES_IN_A_READ,
+            **_from(cursor),
+        }
+        reply = await self._call(session, scope, "GetResources", body)
+        if isinstance(reply, Answer):
+            return reply
+        listed = _listed(reply)
+        if listed is None:
+            return unexpected(reply, _request_id(reply))
+        return Listing(Verdict.DONE, request_id=_request_id(reply), tags=listed, next=_next(reply))
+
+    async def _arns(self, session: AwsSession, scope: Scope, ids: tuple[str, ...]) -> dict[str, str] | Answer:
+        """Each resource's ARN. An Answer where the account is not known, or is not that of one of them."""
+        region, number = scope.region or "", ""
+        if any(needs_account(scope.type, id_) for id_ in ids):
+            key = await self._keys.key(session, region)
+            account = key if isinstance(key, Answer) else await self._keys.account(session, key, region)
+            if isinstance(account, Answer):
+                return replace(account, unsent=True)
+            number = account
+        arns = {id_: arn_of(scope.type, id_, region, number) for id_ in ids}
+        for arn in arns.values():
+            parsed = parse_arn(arn)
+            if parsed is not None and parsed.account not in ("", number):
+                message = f"{arn} is in another account than the credentials, which are of {number}"
+                return Answer(Verdict.REFUSED, "account_mismatch", message, unsent=True)
+        return arns
+
+    async def _call(self, session: AwsSession, scope: Scope, operation: str, body: Mapping[str, Any]) -> Reply | Answer:
+        """The reply if it is a success, else what it means. A refused key that can be renewed is renewed once."""
+        region = scope.region or ""
+        url = f"{self._endpoint or f'https://tagging.{region}.{partition_of(region).suffix}'}/"
+        headers = {"x-amz-target": f"{_TARGET}.{operation}"}
+        ends = time.monotonic() + session.timeout
+        while True:
+            key = await self._keys.key(session, region)
+            if isinstance(key, Answer):
+                return replace(key, unsent=True)
+            left = session._replace(
+                auth=key.signer("tagging", region), timeout=max(ends - time.monotonic(), _SHORTEST_SECONDS)
+            )
+            reply = await call(left, "POST", url, body, content_type=_CONTENT_TYPE, headers=headers)
+            judged = reply if isinstance(reply, Answer) else _judged(reply, key)
+            refused = isinstance(judged, Answer) and judged.verdict is Verdict.UNAUTHORIZED
+            if not (refused and self._keys.renews(key)) or ends - time.monotonic() < _SHORTEST_SECONDS:
+                return judged
+
+
+def _judged(reply: Reply, key: Key) -> Reply | Answer:
+    if reply.status == httpx.codes.OK:
+        return reply
+    if httpx.codes.is_success(reply.status):
+        return unexpected(reply, _request_id(reply))
+    payload = reply.json()
+    error: dict[str, Any] = payload if isinstance(payload, dict) else {}
+    code = _code(error.get("__type")) or _code(reply.headers.get("x-amzn-errortype")) or f"HTTP_{reply.status}"
+    verdict = verdict_of_call(reply.status, code)
+    message = message_of(error.get("message") or error.get("Message"), key.key)
+    if verdict is Verdict.UNAUTHORIZED:
+        message = "the credentials were not accepted"  # AWS's text may repeat what was signed, the token included
+    return Answer(verdict, code, message, _request_id(reply), reply.retry_after())
+
+
+def _code(text: object) -> str | None:
+    """The code in `namespace#Code` or `Code:http://…`."""
+    return name_of(text.rpartition("#")[2].partition(":")[0]) if isinstance(text, str) else None
+
+
+def _from(cursor: str | None) -> dict[str, str]:
+    return {} if cursor is None else {"PaginationToken": cursor}
+
+
+def _listed(reply: Reply, name: Callable[[str], str] = str) -> dict[str, dict[str, str]] | None:
+    """The tags of each resource that an answer lists, by ARN; None if it is not the documented answer."""
+    payload = reply.json()
+    rows = payload.get("ResourceTagMappingList") if isinstance(payload, dict) else None
+    if not isinstance(rows, list):
+        return None
+    listed: dict[str, dict[str, str]] = {}
+    try:
+        for row in rows:
+            tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in row["Tags"]]
+            if not isinstance(row["ResourceARN"], str):
+                return None
+            listed.setdefault(name(row["ResourceARN"]), {}).update(tags_of(tags))
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return listed
+
+
+def _next(reply: Reply) -> str | None:
+    """The token at which a listing goes on; an empty one is none."""
+    token = reply.json().get("PaginationToken")
+    return token if isinstance(token, str) and token else None
+
+
+def _is_bare(arn: str, scope: Scope) -> bool:
+    """Whether a resource that GetResources leaves out has no tags.
+
+    Its account is that of the call already, where its ARN names one.
+    """
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.type not in LISTED:
+        return False
+    if parsed.account == "":
+        # An image's id, or that of an API, belongs to one region; whether it is the account's own is not said.
+        return False
+    return parsed.region == scope.region or (parsed.region == "" and scope.region == GLOBAL_REGION)
+
+
+def _request_id(reply: Reply) -> str | None:
+    return name_of(reply.headers.get("x-amzn-requestid"))
