@@ -18,9 +18,9 @@ PACKAGE = ROOT / "layers" / "untag" / "python" / "untag"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 _DECISION = re.compile(r"^### (.+)\n\n- What: (.+)\n- Why: (.+)\n- What would change it: (.+)$", re.MULTILINE)
 _CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+)`")
-_MODULE = re.compile(
-    r"`((?:contracts|core|providers|decommission|sweep|signing|delivery|aws)/[a-z_]+\.py|[a-z_]+\.py)`"
-)
+_MODULE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*\.py)`")
+_ROOM = re.compile(r"`([a-z_]+(?:/[a-z_]+)*/)`")
+_WRITTEN_BY_THE_READER = re.compile(r"^`([a-z_/]+\.py)`(?:, continued)?:$", re.MULTILINE)
 
 
 def text(page: Path) -> str:
@@ -83,8 +83,18 @@ def test_every_constant_and_variable_that_a_page_names_exists(page: Path) -> Non
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_module_that_a_page_names_exists(page: Path) -> None:
-    for name in _MODULE.findall(text(page)):
-        assert list(PACKAGE.rglob(name)) or list(ROOT.rglob(f"tests/**/{name}")) or name == "app.py", name
+    for name in set(_MODULE.findall(text(page))) - set(_WRITTEN_BY_THE_READER.findall(text(page))) - {"app.py"}:
+        anywhere = "/" not in name and (list(PACKAGE.rglob(name)) or list(ROOT.rglob(f"tests/**/{name}")))
+        assert (PACKAGE / name).is_file() or (ROOT / name).is_file() or anywhere, name
+
+
+def test_every_room_that_the_architecture_names_exists_and_each_of_the_packages_is_named() -> None:
+    named = set(_ROOM.findall(text(ROOT / "docs" / "architecture.md")))
+    for room in named - {"layers/untag/python/untag/"}:
+        assert (PACKAGE / room).is_dir() or (ROOT / room).is_dir(), room
+    rooms = {f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.glob("*/__init__.py")} - {"hosts/"}
+    rooms |= {f"hosts/{path.parent.name}/" for path in (PACKAGE / "hosts").glob("*/__init__.py")}
+    assert rooms <= named
 
 
 def test_the_outcome_table_and_the_life_of_a_pair_know_every_outcome() -> None:
