@@ -82,7 +82,7 @@ def test_only_what_was_mended_is_sent_back_and_bodies_stay_as_they_are(shell: Sh
     bury(stack, "DeadLetterQueue", "{", code="invalid", reason="is no JSON")
     bury(stack, "DeadLetterQueue", large, code="no_credentials", reason="failed: no secret")
     bury(stack, "DeadLetterQueue", "{} ", code="invalid")
-    assert shell.run(f"{HURRIED}\n{RUN['redrive-some']}") == "1 of 3 letters sent\n"
+    assert shell.run(f"{HURRIED}\n{RUN['redrive-some']}") == "1 of 3 dead letters sent\n"
     assert bodies(stack, "WorkQueue") == [large]
     assert sorted(bodies(stack, "DeadLetterQueue")) == ["{", "{} "]
 
@@ -125,7 +125,7 @@ def test_a_copy_of_the_letters_holds_every_body(shell: Shell, stack: Stack) -> N
     for number in range(12):
         bury(stack, "DeadLetterQueue", f"body {number}", code="invalid")
     shell.run(f"{HURRIED}\n{RUN['keep'].replace('seconds 2', 'seconds 0')}")
-    kept = shell.run("jq -r .Body letters.jsonl").splitlines()
+    kept = shell.run("jq -r .Body dead-letters.jsonl").splitlines()
     assert sorted(kept) == sorted(f"body {number}" for number in range(12))
 
 
