@@ -9,6 +9,8 @@ import untag.aws.client
 import untag.contracts.reports
 import untag.contracts.requests
 import untag.core.accounts
+import untag.core.comparing
+import untag.core.confirming
 import untag.core.judging
 import untag.delivery.outbox
 import untag.invocation
@@ -86,7 +88,7 @@ def _answering(provider: type, name: str, change: Callable[[Answer, Any], Answer
 @mutant
 def ignores_the_map_of_failed_resources() -> None:
     def change(answer: Answer, arguments: Any) -> Answer:
-        *_, ids, tags = arguments
+        *_, ids, tags, _seen = arguments
         return replace(answer, failures={}, confirmed=len(ids) * len(tags)) if answer.failures else answer
 
     _answering(JDCloud, "write", change)
@@ -182,7 +184,8 @@ def reuses_a_signature() -> None:
 
 @mutant
 def compares_no_values() -> None:
-    untag.core.judging._stands = lambda tag, there: tag.key in there
+    for module in (untag.core.comparing, untag.core.confirming, untag.core.judging):
+        module.stands = lambda _provider, tag, there: tag.key in there
 
 
 @mutant
@@ -239,7 +242,7 @@ def believes_a_count_that_is_too_small() -> None:
     """What never stood there is told to be removed: a count is no evidence, not even one of 0."""
 
     def change(answer: Answer, arguments: Any) -> Answer:
-        *_, ids, tags = arguments
+        *_, ids, tags, _seen = arguments
         return replace(answer, confirmed=(len(ids) - len(answer.failures)) * len(tags))
 
     _answering(JDCloud, "write", change)
@@ -248,24 +251,24 @@ def believes_a_count_that_is_too_small() -> None:
 @mutant
 def believes_a_read_of_other_ids() -> None:
     """A resource that the answer names by another id is one that it leaves out, and so bears no tag."""
-    plain = untag.providers.jdcloud._listed
+    plain = untag.providers.jdcloud.resourcetag._listed
 
     def listed(reply: Any, scope: Any, ids: Any = None) -> Any:
         tags, request_id = plain(reply, scope)
         return (tags if ids is None else {id_: tags[id_] for id_ in ids if id_ in tags}) if tags else tags, request_id
 
-    untag.providers.jdcloud._listed = listed
+    untag.providers.jdcloud.resourcetag._listed = listed
 
 
 @mutant
 def believes_a_write_in_which_other_ids_failed() -> None:
     """A resource that no entry names did not fail."""
-    plain = untag.providers.huaweicloud_tms._failures
+    plain = untag.providers.huaweicloud.tms._failures
 
     def failures(entries: list[Any], scope: Any, ids: Any, credentials: Any) -> Any:
         return plain([entry for entry in entries if entry["resource_id"] in ids], scope, ids, credentials)
 
-    untag.providers.huaweicloud_tms._failures = failures
+    untag.providers.huaweicloud.tms._failures = failures
 
 
 @mutant

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from untag.contracts import ALL, Action, Outcome, Result, Tag
-from untag.core.plan import WOULD, Group, cut_ids, cut_tags
+from untag.core.plan import WOULD, Group, Write, cut_ids, cut_tags
 from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step
 from untag.providers import Provider, Seen, stored_key
 
@@ -15,7 +15,7 @@ longest are written: an invocation that could only read would get nowhere."""
 
 def stands(provider: Provider, tag: Tag, there: Mapping[str, str]) -> bool:
     """Whether the tag stands there, with its value if it has one."""
-    key = stored_key(provider, tag.key, there)
+    key = tag.key if tag.key in there else stored_key(provider, tag.key, there)
     return key is not None and tag.value in (None, there[key])
 
 
@@ -29,22 +29,24 @@ def compared(step: Step, seen: Mapping[str, Seen]) -> Iterator[Followed]:
     before = step.seen if step.lost and step.seen is not None else seen
     to_write = group.to_write if not step.rereads else {}
     for id_, (there, _) in seen.items():
-        writes: list[tuple[Tag, Tag | None]] = []
+        writes: list[Write] = []
         for tag in step.tags:
             if tag is ALL:
                 continue
-            result = _restore_needless(step, tag, there) if restores else _removal_needless(step, tag, there)
+            key = tag.key if tag.key in there else stored_key(group.provider, tag.key, there)
+            value = None if key is None else there[key]
+            result = _restore_needless(group, tag, value) if restores else _removal_needless(tag, value)
             if result is not None:
                 yield Settled((id_,), (tag,), result, before)
             elif group.dry_run:
                 yield Settled((id_,), (tag,), Result(WOULD[group.action]), seen)
             else:
-                writes.append((tag, None if restores else step.tag_there(tag, there)))
+                writes.append((tag, None, None) if restores else (tag, key, value))
         if writes:
             to_write.setdefault(tuple(writes), {})[id_] = seen[id_]
     if step.rereads:
         for pairs, resources in to_write.items():
-            tags = tuple(tag for tag, _ in pairs)
+            tags = tuple(tag for tag, *_ in pairs)
             yield replace(step, kind=Kind.WRITE, ids=tuple(resources), tags=tags, seen=resources)
     else:
         yield from waiting_writes(group, most=WAITING_CALLS * group.provider.limits.resources)
@@ -59,21 +61,21 @@ def waiting_writes(group: Group, most: int) -> Iterator[Step]:
         if ready:
             waiting -= len(ready)
             seen = {id_: resources.pop(id_) for id_ in ready}
-            yield from _guarded_writes(group, ready, tuple(tag for tag, _ in pairs), seen)
+            yield from _guarded_writes(group, ready, tuple(tag for tag, *_ in pairs), seen)
         if not resources:
             del group.to_write[pairs]
 
 
-def _removal_needless(step: Step, tag: Tag, there: Mapping[str, str]) -> Result | None:
-    """The result of a pair that is not there to be removed."""
-    return None if stands(step.group.provider, tag, there) else Result(Outcome.ABSENT)
+def _removal_needless(tag: Tag, value: str | None) -> Result | None:
+    """The result of a pair that is not there to be removed; `value` is what the key has there."""
+    return None if value is not None and tag.value in (None, value) else Result(Outcome.ABSENT)
 
 
-def _restore_needless(step: Step, tag: Tag, there: Mapping[str, str]) -> Result | None:
+def _restore_needless(group: Group, tag: Tag, value: str | None) -> Result | None:
     """The result of a tag that stands already, or whose key has a value that somebody has set since."""
-    if stands(step.group.provider, tag, there):
-        return Result(WOULD[Action.RESTORE] if step.group.dry_run else Outcome.RESTORED)
-    if step.value_there(tag, there) is not None and not step.group.overwrite:
+    if value is not None and tag.value in (None, value):
+        return Result(WOULD[Action.RESTORE] if group.dry_run else Outcome.RESTORED)
+    if value is not None and not group.overwrite:
         return Result(Outcome.PROTECTED, "changed_since", "the key has another value by now")
     return None
 

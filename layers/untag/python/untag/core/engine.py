@@ -312,13 +312,14 @@ class _Run:
             there = settled.seen[id_].tags if settled.seen is not None else None
             for tag in settled.tags:
                 result = settled.result
+                was = None if there is None else step.value_there(tag, there)
                 if there is not None and isinstance(result, Result):
-                    result = result.seen(step.value_there(tag, there))
+                    result = result.seen(was)
                 for block, row in step.group.rows[id_]:
                     if there:
                         block.job.bears_tags = True
-                    if there is not None and (settled.lost or _may_be_applied(result)):
-                        block.keep_evidence(row, tag, step.value_there(tag, there))
+                    if was is not None and (settled.lost or _may_be_applied(result)):
+                        block.keep_evidence(row, tag, was)
                     final = self._settle_in(block, row, tag, result, last=step.last)
                     if final is not None:
                         given_up.setdefault((tag, final), []).append(id_)

@@ -54,10 +54,10 @@ class Block:
             if settled is None:
                 self.settle(at, result)
 
-    def keep_evidence(self, row: int, tag: Tag, was: str | None) -> None:
+    def keep_evidence(self, row: int, tag: Tag, was: str) -> None:
         """Keep the value seen before a write that may have been applied, for a pair that is still open."""
         column = self.index.get(tag)
-        if was is not None and column is not None and self.results[at := row * len(self.tags) + column] is None:
+        if column is not None and self.results[at := row * len(self.tags) + column] is None:
             self.evidence[at] = was
 
     def rows(self) -> Iterator[tuple[str, Tag, Result | Deferral | None]]:

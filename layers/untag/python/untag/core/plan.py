@@ -20,6 +20,10 @@ DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
 WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_RESTORE}
 
 
+Write = tuple[Tag, str | None, str | None]
+"""A tag to write, and key and value as they stand there; None where it is put back."""
+
+
 @dataclass(slots=True, eq=False)
 class Group:
     """Pairs that may share calls: one scope, one action, dry or wet.
@@ -41,7 +45,7 @@ class Group:
     """Each resource's id as it is asked for, by its comparable form."""
     prechecks: int = 0
     """Prechecks that have no answer yet."""
-    to_write: dict[tuple[tuple[Tag, Tag | None], ...], dict[str, Seen]] = field(default_factory=dict)
+    to_write: dict[tuple[Write, ...], dict[str, Seen]] = field(default_factory=dict)
     """What prechecks have shown, by the tags to write and as they stand there: resources, and all that was read
     of them. It waits for others that may share its call."""
     forbidden: bool = False

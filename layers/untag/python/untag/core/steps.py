@@ -106,6 +106,8 @@ class Step:
 
     def value_there(self, tag: Tag, there: Mapping[str, str]) -> str | None:
         """The value of the tag's key among tags that were read; None where the key is not there."""
+        if tag.key in there:  # as nearly always
+            return there[tag.key]
         stored = self.tag_there(tag, there)
         return None if stored is None else stored.value
 
