@@ -12,11 +12,11 @@ from local.providers.server import ProviderServer, environment
 from local.providers.truth import Change, Pair, TagTable
 
 SERVERS: dict[str, type[ProviderServer]] = {
-    AwsServer.name: AwsServer,
-    AwsStsServer.name: AwsStsServer,
     JdcloudServer.name: JdcloudServer,
     HuaweicloudConfigServer.name: HuaweicloudConfigServer,
     HuaweicloudTmsServer.name: HuaweicloudTmsServer,
+    AwsServer.name: AwsServer,
+    AwsStsServer.name: AwsStsServer,
 }
 
 __all__ = [

@@ -80,8 +80,10 @@ class AwsServer(ProviderServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The key of the account "default", as the host's own role."""
-        return host_environment(self.secrets)
+        """The key of the account "default", as the host's own role, and the accounts by their numbers."""
+        accounts = {account.domain_id: account.name for account in self.credentials.values()}
+        numbers = ",".join(f"aws/{number}={name}" for number, name in accounts.items() if number)
+        return {**host_environment(self.secrets), "UNTAG_ACCOUNTS": numbers}
 
     @property
     def secrets(self) -> dict[str, dict[str, str]]:

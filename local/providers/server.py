@@ -283,7 +283,12 @@ def environment(servers: Iterable[ProviderServer], **endpoints: str) -> dict[str
     """The variables that make a function use these servers. `endpoints` replaces some, by API with `_` for its dot."""
     servers = list(servers)
     variables: dict[str, str] = {}
+    numbers: list[str] = []
     for server in servers:
-        variables |= server.environment
+        own = server.environment
+        numbers += filter(None, own.get("UNTAG_ACCOUNTS", "").split(","))
+        variables |= own
+    if numbers:
+        variables["UNTAG_ACCOUNTS"] = ",".join(dict.fromkeys(numbers))
     urls = {server.api: endpoints.get(server.api.replace(".", "_"), "") or server.url for server in servers}
     return {**variables, "UNTAG_ENDPOINTS": ",".join(f"{api}={url}" for api, url in urls.items())}

@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from aws_model import QUEUE, AwsModel
+from service_house import ENVIRON, _Wire, record
 
+from local.providers import Account, AwsServer, AwsStsServer
 from untag.contracts import InvalidInputError
 from untag.decommission.events import Gone, Ignored, read
+from untag.decommission.service import Decommissioner
 
 SAMPLES = Path(__file__).parents[1] / "vectors" / "aws_events"
 NUMBER = "123456789012"
@@ -161,3 +165,25 @@ def test_an_entry_inside_an_sns_notification_is_read_too():
 def test_a_change_of_tags_leads_to_nothing_so_that_our_own_removals_make_no_circle():
     with pytest.raises(InvalidInputError, match="no event of a kind"):
         said(sample("tag_change"))
+
+
+def test_the_function_asks_for_the_tags_that_a_deleted_key_still_bears_in_the_account_of_the_events_number():
+    keys = {"FAKEAWSKEY": Account("fake-aws-secret-not-real", domain_id=NUMBER)}
+    cloud, model = AwsServer(keys), AwsModel()
+    arn = f"arn:aws:kms:us-east-1:{NUMBER}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    cloud.tags.load([{"region": "us-east-1", "type": "kms:key", "id": arn, "tags": {"env": "prod", "aws:own": "x"}}])
+    settings = {
+        "UNTAG_ENDPOINTS": "aws.tagging=https://tagging.example.com,aws.sts=https://sts.example.com",
+        "UNTAG_ACCOUNTS": f"aws/{NUMBER}=default",
+    }
+    clouds = {"tagging.example.com": cloud, "sts.example.com": AwsStsServer(keys)}
+    function = Decommissioner(ENVIRON | settings, transport=_Wire(model, clouds))
+    try:
+        event = sample("cloudtrail_schedule_key_deletion")
+        assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
+    finally:
+        function._runtime._loop.close()
+    (asked,) = model.messages(QUEUE)
+    assert (asked["provider"], asked["account"], asked["region"]) == ("aws", "default", "us-east-1")
+    assert asked["resources"] == [{"type": "kms:key", "ids": [arn]}]
+    assert asked["tags"] == [{"key": "env", "value": "prod"}]

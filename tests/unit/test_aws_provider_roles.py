@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -385,3 +386,12 @@ def test_a_default_account_whose_secret_is_missing_is_the_hosts_role_and_one_tha
     for code, account in (("AccessDeniedException", "default"), ("ResourceNotFoundException", "staging")):
         with pytest.raises(CredentialsMissingError, match=f"secret untag/aws/{account}: {code}"):
             run(read(code, account))
+
+
+def test_the_event_file_removes_what_the_seed_puts_there(at_aws):
+    stack = at_aws({})
+    stack.aws.seed()
+    body = json.loads((Path(__file__).parents[2] / "events" / "aws_manual.json").read_text(encoding="utf-8"))
+    (report,) = stack.remover.payload(body, "manual-1", lambda: 60.0)["reports"]
+    assert report["counts"] == {"removed": 8}
+    assert {pair.key for pair in stack.aws.tags.pairs()} == {"owner", "backup"}

@@ -72,11 +72,11 @@ def test_a_clouds_own_rules_are_told_with_the_place_in_a_list(intake):
 
 
 def test_an_unknown_provider_is_refused(intake):
-    assert set(refused(intake, body(provider="aws"))) == {"provider"}
+    assert set(refused(intake, body(provider="nimbus"))) == {"provider"}
 
 
 def test_one_invalid_request_opens_no_job_of_its_neighbours(intake):
-    assert set(refused(intake, [body(), body(provider="aws"), body()])) == {"1.provider"}
+    assert set(refused(intake, [body(), body(provider="nimbus"), body()])) == {"1.provider"}
 
 
 def test_requests_of_one_body_that_contradict_each_other_are_refused(intake):

@@ -1,7 +1,7 @@
 """What an event says: ours, or a vendor's, whatever envelopes it comes in.
 
-Each kind of vendor's event has a translator of its own, in a module for each vendor. To understand another kind, add a
-translator there.
+A vendor's event is understood in its provider's folder. The providers' modules are imported when the first event comes
+that is not ours.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,12 @@ from untag.contracts import InvalidInputError, Tag
 from untag.contracts.envelopes import Layer, id_of, layers
 from untag.contracts.problems import Problem, problems_of
 from untag.contracts.requests import Account, Batch, Project, Region, ResourceGroup, TagInput
-from untag.decommission import aws, huaweicloud
-from untag.decommission.huaweicloud import Message, shown_in, smn_messages, text_in
-from untag.decommission.values import Gone, Ignored, Said, Unreadable
+from untag.providers import events_by_name
+from untag.providers.events import Gone, Ignored, Message, Said, Unreadable, shown_in, text_in
 
 __all__ = ["DETAIL_TYPE", "Gone", "Ignored", "Said", "Unreadable", "read"]
 
 DETAIL_TYPE = "Resource Decommissioned"
-
-_HUAWEI = "huaweicloud"
 
 
 def read(body: Any, own_id: str) -> list[Said]:
@@ -38,11 +35,8 @@ def read(body: Any, own_id: str) -> list[Said]:
         event = layer.content
         if not isinstance(event, Mapping):
             break
-        for translator in (*aws.TRANSLATORS, *huaweicloud.TRANSLATORS):
-            if (said := translator(event, layer.id)) is not None:
-                return [said]
-        if (messages := smn_messages(event, layer.id)) is not None:
-            return _read_each(messages)
+        if (said := _vendors(event, layer.id)) is not None:
+            return said
         if "specversion" in event:
             cloud_event = layer
     if not isinstance(layer.content, Mapping):
@@ -50,6 +44,18 @@ def read(body: Any, own_id: str) -> list[Said]:
     if cloud_event is None:
         raise InvalidInputError.of("is no event of a kind that is understood")
     return [_unknown(cloud_event)]
+
+
+def _vendors(event: Mapping[str, Any], own_id: str) -> list[Said] | None:
+    """What a vendor's event says, or each of the messages that it holds; None if it is no vendor's."""
+    vendors = events_by_name().values()
+    for translator in (one for events in vendors for one in events.translators):
+        if (said := translator(event, own_id)) is not None:
+            return [said]
+    for messages_in in (events.messages for events in vendors if events.messages is not None):
+        if (messages := messages_in(event, own_id)) is not None:
+            return _read_each(messages)
+    return None
 
 
 class _Decommissioned(BaseModel):
@@ -128,5 +134,7 @@ def _unknown(layer: Layer) -> Ignored:
     if event.get("type") == DETAIL_TYPE and event.get("data") is None and event.get("data_base64") is None:
         raise InvalidInputError.of("Field required", "data")
     told = f"{shown_in(event, 'source')} {shown_in(event, 'type')}: it deletes nothing that is known"
-    provider = _HUAWEI if (text_in(event, "source") or "").startswith("HC.") else None
+    source = text_in(event, "source") or ""
+    providers = (name for name, vendors in events_by_name().items() if source.startswith(vendors.sources or ("\0",)))
+    provider = next(providers, None)
     return Ignored(id_of(event, "id", layer.id), provider, "no_deletion", told)

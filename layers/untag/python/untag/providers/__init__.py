@@ -4,8 +4,10 @@ To add one, make its folder here; its `__init__` names its tag APIs as `APIS`. A
 request comes: a process pays for the clouds that it meets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 
 from untag.contracts import Action, InvalidInputError, Problem, RemovalRequest
@@ -27,6 +29,7 @@ from untag.providers.base import (
     Verdict,
     stored_key,
 )
+from untag.providers.events import Events
 
 __all__ = [
     "AGAIN",
@@ -47,6 +50,7 @@ __all__ = [
     "Trail",
     "Verdict",
     "apis_of",
+    "events_by_name",
     "stored_key",
 ]
 
@@ -60,6 +64,13 @@ def apis_of(name: str) -> tuple[type[Provider], ...]:
         raise KeyError(name)
     apis: tuple[type[Provider], ...] = import_module(f"{__name__}.{name}").APIS
     return apis
+
+
+@cache
+def events_by_name() -> Mapping[str, Events]:
+    """How the events of each provider are understood, by its name, of those that have any; imported now."""
+    with_events = (name for name in NAMES if find_spec(f"{__name__}.{name}.events") is not None)
+    return {name: import_module(f"{__name__}.{name}.events").EVENTS for name in with_events}
 
 
 class Registry:

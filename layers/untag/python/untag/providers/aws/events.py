@@ -1,183 +1,89 @@
-"""Which of AWS's events say that a resource is gone, and where they name it.
+"""What AWS's events say, as EventBridge brings them: CloudTrail's entries of deletions, and instances that end.
 
-CloudTrail's entries hold an operation's input and output with the first letter of each name in lower case. EC2's older
-operations list their resources in `…Set.items[]`, its newer ones nest the request as it is. Most rows follow from the
-operations' models (botocore 1.44.8) by that rule, some from documented or captured entries. An entry names the account
-that it is for in `recipientAccountId`: the caller's may be another.
+A translator takes an event and gives None if it is not of its kind, else what the event says. It raises
+InvalidInputError, which names the field, for what it has to read and cannot: that is never said to delete nothing.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from untag.providers.aws.arns import NOT_LISTED, TEMPLATES, arn_of, not_listed
+from untag.contracts import InvalidInputError
+from untag.contracts.envelopes import id_of
+from untag.providers.aws.deletions import (
+    CLOUDTRAIL,
+    DELETIONS,
+    INSTANCE,
+    STATE_CHANGE,
+    TERMINATED,
+    resources_in,
+    why_not,
+)
+from untag.providers.events import Events, Gone, Ignored, shown_in, text_in
 
-CLOUDTRAIL = "AWS API Call via CloudTrail"
-STATE_CHANGE = "EC2 Instance State-change Notification"
-TERMINATED = "terminated"
-INSTANCE = "ec2:instance"
-
-
-class Deletion(NamedTuple):
-    """What an operation deletes: the tagging API's type, and the places of its ids, of which the first that has any
-    counts. `[]` stands for each element of a list.
-    """
-
-    type: str
-    places: tuple[str, ...]
-
-
-DELETIONS: Mapping[tuple[str, str], Deletion] = {
-    ("ec2", "TerminateInstances"): Deletion("ec2:instance", ("requestParameters.instancesSet.items[].instanceId",)),
-    ("ec2", "DeleteVolume"): Deletion("ec2:volume", ("requestParameters.volumeId",)),
-    ("ec2", "DeleteSnapshot"): Deletion("ec2:snapshot", ("requestParameters.snapshotId",)),
-    ("ec2", "DeregisterImage"): Deletion("ec2:image", ("requestParameters.imageId",)),
-    ("ec2", "DeleteSecurityGroup"): Deletion("ec2:security-group", ("requestParameters.groupId",)),
-    ("ec2", "DeleteVpc"): Deletion("ec2:vpc", ("requestParameters.vpcId",)),
-    ("ec2", "DeleteSubnet"): Deletion("ec2:subnet", ("requestParameters.subnetId",)),
-    ("ec2", "DeleteRouteTable"): Deletion("ec2:route-table", ("requestParameters.routeTableId",)),
-    ("ec2", "DeleteInternetGateway"): Deletion("ec2:internet-gateway", ("requestParameters.internetGatewayId",)),
-    ("ec2", "DeleteNetworkInterface"): Deletion("ec2:network-interface", ("requestParameters.networkInterfaceId",)),
-    ("ec2", "DeleteNatGateway"): Deletion(
-        "ec2:natgateway", ("requestParameters.DeleteNatGatewayRequest.NatGatewayId", "requestParameters.natGatewayId")
-    ),
-    ("ec2", "ReleaseAddress"): Deletion("ec2:elastic-ip", ("requestParameters.allocationId",)),
-    ("ec2", "DeleteVpcEndpoints"): Deletion(
-        "ec2:vpc-endpoint",
-        (
-            "requestParameters.DeleteVpcEndpointsRequest.VpcEndpointId.content",
-            "requestParameters.DeleteVpcEndpointsRequest.VpcEndpointId[].content",
-        ),
-    ),
-    ("ec2", "DeleteLaunchTemplate"): Deletion(
-        "ec2:launch-template",
-        (
-            "responseElements.DeleteLaunchTemplateResponse.launchTemplate.launchTemplateId",
-            "requestParameters.DeleteLaunchTemplateRequest.LaunchTemplateId",
-        ),
-    ),
-    ("ec2", "DeleteTransitGatewayVpcAttachment"): Deletion(
-        "ec2:transit-gateway-attachment",
-        (
-            "requestParameters.DelTGwVpcAttachReq.TransitGatewayAttachmentId",
-            "responseElements.DeleteTransitGatewayVpcAttachmentResponse.transitGatewayVpcAttachment.transitGatewayAttachmentId",
-        ),
-    ),
-    ("s3", "DeleteBucket"): Deletion("s3:bucket", ("requestParameters.bucketName",)),
-    ("lambda", "DeleteFunction20150331"): Deletion("lambda:function", ("requestParameters.functionName",)),
-    ("lambda", "DeleteFunction"): Deletion("lambda:function", ("requestParameters.functionName",)),
-    ("rds", "DeleteDBInstance"): Deletion(
-        "rds:db", ("responseElements.dBInstanceArn", "requestParameters.dBInstanceIdentifier")
-    ),
-    ("rds", "DeleteDBCluster"): Deletion(
-        "rds:cluster", ("responseElements.dBClusterArn", "requestParameters.dBClusterIdentifier")
-    ),
-    ("rds", "DeleteDBSnapshot"): Deletion("rds:snapshot", ("requestParameters.dBSnapshotIdentifier",)),
-    ("rds", "DeleteDBClusterSnapshot"): Deletion(
-        "rds:cluster-snapshot", ("requestParameters.dBClusterSnapshotIdentifier",)
-    ),
-    ("dynamodb", "DeleteTable"): Deletion(
-        "dynamodb:table", ("responseElements.tableDescription.tableArn", "requestParameters.tableName")
-    ),
-    ("sqs", "DeleteQueue"): Deletion("sqs:queue", ("requestParameters.queueUrl",)),
-    ("sns", "DeleteTopic"): Deletion("sns:topic", ("requestParameters.topicArn",)),
-    ("elasticloadbalancing", "DeleteLoadBalancer"): Deletion(
-        "elasticloadbalancing:loadbalancer", ("requestParameters.loadBalancerArn", "requestParameters.loadBalancerName")
-    ),
-    ("elasticloadbalancing", "DeleteTargetGroup"): Deletion(
-        "elasticloadbalancing:targetgroup", ("requestParameters.targetGroupArn",)
-    ),
-    ("autoscaling", "DeleteAutoScalingGroup"): Deletion(
-        "autoscaling:autoScalingGroup", ("requestParameters.autoScalingGroupName",)
-    ),
-    ("ecs", "DeleteCluster"): Deletion("ecs:cluster", ("responseElements.cluster.clusterArn",)),
-    ("ecs", "DeleteService"): Deletion("ecs:service", ("responseElements.service.serviceArn",)),
-    ("ecr", "DeleteRepository"): Deletion(
-        "ecr:repository", ("responseElements.repository.repositoryArn", "requestParameters.repositoryName")
-    ),
-    ("eks", "DeleteCluster"): Deletion("eks:cluster", ("responseElements.cluster.arn", "requestParameters.name")),
-    ("cloudfront", "DeleteDistribution"): Deletion("cloudfront:distribution", ("requestParameters.id",)),
-    ("cloudfront", "DeleteDistribution2020_05_31"): Deletion("cloudfront:distribution", ("requestParameters.id",)),
-    ("logs", "DeleteLogGroup"): Deletion("logs:log-group", ("requestParameters.logGroupName",)),
-    ("kms", "ScheduleKeyDeletion"): Deletion(
-        "kms:key", ("responseElements.keyId", "resources[].ARN", "requestParameters.keyId")
-    ),
-    ("secretsmanager", "DeleteSecret"): Deletion("secretsmanager:secret", ("responseElements.aRN",)),
-    ("elasticache", "DeleteCacheCluster"): Deletion(
-        "elasticache:cluster", ("responseElements.aRN", "requestParameters.cacheClusterId")
-    ),
-    ("elasticache", "DeleteReplicationGroup"): Deletion(
-        "elasticache:replicationgroup", ("responseElements.aRN", "requestParameters.replicationGroupId")
-    ),
-    ("elasticfilesystem", "DeleteFileSystem"): Deletion(
-        "elasticfilesystem:file-system", ("requestParameters.fileSystemId",)
-    ),
-    ("kinesis", "DeleteStream"): Deletion(
-        "kinesis:stream", ("requestParameters.streamARN", "requestParameters.streamName")
-    ),
-    ("route53", "DeleteHostedZone"): Deletion("route53:hostedzone", ("requestParameters.id",)),
-    ("states", "DeleteStateMachine"): Deletion("states:stateMachine", ("requestParameters.stateMachineArn",)),
-    ("apigateway", "DeleteRestApi"): Deletion("apigateway:restapis", ("requestParameters.restApiId",)),
-    ("apigateway", "DeleteApi"): Deletion("apigateway:apis", ("requestParameters.apiId",)),
-    ("es", "DeleteDomain"): Deletion(
-        "es:domain", ("responseElements.domainStatus.aRN", "requestParameters.domainName")
-    ),
-    ("es", "DeleteElasticsearchDomain"): Deletion(
-        "es:domain", ("responseElements.domainStatus.aRN", "requestParameters.domainName")
-    ),
-    ("redshift", "DeleteCluster"): Deletion("redshift:cluster", ("requestParameters.clusterIdentifier",)),
-    ("monitoring", "DeleteAlarms"): Deletion("cloudwatch:alarm", ("requestParameters.alarmNames[]",)),
-    ("events", "DeleteRule"): Deletion("events:rule", ("requestParameters.name",)),
-    ("ssm", "DeleteParameter"): Deletion("ssm:parameter", ("requestParameters.name", "requestParameters.names[]")),
-    ("ssm", "DeleteParameters"): Deletion("ssm:parameter", ("requestParameters.name", "requestParameters.names[]")),
-    ("acm", "DeleteCertificate"): Deletion("acm:certificate", ("requestParameters.certificateArn",)),
-    ("iam", "DeleteRole"): Deletion("iam:role", ("requestParameters.roleName",)),
-    ("iam", "DeleteUser"): Deletion("iam:user", ("requestParameters.userName",)),
-}
-"""By the event's source without `.amazonaws.com`, since three services have a `DeleteCluster`, and its name."""
-
-_IN_LOWER_CASE = frozenset({"rds:db", "rds:cluster", "rds:snapshot", "rds:cluster-snapshot"})
+_AWS = "aws"
+_SUFFIX = ".amazonaws.com"
 
 
-def resources_in(detail: Mapping[str, Any], deletion: Deletion, region: str, number: str) -> list[str]:
-    """The ARNs of what a deletion's entry names; ids of a type whose ARN cannot be built are left out."""
-    for place in deletion.places:
-        if ids := [text for text in _texts(detail, place.split(".")) if text]:
-            return list(dict.fromkeys(filter(None, (_named(deletion.type, id_, region, number) for id_ in ids))))
-    return []
-
-
-def why_not(detail: Mapping[str, Any], deletion: Deletion) -> tuple[str, str] | None:
-    """Why an entry of a deletion does not mean that a resource is gone whose tags can be reached: a code, a reason."""
-    if detail.get("errorCode"):
-        return "not_done", "the call failed"
-    if detail.get("readOnly") is True or detail.get("eventType", "AwsApiCall") != "AwsApiCall":
-        return "no_deletion", "it is no call that changes anything"
-    if deletion.type in NOT_LISTED:
-        return "unmapped_type", not_listed(deletion.type)
-    parameters = detail.get("requestParameters")
-    if deletion.type == "lambda:function" and isinstance(parameters, Mapping) and parameters.get("qualifier"):
-        return "no_deletion", "it deletes one version of a function"
-    return None
-
-
-def _texts(found: Any, path: list[str]) -> Iterator[str]:
-    if not path:
-        if isinstance(found, str):
-            yield found
-        return
-    name, *rest = path
-    inner = found.get(name.removesuffix("[]")) if isinstance(found, Mapping) else None
-    for one in inner if name.endswith("[]") and isinstance(inner, list) else [inner]:
-        yield from _texts(one, rest)
-
-
-def _named(type_: str, id_: str, region: str, number: str) -> str | None:
-    if id_.startswith("arn:"):
-        return id_
-    if type_ not in TEMPLATES:
+def cloudtrail(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | None:
+    """An entry of CloudTrail: a deletion that went well."""
+    if event.get("detail-type") != CLOUDTRAIL:
         return None
-    if type_ == "sqs:queue":
-        id_ = id_.rpartition("/")[2]  # the entry has the queue's URL
-    if type_ == "route53:hostedzone":
-        id_ = id_.removeprefix("/hostedzone/")
-    return arn_of(type_, id_.lower() if type_ in _IN_LOWER_CASE else id_, region, number)
+    detail = _detail(event)
+    event_id = id_of(event, "id", own_id)
+    source, name = _required(detail, "eventSource"), _required(detail, "eventName")
+    shown = f"CloudTrail {shown_in(detail, 'eventSource')} {shown_in(detail, 'eventName')}"
+    deletion = DELETIONS.get((source.removesuffix(_SUFFIX), name))
+    if deletion is None:
+        return Ignored(event_id, _AWS, "no_deletion", f"{shown}: it deletes nothing that is known")
+    if (why := why_not(detail, deletion)) is not None:
+        return Ignored(event_id, _AWS, why[0], f"{shown}: {why[1]}")
+    region = _required(detail, "awsRegion")
+    number = text_in(detail, "recipientAccountId") or text_in(event, "account") or ""
+    ids = resources_in(detail, deletion, region, number)
+    if not ids:
+        return Ignored(event_id, _AWS, "no_resource", f"{shown}: the entry names no resource whose ARN can be told")
+    return _gone(event_id, number, region, {deletion.type: ids}, shown)
+
+
+def instance_ended(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | None:
+    """An instance's state: it is gone where it is terminated, whoever ended it."""
+    if event.get("detail-type") != STATE_CHANGE:
+        return None
+    detail = _detail(event)
+    event_id = id_of(event, "id", own_id)
+    state = _required(detail, "state")
+    if state.lower() != TERMINATED:
+        return Ignored(event_id, _AWS, "no_deletion", f"the instance is {shown_in(detail, 'state')}")
+    instance = _required(detail, "instance-id")
+    number = text_in(event, "account") or ""
+    region = text_in(event, "region")
+    if region is None:
+        raise InvalidInputError.of("Field required", "region")
+    return _gone(event_id, number, region, {INSTANCE: [instance]}, "EC2 instance terminated")
+
+
+def _gone(event_id: str, number: str, region: str, resources: Mapping[str, list[str]], reason: str) -> Gone:
+    return Gone(
+        event_id=event_id,
+        provider=_AWS,
+        domain_id=number or None,
+        region=region,
+        resources=resources,
+        reason=reason,
+    )
+
+
+def _detail(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    detail = event.get("detail")
+    if not isinstance(detail, Mapping):
+        raise InvalidInputError.of("Input should be an object", "detail")
+    return detail
+
+
+def _required(detail: Mapping[str, Any], name: str) -> str:
+    if (found := text_in(detail, name)) is None:
+        raise InvalidInputError.of("Input should be a text", f"detail.{name}")
+    return found
+
+
+EVENTS = Events((cloudtrail, instance_ended))

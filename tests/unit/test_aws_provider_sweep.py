@@ -1,0 +1,69 @@
+"""A sweep at AWS: resources found by type and tag, page by page, and asked to lose the tag by their ARNs."""
+
+import time
+
+import pytest
+from aws_model import QUEUE, AwsModel
+from service_house import ENVIRON, _Wire, record
+
+from local.providers import Account, AwsServer, AwsStsServer
+from untag.sweep.service import Sweeper
+
+TAGGING, STS = "tagging.example.com", "sts.example.com"
+SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
+REGION = "eu-central-1"
+KEYS = {"FAKEAWSKEY": Account("fake-aws-secret-not-real", domain_id="123456789012")}
+RULE = {"name": "tmp", "provider": "aws", "regions": [REGION], "types": ["ec2:instance"], "match": {"key": "tmp"}}
+
+
+def instances(number):
+    return [f"arn:aws:ec2:{REGION}:123456789012:instance/i-{n:03}" for n in range(number)]
+
+
+@pytest.fixture
+def cloud():
+    server = AwsServer(KEYS)
+    for arn in instances(250):
+        server.tags.load([{"region": REGION, "type": "ec2:instance", "id": arn, "tags": {"tmp": "x", "owner": "li"}}])
+    queue = f"arn:aws:sqs:{REGION}:123456789012:orders"
+    server.tags.load([{"region": REGION, "type": "sqs:queue", "id": queue, "tags": {"tmp": "x"}}])
+    return server
+
+
+def swept(cloud, rule):
+    """What a sweep by the rule asks for, and its one report."""
+    model = AwsModel()
+    model.queues[SWEEPS] = []
+    settings = {
+        "UNTAG_SWEEP_QUEUE_URL": SWEEPS,
+        "UNTAG_ENDPOINTS": f"aws.tagging=https://{TAGGING},aws.sts=https://{STS}",
+    }
+    sweeper = Sweeper(ENVIRON | settings, transport=_Wire(model, {TAGGING: cloud, STS: AwsStsServer(KEYS)}))
+    body = {"id": "sweep-1", "rules": [rule]}
+    until = time.monotonic() + 30
+    try:
+        while body is not None and time.monotonic() < until:
+            answer = sweeper.batch([record(body)], lambda: 600.0)
+            assert answer == {"batchItemFailures": []}
+            body = model.queues[SWEEPS].pop()["MessageBody"] if model.queues[SWEEPS] else None
+    finally:
+        sweeper._runtime._loop.close()
+    (report,) = model.reports
+    return model.messages(QUEUE), report
+
+
+def test_a_sweep_finds_every_resource_of_the_type_that_bears_the_tag(cloud):
+    requests, notice = swept(cloud, RULE)
+    assert notice["status"] == "succeeded"
+    asked = [id_ for body in requests for group in body["resources"] for id_ in group["ids"]]
+    assert sorted(asked) == instances(250)
+    assert {group["type"] for body in requests for group in body["resources"]} == {"ec2:instance"}
+    assert {(tag["key"], tag.get("value")) for body in requests for tag in body["tags"]} == {("tmp", "x")}
+    assert {call.operation for call in cloud.calls} == {"GetResources"}
+
+
+def test_a_sweep_of_types_whose_tags_are_not_listed_is_refused_by_name(cloud):
+    requests, notice = swept(cloud, {**RULE, "types": ["iam:role"]})
+    assert requests == []
+    assert notice["kind"] == "rejected"
+    assert "tags of iam:role cannot be read" in str(notice["errors"])
