@@ -44,6 +44,16 @@ def constants() -> dict[str, set[Any]]:
     return found
 
 
+def test_a_word_of_the_glossary_has_one_meaning_and_its_outcomes_are_counted() -> None:
+    page = text(ROOT / "docs" / "glossary.md")
+    words = [
+        word for word in re.findall(r"^\| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE) if word not in ("word", "---")
+    ]
+    assert len(words) == len({word.casefold() for word in words}) > 50
+    assert len(Outcome) == 9
+    assert "There are nine." in page
+
+
 def test_there_are_decisions_of_three_lines_each_and_nothing_else() -> None:
     page = text(ROOT / "docs" / "decisions.md")
     assert len(_DECISION.findall(page)) == page.count("\n### ") >= 20
