@@ -5,6 +5,7 @@ code with the functions: a mistake that both made alike would go unseen.
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -205,11 +206,18 @@ def _standing(place: tuple[str, str, str, str], servers: Iterable[ProviderServer
 
 
 def _names(server: ProviderServer, change: Change) -> tuple[str, list[Asked]]:
-    """The action that a change was, and the pairs that may have asked for it: by value, or by the key alone."""
+    """The action that a change was, and the pairs that may have asked for it: by value, or by the key alone.
+
+    A cloud whose resources have long names may have been asked by the last part of one.
+    """
     action = "remove" if change.after is None else "restore"
     value = change.before if change.after is None else change.after
-    place = (server.provider, change.account, change.type, change.id, change.key)
-    return action, [Asked(*place, value), Asked(*place, None)]
+    ids = dict.fromkeys((change.id, re.split("[:/]", change.id)[-1] if change.id.startswith("arn:") else change.id))
+    return action, [
+        Asked(server.provider, change.account, change.type, id_, change.key, wanted)
+        for id_ in ids
+        for wanted in (value, None)
+    ]
 
 
 def _name(pair: Asked) -> str:

@@ -50,7 +50,7 @@ def test_an_invalid_body_lies_verbatim_on_the_dead_letter_queue_once_and_nothing
             assert letters[0].attributes["code"] == "invalid"
             assert letters[0].attributes["reason"]
     called = {id_ for server in stack.providers.values() for call in server.calls for id_ in call.ids}
-    assert not {id_ for id_ in called if "/" in id_ or ".." in id_}
+    assert not {id_ for id_ in called if ("/" in id_ and not id_.startswith("arn:")) or ".." in id_}
 
 
 def test_a_dry_run_makes_no_writing_call(stack: Stack):
