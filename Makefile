@@ -35,7 +35,8 @@ local: .venv/.stamp .venv-runtime/.stamp ## everything on this machine, live; Ct
 
 .PHONY: test
 test: .venv/.stamp .venv-runtime/.stamp lint ## lint, types, template checks and every test
-	.venv/bin/python -m pytest --ignore=tests/contract -n 2 --dist loadfile --cov --cov-report=term
+	.venv/bin/python -m pytest tests/faults
+	.venv/bin/python -m pytest --ignore=tests/contract --ignore=tests/faults -n 2 --dist loadfile --cov --cov-report=term
 
 .PHONY: lint
 lint: .venv/.stamp ## ruff, mypy, import floors, cfn-lint

@@ -11,6 +11,7 @@ from local.providers import Account, AwsServer, AwsStsServer
 from untag.contracts import InvalidInputError
 from untag.decommission.events import Gone, Ignored, read
 from untag.decommission.service import Decommissioner
+from untag.hosts.aws import LambdaFunction
 
 SAMPLES = Path(__file__).parents[1] / "vectors" / "aws_events"
 NUMBER = "123456789012"
@@ -177,7 +178,7 @@ def test_the_function_asks_for_the_tags_that_a_deleted_key_still_bears_in_the_ac
         "UNTAG_ACCOUNTS": f"aws/{NUMBER}=default",
     }
     clouds = {"tagging.example.com": cloud, "sts.example.com": AwsStsServer(keys)}
-    function = Decommissioner(ENVIRON | settings, transport=_Wire(model, clouds))
+    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=_Wire(model, clouds))
     try:
         event = sample("cloudtrail_schedule_key_deletion")
         assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}

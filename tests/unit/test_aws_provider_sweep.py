@@ -7,6 +7,7 @@ from aws_model import QUEUE, AwsModel
 from service_house import ENVIRON, _Wire, record
 
 from local.providers import Account, AwsServer, AwsStsServer
+from untag.hosts.aws import LambdaFunction
 from untag.sweep.service import Sweeper
 
 TAGGING, STS = "tagging.example.com", "sts.example.com"
@@ -38,7 +39,9 @@ def swept(cloud, rule):
         "UNTAG_SWEEP_QUEUE_URL": SWEEPS,
         "UNTAG_ENDPOINTS": f"aws.tagging=https://{TAGGING},aws.sts=https://{STS}",
     }
-    sweeper = Sweeper(ENVIRON | settings, transport=_Wire(model, {TAGGING: cloud, STS: AwsStsServer(KEYS)}))
+    sweeper = LambdaFunction(
+        Sweeper, ENVIRON | settings, transport=_Wire(model, {TAGGING: cloud, STS: AwsStsServer(KEYS)})
+    )
     body = {"id": "sweep-1", "rules": [rule]}
     until = time.monotonic() + 30
     try:
