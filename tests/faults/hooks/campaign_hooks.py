@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import untag.hosts.aws.client
+import untag.hosts.aws.host
 import untag.providers.http
 import untag.runtime
 from untag.core import Timing
@@ -69,7 +70,7 @@ def _hurry(speed: float, slack: float) -> None:
         return plain(self, lambda: (left() - slack) * speed)
 
     asyncio.new_event_loop = Loop
-    untag.runtime.Timing = lambda: Timing(monotonic=seconds)
+    untag.hosts.aws.host.Timing = lambda: Timing(monotonic=seconds)
     untag.runtime.Runtime.window = window
 
 
