@@ -127,7 +127,7 @@ class RealClouds:
         for name in NAMES:
             credentials = apis_of(name)[0].credentials
             if credentials.of_host:
-                continue  # the functions have keys of their own here, and get nobody else's
+                continue  # the local stack gives the functions their own
             variables = credentials.variables
             self.variables |= {one: environ[one] for one in variables.values() if environ.get(one)}
             self.missing[name] = credentials.missing(environ)

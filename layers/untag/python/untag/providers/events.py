@@ -11,7 +11,8 @@ from untag.contracts import InvalidInputError, Tag
 from untag.contracts.envelopes import parse_json
 from untag.contracts.reports import clip
 
-_SHOWN_BYTES = 60
+SHOWN_BYTES = 60
+"""What a message shows of a text out of an event, in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def text_in(event: Mapping[str, Any], name: str) -> str | None:
 
 def shown_in(event: Mapping[str, Any], name: str) -> str:
     """A field for a person to read, whatever stands there."""
-    return clip(text_in(event, name) or f"of no {name}", _SHOWN_BYTES)
+    return clip(text_in(event, name) or f"of no {name}", SHOWN_BYTES)
 
 
 def object_in(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -105,7 +105,7 @@ class Files:
 
 
 class NoQuarantine:
-    """A process that dies takes everything along: there is nobody to keep a record from."""
+    """Does nothing: if this process dies, all of its records end with it, so none can be kept apart."""
 
     async def hide(self, record: Record) -> None:
         """Nothing."""

@@ -46,7 +46,7 @@ def cloudtrail(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | None:
 
 
 def instance_ended(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | None:
-    """An instance's state: it is gone where it is terminated, whoever ended it."""
+    """An instance's change of state: the instance is gone when its new state is `terminated`."""
     if event.get("detail-type") != STATE_CHANGE:
         return None
     detail = _detail(event)

@@ -14,12 +14,11 @@ from untag.contracts import InvalidInputError
 from untag.contracts.envelopes import id_of
 from untag.contracts.reports import clip
 from untag.contracts.requests import Region
-from untag.providers.events import Events, Gone, Ignored, Message, object_in, shown_in, text_in
+from untag.providers.events import SHOWN_BYTES, Events, Gone, Ignored, Message, object_in, shown_in, text_in
 from untag.providers.huaweicloud.deletions import CONFIG_TYPES, CTS_DELETIONS, CTS_LISTS, CTS_LISTS_OF_ANY, ID
 
 _HUAWEI = "huaweicloud"
 _FIRST_ERROR_STATUS = 400
-_SHOWN_BYTES = 60
 _MANY = re.compile(r"(bulk|batch)", re.IGNORECASE)
 _DELETES = re.compile(r"((bulk|batch)_?)?(delete|remove|release|terminate|destroy)", re.IGNORECASE)
 
@@ -81,7 +80,7 @@ def _why_no_deletion(trace: Mapping[str, Any]) -> tuple[str, str] | None:
     """Why a trace of a deletion does not mean that the resource is gone; failures are recorded too."""
     rating = text_in(trace, "trace_rating") or text_in(trace, "trace_status") or "not at all"
     if rating != "normal":
-        return "not_normal", f"the trace is rated {clip(rating, _SHOWN_BYTES)}"
+        return "not_normal", f"the trace is rated {clip(rating, SHOWN_BYTES)}"
     status = _status(trace.get("code"))
     return None if status is None or status < _FIRST_ERROR_STATUS else ("not_done", f"it was answered with {status}")
 
