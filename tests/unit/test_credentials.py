@@ -10,7 +10,6 @@ from untag.core import CredentialsMissingError, CredentialsUnavailableError
 from untag.core.sources import EnvironmentCredentials, FileCredentials
 from untag.hosts.aws.client import Aws
 from untag.hosts.aws.host import Lambda
-from untag.hosts.aws.keys import Keys
 from untag.hosts.aws.secrets import SecretCredentials
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.jdcloud.credentials import JDCloudCredentials
@@ -47,7 +46,7 @@ def asked(wire, calls=1, *, provider=None):
     async def ask():
         results = []
         async with wire.client() as client:
-            keys = SecretCredentials(Aws(AWS, client, Keys(AWS, client, clock.timing), clock.timing), "untag")
+            keys = SecretCredentials(Aws(AWS, client, clock.timing), "untag")
             for _ in range(calls):
                 try:
                     results.append(await keys.get(provider or JDCloud(), "default"))
