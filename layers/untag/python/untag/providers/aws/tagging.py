@@ -6,10 +6,11 @@ Facts from botocore 1.44.5 (the model of 2017-01-26) and the API's pages. What t
   a call; bare ids of one type do, since their ARNs are built by the type.
 - A removal names keys. To remove a key that is not there is a success, by the documents.
 - `GetResources` for ARNs leaves out what never bore a tag, what does not exist, what is in another account or region,
-  and resources of types that it does not list. So a resource that is left out has no tags only if its type is known to
-  be listed, and its ARN names the region and the account of the call (`_is_bare`). Of all others nothing is known: a
-  bucket's ARN names neither. Types that are known to be left out (IAM's roles and users, Auto Scaling groups) are
-  refused by name: their tags could be removed, but nothing could confirm it.
+  and resources of types that it does not list. So a resource that is left out has no tags only if its type is known
+  to be listed, and its ARN names the region and the account of the call (`_is_bare`). Of all others nothing is known:
+  a bucket's ARN names neither. Auto Scaling groups are listed without their tags: they are refused by name, since
+  nothing could confirm a removal. IAM's roles and users are left out: IAM itself reads and changes their tags
+  (`iam.py`).
 - An ARN with another account's number would be left out as well, so it is refused before a call is made. The account's
   number is the role's, else `GetCallerIdentity` says it.
 - `FailedResourcesMap` lies inside a success, by ARN, with codes of the services that own the resources. It names no
@@ -19,7 +20,6 @@ Facts from botocore 1.44.5 (the model of 2017-01-26) and the API's pages. What t
 - `TagResources` on a stack set's resources starts an update of the stack set.
 """
 
-import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -30,9 +30,11 @@ import httpx
 from untag.contracts import Action, Problem, RemovalRequest, Tag
 from untag.providers.aws.answers import judged, request_id
 from untag.providers.aws.arns import (
+    BY_IAM,
     GLOBAL_REGION,
     LISTED,
     NOT_LISTED,
+    RESERVED,
     arn_of,
     comparable,
     needs_account,
@@ -40,6 +42,7 @@ from untag.providers.aws.arns import (
     parse_arn,
     partition_of,
     problem_of,
+    role_problem,
 )
 from untag.providers.aws.credentials import AwsCredentials, AwsSession
 from untag.providers.aws.errors import verdict_of_item
@@ -92,9 +95,7 @@ class AwsTagging(Plain[AwsCredentials]):
     endpoints: tuple[str, ...] = ("sts",)
     limits = Limits(resources=RESOURCES_PER_CALL, keys=KEYS_PER_CALL, read_resources=RESOURCES_IN_A_READ)
     rate = 5.0
-    reserved_prefixes: tuple[str, ...] = tuple(
-        "".join(letters) + ":" for letters in itertools.product("aA", "wW", "sS")
-    )
+    reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
     credentials = AwsCredentials
 
@@ -112,14 +113,16 @@ class AwsTagging(Plain[AwsCredentials]):
         """With its endpoints, and the role that this process itself has."""
         return cls(options, os.environ)
 
-    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
-        """Every type is this API's."""
-        return True
+    def accepts(self, type_: str) -> bool:
+        """Every type but those that IAM reads."""
+        return type_ not in BY_IAM
 
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
         """Each resource has to be one that a call in the request's region reaches."""
         location = Location(request.account, request.region, request.project_id)
         for index, group in enumerate(request.resources):
+            if not self.accepts(group.type):
+                continue
             found = list(self.location_problems(location, group.type))
             for path, message in found:
                 if path == "type":
@@ -154,13 +157,7 @@ class AwsTagging(Plain[AwsCredentials]):
 
     def refusal(self, credentials: AwsCredentials, scope: Scope) -> Failure | None:
         """A role of another partition than the region's cannot be assumed."""
-        if credentials.role_arn is None:
-            return None
-        of_role, of_region = credentials.role_arn.split(":")[1], partition_of(scope.region or "").name
-        if of_role == of_region:
-            return None
-        message = f"role_arn is in partition {of_role}, and region {scope.region} is in {of_region}"
-        return Failure("partition_mismatch", message)
+        return role_problem(credentials.role_arn, scope.region or "")
 
     def auth(self, credentials: AwsCredentials, scope: Scope) -> httpx.Auth:
         """The signature of an account's key, or of a role's keys, which expire."""
