@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from untag.contracts import ALL, Action, Outcome, Result, Tag
-from untag.core.plan import WOULD, Group, Write, cut_ids, cut_tags
-from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step
+from untag.core.plan import WOULD, cut_ids, cut_tags
+from untag.core.steps import Budget, Followed, Group, Kind, Read, Settled, Step, Write
 from untag.providers import Provider, Seen, stored_key
 
 WAITING_CALLS = 4

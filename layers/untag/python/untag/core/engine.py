@@ -14,9 +14,9 @@ from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, T
 from untag.core.confirming import not_confirmed
 from untag.core.jobs import Block, Job
 from untag.core.judging import deferred, judge, last_checks, released
-from untag.core.plan import expand, group
+from untag.core.plan import expand, first_steps, group
 from untag.core.policy import Policy
-from untag.core.steps import Followed, Kind, Read, Settled, Step, first_steps
+from untag.core.steps import Followed, Kind, Read, Settled, Step
 from untag.core.timing import Timing
 from untag.providers import AGAIN, Answer, Provider, Scope, Session, Trail, Verdict
 from untag.providers.credentials import Credentials

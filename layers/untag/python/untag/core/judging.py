@@ -10,8 +10,8 @@ from dataclasses import replace
 from untag.contracts import Action, Deferral, Outcome, Result, Tag
 from untag.core.comparing import compared, stands, waiting_writes
 from untag.core.confirming import after_confirmation, confirmations
-from untag.core.plan import DONE, WOULD, Group, cut_ids
-from untag.core.steps import HALVES, Budget, Doubt, Followed, Halves, Kind, Settled, Step
+from untag.core.plan import DONE, WOULD, cut_ids
+from untag.core.steps import HALVES, Budget, Doubt, Followed, Group, Halves, Kind, Settled, Step
 from untag.providers import AGAIN, TOO_LARGE, Answer, Seen, Verdict
 
 _OF_ONE = frozenset({Verdict.REFUSED, Verdict.NOT_FOUND})

@@ -1,57 +1,19 @@
 """From requests to groups: what may travel together is put together, across the requests of a batch."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Result, Tag
 from untag.contracts.requests import TagInput
 from untag.core.jobs import Block, Job
 from untag.core.policy import Policy
+from untag.core.steps import Budget, Group, Kind, Step
 from untag.providers import Location, Provider, Registry, Scope, Seen
-
-if TYPE_CHECKING:
-    from untag.core.steps import Halves
 
 MOST_TAGS = 50
 """Tags that a resource may bear; no cloud is known here that allows more. For what is not read yet."""
 
 DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
 WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_RESTORE}
-
-
-Write = tuple[Tag, str | None, str | None]
-"""A tag to write, and key and value as they stand there; None where it is put back."""
-
-
-@dataclass(slots=True, eq=False)
-class Group:
-    """Pairs that may share calls: one scope, one action, dry or wet.
-
-    `rows` maps each resource to the blocks that ask for it and its row in each, so that a pair that several requests
-    ask for is called once, and settled in all of them.
-    """
-
-    provider: Provider
-    scope: Scope
-    action: Action
-    dry_run: bool
-    guarded: bool
-    """Whether the resources' tags are read before anything is written."""
-    overwrite: bool = False
-    """Whether a tag is put back although its key has another value by now."""
-    rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
-    spellings: dict[str, str] = field(default_factory=dict)
-    """Each resource's id as it is asked for, by its comparable form."""
-    prechecks: int = 0
-    """Prechecks that have no answer yet."""
-    to_write: dict[tuple[Write, ...], dict[str, Seen]] = field(default_factory=dict)
-    """What prechecks have shown, by the tags to write and as they stand there: resources, and all that was read
-    of them. It waits for others that may share its call."""
-    forbidden: bool = False
-    """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
-    halves: "Halves | None" = None
-    """The halves of a forbidden call that are being tried: others forbidden meanwhile wait for what they tell."""
 
 
 def guards(provider: Provider, action: Action, tag: Tag, *, dry_run: bool = False, overwrite: bool = False) -> bool:
@@ -191,6 +153,14 @@ def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...],
         for part in parts:
             for few in cut_ids(ids, limits.in_a_read if group.guarded else limits.resources):
                 yield few, part, {id_: seen[id_] for id_ in few} if seen else None
+
+
+def first_steps(group: Group) -> Iterator[Step]:
+    """The planned calls of a group."""
+    kind = Kind.GUARD if group.guarded else Kind.WRITE
+    for ids, tags, seen in rectangles(group):
+        group.prechecks += group.guarded
+        yield Step(group, kind, ids, tags, Budget(), seen=seen)
 
 
 def cut_ids(ids: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
