@@ -61,7 +61,7 @@ def drops_the_remainder_on_a_send_error() -> None:
 
 @mutant
 def drops_the_dead_letter_on_a_send_error() -> None:
-    Outbox.bury = _swallowing(Outbox.bury)
+    Outbox.send_dead_letters = _swallowing(Outbox.send_dead_letters)
 
 
 @mutant

@@ -111,14 +111,14 @@ def unwrap(payload: Any, own_id: str, detail_type: str | None = DETAIL_TYPE) -> 
 
 def traceparent_of(attributes: Any, field: str) -> str | None:
     """The W3C trace context among a message's attributes, whose values stand in `field`; None where it is none."""
-    found = attributes.get("traceparent") if isinstance(attributes, dict) else None
-    return _trace(found.get(field)) if isinstance(found, dict) else None
+    attribute = attributes.get("traceparent") if isinstance(attributes, dict) else None
+    return _trace(attribute.get(field)) if isinstance(attribute, dict) else None
 
 
 def id_of(envelope: Mapping[str, Any], field: str, otherwise: str) -> str:
     """The id that an envelope bears in a field, if it can name a request, else `otherwise`."""
-    found = envelope.get(field)
-    return found if isinstance(found, str) and _ID.fullmatch(found) else otherwise
+    id_ = envelope.get(field)
+    return id_ if isinstance(id_, str) and _ID.fullmatch(id_) else otherwise
 
 
 def _opened(layer: Layer, parse: Callable[[str], Any]) -> Layer | None:
@@ -168,10 +168,10 @@ def _trace(text: Any) -> str | None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    made = dict(pairs)
+    if len(made) != len(pairs):
         raise InvalidInputError.of("a key stands twice in one object")
-    return found
+    return made
 
 
 def _no_constant(name: str) -> None:

@@ -36,21 +36,21 @@ class Notice(BaseModel):
     @classmethod
     def of(cls, **facts: Any) -> "Notice":
         """A notice with the id that follows from its facts; times and texts are none."""
-        told = {
+        identifying = {
             name: facts[name] for name in ("kind", "id", "provider", "account", "region", "status", "code", "counts")
         }
-        return cls(report_id=_identity(told), **facts)
+        return cls(report_id=_identity(identifying), **facts)
 
     def attributes(self) -> dict[str, str]:
         """What subscribers filter by."""
-        named = {
+        filters = {
             "kind": self.kind,
             "provider": self.provider,
             "account": self.account,
             "status": self.status,
             "batch": self.batch,
         }
-        return {**{name: value for name, value in named.items() if value}, "id": self.id}
+        return {**{name: value for name, value in filters.items() if value}, "id": self.id}
 
 
 def _identity(facts: Mapping[str, Any]) -> str:

@@ -175,13 +175,13 @@ def status_of(counts: Mapping[str, int]) -> Status:
 
 def summary_of(head: str, counts: Mapping[str, int]) -> str:
     """One line for a person: `jdcloud/default cn-north-1: 1 of 2 tags removed, 1 failed`."""
-    told = [(count, _WORDS[outcome]) for outcome, count in counts.items() if count]
-    if not told:
+    parts = [(count, _WORDS[outcome]) for outcome, count in counts.items() if count]
+    if not parts:
         return f"{head}: no tags there that may be removed"
-    (first, word), *rest = told
+    (first, word), *rest = parts
     total = sum(counts.values())
-    parts = [f"{first} of {total} tag{'s' if total > 1 else ''} {word}", *(f"{n} {word}" for n, word in rest)]
-    return f"{head}: {', '.join(parts)}"
+    words = [f"{first} of {total} tag{'s' if total > 1 else ''} {word}", *(f"{n} {word}" for n, word in rest)]
+    return f"{head}: {', '.join(words)}"
 
 
 def report_pages(
@@ -256,9 +256,9 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 
 def _identity(facts: Mapping[str, Any], page: Page, rows: Iterable[Row]) -> str:
     names = ("kind", "action", "id", "provider", "account", "region", "attempt", "dry_run")
-    told = sorted(
+    identifying = sorted(
         ([one["type"], one["resource_id"], one["key"], one["value"], one["outcome"], one.get("code")] for one in rows),
         key=lambda fields: [(field is not None, field or "") for field in fields],
     )
-    facts_and_rows = {**{name: facts[name] for name in names}, "page": page, "rows": told}
+    facts_and_rows = {**{name: facts[name] for name in names}, "page": page, "rows": identifying}
     return hashlib.sha256(_CANONICAL(facts_and_rows).encode()).hexdigest()

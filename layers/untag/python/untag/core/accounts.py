@@ -75,7 +75,7 @@ class CredentialSource(Protocol):
 
 
 class Observer(Protocol):
-    """Who is told of what happens on the way, for metrics."""
+    """Takes note of what happens on the way, for metrics."""
 
     def called(self, provider: str, seconds: float, answer: Answer) -> None:
         """A call was answered, or was not."""
@@ -317,7 +317,7 @@ class Account:
 
 
 def _throttled(answer: Answer) -> bool:
-    """Whether an answer tells of a throttle, for the call or for a single resource inside a success."""
+    """Whether an answer reports a throttle, for the call or for a single resource inside a success."""
     return answer.verdict is Verdict.THROTTLED or any(
         failure.verdict is Verdict.THROTTLED for failure in answer.failures.values()
     )

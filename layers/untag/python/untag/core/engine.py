@@ -92,7 +92,7 @@ class Engine:
         self._calls = asyncio.Semaphore(concurrency)
 
     async def run(self, jobs: Iterable[Job], deadline: Deadline, done: Callable[[Job], None]) -> None:
-        """Settle every pair of every job. `done` is told of each job once, as soon as its last pair is settled."""
+        """Settle every pair of every job. `done` is called with each job once, as soon as its last pair is settled."""
         jobs = list(jobs)
         for job in jobs:
             if not job.open:
@@ -224,8 +224,8 @@ class Engine:
             return None
         hours = (self._timing.now() - job.first_attempt_at) / 3600
         attempts = f"{request.attempt} attempt{'' if request.attempt == 1 else 's'}"
-        told = f"given up after {attempts} in {hours:.0f} h; the last: {result.code} {result.message}"
-        return Result(Outcome.FAILED, "exhausted", told[:160])
+        message = f"given up after {attempts} in {hours:.0f} h; the last: {result.code} {result.message}"
+        return Result(Outcome.FAILED, "exhausted", message[:160])
 
 
 class _Run:
@@ -289,11 +289,11 @@ class _Run:
     async def _outcome(self, step: Step) -> list[Followed]:
         try:
             answer = await self._engine.ask(step, self._deadline)
-            found = list(judge(step, answer)) if isinstance(answer, Answer) else _unanswered(step, answer)
+            followed = list(judge(step, answer)) if isinstance(answer, Answer) else _unanswered(step, answer)
         except Exception as error:  # noqa: BLE001 - a bug in one step must not lose the other steps' outcomes
             answer = self._engine.failed(error)
-            found = _unanswered(step, answer)
-        return [*found, *released(step, answer)]
+            followed = _unanswered(step, answer)
+        return [*followed, *released(step, answer)]
 
     def _read(self, step: Step, read: Read) -> None:
         """Keep a resource's tags for every job that means them all."""
@@ -380,7 +380,7 @@ def _with_evidence(block: Block, at: int, result: Result | Deferral) -> Result |
     if block.job.request.action is Action.RESTORE and result.outcome is Outcome.RESTORED:
         if was is not None:
             return result.seen(was)
-        # In a remainder, what stands there may be what an earlier attempt put there: nobody knows what stood before.
+        # In a remainder an earlier attempt may have put it there. What stood before that is not known.
         unknown = block.job.request.first_attempt_at is not None and result.was is not None
         return result._replace(looked=False, was=None) if unknown else result
     if was is None or block.job.request.action is Action.RESTORE:

@@ -89,10 +89,10 @@ def _expanded(whole: Block, read: Mapping[tuple[str, str], Seen], policy: Policy
             continue
         there = read[whole.scope.type, id_]
         if tags := policy.removable(whole.provider, there.tags):
-            named = tuple((_nameable(whole, tag), there.tags[tag.key]) for tag in tags)
-            alike.setdefault(named, {})[id_] = there
-    for named, seen in alike.items():
-        yield Block(whole.job, whole.provider, whole.scope, list(seen), [tag for tag, _ in named], seen)
+            names = tuple((_nameable(whole, tag), there.tags[tag.key]) for tag in tags)
+            alike.setdefault(names, {})[id_] = there
+    for names, seen in alike.items():
+        yield Block(whole.job, whole.provider, whole.scope, list(seen), [tag for tag, _ in names], seen)
     if unread:
         rest = Block(whole.job, whole.provider, whole.scope, list(unread), [ALL])
         rest.results = list(unread.values())
@@ -195,7 +195,7 @@ def _guarded(block: Block, tag: Tag) -> bool:
 
 
 def _open_tags(block: Block) -> list[Tag]:
-    # Before the first call a tag is open or settled for all of a block's resources alike, so the first row tells.
+    # Before the first call a tag is open or settled for all of a block's resources alike, so the first row shows it.
     return [tag for tag, column in block.index.items() if block.results[column] is None]
 
 
@@ -206,34 +206,34 @@ def _tags(group: Group, blocks: Iterable[Block]) -> tuple[Tag, ...]:
 
 
 def conflicting(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs whose wishes contradict an earlier job's: to restore what it removes, or to restore another value.
+    """The jobs that contradict an earlier job: they restore what it removes, or restore another value.
 
     Which of two such requests is carried out last would be chance, so the later one must not share a batch with the
     earlier.
     """
-    wishes: dict[tuple[Scope, str, str], tuple[Action, str | None]] = {}
+    asked: dict[tuple[Scope, str, str], tuple[Action, str | None]] = {}
     jobs = [job for job in jobs if not job.dry_run]
     if all(job.request.action is Action.REMOVE for job in jobs):
         return []
-    found = []
+    later = []
     for job in jobs:
         action = job.request.action
         # Two removals never contradict each other: each speaks of its own pair.
-        wanted = {
+        changes = {
             (scope, id_, key): (action, value if action is Action.RESTORE else None)
-            for scope, id_, key, value in _wishes(job)
+            for scope, id_, key, value in _open_pairs(job)
         }
         if action is Action.RESTORE:
             # The empty key stands for every tag of a resource: to remove them all contradicts putting any back.
-            wanted |= {(scope, id_, ALL.key): (action, None) for scope, id_, _ in wanted}
-        if any(wishes.get(key, wish) != wish for key, wish in wanted.items()):
-            found.append(job)
+            changes |= {(scope, id_, ALL.key): (action, None) for scope, id_, _ in changes}
+        if any(asked.get(key, change) != change for key, change in changes.items()):
+            later.append(job)
         else:
-            wishes.update(wanted)
-    return found
+            asked.update(changes)
+    return later
 
 
-def _wishes(job: Job) -> Iterator[tuple[Scope, str, str, str | None]]:
+def _open_pairs(job: Job) -> Iterator[tuple[Scope, str, str, str | None]]:
     """Scope, id, key and value of the open pairs, ids and keys as the cloud compares them."""
     for block in job.blocks:
         same_id, same_key = block.provider.comparable_id, block.provider.comparable_key

@@ -76,7 +76,7 @@ class Group:
     forbidden: bool = False
     """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
     halves: Halves | None = None
-    """The halves of a forbidden call that are being tried: others forbidden meanwhile wait for what they tell."""
+    """The halves of a forbidden call that are being tried: others forbidden meanwhile wait for their answers."""
 
 
 class Doubt(NamedTuple):
@@ -116,7 +116,7 @@ class Step:
     doubt: Doubt | None = None
     last: bool = False
     lost: bool = False
-    """Whether an earlier write of these pairs may have been applied: its answer was lost, or told of a failure."""
+    """Whether an earlier write of these pairs may have been applied: its answer was lost, or reported a failure."""
     rereads: int = 0
     """Times that the resources were read again, since a write was refused as stale."""
     confirmations: int = 0

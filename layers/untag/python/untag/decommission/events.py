@@ -133,8 +133,8 @@ def _unknown(layer: Layer) -> Ignored:
     event = layer.content
     if event.get("type") == DETAIL_TYPE and event.get("data") is None and event.get("data_base64") is None:
         raise InvalidInputError.of("Field required", "data")
-    told = f"{shown_in(event, 'source')} {shown_in(event, 'type')}: it deletes nothing that is known"
+    reason = f"{shown_in(event, 'source')} {shown_in(event, 'type')}: it deletes nothing that is known"
     source = text_in(event, "source") or ""
     providers = (name for name, vendors in events_by_name().items() if source.startswith(vendors.sources or ("\0",)))
     provider = next(providers, None)
-    return Ignored(id_of(event, "id", layer.id), provider, "no_deletion", told)
+    return Ignored(id_of(event, "id", layer.id), provider, "no_deletion", reason)

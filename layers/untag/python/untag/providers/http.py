@@ -1,4 +1,4 @@
-"""One HTTP call as every provider makes it: signed, within its time, its answer bounded, its errors told as answers."""
+"""One HTTP call as every provider makes it: signed, within its time, its answer bounded, its errors as answers."""
 
 import asyncio
 import json
@@ -166,7 +166,7 @@ def message_of(text: object, credentials: Credentials) -> str | None:
 def tags_of(listed: Any) -> dict[str, str]:
     """A list of `{"key", "value"}` as tags by key; no value is an empty one.
 
-    What is left of a character that a cloud cut in two can be in no request, and in no report: it is told as "?".
+    What is left of a character that a cloud cut in two can be in no request, and in no report: it is shown as "?".
     KeyError, TypeError or AttributeError if it is no such list.
     """
     if not isinstance(listed, list):

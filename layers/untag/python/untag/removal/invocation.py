@@ -41,7 +41,7 @@ class Invocation(Worker):
     async def by_hand(self, handed: list[Handed]) -> list[Report]:
         """Work at what was handed to the function: its reports. Raises InvocationError.
 
-        All of it or nothing: what is invalid is told before anything is called.
+        All of it or nothing: what is invalid is reported before anything is called.
         """
         opened = []
         for one in handed:
@@ -67,9 +67,9 @@ class Invocation(Worker):
             except Exception as error:  # noqa: BLE001 - one record must not take down the others
                 self._telemetry.failed(error)
                 failed.append(record.id)
-        buried = await asyncio.gather(self._work_at(opened), *(self.reject(*pair) for pair in rejected))
+        _, *reported = await asyncio.gather(self._work_at(opened), *(self.reject(*pair) for pair in rejected))
         failed += [work.id for work in opened if work.problem]
-        return failed + [record.id for (record, _), done in zip(rejected, buried[1:], strict=True) if not done]
+        return failed + [record.id for (record, _), done in zip(rejected, reported, strict=True) if not done]
 
     def _open(self, arrival: Arrival) -> _Work:
         """The work that a body or a payload asks for. Raises InvalidInputError."""
@@ -132,11 +132,11 @@ class Invocation(Worker):
                 self._telemetry.finished(pages, work.id, job.traceparent)
                 work.reports += pages
             trace = work.jobs[0].traceparent  # one record's jobs have one sender
-            letters = (letter for job in work.jobs for letter in _letters(job, work.source))
-            left = remainder_messages(remainder(job, self._timing.chance) for job in work.jobs)
+            dead = (one for job in work.jobs for one in _dead_letters(job, work.source))
+            remainders = remainder_messages(remainder(job, self._timing.chance) for job in work.jobs)
             await self._outbox.publish(traced(map(report_message, work.reports), trace))
-            await self._outbox.bury(traced(letters, trace))
-            await self._outbox.send_back(traced(left, trace))
+            await self._outbox.send_dead_letters(traced(dead, trace))
+            await self._outbox.send_back(traced(remainders, trace))
             work.problem = ""
         except DeliveryError as error:
             work.problem = str(error)
@@ -146,12 +146,12 @@ class Invocation(Worker):
             self._telemetry.failed(error)
 
 
-def _letters(job: Job, source: str) -> list[Message]:
+def _dead_letters(job: Job, source: str) -> list[Message]:
     request = job.request
     return [
-        letter
-        for left in failed_requests(job)
-        for letter in dead_letters(
-            left, request_id=request.id, source=source, attempt=request.attempt, batch=request.batch
+        message
+        for follow_up in failed_requests(job)
+        for message in dead_letters(
+            follow_up, request_id=request.id, source=source, attempt=request.attempt, batch=request.batch
         )
     ]

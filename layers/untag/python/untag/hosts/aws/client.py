@@ -168,10 +168,10 @@ def _form(parameters: Mapping[str, str]) -> bytes:
 
 def _read_json(content: bytes) -> dict[str, Any]:
     # By body and never by content type: not every server that speaks this protocol names it rightly.
-    found = json.loads(content or b"{}")
-    if not isinstance(found, dict):
+    answer = json.loads(content or b"{}")
+    if not isinstance(answer, dict):
         raise ValueError  # noqa: TRY004 - an answer that cannot be read, whatever is wrong with it
-    return found
+    return answer
 
 
 def _read_xml(content: bytes) -> ET.Element:

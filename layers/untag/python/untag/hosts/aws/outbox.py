@@ -1,4 +1,4 @@
-"""Sends messages in batches, and tells of each one whether it was taken."""
+"""Sends messages in batches, and knows of each one whether it was taken."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ _LINGER_SECONDS = 0.02
 """How long a message waits for others to share its call: nothing beside a provider's call, a tenth of the calls."""
 
 _Waiting = tuple[Message, int, asyncio.Future[None]]
-"""A message, its size, and what will tell whether it was taken."""
+"""A message, its size, and the future that ends when it was taken or refused."""
 _RETRY_SECONDS = 0.1
 _RETRY_CAP = 1.0
 _CALLS = 8
@@ -50,7 +50,7 @@ class Outbox:
         """Publish on the topic. Raises DeliveryError unless every one was taken."""
         await self._reports.put_all(messages)
 
-    async def bury(self, messages: Iterable[Message]) -> None:
+    async def send_dead_letters(self, messages: Iterable[Message]) -> None:
         """Send to the dead-letter queue. Raises DeliveryError unless every one was taken."""
         await self._dead_letters.put_all(messages)
 
@@ -118,7 +118,7 @@ class _Batcher:
 
     async def _flush_later(self) -> None:
         await self._timing.sleep(self.seconds)
-        self._later = None  # from here on it sends, and is nobody's to cancel
+        self._later = None  # sending has begun; do not cancel it
         await self._flush()
 
     async def _flush(self) -> None:

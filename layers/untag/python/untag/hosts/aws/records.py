@@ -18,7 +18,7 @@ _COUNT = re.compile(r"[0-9]{1,9}")
 
 
 def seconds_left(context: "LambdaContext") -> Callable[[], float]:
-    """Tells the seconds that an invocation has left, each time that it is asked."""
+    """Gives the seconds that an invocation has left, each time that it is called."""
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 

@@ -149,14 +149,14 @@ def _emit(dimensions: dict[str, str], counts: "Counter[str] | dict[str, int]", l
 
 def _provider_requests(pages: "list[Report]") -> list[str]:
     """The provider's ids of the calls that settled a request's pairs, the first of them where they are many."""
-    found: dict[str, None] = {}
+    ids: dict[str, None] = {}
     for page in pages:
         for row in page.outcomes:
             if (id_ := row.get("provider_request_id")) is not None:
-                found[id_] = None
-                if len(found) == _MOST_CALLS:
-                    return list(found)
-    return list(found)
+                ids[id_] = None
+                if len(ids) == _MOST_CALLS:
+                    return list(ids)
+    return list(ids)
 
 
 def _place(error: Exception) -> str:

@@ -76,7 +76,7 @@ class Files:
         """A report in a line."""
         self._append(REPORTS, (message.body for message in messages))
 
-    async def bury(self, messages: Iterable[Message]) -> None:
+    async def send_dead_letters(self, messages: Iterable[Message]) -> None:
         """A dead letter in a line: its body as a text, and its attributes."""
         lines = ({"body": message.body, "attributes": {**message.attributes}} for message in messages)
         self._append(DEAD_LETTERS, (json.dumps(line, ensure_ascii=False) for line in lines))
