@@ -31,24 +31,16 @@ class Layer(NamedTuple):
     """A body, or what one of its envelopes holds.
 
     `id` is the innermost envelope's so far, which every copy of the event or notification shares, if it can name a
-    request. `traceparent` is the trace that an envelope belongs to. `field` is where the content stood in its envelope
+    request. `traceparent` is the trace that an envelope belongs to. `field` is where the payload stood in its envelope
     (`Message`, `detail`, `data` or `data_base64`; empty for the body itself), and `type` what the envelope calls it
     (EventBridge's `detail-type`, a CloudEvent's `type`).
     """
 
-    content: Any
+    payload: Any
     id: str
     traceparent: str | None = None
     field: str = ""
     type: Any = None
-
-
-class Unwrapped(NamedTuple):
-    """A payload out of its envelopes, with the innermost `Layer`'s id and trace."""
-
-    payload: Any
-    id: str
-    traceparent: str | None = None
 
 
 def parse_json(text: str) -> Any:
@@ -95,8 +87,8 @@ def layers(body: Any, own_id: str, parse: Callable[[str], Any] = parse_json) -> 
         raise InvalidInputError.of(f"more than {_MAX_ENVELOPES} envelopes within each other")
 
 
-def unwrap(payload: Any, own_id: str, detail_type: str | None = DETAIL_TYPE) -> Unwrapped:
-    """Take `payload` out of its envelopes. `own_id` is the id of what carried it here.
+def unwrap(payload: Any, own_id: str, detail_type: str | None = DETAIL_TYPE) -> Layer:
+    """What `payload` holds in its innermost envelope. `own_id` is the id of what carried it here.
 
     `detail_type` is what an event on a bus has to be; None takes any. Raises InvalidInputError.
     """
@@ -104,9 +96,9 @@ def unwrap(payload: Any, own_id: str, detail_type: str | None = DETAIL_TYPE) -> 
     for layer in layers(payload, own_id):
         if layer.field == "detail" and detail_type is not None and layer.type != detail_type:
             raise InvalidInputError.of(f"should be '{detail_type}'", "detail-type")
-    if isinstance(layer.content, dict) and "specversion" in layer.content:
+    if isinstance(layer.payload, dict) and "specversion" in layer.payload:
         raise InvalidInputError.of("Field required: the event carries nothing", "data")
-    return Unwrapped(layer.content, layer.id, layer.traceparent)
+    return layer
 
 
 def traceparent_of(attributes: Any, field: str) -> str | None:
@@ -123,7 +115,7 @@ def id_of(envelope: Mapping[str, Any], field: str, otherwise: str) -> str:
 
 def _opened(layer: Layer, parse: Callable[[str], Any]) -> Layer | None:
     """What stands inside an envelope; None where the content is none."""
-    envelope = layer.content
+    envelope = layer.payload
     if not isinstance(envelope, dict):
         return None
     if envelope.get("Type") == "Notification" and "Message" in envelope:

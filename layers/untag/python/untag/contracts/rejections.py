@@ -123,7 +123,7 @@ def names_in(body: Any, own_id: str) -> Names:
     id_, content = own_id, None
     try:
         for layer in layers(body, own_id, parse_leniently):
-            id_, content = layer.id, layer.content
+            id_, content = layer.id, layer.payload
     except InvalidInputError:
         content = None  # what is further inside cannot be read
     requests = [one for one in (content if isinstance(content, list) else [content]) if isinstance(one, Mapping)]

@@ -12,7 +12,7 @@ Kept between invocations. Everything that makes a caller wait or turn back stand
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -52,6 +52,12 @@ _PROVES = frozenset(
 )
 """Answers that only a caller gets whose credentials were accepted."""
 
+CredentialSource = Callable[[Provider, str], Awaitable[Credentials]]
+"""Reads the credentials of a provider's account, now. The account keeps what was read: a source need not.
+
+It raises CredentialsMissingError or CredentialsUnavailableError.
+"""
+
 Refuse = Callable[[Credentials], Result | None]
 """Why no call is made with these credentials, before any is."""
 
@@ -62,16 +68,6 @@ class CredentialsMissingError(Exception):
 
 class CredentialsUnavailableError(Exception):
     """They could not be read now: the account's requests wait."""
-
-
-class CredentialSource(Protocol):
-    """Where credentials come from. The account keeps what was read: a source need not."""
-
-    async def get(self, provider: Provider, account: str) -> Credentials:
-        """The account's credentials, read now.
-
-        Raises CredentialsMissingError or CredentialsUnavailableError.
-        """
 
 
 class Observer(Protocol):
@@ -280,7 +276,7 @@ class Account:
     async def _read(self, left: Callable[[], float]) -> Credentials:
         """The credentials from their source. Raises TimeoutError rather than take the time that delivery needs."""
         async with asyncio.timeout(left()):
-            return await self._source.get(self._provider, self.name)
+            return await self._source(self._provider, self.name)
 
     async def _refused(self, refused: Credentials, left: Callable[[], float]) -> bool:
         async with self._reading:

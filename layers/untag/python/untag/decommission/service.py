@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from untag import environment
@@ -15,7 +15,7 @@ from untag.core.requests import Resource, numbered, write_requests
 from untag.decommission.events import Gone, Ignored, Said, Unreadable, read
 from untag.decommission.findings import Findings, notice_of, rest_dead_letter, rest_of
 from untag.decommission.reading import TagReader, TryAgainError, Why
-from untag.decommission.tags import TagPolicy
+from untag.decommission.tags import chosen_tags, globs_of
 from untag.hosts.base import Arrival, DeliveryError, Handed, Record
 from untag.messages import notice_message, request_messages, traced
 from untag.providers import Location
@@ -56,7 +56,7 @@ class Decommissioner:
     def __init__(self, runtime: Runtime) -> None:
         """Read the variables of its own; raises InvalidInputError that names the variable."""
         environ = runtime.host.environ
-        self._policy = TagPolicy.of(environment.words(environ, "UNTAG_DECOMMISSION_TAGS"))
+        self._globs = globs_of(environment.words(environ, "UNTAG_DECOMMISSION_TAGS"))
         self._accounts = _accounts(environ)
         self._runtime = runtime
 
@@ -75,7 +75,7 @@ class Decommissioner:
         return {"counts": {"requests": len(ids)}, "requests": ids[:_MOST_IDS], "notices": notices}
 
     def _invocation(self, left: Callable[[], float]) -> "_Invocation":
-        return _Invocation(self._runtime, self._runtime.window(left), self._policy, self._accounts)
+        return _Invocation(self._runtime, self._runtime.window(left), self._globs, self._accounts)
 
 
 class _Invocation(Worker):
@@ -85,14 +85,14 @@ class _Invocation(Worker):
         self,
         runtime: Runtime,
         window: Window,
-        policy: TagPolicy,
+        globs: Sequence[str],
         accounts: Mapping[str, str],
     ) -> None:
         super().__init__(runtime, window)
         self._registry = runtime.registry
         self._limits = runtime.settings.policy
         self._reader = TagReader(runtime.engine, runtime.timing, window.deadline)
-        self._policy = policy
+        self._globs = globs
         self._accounts = accounts
 
     async def together(self, records: list[Record]) -> list[str]:
@@ -231,7 +231,7 @@ class _Invocation(Worker):
                     (findings.left_out if there.held else findings.unread)[type_, id_] = there
                 elif there is None:
                     findings.left_out[type_, id_] = _NOT_FOUND
-                elif tags := self._policy.chosen(there, provider):
+                elif tags := chosen_tags(self._globs, there, provider):
                     chosen[type_, id_] = tags
                 else:
                     findings.left_out[type_, id_] = _NO_TAGS

@@ -13,7 +13,7 @@ from untag.contracts.rejections import InvocationError
 from untag.core import Job, conflicting, failed_requests, remainder, report
 from untag.hosts.base import Arrival, DeliveryError, Handed, Message, Record
 from untag.messages import dead_letters, remainder_messages, report_message, traced
-from untag.removal.intake import Intake
+from untag.removal.intake import open_jobs, warnings_of
 from untag.runtime import Runtime, Window
 from untag.worker import Worker, undelivered
 
@@ -34,9 +34,10 @@ class _Work:
 class Invocation(Worker):
     """What one invocation of the function does."""
 
-    def __init__(self, runtime: Runtime, window: Window, intake: Intake) -> None:
+    def __init__(self, runtime: Runtime, window: Window) -> None:
         super().__init__(runtime, window)
-        self._intake = intake
+        self._registry = runtime.registry
+        self._policy = runtime.settings.policy
 
     async def by_hand(self, handed: list[Handed]) -> list[Report]:
         """Work at what was handed to the function: its reports. Raises InvocationError.
@@ -73,9 +74,16 @@ class Invocation(Worker):
 
     def _open(self, arrival: Arrival) -> _Work:
         """The work that a body or a payload asks for. Raises InvalidInputError."""
-        jobs = self._intake.open(arrival.body, arrival.own_id, self._timing.now(), arrival.traceparent)
+        jobs = open_jobs(
+            arrival.body,
+            arrival.own_id,
+            self._registry,
+            self._policy,
+            now=self._timing.now(),
+            traceparent=arrival.traceparent,
+        )
         for job in jobs:
-            self._telemetry.warned(job.request.id, self._intake.warnings(job))
+            self._telemetry.warned(job.request.id, warnings_of(job))
         return _Work(arrival.id, arrival.source, jobs)
 
     async def _work_at(self, works: list[_Work]) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import httpx
 
 from untag.contracts import InvalidInputError
 from untag.core import CredentialSource, Timing
-from untag.core.sources import EnvironmentCredentials, FileCredentials
+from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.base import DeliveryError, Message, Record
 from untag.transport import Client, Transport
 
@@ -56,9 +57,9 @@ class Here:
         """From `env` or `file:PATH`. Raises InvalidInputError for any other source: there is none here."""
         kind, _, place = source.partition(":")
         if kind == "env":
-            return EnvironmentCredentials(self.environ)
+            return partial(environment_credentials, self.environ)
         if kind == "file":
-            return FileCredentials(Path(place))
+            return partial(file_credentials, Path(place))
         raise InvalidInputError.of("should be env or file:PATH where no host keeps secrets", "UNTAG_CREDENTIALS")
 
     def outbox(self, left: Callable[[], float]) -> "Files":  # noqa: ARG002 - files take no time worth counting
