@@ -5,7 +5,6 @@ runs last and alone; one record never takes down another. What was handed straig
 again from: what goes wrong with it fails the invocation.
 """
 
-import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -24,9 +23,6 @@ SUSPECT_RECEIVES = 3
 MOST_SUSPECTS = 10
 """Suspect records that one invocation begins. One of them may kill the process, and then all that were handed over with
 it have paid a receive."""
-
-PUT_BACK_AT_ONCE = 10
-"""Records that are put back side by side, each by two calls."""
 
 INVALID = "invalid"
 """The code of a body that never can be worked at."""
@@ -53,20 +49,11 @@ class Worker(ABC):
         failed = await self.together([record for record in records if record.receives < SUSPECT_RECEIVES])
         suspects = [record for record in records if record.receives >= SUSPECT_RECEIVES]
         # The rest before the first is begun: one that kills the process would make them pay for it.
-        failed += await self._put_back(suspects[MOST_SUSPECTS:])
+        failed += await self._quarantine.put_back(suspects[MOST_SUSPECTS:])
         for number, record in enumerate(suspects[:MOST_SUSPECTS]):
             if self._deadline.for_calls() <= 0.0:
-                return failed + await self._put_back(suspects[number:MOST_SUSPECTS])
+                return failed + await self._quarantine.put_back(suspects[number:MOST_SUSPECTS])
             failed += await self._alone(record)
-        return failed
-
-    async def _put_back(self, records: list[Record]) -> list[str]:
-        """Put records that are not begun back on their queue; the ids of those that have to come again as they are."""
-        failed: list[str] = []
-        for start in range(0, len(records), PUT_BACK_AT_ONCE):
-            some = records[start : start + PUT_BACK_AT_ONCE]
-            taken = await asyncio.gather(*(self._quarantine.put_back(record) for record in some))
-            failed += [record.id for record, done in zip(some, taken, strict=True) if not done]
         return failed
 
     async def _alone(self, record: Record) -> list[str]:

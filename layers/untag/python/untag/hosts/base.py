@@ -104,8 +104,10 @@ class Quarantine(Protocol):
     async def delete(self, record: Record) -> None:
         """Delete a record whose results are delivered."""
 
-    async def put_back(self, record: Record) -> bool:
-        """Put a record that was not begun back on its queue as a new message, at no cost; False if it is not taken."""
+    async def put_back(self, records: Iterable[Record]) -> list[str]:
+        """Put records that were not begun back on their queues as new messages, at no cost; the ids of those that are
+        not taken, and come again as they are.
+        """
 
 
 class Telemetry(Observer, Protocol):

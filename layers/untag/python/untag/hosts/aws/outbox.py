@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
 from untag.core import Timing
@@ -29,6 +29,8 @@ _CALLS = 8
 
 _log = logging.getLogger("untag.outbox")
 
+_T = TypeVar("_T")
+
 Refusals = dict[int, tuple[str, bool]]
 """Entries that were not taken: by their place in the batch, AWS's code and whether to try again."""
 Send = Callable[[Sequence[Message]], Awaitable[Refusals]]
@@ -39,7 +41,7 @@ class Outbox:
 
     def __init__(self, aws: Aws, timing: Timing, places: Places) -> None:
         def to_queue(url: str) -> _Batcher:
-            return _Batcher(lambda batch: _send(aws, url, batch), SQS_BYTES, timing)
+            return _Batcher(lambda batch: send_batch(aws, url, batch), SQS_BYTES, timing)
 
         self._reports = _Batcher(lambda batch: _publish(aws, places.topic_arn, batch), SNS_BYTES, timing)
         self._dead_letters = to_queue(places.dead_letter_queue_url)
@@ -123,19 +125,8 @@ class _Batcher:
 
     async def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        await asyncio.gather(*(self._deliver(batch) for batch in self._batches(waiting)))
-
-    def _batches(self, waiting: Iterable[_Waiting]) -> Iterable[list[tuple[Message, asyncio.Future[None]]]]:
-        batch: list[tuple[Message, asyncio.Future[None]]] = []
-        size = 0
-        for message, weight, taken in waiting:
-            if batch and (len(batch) == _ENTRIES or size + weight > self._limit):
-                yield batch
-                batch, size = [], 0
-            batch.append((message, taken))
-            size += weight
-        if batch:
-            yield batch
+        sized = (((message, taken), size) for message, size, taken in waiting)
+        await asyncio.gather(*(self._deliver(batch) for batch in in_batches(sized, self._limit)))
 
     async def _deliver(self, batch: list[tuple[Message, asyncio.Future[None]]]) -> None:
         """One batch, and again what was refused for a passing reason; every future has its answer in the end."""
@@ -164,7 +155,22 @@ class _Batcher:
             await self._timing.sleep(self._timing.jitter(_RETRY_SECONDS, number, _RETRY_CAP))
 
 
-async def _send(aws: Aws, queue_url: str, batch: Sequence[Message]) -> Refusals:
+def in_batches(sized: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:
+    """What one call can carry: ten entries, of no more bytes together than the limit."""
+    batch: list[_T] = []
+    size = 0
+    for entry, weight in sized:
+        if batch and (len(batch) == _ENTRIES or size + weight > limit):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += weight
+    if batch:
+        yield batch
+
+
+async def send_batch(aws: Aws, queue_url: str, batch: Sequence[Message]) -> Refusals:
+    """Send up to ten messages to a queue. Raises AwsError where the call as a whole failed."""
     entries = [
         {
             "Id": str(place),

@@ -114,9 +114,9 @@ class NoQuarantine:
     async def delete(self, record: Record) -> None:
         """Nothing."""
 
-    async def put_back(self, record: Record) -> bool:  # noqa: ARG002 - the Protocol's
-        """Not taken: it comes again as it is."""
-        return False
+    async def put_back(self, records: Iterable[Record]) -> list[str]:
+        """Not taken: they come again as they are."""
+        return [record.id for record in records]
 
 
 class LogLines:
