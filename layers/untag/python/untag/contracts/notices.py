@@ -1,11 +1,10 @@
 """The notice: a report that is not about pairs, but says what became of an event or of a sweep."""
 
-import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from untag.contracts.identities import identity
 
 
 class Notice(BaseModel):
@@ -39,7 +38,7 @@ class Notice(BaseModel):
         identifying = {
             name: facts[name] for name in ("kind", "id", "provider", "account", "region", "status", "code", "counts")
         }
-        return cls(report_id=_identity(identifying), **facts)
+        return cls(report_id=identity(identifying), **facts)
 
     def attributes(self) -> dict[str, str]:
         """What subscribers filter by."""
@@ -51,8 +50,3 @@ class Notice(BaseModel):
             "batch": self.batch,
         }
         return {**{name: value for name, value in filters.items() if value}, "id": self.id}
-
-
-def _identity(facts: Mapping[str, Any]) -> str:
-    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeVar
 import httpx
 
 from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
-from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, Turn
+from untag.core import limits
+from untag.core.accounts import Account, Accounts, Observer, Turn
 from untag.core.confirming import not_confirmed
 from untag.core.jobs import Block, Job
 from untag.core.judging import deferred, judge, last_checks, released
@@ -20,24 +21,6 @@ from untag.core.steps import Followed, Kind, Read, Settled, Step
 from untag.core.timing import Timing
 from untag.providers import AGAIN, Answer, Provider, Scope, Session, Trail, Verdict
 from untag.providers.credentials import Credentials
-
-CALL_SECONDS = 10.0
-"""A call's own time-out, as in JD Cloud's SDK. Huawei Cloud's waits for two minutes, which is a function's whole
-life."""
-
-SHORTEST_CALL_SECONDS = 0.5
-"""No call starts with less time than this: it could not finish, and a write cut off is a write unknown."""
-
-END_SECONDS = 2.0
-"""An invocation ends so long before its time is over: one that is ended under way acknowledges nothing."""
-
-LONGEST_PAUSE_SECONDS = 30.0
-"""A write that is carried out later than this is better read back by the remainder: a function that waits is paid
-for."""
-
-RETRIES = 2
-_RETRY_SECONDS = 0.2
-_RETRY_CAP = 2.0
 
 T = TypeVar("T")
 
@@ -59,7 +42,7 @@ class Deadline(NamedTuple):
 
     def for_delivery(self) -> float:
         """Seconds that deliveries still have: what is left after them is for the invocation's own end."""
-        return self.left() - min(END_SECONDS, self.reserve / 4)
+        return self.left() - min(limits.END_SECONDS, self.reserve / 4)
 
 
 @dataclass(slots=True, eq=False)
@@ -132,8 +115,8 @@ class Engine:
                 return answer
             tries += 1
             refused = deferred(answer, lost=answer.lost, writes=writes)
-            pause = answer.retry_after or self._timing.jitter(_RETRY_SECONDS, tries, _RETRY_CAP)
-            if tries > RETRIES or pause > min(PATIENCE_SECONDS, deadline.for_calls()):
+            pause = answer.retry_after or self._timing.jitter(limits.RETRY_SECONDS, tries, limits.RETRY_CAP)
+            if tries > limits.RETRIES or pause > min(limits.PATIENCE_SECONDS, deadline.for_calls()):
                 return answer
             self._observer.retried(provider.name)
             if answer.verdict is Verdict.UNAVAILABLE:  # after a throttle the account's pace holds everyone
@@ -177,14 +160,14 @@ class Engine:
         def refuse(credentials: Credentials) -> Result | None:
             return self._refused(provider, scope, credentials)
 
-        if deadline.for_calls() < SHORTEST_CALL_SECONDS:
+        if deadline.for_calls() < limits.SHORTEST_CALL_SECONDS:
             return _NO_TIME
         async with account.turn(provider, scope, deadline.for_calls, refuse) as turn:
             if not isinstance(turn, Turn):
                 return turn
             async with self._calls:
-                timeout = min(CALL_SECONDS, deadline.for_calls())
-                if timeout < SHORTEST_CALL_SECONDS:
+                timeout = min(limits.CALL_SECONDS, deadline.for_calls())
+                if timeout < limits.SHORTEST_CALL_SECONDS:
                     return _NO_TIME
                 trail = Trail()
                 started = self._timing.monotonic()
@@ -194,7 +177,7 @@ class Engine:
                     answer = replace(answer, lost=True)
             if await account.answered(turn.credentials, answer, deadline.for_calls):
                 return None
-        return self._taken(account, answer, cut_off=timeout < CALL_SECONDS, writes=writes)
+        return self._taken(account, answer, cut_off=timeout < limits.CALL_SECONDS, writes=writes)
 
     def _taken(self, account: Account, answer: Answer, *, cut_off: bool, writes: bool) -> Answer | Deferral:
         """An answer, or what it means where it is not the call that was refused or failed."""
@@ -275,7 +258,7 @@ class _Run:
 
     def _later(self, lane: _Lane, step: Step, tasks: asyncio.TaskGroup) -> None:
         """Make a step's call after its pause, if there is time for both: no worker waits for it."""
-        if step.pause > min(LONGEST_PAUSE_SECONDS, self._deadline.for_calls() - SHORTEST_CALL_SECONDS):
+        if step.pause > min(limits.LONGEST_PAUSE_SECONDS, self._deadline.for_calls() - limits.SHORTEST_CALL_SECONDS):
             self._settle(lane, step, not_confirmed(step))
             return
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from untag.contracts import Action, Deferral, Outcome, Result, Tag
+from untag.core.chunks import chunks
 from untag.core.comparing import compared, stands, waiting_writes
 from untag.core.confirming import after_confirmation, confirmations
-from untag.core.plan import DONE, WOULD, cut_ids
+from untag.core.limits import REREADS
+from untag.core.plan import DONE, WOULD
 from untag.core.steps import HALVES, Budget, Doubt, Followed, Group, Halves, Kind, Settled, Step
 from untag.providers import AGAIN, TOO_LARGE, Answer, Seen, Verdict
 
@@ -22,14 +24,10 @@ _READ_AGAIN = frozenset({Verdict.STALE, Verdict.ACCEPTED})
 
 _READING = "reading the tags first: "
 
-REREADS = 3
-"""Times that a resource is read again because a write was refused as stale. With so many others at it, the pairs are
-better tried again later."""
-
 
 def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], result: Result) -> Iterator[Step]:
     """Read back, once, what is given up."""
-    for part in cut_ids(ids, group.provider.limits.in_a_read):
+    for part in chunks(ids, group.provider.limits.in_a_read):
         given_up = dict.fromkeys(part, result)
         doubt = Doubt(_reached(group, None), given_up, given_up)
         yield Step(group, Kind.CHECK, part, tags, Budget(), doubt=doubt, last=True)
@@ -207,7 +205,7 @@ def _rereads(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Follo
             ids, step.tags, stale._replace(code=answer.code or Verdict.STALE.value, message=message), step.seen
         )
         return
-    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+    for part in chunks(ids, step.group.provider.limits.in_a_read):
         yield replace(step, kind=Kind.GUARD, ids=part, rereads=step.rereads + 1)
 
 
@@ -262,7 +260,7 @@ def _checks(
 ) -> Iterator[Step]:
     """A read back before a failure is believed."""
     doubt = Doubt(_reached(step.group, answer.request_id), failed, failed)
-    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+    for part in chunks(ids, step.group.provider.limits.in_a_read):
         yield replace(step, kind=Kind.CHECK, ids=part, tags=tags, doubt=doubt)
 
 
@@ -282,7 +280,7 @@ def _check_counts(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[
     still = Result(Outcome.FAILED, "not_applied", "answered with success twice, but it still stands", answer.request_id)
     there = dict.fromkeys(ids, still) if step.alone else None
     confirmed = _result(DONE[step.group.action], answer)
-    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+    for part in chunks(ids, step.group.provider.limits.in_a_read):
         whole = len(part) == len(ids)  # a count does not say which part it counts
         doubt = Doubt(reached, there, dict.fromkeys(part, wrong), count, confirmed if whole else None)
         yield replace(step, kind=Kind.CHECK, ids=part, doubt=doubt)

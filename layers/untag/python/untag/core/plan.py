@@ -1,16 +1,15 @@
 """From requests to groups: what may travel together is put together, across the requests of a batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Result, Tag
 from untag.contracts.requests import TagInput
+from untag.core.chunks import chunks
 from untag.core.jobs import Block, Job
+from untag.core.limits import MOST_TAGS
 from untag.core.policy import Policy
 from untag.core.steps import Budget, Group, Kind, Step
 from untag.providers import Location, Provider, Registry, Scope, Seen
-
-MOST_TAGS = 50
-"""Tags that a resource may bear; no cloud is known here that allows more. For what is not read yet."""
 
 DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
 WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_RESTORE}
@@ -151,7 +150,7 @@ def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...],
         # A guarded group is read first, each resource with all its tags at once; the writes are cut after that.
         parts = [tags] if group.guarded else list(cut_tags(tags, limits.keys, group.provider.comparable_key))
         for part in parts:
-            for few in cut_ids(ids, limits.in_a_read if group.guarded else limits.resources):
+            for few in chunks(ids, limits.in_a_read if group.guarded else limits.resources):
                 yield few, part, {id_: seen[id_] for id_ in few} if seen else None
 
 
@@ -161,12 +160,6 @@ def first_steps(group: Group) -> Iterator[Step]:
     for ids, tags, seen in rectangles(group):
         group.prechecks += group.guarded
         yield Step(group, kind, ids, tags, Budget(), seen=seen)
-
-
-def cut_ids(ids: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
-    """The ids in parts of at most `size`."""
-    for start in range(0, len(ids), size):
-        yield tuple(ids[start : start + size])
 
 
 def cut_tags(

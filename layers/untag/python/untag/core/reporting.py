@@ -9,12 +9,8 @@ from untag.contracts.outcomes import BAD, MISSING
 from untag.contracts.reports import HeldBack, Row, row
 from untag.contracts.requests import MAX_ATTEMPT, timestamp
 from untag.core.jobs import Job
+from untag.core.limits import BACKOFF_SECONDS, LONGEST_DELAY_SECONDS, SOON_SECONDS
 from untag.core.policy import HELD_WHOLE
-
-_SOON_SECONDS = 1.0
-_BACKOFF_SECONDS = 15.0
-LONGEST_DELAY_SECONDS = 900.0
-"""What is left to do waits a quarter of an hour at most."""
 
 
 class FollowUp(NamedTuple):
@@ -99,7 +95,7 @@ def remainder(job: Job, chance: Callable[[], float]) -> FollowUp:
         bodies += _bodies(job, selected, attempt=attempt, first_attempt_at=first, dry_run=job.dry_run)
     deferrals = {result for *_, result in job.rows() if isinstance(result, Deferral)}
     for deferral in deferrals:
-        base = _BACKOFF_SECONDS * 2 ** min(request.attempt - 1, 10) if deferral.counted else _SOON_SECONDS
+        base = BACKOFF_SECONDS * 2 ** min(request.attempt - 1, 10) if deferral.counted else SOON_SECONDS
         delay = max(delay, deferral.delay + chance() * min(LONGEST_DELAY_SECONDS, base))
     # Whole seconds, as queues take them, and never fewer than were asked for.
     return FollowUp(bodies, delay=min(max(math.ceil(delay), 1.0), LONGEST_DELAY_SECONDS))

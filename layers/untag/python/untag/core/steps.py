@@ -7,11 +7,8 @@ from typing import NamedTuple
 
 from untag.contracts import Action, Deferral, Result, Tag
 from untag.core.jobs import Block
+from untag.core.limits import CALLS_PER_STEP
 from untag.providers import Answer, Provider, Scope, Seen, stored_key
-
-CALLS_PER_STEP = 64
-"""Calls that may follow from one planned call: enough to find 5 bad ids among 50. What is left then is deferred, and
-comes again in a smaller request."""
 
 HALVES = 2
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from untag.contracts import Deferral, InvalidInputError, Outcome, Result
 from untag.core import Deadline, Engine, Timing
+from untag.core.chunks import chunks
 from untag.providers import Answer, Provider, Scope, Verdict
 
 MOST_READS = 1000
@@ -49,8 +50,7 @@ class TagReader:
 
     async def read(self, provider: Provider, scope: Scope, ids: Sequence[str]) -> TagsRead:
         """The tags of each resource. Raises TryAgainError, or InvalidInputError for more than can ever be read."""
-        size = provider.limits.in_a_read
-        parts = [tuple(ids[start : start + size]) for start in range(0, len(ids), size)]
+        parts = list(chunks(ids, provider.limits.in_a_read))
         if len(parts) > MOST_READS:
             raise InvalidInputError.of(f"needs more than {MOST_READS} reads: name the tags, or send it in parts")
         stopped: list[str] = []

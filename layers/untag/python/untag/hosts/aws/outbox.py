@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
 from untag.core import Timing
-from untag.hosts.aws.client import TRIES, Aws, AwsError, is_transient
+from untag.hosts.aws.client import TRIES, Aws, AwsError, is_transient, retry_pause
 from untag.hosts.aws.settings import Places
 from untag.hosts.base import DeliveryError, Message
 
@@ -22,8 +22,6 @@ _LINGER_SECONDS = 0.02
 
 _Waiting = tuple[Message, int, asyncio.Future[None]]
 """A message, its size, and the future that ends when it was taken or refused."""
-_RETRY_SECONDS = 0.1
-_RETRY_CAP = 1.0
 _CALLS = 8
 """Batches in flight for one destination."""
 
@@ -152,7 +150,7 @@ class _Batcher:
             if not again:
                 return
             batch = again
-            await self._timing.sleep(self._timing.jitter(_RETRY_SECONDS, number, _RETRY_CAP))
+            await self._timing.sleep(retry_pause(self._timing, number))
 
 
 def in_batches(sized: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:
