@@ -11,6 +11,7 @@ import untag.core.accounts
 import untag.core.comparing
 import untag.core.confirming
 import untag.core.judging
+import untag.core.limits
 import untag.hosts.aws.client
 import untag.hosts.aws.outbox
 import untag.hosts.aws.quarantine
@@ -61,7 +62,7 @@ def drops_the_remainder_on_a_send_error() -> None:
 
 @mutant
 def drops_the_dead_letter_on_a_send_error() -> None:
-    Outbox.bury = _swallowing(Outbox.bury)
+    Outbox.send_dead_letters = _swallowing(Outbox.send_dead_letters)
 
 
 @mutant
@@ -198,7 +199,7 @@ def runs_a_suspect_among_its_neighbours() -> None:
 
 @mutant
 def never_opens_the_circuit() -> None:
-    untag.core.accounts.CIRCUIT_FAILURES = 10**9
+    untag.core.limits.CIRCUIT_FAILURES = 10**9
 
 
 @mutant
@@ -286,4 +287,4 @@ def drops_the_evidence_from_remainders() -> None:
 
 @mutant
 def keeps_a_secret_until_it_is_refused() -> None:
-    untag.core.accounts.FRESH_SECONDS = 10.0**9
+    untag.core.limits.FRESH_SECONDS = 10.0**9
