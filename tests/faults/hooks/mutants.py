@@ -21,7 +21,7 @@ import untag.providers.huaweicloud.tms
 import untag.providers.jdcloud.resourcetag
 import untag.removal.invocation
 import untag.worker
-from untag.contracts import Outcome
+from untag.contracts import Outcome, Result
 from untag.hosts.aws.outbox import Outbox
 from untag.hosts.base import DeliveryError
 from untag.providers import Answer, Verdict
@@ -188,6 +188,8 @@ def reuses_a_signature() -> None:
 def compares_no_values() -> None:
     for module in (untag.core.comparing, untag.core.confirming, untag.core.judging):
         module.stands = lambda _provider, tag, there: tag.key in there
+    # What is read before a write is compared there.
+    untag.core.comparing._removal_needless = lambda _tag, value: None if value is not None else Result(Outcome.ABSENT)
 
 
 @mutant
