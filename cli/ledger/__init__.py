@@ -173,7 +173,7 @@ class Ledger:
         if not paths:
             return
         connection.execute(
-            "CREATE OR REPLACE TEMP TABLE lines AS SELECT json FROM "
+            "CREATE OR REPLACE TEMP TABLE lines AS SELECT json FROM "  # noqa: S608 - a constant
             f"read_ndjson_objects(?, ignore_errors = true, maximum_object_size = {_LONGEST_LINE})",
             [[_literal(path) for path in paths]],
         )
