@@ -97,6 +97,16 @@ def test_an_interrupted_run_leaves_what_is_still_to_be_done(
     assert outcomes(tmp_path) == {"i-1": "removed", "i-2": "removed"}
 
 
+def test_what_a_killed_process_has_begun_to_write_spoils_no_report_but_its_own(
+    tmp_path: Path, jd: JdcloudServer
+) -> None:
+    (tmp_path / "reports.jsonl").write_text('{"kind": "remov')
+    carry_out(here(tmp_path, jd), [request("i-1", id="a")])
+    torn, report = (tmp_path / "reports.jsonl").read_text(encoding="utf-8").splitlines()
+    assert torn == '{"kind": "remov'
+    assert json.loads(report)["id"] == "a"
+
+
 def test_credentials_come_from_the_environment_or_a_file_and_from_nowhere_else(
     tmp_path: Path, jd: JdcloudServer
 ) -> None:

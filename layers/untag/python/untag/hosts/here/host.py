@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import httpx
 
@@ -149,11 +149,17 @@ class Files:
         if not text:
             return
         try:
-            with (self._host.folder / name).open("a", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
+            with (self._host.folder / name).open("ab+") as file:
+                if file.tell() and _last_byte(file) != b"\n":
+                    file.write(b"\n")  # what a killed process had begun to write spoils no line but its own
+                file.write(text.encode())
         except OSError as error:
             raise DeliveryError(f"{name}: {error.strerror}") from None
+
+
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
 
 
 class NoQuarantine:
