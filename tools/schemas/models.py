@@ -81,7 +81,7 @@ SWEEP_RULES: Mapping[str, Json] = {
     "jdcloud": {
         "required": ["regions"],
         "properties": {"regions": {"minItems": 1}},
-        "if": {"properties": {"types": {"contains": {"const": "cdn"}}}},
+        "if": {"properties": {"types": {"type": "array", "contains": {"const": "cdn"}}}},
         "then": {"properties": {"regions": {"items": {"const": "cn-all"}}}},
     },
     "huaweicloud": {"properties": {"types": {"items": _TYPE_OF_HUAWEICLOUD}}},

@@ -46,6 +46,12 @@ LIMITS: tuple[Limit, ...] = (
     Limit("A time zone has to be known to the machine.", r"is no time zone that is known here"),
     Limit("A rule may not match every tag there is.", r"matches every tag there is"),
     Limit("No two rules of a sweep share a name.", r"^two rules are called"),
+    Limit("A rule names `account` or `accounts`.", r"account and accounts say the same"),
+    Limit(
+        "`types` is `all`, or a list without it, and not every cloud has it.",
+        r"types is .all.|no listing of every type",
+    ),
+    Limit("A rule that keeps some tags needs `limit` and named types.", r"removes every tag but some"),
     Limit("A sweep that goes on says of each rule how far it is.", r"says nothing of some rule, or too much"),
 )
 
@@ -93,6 +99,12 @@ CHANGES: tuple[Change, ...] = (
         ("removal-answer", "sweep-answer"),
         "There is no `errors`: what is invalid, or could not be delivered, fails the invocation.",
         "Look for `FunctionError` in Lambda's answer, and read `errorMessage` as [this](invocation-error.json).",
+    ),
+    Change(
+        2,
+        ("sweep", "sweep-message"),
+        'A rule can say lists of keys, `accounts`, `"types": "all"` and `"remove": {"except": [...]}`.',
+        "Nothing: what was taken is taken as before.",
     ),
     Change(
         2,
