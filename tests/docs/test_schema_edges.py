@@ -59,6 +59,7 @@ ASKED: dict[Path, list[Any]] = {
     ("reason",): ["a" * 1024, "a" * 1025, *ODD],
     ("attempt",): [1, 0, 1_000_000, 1_000_001, "1", *ODD],
     ("first_attempt_at",): MOMENT,
+    ("not_before",): MOMENT,
     ("more",): [1],
 }
 PATTERN: dict[Path, list[Any]] = {

@@ -33,6 +33,7 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit("`expect` has to be the number of different pairs.", r"^says [0-9]+, but the request names"),
     Limit("One body names at most 100,000 pairs.", r"^more than 100000 pairs"),
+    Limit("`not_before` cannot be later than `not_after`.", r"should not be later than not_after"),
     Limit("A key cannot be put back with two values.", r"one key cannot be put back with two values"),
     Limit("A request cannot contradict an earlier one of its list.", r"contradicts an earlier request of the list"),
     Limit(
@@ -112,6 +113,7 @@ CHANGES: tuple[Change, ...] = (
         'A remainder can say `batch`, `overwrite`, `"tags": "all"`, and of a tag what it `was`.',
         "Nothing: untag alone reads remainders.",
     ),
+    Change(3, ("remainder",), "A remainder can say `not_before`.", "Nothing: untag alone reads remainders."),
 )
 
 _HEAD = """# Schemas

@@ -60,6 +60,11 @@ def remainder_messages(lefts: Iterable[Left]) -> list[Message]:
     return [Message(text, delay=delay) for text in _packed(body for left in lefts for body in left.bodies)]
 
 
+def kept_messages(bodies: Iterable[dict[str, Any]], size: int) -> list[Message]:
+    """Requests that are kept for later, each message no larger than `size` bytes, so that a host can keep it."""
+    return [Message(text) for body in bodies for text in _packed([body], size)]
+
+
 def dead_letters(left: Left, *, request_id: str, source: str, attempt: int, batch: str | None = None) -> list[Message]:
     """Requests that ended badly, for the dead-letter queue; they can be redriven unchanged."""
     attributes = {
@@ -94,7 +99,7 @@ def traced(messages: Iterable[Message], traceparent: str | None) -> list[Message
     return [one._replace(attributes={**one.attributes, "traceparent": traceparent}) for one in messages]
 
 
-def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _packed(bodies: Iterable[dict[str, Any]], limit: int = BODY_BYTES) -> Iterator[str]:
     """Request bodies as message bodies: a single one bare, several as a list, none larger than a message may be."""
     waiting = deque(bodies)
     part: list[str] = []
@@ -103,10 +108,10 @@ def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
         body = waiting.popleft()
         text = _json(body)
         weight = len(text.encode())
-        if weight > BODY_BYTES and (halves := _in_two(body)):
+        if weight > limit and (halves := _in_two(body)):
             waiting.extendleft(reversed(halves))
             continue
-        if part and size + weight > BODY_BYTES:
+        if part and size + weight > limit:
             yield _joined(part)
             part, size = [], 0
         part.append(text)

@@ -32,6 +32,7 @@ class Here:
 
     message_bytes = 1_073_741_824
     """No queue bounds a message; a gigabyte is more than any request has."""
+    kept_bytes = message_bytes
 
     def __init__(
         self,
@@ -85,6 +86,11 @@ class Files:
         """Each message waits for its delay."""
         now = self._host.timing.monotonic()
         self._host.waiting += [(now + message.delay, message) for message in messages]
+
+    async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
+        """Each message waits in this process."""
+        due = self._host.timing.monotonic() + max(0.0, moment - self._host.timing.now())
+        self._host.waiting += [(due, message) for message in messages]
 
     async def go_on(self, messages: Iterable[Message]) -> None:
         """As the work queue: there is one function here."""
