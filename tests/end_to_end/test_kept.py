@@ -11,7 +11,6 @@ from local.stack import Stack
 from untag.core import Timing
 from untag.hosts.aws.client import Aws
 from untag.hosts.aws.kept import Kept, cancel, list_kept
-from untag.hosts.aws.keys import Keys
 
 
 def ask(stack: Stack, name: str | None = None) -> list[Kept]:
@@ -25,7 +24,7 @@ def ask(stack: Stack, name: str | None = None) -> list[Kept]:
 
     async def asked() -> list[Kept]:
         async with httpx.AsyncClient() as client:
-            aws = Aws(environ, client, Keys(environ, client, Timing()), Timing())
+            aws = Aws(environ, client, Timing())
             if name is not None:
                 assert await cancel(aws, "untag-kept", name)
             return await list_kept(aws, "untag-kept")

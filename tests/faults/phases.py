@@ -72,9 +72,10 @@ def poison(campaign: "Campaign") -> None:
     killers = list(neighbours(1, "i-killer"))
     campaign.ask([*around[: NEIGHBOURS // 3], *killers, *around[NEIGHBOURS // 3 :]])
     end = time.monotonic() + campaign.patience
-    while _some_without_an_end(campaign, "beside", NEIGHBOURS) and time.monotonic() < end:
-        time.sleep(0.1)
-    # Nobody but the killer is left: it goes to the dead letters by SQS's own redrive.
+    while (_some_without_an_end(campaign, "beside", NEIGHBOURS) or _waiting(campaign) > 1) and time.monotonic() < end:
+        pass
+    # Only the killer is left, and goes to the dead letters by SQS's own redrive. With more on the queue that had to
+    # be hidden for as long as a function has: else two hold the same records, and each puts them back.
     campaign.stack.aws.queues.visibility_timeout = SHORT_VISIBILITY_SECONDS
     campaign.stack.drain(campaign.patience)
     (campaign.flags / "killers").unlink()

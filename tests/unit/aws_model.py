@@ -90,10 +90,6 @@ class AwsModel:
             failed, taken = [], []
         return httpx.Response(200, json={"Successful": taken, "Failed": failed})
 
-    def _SendMessage(self, body: Json, _: Any) -> httpx.Response:  # noqa: N802
-        self.queues[body["QueueUrl"]].append(body)
-        return httpx.Response(200, json={"MessageId": "m"})
-
     def _publish(self, body: Json, trouble: Any) -> httpx.Response:
         taken, failed = "", ""
         prefix = "PublishBatchRequestEntries.member."
@@ -163,6 +159,10 @@ class AwsModel:
 
     def _DeleteMessage(self, body: Json, _: Any) -> httpx.Response:  # noqa: ARG002, N802
         return httpx.Response(200, json={})
+
+    def _DeleteMessageBatch(self, body: Json, _: Any) -> httpx.Response:  # noqa: N802
+        ids = [{"Id": entry["Id"]} for entry in body["Entries"]]
+        return httpx.Response(200, json={"Successful": ids, "Failed": []})
 
 
 def down(*services: str) -> Callable[[str, str, Json], int | None]:

@@ -66,10 +66,16 @@ def test_a_sweep_finds_every_resource_of_the_type_that_bears_the_tag(cloud):
 
 
 def test_a_sweep_of_types_whose_tags_are_not_listed_is_refused_by_name(cloud):
-    requests, notice = swept(cloud, {**RULE, "types": ["iam:role"]})
+    requests, notice = swept(cloud, {**RULE, "types": ["autoscaling:autoScalingGroup"]})
     assert requests == []
     assert notice["kind"] == "rejected"
-    assert "tags of iam:role cannot be read" in str(notice["errors"])
+    assert "tags of autoscaling:autoScalingGroup cannot be read" in str(notice["errors"])
+
+
+def test_a_sweep_of_roles_is_refused_since_iam_finds_nothing_by_its_tags(cloud):
+    requests, notice = swept(cloud, {**RULE, "types": ["iam:role"], "regions": ["us-east-1"]})
+    assert (requests, notice["kind"]) == ([], "rejected")
+    assert "this API cannot list resources" in str(notice["errors"])
 
 
 def test_a_sweep_of_every_type_asks_for_each_resource_by_the_type_in_its_arn(cloud):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from local.providers import HuaweicloudConfigServer, JdcloudServer, environment
 from untag.contracts import InvalidInputError
 from untag.core import Timing
-from untag.hosts.here import Here, carry_out
-from untag.hosts.here.running import unfinished
+from untag.hosts.base import Record
+from untag.hosts.here import Here
+from untag.hosts.here import carry_out as carry_out_by
+from untag.removal import Remover
 from untag.runtime import Runtime
 
 
@@ -34,6 +37,10 @@ def request(*ids: str, **fields: Any) -> dict[str, Any]:
     return {**body, "resources": [{"type": "vm", "ids": list(ids)}], **fields}
 
 
+def carry_out(host: Here, requests: list[Any]) -> None:
+    carry_out_by(host, Remover, [one if isinstance(one, str) else json.dumps(one) for one in requests])
+
+
 def standing(jd: JdcloudServer, id_: str) -> dict[str, str] | None:
     return jd.tags.get("default", "cn-north-1", "vm", id_)
 
@@ -53,7 +60,7 @@ def test_requests_are_carried_out_to_their_end_and_reported_in_lines(tmp_path: P
     assert {one["id"] for one in lines(tmp_path / "reports.jsonl")} == {"a", "b"}
     assert standing(jd, "i-1") == {"team": "web"}
     assert not (tmp_path / "dead-letters.jsonl").exists()
-    assert list(unfinished(here(tmp_path, jd))) == []
+    assert here(tmp_path, jd).kept() == []
 
 
 def test_what_a_cloud_puts_off_waits_here_and_is_done_later(tmp_path: Path, jd: JdcloudServer) -> None:
@@ -86,9 +93,9 @@ def test_an_interrupted_run_leaves_what_is_still_to_be_done(
         patched.setattr("untag.removal.Remover.batch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             carry_out(here(tmp_path, jd), [request("i-1", id="a"), request("i-2", id="b")])
-    left = list(unfinished(here(tmp_path, jd)))
-    assert [json.loads(body)["id"] for body in left] == ["a", "b"]
-    carry_out(here(tmp_path, jd), left)
+    left = here(tmp_path, jd).kept()
+    assert [json.loads(one.body)["id"] for one in left] == ["a", "b"]
+    carry_out_by(here(tmp_path, jd), Remover, left)
     assert outcomes(tmp_path) == {"i-1": "removed", "i-2": "removed"}
 
 
@@ -103,3 +110,15 @@ def test_credentials_come_from_the_environment_or_a_file_and_from_nowhere_else(
     assert outcomes(tmp_path) == {"i-1": "removed"}
     with pytest.raises(InvalidInputError, match="UNTAG_CREDENTIALS"):
         Runtime(here(tmp_path, jd, UNTAG_CREDENTIALS="secretsmanager:untag"))
+
+
+def test_a_request_before_its_time_waits_here_with_its_time(tmp_path: Path, jd: JdcloudServer) -> None:
+    host = here(tmp_path, jd)
+    runtime = Runtime(host)
+    later = "2027-01-01T00:00:00.000Z"
+    body = json.dumps(request("i-1", id="a", not_before=later))
+    assert Remover(runtime).batch([Record("m", body, 1, "m", "here")], lambda: 60.0) == []
+    (waiting,) = host.work
+    assert waiting.due == datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+    assert standing(jd, "i-1") == {"env": "prod", "team": "web"}
+    runtime.close()

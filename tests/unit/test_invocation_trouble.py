@@ -45,8 +45,8 @@ def test_suspects_that_are_not_begun_go_back_to_their_queue_and_pay_no_receive(h
     again = sqs_records({"Records": [as_lambda_hands_it(message, f"n-{n}") for n, message in enumerate(back)]})
     assert again is not None
     assert [(one.receives, one.own_id) for one in again] == [(3, f"m-{n}") for n in range(10, 14)]
-    deleted = [body["ReceiptHandle"] for body in house.aws.made("DeleteMessage")]
-    assert {f"receipt-m-{n}" for n in range(10, 14)} <= set(deleted)
+    (deleted,) = house.aws.made("DeleteMessageBatch")
+    assert [entry["ReceiptHandle"] for entry in deleted["Entries"]] == [f"receipt-m-{n}" for n in range(10, 14)]
 
 
 def test_suspects_for_which_no_time_is_left_go_back_too_and_come_again_where_the_queue_takes_nothing(
@@ -112,7 +112,11 @@ def test_a_suspect_for_which_there_is_no_time_goes_back_to_its_queue_untouched()
         house.jd.latency = 9.0
         records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(1, 6)]
         assert house.batch(*records) == []
-        back = [json.loads(body["MessageBody"])["id"] for body in house.aws.made("SendMessage")]
+        back = [
+            json.loads(message["MessageBody"])["id"]
+            for message in house.aws.queues[QUEUE]
+            if "untag_receives" in message["MessageAttributes"]
+        ]
         assert back[-2:] == ["chg-4", "chg-5"]
         assert len(house.aws.made("ChangeMessageVisibility")) == 5 - len(back)
         assert house.took < 30.0
@@ -231,7 +235,7 @@ def test_a_request_that_does_not_add_up_is_not_delivered_and_comes_again(
 def test_a_letter_that_cannot_be_written_brings_back_its_record_only(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("untag.worker.rejected_letter", raising)
+    monkeypatch.setattr("untag.worker.rejected_dead_letter", raising)
     good = jd_request("i-1")
     assert house.batch(record("poison", "m-1"), record(good, "m-2")) == ["m-1"]
     house.check(good)

@@ -5,7 +5,6 @@ runs last and alone; one record never takes down another. What was handed straig
 again from: what goes wrong with it fails the invocation.
 """
 
-import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,7 @@ from untag.contracts import InvalidInputError, Problem
 from untag.contracts.rejections import InvocationError, Names, Rejection, names_in
 from untag.contracts.requests import timestamp
 from untag.hosts.base import Arrival, DeliveryError, Handed, Record
-from untag.messages import rejected_letter, rejection_message, traced
+from untag.messages import rejected_dead_letter, rejection_message, traced
 from untag.runtime import Runtime, Window
 
 SUSPECT_RECEIVES = 3
@@ -24,9 +23,6 @@ SUSPECT_RECEIVES = 3
 MOST_SUSPECTS = 10
 """Suspect records that one invocation begins. One of them may kill the process, and then all that were handed over with
 it have paid a receive."""
-
-PUT_BACK_AT_ONCE = 10
-"""Records that are put back side by side, each by two calls."""
 
 INVALID = "invalid"
 """The code of a body that never can be worked at."""
@@ -53,20 +49,11 @@ class Worker(ABC):
         failed = await self.together([record for record in records if record.receives < SUSPECT_RECEIVES])
         suspects = [record for record in records if record.receives >= SUSPECT_RECEIVES]
         # The rest before the first is begun: one that kills the process would make them pay for it.
-        failed += await self._put_back(suspects[MOST_SUSPECTS:])
+        failed += await self._quarantine.put_back(suspects[MOST_SUSPECTS:])
         for number, record in enumerate(suspects[:MOST_SUSPECTS]):
             if self._deadline.for_calls() <= 0.0:
-                return failed + await self._put_back(suspects[number:MOST_SUSPECTS])
+                return failed + await self._quarantine.put_back(suspects[number:MOST_SUSPECTS])
             failed += await self._alone(record)
-        return failed
-
-    async def _put_back(self, records: list[Record]) -> list[str]:
-        """Put records that are not begun back on their queue; the ids of those that have to come again as they are."""
-        failed: list[str] = []
-        for start in range(0, len(records), PUT_BACK_AT_ONCE):
-            some = records[start : start + PUT_BACK_AT_ONCE]
-            taken = await asyncio.gather(*(self._quarantine.put_back(record) for record in some))
-            failed += [record.id for record, done in zip(some, taken, strict=True) if not done]
         return failed
 
     async def _alone(self, record: Record) -> list[str]:
@@ -84,7 +71,7 @@ class Worker(ABC):
         `names` is what is known of the body already.
         """
         try:
-            await self._bury(record, error, code, names)
+            await self._give_up(record, error, code, names)
         except DeliveryError as failure:
             self._telemetry.undelivered(record.id, str(failure))
             return False
@@ -93,7 +80,7 @@ class Worker(ABC):
             return False
         return True
 
-    async def _bury(self, arrival: Arrival, error: InvalidInputError, code: str, names: Names | None) -> None:
+    async def _give_up(self, arrival: Arrival, error: InvalidInputError, code: str, names: Names | None) -> None:
         """Report a body that is invalid, then put it on the dead-letter queue. Raises DeliveryError.
 
         With any other code the body is valid and can be sent again: that is no rejection.
@@ -101,14 +88,14 @@ class Worker(ABC):
         names = names or names_in(arrival.body, arrival.own_id)
         self._telemetry.rejected(arrival.id, str(error), id=names.id, batch=names.batch)
         text = arrival.body if isinstance(arrival.body, str) else json.dumps(arrival.body, ensure_ascii=False)
-        letter = rejected_letter(
+        dead_letter = rejected_dead_letter(
             text, str(error), code=code, request_id=names.id, batch=names.batch, source=arrival.source
         )
         if code == INVALID:
             now = timestamp(self._timing.now())
-            told = Rejection.of(names, error.problems, source=arrival.source, started_at=now, finished_at=now)
-            await self._outbox.publish(traced([rejection_message(told)], arrival.traceparent))
-        await self._outbox.bury(traced([letter], arrival.traceparent))
+            rejection = Rejection.of(names, error.problems, source=arrival.source, started_at=now, finished_at=now)
+            await self._outbox.publish(traced([rejection_message(rejection)], arrival.traceparent))
+        await self._outbox.send_dead_letters(traced([dead_letter], arrival.traceparent))
 
     @contextmanager
     def failing(self, handed: Handed, note: str = "") -> Iterator[None]:

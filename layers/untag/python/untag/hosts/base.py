@@ -79,7 +79,7 @@ class Outbox(Protocol):
     async def publish(self, messages: Iterable[Message]) -> None:
         """Publish on the topic."""
 
-    async def bury(self, messages: Iterable[Message]) -> None:
+    async def send_dead_letters(self, messages: Iterable[Message]) -> None:
         """Send to this function's dead-letter queue."""
 
     async def send_back(self, messages: Iterable[Message]) -> None:
@@ -110,8 +110,10 @@ class Quarantine(Protocol):
     async def delete(self, record: Record) -> None:
         """Delete a record whose results are delivered."""
 
-    async def put_back(self, record: Record) -> bool:
-        """Put a record that was not begun back on its queue as a new message, at no cost; False if it is not taken."""
+    async def put_back(self, records: Iterable[Record]) -> list[str]:
+        """Put records that were not begun back on their queues as new messages, at no cost; the ids of those that are
+        not taken, and come again as they are.
+        """
 
 
 class Telemetry(Observer, Protocol):

@@ -4,15 +4,16 @@ import asyncio
 import json
 import ssl
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
 import httpx
 
 from untag import environment
 from untag.core.timing import Timing
-from untag.hosts.aws.keys import Keys, KeysUnavailableError
-from untag.providers.signing import AWS4, DerivedKeyAuth
+from untag.providers.base import Answer, Session
+from untag.providers.credentials import Credentials
+from untag.providers.host_role import HostRole
 
 TRIES = 3
 _CALL_SECONDS = 5.0
@@ -33,10 +34,6 @@ _TRANSIENT = (
     "ServiceUnavailable",
 )
 
-
-if TYPE_CHECKING:
-    from untag.providers.credentials import AccessKey
-
 T = TypeVar("T")
 
 
@@ -55,19 +52,25 @@ def is_transient(code: str) -> bool:
     return "throttl" in code.lower() or code.startswith(_TRANSIENT)
 
 
+def retry_pause(timing: Timing, number: int) -> float:
+    """The seconds to wait before the next of `TRIES`; `number` counts the tries before it, from 0."""
+    return timing.jitter(_BACKOFF_SECONDS, number, _BACKOFF_CAP)
+
+
 class Aws:
     """Calls to AWS in one region, signed afresh at each try.
 
     `AWS_ENDPOINT_URL_<SERVICE>` and `AWS_ENDPOINT_URL` are honoured. `left` gives the seconds that calls still have.
     """
 
-    def __init__(self, environ: Mapping[str, str], client: httpx.AsyncClient, keys: Keys, timing: Timing) -> None:
+    def __init__(self, environ: Mapping[str, str], client: httpx.AsyncClient, timing: Timing) -> None:
         self._client = client
-        self._keys = keys
         self._timing = timing
         self.region = environment.text(environ, "AWS_REGION", pattern=r"[a-z0-9-]+")
         suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        role = HostRole(environ, timing.now)
         self._endpoints = {}
+        self._auths = {}
         for service, variable in (
             ("sqs", "SQS"),
             ("sns", "SNS"),
@@ -77,7 +80,7 @@ class Aws:
             own = f"https://{service}.{self.region}.{suffix}"
             everywhere = environment.endpoint(environ, "AWS_ENDPOINT_URL", own)
             self._endpoints[service] = environment.endpoint(environ, f"AWS_ENDPOINT_URL_{variable}", everywhere)
-        self._auths: dict[str, tuple[AccessKey, DerivedKeyAuth]] = {}
+            self._auths[service] = role.auth(service, self.region)
         self.left: Callable[[], float] = lambda: float("inf")
 
     async def json(self, service: str, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +114,7 @@ class Aws:
             try:
                 return await self._once(service, operation, headers, content, read)
             except AwsError as error:
-                pause = self._timing.jitter(_BACKOFF_SECONDS, number, _BACKOFF_CAP)
+                pause = retry_pause(self._timing, number)
                 if not error.transient or number + 1 == TRIES or self.left() < pause + _SHORTEST_SECONDS:
                     raise
                 await self._timing.sleep(pause)
@@ -130,13 +133,13 @@ class Aws:
             raise AwsError(service, operation, "deadline", transient=False)
         method, _, path = operation.rpartition(" ")
         url = f"{self._endpoints[service]}{path if method else '/'}"
+        auth = await self._auths[service].current(Session(self._client, Credentials(), httpx.Auth(), timeout))
+        if isinstance(auth, Answer):
+            raise AwsError(service, operation, "no_key", transient=True)
         try:
-            auth = await self._auth(service)
             async with asyncio.timeout(timeout):
                 request = httpx.Request(method or "POST", url, headers=headers, content=content)
                 response = await self._client.send(request, auth=auth)
-        except KeysUnavailableError:
-            raise AwsError(service, operation, "no_key", transient=True) from None
         except (TimeoutError, httpx.TimeoutException):
             raise AwsError(service, operation, "timeout", transient=True) from None
         except (httpx.RequestError, ssl.SSLError, OSError):
@@ -152,14 +155,6 @@ class Aws:
             or response.status_code == httpx.codes.TOO_MANY_REQUESTS
         )
         raise AwsError(service, operation, code, transient=server or is_transient(code))
-
-    async def _auth(self, service: str) -> DerivedKeyAuth:
-        key = await self._keys.get()
-        known = self._auths.get(service)
-        if known is None or known[0] is not key:
-            auth = DerivedKeyAuth(AWS4, key, region=self.region, service=service, clock=self._timing.now)
-            known = self._auths[service] = (key, auth)
-        return known[1]
 
 
 _ESCAPES = {
@@ -181,10 +176,10 @@ def _form(parameters: Mapping[str, str]) -> bytes:
 
 def _read_json(content: bytes) -> dict[str, Any]:
     # By body and never by content type: not every server that speaks this protocol names it rightly.
-    found = json.loads(content or b"{}")
-    if not isinstance(found, dict):
+    answer = json.loads(content or b"{}")
+    if not isinstance(answer, dict):
         raise ValueError  # noqa: TRY004 - an answer that cannot be read, whatever is wrong with it
-    return found
+    return answer
 
 
 def _read_xml(content: bytes) -> ET.Element:

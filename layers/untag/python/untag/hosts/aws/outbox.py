@@ -1,15 +1,15 @@
-"""Sends messages in batches, and tells of each one whether it was taken."""
+"""Sends messages in batches, and knows of each one whether it was taken."""
 
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
 from untag.core import Timing
-from untag.core.reporting import LONGEST_DELAY_SECONDS
-from untag.hosts.aws.client import TRIES, Aws, AwsError, is_transient
+from untag.core.limits import LONGEST_DELAY_SECONDS
+from untag.hosts.aws.client import TRIES, Aws, AwsError, is_transient, retry_pause
 from untag.hosts.aws.kept import keep
 from untag.hosts.aws.settings import Places
 from untag.hosts.base import DeliveryError, Message
@@ -24,13 +24,13 @@ _LINGER_SECONDS = 0.02
 """How long a message waits for others to share its call: nothing beside a provider's call, a tenth of the calls."""
 
 _Waiting = tuple[Message, int, asyncio.Future[None]]
-"""A message, its size, and what will tell whether it was taken."""
-_RETRY_SECONDS = 0.1
-_RETRY_CAP = 1.0
+"""A message, its size, and the future that ends when it was taken or refused."""
 _CALLS = 8
 """Batches in flight for one destination."""
 
 _log = logging.getLogger("untag.outbox")
+
+_T = TypeVar("_T")
 
 Refusals = dict[int, tuple[str, bool]]
 """Entries that were not taken: by their place in the batch, AWS's code and whether to try again."""
@@ -42,7 +42,7 @@ class Outbox:
 
     def __init__(self, aws: Aws, timing: Timing, places: Places) -> None:
         def to_queue(url: str) -> _Batcher:
-            return _Batcher(lambda batch: _send(aws, url, batch), SQS_BYTES, timing)
+            return _Batcher(lambda batch: send_batch(aws, url, batch), SQS_BYTES, timing)
 
         self._aws = aws
         self._timing = timing
@@ -56,7 +56,7 @@ class Outbox:
         """Publish on the topic. Raises DeliveryError unless every one was taken."""
         await self._reports.put_all(messages)
 
-    async def bury(self, messages: Iterable[Message]) -> None:
+    async def send_dead_letters(self, messages: Iterable[Message]) -> None:
         """Send to the dead-letter queue. Raises DeliveryError unless every one was taken."""
         await self._dead_letters.put_all(messages)
 
@@ -137,24 +137,13 @@ class _Batcher:
 
     async def _flush_later(self) -> None:
         await self._timing.sleep(self.seconds)
-        self._later = None  # from here on it sends, and is nobody's to cancel
+        self._later = None  # sending has begun; do not cancel it
         await self._flush()
 
     async def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        await asyncio.gather(*(self._deliver(batch) for batch in self._batches(waiting)))
-
-    def _batches(self, waiting: Iterable[_Waiting]) -> Iterable[list[tuple[Message, asyncio.Future[None]]]]:
-        batch: list[tuple[Message, asyncio.Future[None]]] = []
-        size = 0
-        for message, weight, taken in waiting:
-            if batch and (len(batch) == _ENTRIES or size + weight > self._limit):
-                yield batch
-                batch, size = [], 0
-            batch.append((message, taken))
-            size += weight
-        if batch:
-            yield batch
+        sized = (((message, taken), size) for message, size, taken in waiting)
+        await asyncio.gather(*(self._deliver(batch) for batch in in_batches(sized, self._limit)))
 
     async def _deliver(self, batch: list[tuple[Message, asyncio.Future[None]]]) -> None:
         """One batch, and again what was refused for a passing reason; every future has its answer in the end."""
@@ -180,10 +169,25 @@ class _Batcher:
             if not again:
                 return
             batch = again
-            await self._timing.sleep(self._timing.jitter(_RETRY_SECONDS, number, _RETRY_CAP))
+            await self._timing.sleep(retry_pause(self._timing, number))
 
 
-async def _send(aws: Aws, queue_url: str, batch: Sequence[Message]) -> Refusals:
+def in_batches(sized: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:
+    """What one call can carry: ten entries, of no more bytes together than the limit."""
+    batch: list[_T] = []
+    size = 0
+    for entry, weight in sized:
+        if batch and (len(batch) == _ENTRIES or size + weight > limit):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += weight
+    if batch:
+        yield batch
+
+
+async def send_batch(aws: Aws, queue_url: str, batch: Sequence[Message]) -> Refusals:
+    """Send up to ten messages to a queue. Raises AwsError where the call as a whole failed."""
     entries = [
         {
             "Id": str(place),

@@ -3,7 +3,7 @@
 No queue, no topic, no account at AWS: credentials come from the environment or from a file.
 """
 
-from untag.hosts.here.host import Here
+from untag.hosts.here.host import Here, Waiting
 from untag.hosts.here.running import carry_out
 
-__all__ = ["Here", "carry_out"]
+__all__ = ["Here", "Waiting", "carry_out"]

@@ -2,15 +2,18 @@
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
 from untag.contracts import InvalidInputError
 from untag.core import CredentialSource, Timing
-from untag.core.sources import EnvironmentCredentials, FileCredentials
+from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.base import DeliveryError, Message, Record
 from untag.transport import Client, Transport
 
@@ -27,8 +30,30 @@ WAITING = "waiting.jsonl"
 _log = logging.getLogger("untag")
 
 
+class Waiting(NamedTuple):
+    """A message that is still to be worked at, and the time from which on it is due, in seconds since the epoch."""
+
+    due: float
+    body: str
+
+    def line(self) -> str:
+        """As a line of the folder's file."""
+        due = datetime.fromtimestamp(self.due, UTC).isoformat(timespec="milliseconds")
+        return json.dumps({"body": self.body, "due": due}, ensure_ascii=False)
+
+    @classmethod
+    def read(cls, line: str) -> "Waiting":
+        """Out of a line."""
+        fields = json.loads(line)
+        return cls(datetime.fromisoformat(fields["due"]).timestamp(), fields["body"])
+
+
 class Here:
-    """Everything that the functions ask of a host, in this process."""
+    """Everything that the functions ask of a host, in this process.
+
+    The work queue and a function's own queue are lists: `work`, and `own` for a function that goes on by messages to
+    itself.
+    """
 
     message_bytes = 1_073_741_824
     """No queue bounds a message; a gigabyte is more than any request has."""
@@ -39,27 +64,47 @@ class Here:
         folder: Path,
         environ: Mapping[str, str],
         *,
+        published: Callable[[str], None] = lambda _: None,
         timing: Timing | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Make the folder if it is not there. `transport` is for tests."""
+        """Make the folder if it is not there. `published` is called with each report once it is in the folder.
+
+        `transport` is for tests.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.environ = environ
+        self.published = published
         self.timing = timing or Timing()
         self.client: httpx.AsyncClient = Client(transport or Transport())
         self.telemetry: base.Telemetry = LogLines()
         self.quarantine: base.Quarantine = NoQuarantine()
-        self.waiting: list[tuple[float, Message]] = []
-        """Messages for the work queue, with the time at which each is due."""
+        self.work: list[Waiting] = []
+        self.own: list[Waiting] = []
+
+    def keep(self, waiting: Iterable[Waiting]) -> None:
+        """Write what still waits into the folder, in place of what is written there: all of it or nothing."""
+        path = self.folder / WAITING
+        text = "".join(f"{one.line()}\n" for one in waiting)
+        if not text and not path.exists():
+            return
+        new = path.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        os.replace(new, path)  # noqa: PTH105 - what a killed process has begun to write must not be read
+
+    def kept(self) -> list[Waiting]:
+        """What an earlier process has left in the folder."""
+        path = self.folder / WAITING
+        return [Waiting.read(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
     def credentials(self, source: str) -> CredentialSource:
         """From `env` or `file:PATH`. Raises InvalidInputError for any other source: there is none here."""
         kind, _, place = source.partition(":")
         if kind == "env":
-            return EnvironmentCredentials(self.environ)
+            return partial(environment_credentials, self.environ)
         if kind == "file":
-            return FileCredentials(Path(place))
+            return partial(file_credentials, Path(place))
         raise InvalidInputError.of("should be env or file:PATH where no host keeps secrets", "UNTAG_CREDENTIALS")
 
     def outbox(self, left: Callable[[], float]) -> "Files":  # noqa: ARG002 - files take no time worth counting
@@ -75,26 +120,31 @@ class Files:
 
     async def publish(self, messages: Iterable[Message]) -> None:
         """A report in a line."""
-        self._append(REPORTS, (message.body for message in messages))
+        bodies = [message.body for message in messages]
+        self._append(REPORTS, bodies)
+        for body in bodies:
+            self._host.published(body)
 
-    async def bury(self, messages: Iterable[Message]) -> None:
+    async def send_dead_letters(self, messages: Iterable[Message]) -> None:
         """A dead letter in a line: its body as a text, and its attributes."""
         lines = ({"body": message.body, "attributes": {**message.attributes}} for message in messages)
         self._append(DEAD_LETTERS, (json.dumps(line, ensure_ascii=False) for line in lines))
 
     async def send_back(self, messages: Iterable[Message]) -> None:
         """Each message waits for its delay."""
-        now = self._host.timing.monotonic()
-        self._host.waiting += [(now + message.delay, message) for message in messages]
+        self._host.work += self._delayed(messages)
 
     async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
         """Each message waits in this process."""
-        due = self._host.timing.monotonic() + max(0.0, moment - self._host.timing.now())
-        self._host.waiting += [(due, message) for message in messages]
+        self._host.work += [Waiting(moment, message.body) for message in messages]
 
     async def go_on(self, messages: Iterable[Message]) -> None:
-        """As the work queue: there is one function here."""
-        await self.send_back(messages)
+        """The same, for the function itself."""
+        self._host.own += self._delayed(messages)
+
+    def _delayed(self, messages: Iterable[Message]) -> list[Waiting]:
+        now = self._host.timing.now()
+        return [Waiting(now + message.delay, message.body) for message in messages]
 
     def linger(self, *, more: bool) -> None:
         """Nothing is gained by waiting for others."""
@@ -106,6 +156,7 @@ class Files:
         try:
             with (self._host.folder / name).open("a", encoding="utf-8") as file:
                 file.write(text)
+                file.flush()
         except OSError as error:
             raise DeliveryError(f"{name}: {error.strerror}") from None
 
@@ -119,9 +170,9 @@ class NoQuarantine:
     async def delete(self, record: Record) -> None:
         """Nothing."""
 
-    async def put_back(self, record: Record) -> bool:  # noqa: ARG002 - the Protocol's
-        """Not taken: it comes again as it is."""
-        return False
+    async def put_back(self, records: Iterable[Record]) -> list[str]:
+        """Not taken: they come again as they are."""
+        return [record.id for record in records]
 
 
 class LogLines:

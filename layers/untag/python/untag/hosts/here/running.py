@@ -1,78 +1,65 @@
-"""Removal requests carried out to their end."""
+"""Work carried out to its end in this process."""
 
 import itertools
-import json
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
 
-from untag.hosts.base import Message, Record
-from untag.hosts.here.host import WAITING, Here
-from untag.removal import Remover
+from untag.hosts.base import Function, Record
+from untag.hosts.here.host import Here, Waiting
 from untag.runtime import Runtime
 
 INVOCATION_SECONDS = 900.0
 """What one round of work has, as on a host that ends its functions: what it does not do in this time is left."""
 BATCH = 100
 """Messages in one round, so that those with equal tags share calls."""
+_SLICE_SECONDS = 30.0
 _AGAIN_SECONDS = 5.0
 """A message whose results could not be written comes again after this time."""
 
 
-def carry_out(host: Here, payloads: Iterable[Any]) -> None:
-    """Work at requests until nothing is left: reports and dead letters stand in the host's folder then.
+def carry_out(host: Here, make: Callable[[Runtime], Function], messages: Iterable[Waiting | str]) -> None:
+    """Let a function work at messages, and at what it leaves for later, until nothing is left for it.
 
-    A payload is a request, a list of requests, or a text that holds either. Between rounds, and if the process is
-    interrupted, `waiting.jsonl` holds what is left; `unfinished` reads it.
+    A body without a time is due at once. Reports and dead letters stand in the host's folder then; the removal requests
+    of a function that goes on by itself (a sweep) are the host's `work`. Before each round, and if the process is
+    interrupted, the folder holds what is left, which `Here.kept` reads. Raises InvalidInputError for the environment.
     """
     runtime = Runtime(host)
-    remover = Remover(runtime)
+    function = make(runtime)
+    queue = host.own if function.continues else host.work
+    now = host.timing.now()
+    queue += [one if isinstance(one, Waiting) else Waiting(now, one) for one in messages]
     numbers = itertools.count(1)
-    bodies = (one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in payloads)
-    host.waiting += [(host.timing.monotonic(), Message(body)) for body in bodies]
     try:
-        while host.waiting:
-            _keep(host)
-            host.waiting.sort(key=lambda one: one[0])
-            if (pause := host.waiting[0][0] - host.timing.monotonic()) > 0.0:
-                runtime.run(_wait(host, pause))
-            now = host.timing.monotonic()
-            due = [one for one in host.waiting[:BATCH] if one[0] <= now]
-            taken = {f"here-{next(numbers)}": message for _, message in due}
-            records = [Record(id_, message.body, 1, id_, "here") for id_, message in taken.items()]
-            del host.waiting[: len(due)]
-            try:
-                failed = remover.batch(records, _left(host))
-            except BaseException:
-                # An interrupt: what was being worked at is done again, which asks for nothing twice.
-                host.waiting += due
-                raise
-            later = host.timing.monotonic() + _AGAIN_SECONDS
-            host.waiting += [(later, taken[id_]) for id_ in failed]
+        while queue:
+            host.keep(queue)
+            queue.sort()
+            if (pause := queue[0].due - host.timing.now()) > 0.0:
+                # In slices: a clock that is set, or a machine that was asleep, must not make the wait longer.
+                runtime.run(_sleep(host, min(pause, _SLICE_SECONDS)))
+            else:
+                _round(host, function, queue, numbers)
     finally:
-        _keep(host)
+        host.keep(queue)
         runtime.close()
 
 
-def unfinished(host: Here) -> Iterator[str]:
-    """The bodies that an interrupted run has left in the folder."""
-    path = host.folder / WAITING
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            yield json.loads(line)["body"]
-
-
-def _keep(host: Here) -> None:
-    path = host.folder / WAITING
-    lines = (json.dumps({"body": message.body}, ensure_ascii=False) for _, message in host.waiting)
-    text = "".join(f"{line}\n" for line in lines)
-    if text or path.exists():
-        path.write_text(text, encoding="utf-8")
-
-
-async def _wait(host: Here, seconds: float) -> None:
-    await host.timing.sleep(seconds)
-
-
-def _left(host: Here) -> Callable[[], float]:
+def _round(host: Here, function: Function, queue: list[Waiting], numbers: "itertools.count[int]") -> None:
+    """Work at the messages that are due."""
+    now = host.timing.now()
+    due = [one for one in queue[:BATCH] if one.due <= now]
+    taken = {f"here-{next(numbers)}": one for one in due}
+    records = [Record(id_, one.body, 1, id_, "here") for id_, one in taken.items()]
+    del queue[: len(due)]
     end = host.timing.monotonic() + INVOCATION_SECONDS
-    return lambda: end - host.timing.monotonic()
+    try:
+        failed = function.batch(records, lambda: end - host.timing.monotonic())
+    except BaseException:
+        # An interrupt: what was being worked at is done again, which asks for nothing twice.
+        queue += due
+        raise
+    later = host.timing.now() + _AGAIN_SECONDS
+    queue += [taken[id_]._replace(due=later) for id_ in failed]
+
+
+async def _sleep(host: Here, seconds: float) -> None:
+    await host.timing.sleep(seconds)
