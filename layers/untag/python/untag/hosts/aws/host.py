@@ -10,6 +10,7 @@ import httpx
 from untag.core import CredentialSource, Timing
 from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.aws.client import Aws
+from untag.hosts.aws.kept import INPUT_BYTES
 from untag.hosts.aws.outbox import SQS_BYTES, Outbox
 from untag.hosts.aws.quarantine import Quarantine
 from untag.hosts.aws.secrets import secret_credentials
@@ -29,6 +30,7 @@ class Lambda:
     """
 
     message_bytes = SQS_BYTES
+    kept_bytes = INPUT_BYTES
 
     def __init__(
         self,

@@ -57,6 +57,7 @@ class Here:
 
     message_bytes = 1_073_741_824
     """No queue bounds a message; a gigabyte is more than any request has."""
+    kept_bytes = message_bytes
 
     def __init__(
         self,
@@ -132,6 +133,10 @@ class Files:
     async def send_back(self, messages: Iterable[Message]) -> None:
         """Each message waits for its delay."""
         self._host.work += self._delayed(messages)
+
+    async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
+        """Each message waits in this process."""
+        self._host.work += [Waiting(moment, message.body) for message in messages]
 
     async def go_on(self, messages: Iterable[Message]) -> None:
         """The same, for the function itself."""

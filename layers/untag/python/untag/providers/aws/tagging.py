@@ -21,13 +21,13 @@ Facts from botocore 1.44.5 (the model of 2017-01-26) and the API's pages. What t
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import httpx
 
-from untag.contracts import Action, Problem, RemovalRequest, Tag
+from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
 from untag.providers.aws.answers import judged, request_id
 from untag.providers.aws.arns import (
     BY_IAM,
@@ -47,7 +47,19 @@ from untag.providers.aws.arns import (
 from untag.providers.aws.credentials import AwsCredentials, AwsSession
 from untag.providers.aws.errors import verdict_of_item
 from untag.providers.aws.keys import Keys
-from untag.providers.base import Answer, Failure, Limits, Listing, Location, Options, Plain, Scope, Seen, Verdict
+from untag.providers.base import (
+    EVERY_TYPE,
+    Answer,
+    Failure,
+    Limits,
+    Listing,
+    Location,
+    Options,
+    Plain,
+    Scope,
+    Seen,
+    Verdict,
+)
 from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
 
 RESOURCES_PER_CALL = 20
@@ -98,6 +110,8 @@ class AwsTagging(Plain[AwsCredentials]):
     reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
     credentials = AwsCredentials
+    finds_any_key = True
+    finds_any_type = True
 
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
         """`environ` holds the host's own keys, or says where they are given out."""
@@ -239,19 +253,21 @@ class AwsTagging(Plain[AwsCredentials]):
     async def find(self, session: AwsSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
         """`GetResources` by the type and the tag. A page may be short, or empty, with more behind it."""
         filters = {"Key": tag.key} if tag.value is None else {"Key": tag.key, "Values": [tag.value]}
-        body = {
-            "TagFilters": [filters],
-            "ResourceTypeFilters": [scope.type],
-            "ResourcesPerPage": RESOURCES_IN_A_READ,
-            **_from(cursor),
-        }
+        body: dict[str, Any] = {"ResourcesPerPage": RESOURCES_IN_A_READ, **_from(cursor)}
+        if tag != ALL:
+            body["TagFilters"] = [filters]
+        if scope.type != EVERY_TYPE:
+            body["ResourceTypeFilters"] = [scope.type]
         reply = await self._call(session, scope, "GetResources", body)
         if isinstance(reply, Answer):
             return reply
         listed = _listed(reply)
         if listed is None:
             return unexpected(reply, request_id(reply))
-        return Listing(Verdict.DONE, request_id=request_id(reply), tags=listed, next=_next(reply))
+        types = _types(listed) if scope.type == EVERY_TYPE else {}
+        if types is None:
+            return unexpected(reply, request_id(reply))
+        return Listing(Verdict.DONE, request_id=request_id(reply), tags=listed, next=_next(reply), types=types)
 
     async def _arns(self, session: AwsSession, scope: Scope, ids: tuple[str, ...]) -> dict[str, str] | Answer:
         """Each resource's ARN. An Answer where the account is not known, or is not that of one of them."""
@@ -298,6 +314,16 @@ def _listed(reply: Reply, name: Callable[[str], str] = str) -> dict[str, dict[st
     except (KeyError, TypeError, AttributeError):
         return None
     return listed
+
+
+def _types(arns: Iterable[str]) -> dict[str, str] | None:
+    """The type of each resource; None if one of them is not named by an ARN."""
+    types = {}
+    for arn in arns:
+        if (parsed := parse_arn(arn)) is None:
+            return None
+        types[arn] = parsed.type
+    return types
 
 
 def _next(reply: Reply) -> str | None:
