@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from pairs import Asked, pairs_of, rows_of, unwrapped
 from report_laws import BAD
 from scale import (
-    CALM_VISIBILITY_SECONDS,
     CIRCUIT_SECONDS,
     CONCURRENCY,
     ENVIRONMENTS,
     NEIGHBOURS,
     OUTAGE_SECONDS,
+    POISON_VISIBILITY_SECONDS,
     SHORT_VISIBILITY_SECONDS,
     SPEED,
     VISIBILITY_SECONDS,
@@ -64,7 +64,7 @@ def outage(campaign: "Campaign") -> None:
 
 def poison(campaign: "Campaign") -> None:
     """A record that kills the process, again and again, among neighbours that share its calls."""
-    campaign.stack.aws.queues.visibility_timeout = CALM_VISIBILITY_SECONDS
+    campaign.stack.aws.queues.visibility_timeout = POISON_VISIBILITY_SECONDS
     (campaign.flags / "killers").touch()
     # Few enough that they can be worked at one by one before they come back: the queue's time is cut short, the
     # processes' is not.
