@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pairs import Asked, pairs_of, rows_of, unwrapped
 from report_laws import BAD
 from scale import (
+    CALM_VISIBILITY_SECONDS,
     CIRCUIT_SECONDS,
     CONCURRENCY,
     ENVIRONMENTS,
@@ -78,6 +79,7 @@ def poison(campaign: "Campaign") -> None:
     # be hidden for as long as a function has: else two hold the same records, and each puts them back.
     campaign.stack.aws.queues.visibility_timeout = SHORT_VISIBILITY_SECONDS
     campaign.stack.drain(campaign.patience)
+    campaign.stack.aws.queues.visibility_timeout = CALM_VISIBILITY_SECONDS
     (campaign.flags / "killers").unlink()
     crashed = {request["id"] for letter in campaign.trouble().buried for request in unwrapped(letter.body)}
     beside = sorted(id_ for id_ in crashed if id_.startswith("beside"))
