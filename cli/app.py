@@ -5,10 +5,7 @@ Exit codes: 0 all done, 1 something failed, 2 the input is invalid or not confir
 
 import json
 import sys
-from importlib import metadata
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from cli import base
 from cli.errors import CommandError, InvalidFilesError
@@ -16,22 +13,6 @@ from local import package
 from local.errors import LocalError
 from local.terminal import hints, interrupts
 from local.terminal.console import clean, safe, show_error
-
-
-def _version(value: bool) -> None:
-    if value:
-        print(f"{base.PROGRAM} {metadata.version(base.PROGRAM)}")
-        raise typer.Exit
-
-
-@base.app.callback()
-def _options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Options of the command as a whole."""
 
 
 def main() -> None:
