@@ -286,6 +286,9 @@ class Plain(Generic[C]):
 
     endpoints: tuple[str, ...] = ()
     pages = True
+    documented_regions: frozenset[str] = frozenset()
+    """The regions that the cloud's documents list, where they list all; for a hint at what was meant."""
+    documented_types: frozenset[str] = frozenset()
     finds_any_key = False
     finds_any_type = False
 
