@@ -1,0 +1,250 @@
+"""A plan as files: JSON keeps everything, CSV is for spreadsheets and has a JSON file of the same name beside it.
+
+The digest is the SHA-256 of the canonical JSON of the plan's `rows` and `source`: keys sorted, no spaces, no escapes
+but those that JSON demands.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from cli.errors import INVALID, CommandError, FileProblem, InvalidFilesError
+from cli.plans.rows import IDENTITY, Pair, Rows
+
+COLUMNS = ("provider", "account", "region", "project_id", "type", "id", "key", "value")
+"""A file's columns, and a plan's."""
+
+ANY_VALUE = "*"
+"""A cell that means any value."""
+
+_MOST_PROBLEMS = 100
+_AGAIN = "make the plan anew: untag plan"
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_plain = json.JSONEncoder(ensure_ascii=False).encode
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Plan:
+    """A plan that was read: `chosen` are the rows to carry out, `whole` all that were planned.
+
+    `made_at` and `source` are None where a CSV file has no JSON file beside it; `whole` is `chosen` then.
+    """
+
+    path: Path
+    chosen: Rows
+    whole: Rows
+    made_at: str | None = None
+    batch: str | None = None
+    not_after: str | None = None
+    digest: str = ""
+    source: list[Json] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def paths_of(output: str) -> tuple[Path, Path | None]:
+    """The JSON file and the CSV file that a plan is written to. CommandError for another kind of name."""
+    path = Path(output)
+    if path.suffix.lower() == ".json":
+        return path, None
+    if path.suffix.lower() == ".csv":
+        return path.with_suffix(".json"), path
+    raise CommandError(
+        f"{output} is no name of a plan", "a plan is a .json or a .csv file: -o plan.csv", status=INVALID
+    )
+
+
+def write(
+    output: str, rows: Rows, *, made_at: str, batch: str, source: list[Json], not_after: str | None = None
+) -> Json:
+    """Write a plan; what it says of itself, without its rows."""
+    as_json, as_csv = paths_of(output)
+    head: Json = {
+        "kind": "plan",
+        "made_at": made_at,
+        "batch": batch,
+        "digest": digest((row_body(pair, batch) for pair in rows), source),
+        "totals": rows.totals(),
+        "spared_totals": rows.spared_totals(),
+    }
+    if not_after is not None:
+        head["not_after"] = not_after
+    _replace(as_json, lambda file: _write_json(file, head, rows, source, batch))
+    if as_csv is not None:
+        _replace(as_csv, lambda file: _write_csv(file, rows))
+    return head
+
+
+def digest(rows: Iterable[Mapping[str, Any]], source: list[Json]) -> str:
+    """What a plan's rows and source are known by."""
+    hashed = hashlib.sha256(b'{"rows":[')
+    for number, row in enumerate(rows):
+        hashed.update(f"{',' if number else ''}{_canonical(row)}".encode())
+    hashed.update(f'],"source":{_canonical(source)}}}'.encode())
+    return f"sha256:{hashed.hexdigest()}"
+
+
+def row_body(pair: Pair, batch: str) -> dict[str, str]:
+    """A row as the JSON file holds it: without what is empty, and without the plan's own batch."""
+    body = {name: text for name, text in zip(pair._fields, pair, strict=True) if text or name == "value"}
+    if pair.batch == batch:
+        del body["batch"]
+    return body
+
+
+def _write_json(file: TextIO, head: Json, rows: Rows, source: list[Json], batch: str) -> None:
+    file.write("{\n")
+    file.writelines(f"{_plain(name)}: {_plain(value)},\n" for name, value in {**head, "source": source}.items())
+    _write_list(file, "rows", (row_body(pair, batch) for pair in rows))
+    file.write(",\n")
+    _write_list(file, "spared", (_without_empty(one._asdict()) for one in rows.spared()))
+    file.write("\n}\n")
+
+
+def _write_list(file: TextIO, name: str, bodies: Iterable[Mapping[str, Any]]) -> None:
+    file.write(f"{_plain(name)}: [")
+    file.writelines(f"{',' if number else ''}\n{_plain(body)}" for number, body in enumerate(bodies))
+    file.write("\n]")
+
+
+def _without_empty(body: Json) -> Json:
+    return {name: value for name, value in body.items() if value not in ("", None)}
+
+
+def _write_csv(file: TextIO, rows: Rows) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    # A value that is an asterisk would mean any value here: such a row stands in the JSON file only.
+    writer.writerows(pair[: len(COLUMNS)] for pair in rows if pair.value != ANY_VALUE)
+
+
+def _replace(path: Path, write_to: Callable[[TextIO], None]) -> None:
+    """Write a file whole or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        with new.open("w", encoding="utf-8", newline="") as file:
+            write_to(file)
+        os.replace(new, path)  # noqa: PTH105 - one step, so that no half a plan is ever read
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}", "name another file: -o plan.csv") from None
+
+
+# Reading.
+
+
+def read(path: Path) -> Plan:
+    """A plan out of its file: JSON, or CSV with the JSON file beside it where there is one.
+
+    CommandError where it is no plan or was changed by hand; InvalidFilesError names the lines of rows that are not the
+    plan's.
+    """
+    if path.suffix.lower() != ".csv":
+        return _read_json(path)
+    beside = path.with_suffix(".json")
+    if not beside.exists():
+        chosen = Rows()
+        _choose(path, chosen, None)
+        plan = Plan(path, chosen, chosen)
+        plan.warnings.append(f"{beside.name} is not there: how old this plan is, and what it was made of, is not known")
+        return plan
+    plan = _read_json(beside)
+    plan.path, plan.chosen = path, Rows()
+    _choose(path, plan.chosen, plan.whole)
+    return plan
+
+
+def _read_json(path: Path) -> Plan:
+    try:
+        body = json.loads(_text(path))
+    except ValueError as error:
+        raise CommandError(f"{path} is no JSON: {error}", _AGAIN, status=INVALID) from None
+    try:
+        if body["kind"] != "plan":
+            raise CommandError(f"{path} is no plan", _AGAIN, status=INVALID)
+        rows, source, batch = body.pop("rows"), body["source"], body["batch"]
+        body.pop("spared", None)
+        fits = digest(rows, source) == body["digest"]
+        whole = Rows()
+        whole.add(Pair._make([*(row.get(name, "") for name in COLUMNS), row.get("batch", batch)]) for row in rows)
+        made_at, not_after = body["made_at"], body.get("not_after")
+    except (KeyError, TypeError, AttributeError):
+        raise CommandError(f"{path} is no plan", _AGAIN, status=INVALID) from None
+    if not fits or len(whole) != len(rows):
+        hint = "delete rows from a .csv plan instead, or make the plan anew: untag plan FILE -o plan.csv"
+        raise CommandError(f"{path} was changed by hand: its digest does not fit", hint, status=INVALID)
+    return Plan(path, whole, whole, made_at, batch, not_after, body["digest"], source)
+
+
+def _choose(path: Path, chosen: Rows, whole: Rows | None) -> None:
+    """Take the rows of a CSV file, each of which has to be one of the whole plan's. InvalidFilesError."""
+    problems: list[FileProblem] = []
+
+    def pairs() -> Iterator[Pair]:
+        for line, cells in _csv_rows(path):
+            pair = Pair._make([*cells, ""])
+            planned = pair if whole is None else whole.find(pair[: len(IDENTITY)])
+            if (message := _fault(pair, planned, whole)) is None and planned is not None:
+                yield planned
+            elif len(problems) < _MOST_PROBLEMS:
+                problems.append(FileProblem(str(path), line, "", message or "", "delete the row, or plan again"))
+
+    chosen.add(pairs())
+    if problems:
+        raise InvalidFilesError(problems)
+
+
+def _fault(pair: Pair, planned: Pair | None, whole: Rows | None) -> str | None:
+    if whole is None:
+        if pair.value == ANY_VALUE:
+            return "a plan names the value that was seen, and * means any"
+        missing = [name for name in ("provider", "account", "type", "id", "key") if not getattr(pair, name)]
+        return f"{missing[0]} is empty" if missing else None
+    if planned is None:
+        return "is not in the plan"
+    if planned.value != pair.value:
+        return f"the plan's value is {planned.value!r}, not {pair.value!r}"
+    return None
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each row's line and its cells, in the order of `COLUMNS`. CommandError for a file without these columns."""
+    text = _text(path)
+    first, _, _ = text.partition("\n")
+    # Spreadsheets of some countries write semicolons.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if "," not in first else ",", strict=True)
+    try:
+        header = next(reader, [])
+        if sorted(header) != sorted(COLUMNS):
+            columns = ",".join(COLUMNS)
+            raise CommandError(f"{path}:1: the columns of a plan are {columns}", _AGAIN, status=INVALID)
+        order = [header.index(name) for name in COLUMNS]
+        line = reader.line_num + 1
+        for cells in reader:
+            if any(cells):
+                if len(cells) != len(header):
+                    hint = "delete the row, or plan again"
+                    count = f"{len(cells)} cells where the header has {len(header)}"
+                    raise InvalidFilesError([FileProblem(str(path), line, "", count, hint)])
+                yield line, [cells[column] for column in order]
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise CommandError(f"{path}:{reader.line_num}: is no CSV: {error}", _AGAIN, status=INVALID) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CommandError(
+            f"{path} cannot be read: {error.strerror}", "name the file that untag plan -o has written", status=INVALID
+        ) from None
+    except UnicodeDecodeError:
+        raise CommandError(f"{path} is not UTF-8", "save it as UTF-8", status=INVALID) from None
