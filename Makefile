@@ -3,16 +3,17 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 
-# A virtual environment stands when its stamp is younger than the pins it was made from.
+# A virtual environment stands when its stamp is younger than the pins it was made from. One of them has the command
+# `untag` too, from this folder.
 define environment
 $(1)/.stamp: $(2)
-	@tools/set-up $(1) $(2) $(3)
+	@tools/set-up $(1) $(2) $(3) $(4)
 endef
 
 # A function runs under the deployed interpreter where this machine has it, else under the one at hand.
 RUNTIME_PYTHON := $(shell tools/find-python 3.13 $(PYTHON))
 
-$(eval $(call environment,.venv,requirements/dev.txt,$(PYTHON)))
+$(eval $(call environment,.venv,requirements/dev.txt,$(PYTHON),.))
 $(eval $(call environment,.venv-runtime,requirements/runtime.txt,$(RUNTIME_PYTHON)))
 $(eval $(call environment,.venv-contract,requirements/contract.txt,$(PYTHON)))
 $(eval $(call environment,.venv-sam,requirements/sam.txt,$(PYTHON)))

@@ -49,7 +49,7 @@ def without_calls(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[st
     async def sns(_operation: str, _parameters: Any) -> ET.Element:
         return answer
 
-    (provider,) = runtime.registry.named(orders["provider"])
+    (provider,) = runtime.registry.tag_apis(orders["provider"])
     provider.write, runtime.host.aws.sns = write, sns
     try:
         return invoked(app, orders)
@@ -94,7 +94,7 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     from untag.providers import Answer, Verdict  # noqa: PLC0415
 
     runtime = app.remove_tags._runtime  # noqa: SLF001
-    (provider,) = runtime.registry.named("jdcloud")
+    (provider,) = runtime.registry.tag_apis("jdcloud")
 
     async def write(
         _session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...], *_seen: Any

@@ -9,4 +9,5 @@ def find() -> None:
     """After this, `import untag` finds the package."""
     folder = str(ROOT / "layers" / "untag" / "python")
     if folder not in sys.path:
-        sys.path.append(folder)
+        # In front: an environment may have the package of another checkout.
+        sys.path.insert(0, folder)

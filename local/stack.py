@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from local import ROOT
+from local import ROOT, RUNTIME_PYTHON
 from local import template as templates
 from local.aws import Aws, contents, free_region, mappings, missing, routing, schedules
 from local.aws.create import create
@@ -58,7 +58,7 @@ class Stack:
         region: str | None = None,
         overrides: Overrides | None = None,
         providers: bool = True,
-        python: Path = ROOT / ".venv-runtime" / "bin" / "python",
+        python: Path = RUNTIME_PYTHON,
         sink: Callable[[str, str], None] | None = None,
     ) -> None:
         self.name = name

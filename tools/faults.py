@@ -33,6 +33,8 @@ MIX_OF: dict[str, dict[str, float]] = {
     "drops_the_remainder_on_a_send_error": {"aws": 0.4},
 }
 """Weather that a planted bug needs to show, beyond the usual."""
+PAIRS_OF = {"believes_a_write_in_which_other_ids_failed": 12_000}
+"""Pairs that a planted bug needs to show, where it needs an answer that is rare."""
 SEEDS = (1, 2, 3)
 FUZZ = 50_000
 
@@ -130,7 +132,8 @@ def planted(only: list[str] | None = None) -> bool:
     """Every planted bug, or some; what is known of the others is kept."""
     names = only or mutants()
     with ThreadPoolExecutor(2) as pool:
-        caught = dict(zip(names, pool.map(lambda name: campaign(1, MUTANT_PAIRS, name), names), strict=True))
+        outcomes = pool.map(lambda name: campaign(1, PAIRS_OF.get(name, MUTANT_PAIRS), name), names)
+        caught = dict(zip(names, outcomes, strict=True))
     for name, found in caught.items():
         print(f"{'caught' if seen(found) else 'MISSED'}  {name}: {', '.join(seen(found))}", flush=True)
     keep("mutants", {**(kept("mutants") if only else {}), **caught})

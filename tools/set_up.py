@@ -1,6 +1,9 @@
 """Makes a virtual environment and installs pinned packages in it; called by tools/set-up.
 
-    python tools/set_up.py FOLDER REQUIREMENTS
+    python tools/set_up.py FOLDER REQUIREMENTS [PROJECT]
+
+PROJECT is a folder whose commands the environment gets too; its files stay where they are, so that a change of them
+is in effect at once.
 
 At a terminal a line says how far it is. Elsewhere, as in the log of a CI run, it only says that it began. An
 environment that could not be completed is removed again, also after Ctrl-C.
@@ -28,6 +31,17 @@ _INSTALL = (
     "--require-hashes",
     "--progress-bar",
     "off",
+)
+# The environment has everything that the project needs, its build backend too: nothing is fetched for it.
+_INSTALL_PROJECT = (
+    "-m",
+    "pip",
+    "install",
+    "--disable-pip-version-check",
+    "--no-deps",
+    "--no-index",
+    "--no-build-isolation",
+    "--editable",
 )
 _PIN = re.compile(r"[A-Za-z0-9][\w.-]*(\[[^\]]*\])?==")
 _END_OF_NAME = re.compile(r"==|-\d")
@@ -116,7 +130,7 @@ def run(command: list[str], progress: Progress) -> int:
     return step.returncode
 
 
-def set_up(folder: Path, requirements: Path) -> int:
+def set_up(folder: Path, requirements: Path, project: str | None = None) -> int:
     """Make the environment and give 0, or remove what was made and give another status."""
     print(f"setting up {folder} ({requirements})", flush=True)
     total = sum(_PIN.match(line) is not None for line in requirements.read_text(encoding="utf-8").splitlines())
@@ -131,6 +145,8 @@ def set_up(folder: Path, requirements: Path) -> int:
                 # venv says only that pip could not be put into it; ensurepip says why.
                 status = run([python, "-m", "ensurepip", "--default-pip"], progress)
             status = status or run([python, *_INSTALL, "-r", str(requirements)], progress)
+            if project is not None:
+                status = status or run([python, *_INSTALL_PROJECT, project], progress)
         if status == 0:
             (folder / ".stamp").touch()
     finally:
@@ -146,7 +162,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        return set_up(Path(sys.argv[1]), Path(sys.argv[2]))
+        return set_up(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:4])
     except KeyboardInterrupt:
         print(f"stopped: {sys.argv[1]} was removed again", file=sys.stderr)
         return 128 + signal.SIGINT

@@ -1,4 +1,4 @@
-"""Clouds on this machine: small servers that check signatures, keep tags, and misbehave when told to."""
+"""Clouds on this machine: small servers that check signatures, keep tags, and misbehave on command."""
 
 from local.providers.accounts import Account
 from local.providers.aws import AwsOptions, AwsServer

@@ -66,9 +66,9 @@ class HuaweicloudConfigServer(HuaweicloudServer):
         """The colon of a type comes as `%3A` from the SDK and raw from Terraform's provider."""
         path = unquote(request.path)
         for method, pattern, operation, writing in _ROUTES:
-            found = pattern.fullmatch(path)
-            if found and method == request.method:
-                return Route(operation, writing, REGION, found[1], found[2])
+            match = pattern.fullmatch(path)
+            if match and method == request.method:
+                return Route(operation, writing, REGION, match[1], match[2])
         raise Refusal(self.failure(404, None, None))
 
     def parse(self, request: Request, route: Route, account: str) -> Ask:
@@ -126,11 +126,11 @@ class HuaweicloudConfigServer(HuaweicloudServer):
     def _create(self, ask: Ask, cause: Cause) -> tuple[Answer, int]:
         """All or nothing; a key that is there gets the new value."""
         present = self._resource(ask)
-        wanted = {key: value or "" for key, value in ask.tags}
-        if len(present | wanted) > MAX_TAGS_PER_RESOURCE:
+        added = {key: value or "" for key, value in ask.tags}
+        if len(present | added) > MAX_TAGS_PER_RESOURCE:
             raise given.invalid(f"a resource has at most {MAX_TAGS_PER_RESOURCE} tags")
         applied = 0
-        for key, value in wanted.items():
+        for key, value in added.items():
             applied += present.get(key) != value
             self.tags.change(cause, Pair(*_scope(ask), key, value), value)
         return Answer(204), applied
@@ -146,14 +146,14 @@ class HuaweicloudConfigServer(HuaweicloudServer):
 
     def _search(self, ask: Ask) -> Answer:
         """Resources that bear every key named, each with one of the values named."""
-        found = [
+        matching = [
             holding
             for holding in self.tags.select(ask.account, REGION, [ask.type])
             if given.matches(ask.body, holding.id, holding.tags)
         ]
         if ask.route.operation == "count":
-            return Answer(200, {"total_count": len(found)})
-        rows = [_resource_row(holding) for holding in found]
+            return Answer(200, {"total_count": len(matching)})
+        rows = [_resource_row(holding) for holding in matching]
         return Answer(200, {"resources": _cut(rows, ask.body), "total_count": len(rows)})
 
 

@@ -34,12 +34,12 @@ def check_id(resource_id: str) -> None:
 def document(body: bytes) -> dict[str, Any]:
     """The JSON object in a body."""
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        document = None
+    if not isinstance(document, dict):
         raise invalid("the body is no JSON object")
-    return found
+    return document
 
 
 def tags(body: dict[str, Any], *, creating: bool) -> tuple[tuple[str, str | None], ...]:
@@ -52,17 +52,17 @@ def tags(body: dict[str, Any], *, creating: bool) -> tuple[tuple[str, str | None
     entries = body.get("tags")
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_TAGS_PER_CALL:
         raise invalid(f"tags has 1 to {MAX_TAGS_PER_CALL} elements")
-    found: dict[str, str | None] = {}
+    tags: dict[str, str | None] = {}
     for entry in entries:
         key, value = (entry.get("key"), entry.get("value")) if isinstance(entry, dict) else (None, None)
-        if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY or key in found:
+        if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY or key in tags:
             raise invalid(f"a tag key has 1 to {MAX_KEY} characters, and stands once")
         if not isinstance(value, str | None) or len(value or "") > MAX_VALUE or (creating and value is None):
             raise invalid(f"a tag value has 0 to {MAX_VALUE} characters")
         if creating and not (_allowed_key(key) and _allowed(value or "", "_.:/=+-@")):
             raise invalid("a tag has characters that are not allowed")
-        found[key] = value
-    return tuple(found.items())
+        tags[key] = value
+    return tuple(tags.items())
 
 
 def _allowed_key(key: str) -> bool:
@@ -96,20 +96,20 @@ def search(body: dict[str, Any]) -> dict[str, Any]:
         raise invalid(f"tags has up to {MAX_TAGS_PER_CALL} elements")
     if not isinstance(matching, list) or len(matching) > 1:
         raise invalid("matches has up to 1 element")
-    wanted: dict[str, list[str]] = {}
+    filters: dict[str, list[str]] = {}
     for entry in conditions:
         values = entry.get("values") or [] if isinstance(entry, dict) else None
         if values is None or not isinstance(entry.get("key"), str) or not isinstance(values, list):
             raise invalid("a tag needs a key, and values are a list")
         if len(values) > MAX_TAGS_PER_CALL:
             raise invalid(f"values has up to {MAX_TAGS_PER_CALL} elements")
-        wanted[entry["key"]] = values
+        filters[entry["key"]] = values
     name = None
     for entry in matching:
         if not isinstance(entry, dict) or entry.get("key") != "resource_name":
             raise invalid("only resource_name can be matched")
         name = entry.get("value")
-    return {"untagged": bool(body.get("without_any_tag")), "wanted": wanted, "resource_name": name}
+    return {"untagged": bool(body.get("without_any_tag")), "filters": filters, "resource_name": name}
 
 
 def matches(query: dict[str, Any], name: str, present: dict[str, str]) -> bool:
@@ -118,4 +118,4 @@ def matches(query: dict[str, Any], name: str, present: dict[str, str]) -> bool:
         return False
     if query["untagged"]:
         return not present
-    return all(key in present and (not values or present[key] in values) for key, values in query["wanted"].items())
+    return all(key in present and (not values or present[key] in values) for key, values in query["filters"].items())

@@ -1,4 +1,4 @@
-"""The shapes in which Huawei Cloud's services tell an error.
+"""The shapes in which Huawei Cloud's services write an error.
 
 Each is one that the SDK's exception handler reads (huaweicloudsdkcore 3.1.219, exceptions/exception_handler.py): three
 pairs of names, at the top or in an object of any name, and text that is no JSON.

@@ -53,8 +53,8 @@ class HuaweicloudVerifier:
     @staticmethod
     def claim(request: Request) -> tuple[str, str]:
         """The access key and the signature that a request bears, unchecked; empty where it has none."""
-        found = _AUTHORIZATION.fullmatch(request.header("authorization") or "")
-        return (found[1], found[3]) if found else ("", "")
+        match = _AUTHORIZATION.fullmatch(request.header("authorization") or "")
+        return (match[1], match[3]) if match else ("", "")
 
     def unlock(self) -> None:
         """Forget failures and locks, as when five quiet minutes have gone by."""
@@ -83,10 +83,10 @@ class HuaweicloudVerifier:
 
     def _check(self, request: Request) -> Account:
         authorization = request.header("authorization")
-        found = _AUTHORIZATION.fullmatch(authorization or "")
-        if found is None:
+        match = _AUTHORIZATION.fullmatch(authorization or "")
+        if match is None:
             raise SignatureError("no valid Authorization header")
-        access_key, signed, signature = found.groups()
+        access_key, signed, signature = match.groups()
         names = signed.split(";")
         if (account := self.credentials.get(access_key)) is None:
             raise SignatureError("Get secretKey failed")

@@ -83,9 +83,9 @@ class HuaweicloudTmsServer(HuaweicloudServer):
         """The route by method and path; a resource's id is the only thing that a path names."""
         path = unquote(request.path)
         for method, pattern, operation, writing in _ROUTES:
-            found = pattern.fullmatch(path)
-            if found and method == request.method:
-                return Route(operation, writing, id=found[1] if operation == "tags" else "")
+            match = pattern.fullmatch(path)
+            if match and method == request.method:
+                return Route(operation, writing, id=match[1] if operation == "tags" else "")
         raise Refusal(self.failure(404, None, None))
 
     def failure(self, status: int, code: str | None, message: str | None) -> Answer:
@@ -141,7 +141,7 @@ class HuaweicloudTmsServer(HuaweicloudServer):
         places = {type_: place(type_, project) for type_ in types}
         query = {
             "places": places,
-            "wanted": given.conditions(body),
+            "filters": given.conditions(body),
             "untagged": bool(body.get("without_any_tag")),
             "page": given.page(body),
         }
@@ -171,8 +171,8 @@ class HuaweicloudTmsServer(HuaweicloudServer):
             code, message = self._objection(present, ask, id_)
             rules = {key: rule for key, _ in ask.tags if (rule := verdict.fails(id_, key)) is not None}
             if present is not None and not code:
-                wanted = [(key, value) for key, value in ask.tags if key not in rules or rules[key].takes_effect]
-                applied += self._change(cause, Pair(ask.account, project, type_, id_, "", ""), present, wanted)
+                effective = [(key, value) for key, value in ask.tags if key not in rules or rules[key].takes_effect]
+                applied += self._change(cause, Pair(ask.account, project, type_, id_, "", ""), present, effective)
             for rule in rules.values():  # TMS speaks of the resource, whichever of its tags the rule was made for
                 code, message = rule.code or "TMS.0002", rule.message
             if code:

@@ -52,7 +52,7 @@ class Page(NamedTuple):
 
 
 def envelope(code: str, message: str | None = None) -> dict[str, Any]:
-    """An error as TMS tells it: nested."""
+    """An error as TMS writes it: nested."""
     return {"error": {"error_code": code, "error_msg": message or WORDS.get(code, code)}}
 
 
@@ -69,12 +69,12 @@ def invalid(code: str = "TMS.0002", message: str | None = None, status: int = 40
 def document(body: bytes) -> dict[str, Any]:
     """The JSON object in a body."""
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        document = None
+    if not isinstance(document, dict):
         raise invalid()
-    return found
+    return document
 
 
 def query(text: str) -> dict[str, str]:
@@ -87,13 +87,13 @@ def resources(body: dict[str, Any], most: int) -> tuple[tuple[str, str], ...]:
     entries = body.get("resources")
     if not isinstance(entries, list) or not 1 <= len(entries) <= most:
         raise invalid(message=f"resources has 1 to {most} elements")
-    found: dict[tuple[str, str], None] = {}
+    resources: dict[tuple[str, str], None] = {}
     for entry in entries:
         type_, id_ = (entry.get("resource_type"), entry.get("resource_id")) if isinstance(entry, dict) else (0, 0)
         if not isinstance(type_, str) or not isinstance(id_, str) or not 1 <= len(id_) <= MAX_ID:
             raise invalid(message="a resource needs resource_type and resource_id")
-        found[type_, id_] = None
-    return tuple(found)
+        resources[type_, id_] = None
+    return tuple(resources)
 
 
 def tags(body: dict[str, Any], lengths: Lengths, *, creating: bool) -> tuple[tuple[str, str | None], ...]:
@@ -106,33 +106,33 @@ def tags(body: dict[str, Any], lengths: Lengths, *, creating: bool) -> tuple[tup
         raise invalid("TMS.0012")
     if not isinstance(entries, list) or len(entries) > MAX_TAGS_PER_CALL:
         raise invalid(message=f"tags has 1 to {MAX_TAGS_PER_CALL} elements")
-    found: dict[str, str | None] = {}
+    tags: dict[str, str | None] = {}
     for entry in entries:
         if not isinstance(entry, dict) or not entry:
             raise invalid("TMS.0013")
         key, value = entry.get("key"), entry.get("value")
-        if not isinstance(key, str) or not 1 <= len(key) <= lengths.key or key in found:
+        if not isinstance(key, str) or not 1 <= len(key) <= lengths.key or key in tags:
             raise invalid("TMS.0009")
         if not isinstance(value, str | None) or len(value or "") > lengths.value or (creating and value is None):
             raise invalid("TMS.0010")
-        found[key] = value
-    return tuple(found.items())
+        tags[key] = value
+    return tuple(tags.items())
 
 
 def conditions(body: dict[str, Any]) -> dict[str, list[str]]:
-    """The tags of a search: for each key the values that are wanted, none for any."""
+    """The tags of a search: for each key the values asked for, none for any."""
     entries = body.get("tags") or []
     if not isinstance(entries, list):
         raise invalid()
-    wanted: dict[str, list[str]] = {}
+    filters: dict[str, list[str]] = {}
     for entry in entries:
         values = entry.get("values") or [] if isinstance(entry, dict) else None
         if values is None or not isinstance(entry.get("key"), str):
             raise invalid("TMS.0009")
         if not isinstance(values, list) or len(values) > MAX_TAGS_PER_CALL:
             raise invalid("TMS.0016")
-        wanted[entry["key"]] = values
-    return wanted
+        filters[entry["key"]] = values
+    return filters
 
 
 def page(fields: dict[str, Any], default: int = MAX_PAGE) -> Page:

@@ -47,19 +47,19 @@ def matches(query: dict[str, Any], tags: dict[str, str]) -> bool:
     """Whether tags meet a search: every key named, each with one of its values; or none at all."""
     if query["untagged"]:
         return not tags
-    return all(key in tags and (not values or tags[key] in values) for key, values in query["wanted"].items())
+    return all(key in tags and (not values or tags[key] in values) for key, values in query["filters"].items())
 
 
 def _filter(table: TagTable, ask: Ask) -> dict[str, Any]:
     query = ask.body
-    found = [
+    matching = [
         holding
         for type_, project in query["places"].items()
         for holding in table.select(ask.account, project, [type_])
         if matches(query, holding.tags)
     ]
-    rows = [_row(holding) for holding in query["page"].cut(found)]
-    return {"resources": rows, "errors": [], "total_count": len(found)}
+    rows = [_row(holding) for holding in query["page"].cut(matching)]
+    return {"resources": rows, "errors": [], "total_count": len(matching)}
 
 
 def _row(holding: Holding) -> dict[str, Any]:
@@ -87,8 +87,8 @@ def _values(table: TagTable, ask: Ask) -> dict[str, Any]:
     return _marked("values", {held.tags[key] for held in table.select(ask.account) if key in held.tags}, ask)
 
 
-def _marked(name: str, found: Iterable[str], ask: Ask) -> dict[str, Any]:
-    rows = sorted(found)
+def _marked(name: str, names: Iterable[str], ask: Ask) -> dict[str, Any]:
+    rows = sorted(names)
     page: given.Page = ask.body["page"]
     end = page.offset + page.limit
     cut = page.cut(rows)
@@ -106,8 +106,8 @@ def _project_tags(table: TagTable, ask: Ask) -> dict[str, Any]:
 
 
 def _providers(_: TagTable, ask: Ask) -> dict[str, Any]:
-    wanted = ask.body["provider"]
-    found = [service for service in SERVICES if wanted in (None, service.name)]
+    provider = ask.body["provider"]
+    services = [service for service in SERVICES if provider in (None, service.name)]
     rows = [
         {
             "provider": service.name,
@@ -122,9 +122,9 @@ def _providers(_: TagTable, ask: Ask) -> dict[str, Any]:
                 for type_ in service.types
             ],
         }
-        for service in ask.body["page"].cut(found)
+        for service in ask.body["page"].cut(services)
     ]
-    return {"providers": rows, "total_count": len(found)}
+    return {"providers": rows, "total_count": len(services)}
 
 
 READS: dict[str, Callable[[TagTable, Ask], dict[str, Any]]] = {

@@ -111,11 +111,11 @@ class JdcloudServer(ProviderServer):
 
     def match(self, request: Request) -> Route:
         """`:` and `%3A` are one in the path: the Python SDK sends the first, the Go SDK the second."""
-        found = _PATH.fullmatch(unquote(request.path))
-        known = OPERATIONS.get(found[2]) if found and request.method == "POST" else None
-        if found is None or known is None:
+        match = _PATH.fullmatch(unquote(request.path))
+        known = OPERATIONS.get(match[2]) if match and request.method == "POST" else None
+        if match is None or known is None:
             raise Refusal(self.failure(404, None, None))
-        return Route(known[0], known[2], region=found[1])
+        return Route(known[0], known[2], region=match[1])
 
     def verify(self, request: Request) -> str:
         """The account's name; else 401 ACCESS_ERROR with the gateway's words."""

@@ -72,7 +72,7 @@ def tag_filters(body: dict[str, Any]) -> list[Filter]:
 
 def names(body: dict[str, Any], field: str) -> tuple[str, ...]:
     """A list of names in a read, empty where it is left out."""
-    found = body.get(field) or ()
-    if not isinstance(found, (list, tuple)) or not all(isinstance(name, str) for name in found):
+    names = body.get(field) or ()
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise invalid(f"{field} is a list of names")
-    return tuple(found)
+    return tuple(names)

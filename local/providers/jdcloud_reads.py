@@ -23,14 +23,14 @@ def _holdings(table: TagTable, ask: Ask) -> list[Holding]:
     filters = tag_filters(body)
     together = any if body.get("operator") == "or" else all
     system = body.get("showTagStatus") == 1
-    found = []
+    matching = []
     for holding in table.select(ask.account, region, codes, ask.ids or None):
         matches = [key in holding.tags and (not values or holding.tags[key] in values) for key, values in filters]
         if filters and not together(matches):
             continue
         tags = {key: value for key, value in holding.tags.items() if system or not key.startswith(SYSTEM_PREFIX)}
-        found.append(holding._replace(tags=tags))
-    return found
+        matching.append(holding._replace(tags=tags))
+    return matching
 
 
 def _data(ask: Ask, **fields: Any) -> dict[str, Any]:
@@ -65,9 +65,9 @@ def _describe_keys(table: TagTable, ask: Ask, _: Verdict, __: bool) -> dict[str,
 
 
 def _describe_values(table: TagTable, ask: Ask, _: Verdict, __: bool) -> dict[str, Any]:
-    wanted = {key for key, _ in tag_filters(ask.body)}
+    keys = {key for key, _ in tag_filters(ask.body)}
     values = {
-        value for holding in _holdings(table, ask) for key, value in holding.tags.items() if not wanted or key in wanted
+        value for holding in _holdings(table, ask) for key, value in holding.tags.items() if not keys or key in keys
     }
     return _data(ask, tagValues=sorted(values))
 

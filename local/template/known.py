@@ -91,6 +91,7 @@ CREATED: Mapping[str, frozenset[str]] = {
 
 # Each with the reason why nothing is missed.
 LEFT_OUT: Mapping[str, str] = {
+    "AWS::CloudFormation::Stack": "what an option adds in a template of its own is not run here",
     "AWS::CloudWatch::Alarm": "watches metrics, and nothing collects metrics here",
     "AWS::CloudWatch::CompositeAlarm": "watches alarms, and there are none here",
     "AWS::CloudWatch::Dashboard": "shows metrics, and nothing collects metrics here",

@@ -16,7 +16,7 @@ from untag.decommission.events import Gone, Unreadable, read
 from untag.decommission.findings import Findings
 from untag.decommission.service import _Invocation as Decommissioning
 from untag.providers import Registry
-from untag.removal.intake import Intake
+from untag.removal.intake import open_jobs
 from untag.sweep.service import _Invocation as Sweeping
 from untag.sweep.state import read_sweep
 
@@ -28,7 +28,7 @@ KNOWN = [re.compile(limit.message) for limit in LIMITS]
 
 def refused_removal(body: Any) -> list[str]:
     try:
-        Intake(REGISTRY, Policy()).open(json.dumps(body), "own", 0.0)
+        open_jobs(json.dumps(body), "own", REGISTRY, Policy(), now=0.0)
     except InvalidInputError as error:
         return [problem.message for problem in error.problems]
     return []

@@ -84,7 +84,12 @@ def names(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_constant_and_variable_that_a_page_names_exists(page: Path) -> None:
-    sources = [*PACKAGE.rglob("*.py"), *(ROOT / "tools").rglob("*.py"), ROOT / "template.yaml"]
+    sources = [
+        *PACKAGE.rglob("*.py"),
+        *(ROOT / "cli").rglob("*.py"),
+        *(ROOT / "tools").rglob("*.py"),
+        ROOT / "template.yaml",
+    ]
     everything = "".join(path.read_text(encoding="utf-8") for path in sources)
     pages_own = "".join(re.findall(r"^```python\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL))
     for name in set(names(page)) - OF_AWS:

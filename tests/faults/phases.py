@@ -74,8 +74,8 @@ def poison(campaign: "Campaign") -> None:
     end = time.monotonic() + campaign.patience
     while (_some_without_an_end(campaign, "beside", NEIGHBOURS) or _waiting(campaign) > 1) and time.monotonic() < end:
         pass
-    # Only the killer is left, and goes to the dead letters by SQS's own redrive. With more on the queue than one message
-    # it must not be hidden for less time than a function has: two would hold the same records, and each puts them back.
+    # Only the killer is left, and goes to the dead letters by SQS's own redrive. With more on the queue that had to
+    # be hidden for as long as a function has: else two hold the same records, and each puts them back.
     campaign.stack.aws.queues.visibility_timeout = SHORT_VISIBILITY_SECONDS
     campaign.stack.drain(campaign.patience)
     (campaign.flags / "killers").unlink()

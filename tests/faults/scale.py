@@ -18,9 +18,9 @@ QUEUE_SECONDS = 750.0
 OUTAGE_SHARE = 0.8
 """Ten minutes in visibility timeouts of a queue that hides messages for 750 seconds."""
 CIRCUIT_SECONDS = 30.0
-"""How long a circuit stays open, in the functions' own time: core/accounts.py."""
+"""How long a circuit stays open, in the functions' own time: core/limits.py."""
 FRESH_SECONDS = 300.0
-"""How long a secret is used before it is read again, in the functions' own time: core/accounts.py."""
+"""How long a secret is used before it is read again, in the functions' own time: core/limits.py."""
 ENVIRONMENTS = 4
 CONCURRENCY = 8
 OUTAGE_SECONDS = 60.0

@@ -17,16 +17,33 @@ from processes import Terminal
 from local.stack import ROOT
 
 WHEEL = "untag_sample-1.0-py3-none-any.whl"
+BACKEND = """
+import zipfile
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    name = "untag_command-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as archive:
+        info = "untag_command-1.0.dist-info"
+        archive.writestr("untag_command.py", "def main(): print('the command')")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: untag-command\\nVersion: 1.0\\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+        archive.writestr(f"{info}/entry_points.txt", "[console_scripts]\\nuntag = untag_command:main\\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return name
+"""
 METADATA = "Metadata-Version: 2.1\nName: untag-sample\nVersion: 1.0\n"
 
 
 @pytest.fixture
 def project(tmp_path):
-    """A copy of what sets an environment up; its pins are one small wheel that lies beside it."""
+    """A copy of what sets an environment up; its pins are one small wheel, and its command is as small."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "tools").mkdir()
     for name in ("find-python", "set-up", "set_up.py"):
         shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
+    (tmp_path / "backend.py").write_text(BACKEND)
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
     (tmp_path / "requirements").mkdir()
     wheel = tmp_path / WHEEL
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -102,7 +119,11 @@ def test_an_environment_is_set_up_once_and_one_that_fails_leaves_nothing_that_a_
     done = make(project, ".venv/.stamp")
     assert (done.returncode, done.stdout, done.stderr) == (0, "setting up .venv (requirements/dev.txt)\n", "")
     assert subprocess.run([project / ".venv/bin/python", "-c", "import untag_sample"], check=False).returncode == 0
+    command = subprocess.run([project / ".venv/bin/untag"], capture_output=True, text=True, check=False)
+    assert command.stdout == "the command\n"
     assert "up to date" in make(project, ".venv/.stamp").stdout
+    assert make(project, ".venv-runtime/.stamp").returncode == 0
+    assert not (project / ".venv-runtime/bin/untag").exists()
     pin(project, "0" * 64)
     later = time.time() + 2
     os.utime(project / "requirements" / "dev.txt", (later, later))

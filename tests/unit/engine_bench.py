@@ -107,7 +107,7 @@ class Bench:
         self.policy = policy
         self.seen = Seen()
         self.keys = keys or KeyRing()
-        self.accounts = Accounts(self.keys, rate, self.timing, self.seen)
+        self.accounts = Accounts(self.keys.get, rate, self.timing, self.seen)
         self.client = httpx.AsyncClient(transport=httpx.MockTransport(_nobody), trust_env=False)
         self.engine = Engine(self.client, self.accounts, policy, self.timing, self.seen, concurrency=concurrency)
         self.seconds, self.reserve = seconds, reserve

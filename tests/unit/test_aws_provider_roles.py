@@ -17,7 +17,7 @@ from untag.contracts import InvalidInputError
 from untag.core import CredentialsMissingError
 from untag.hosts.aws import LambdaFunction
 from untag.hosts.aws.client import AwsError
-from untag.hosts.aws.secrets import SecretCredentials
+from untag.hosts.aws.secrets import secret_credentials
 from untag.providers import Options, Session, Verdict
 from untag.providers.aws.credentials import AwsCredentials
 from untag.providers.aws.keys import KeyRing
@@ -379,8 +379,7 @@ def test_a_default_account_whose_secret_is_missing_is_the_hosts_role_and_one_tha
         async def json(*_):
             raise AwsError("secretsmanager", "GetSecretValue", code, transient=False)
 
-        source = SecretCredentials(SimpleNamespace(json=json), "untag")
-        return await source.get(AwsTagging(Options(), {}), account)
+        return await secret_credentials(SimpleNamespace(json=json), "untag", AwsTagging(Options(), {}), account)
 
     assert run(read("ResourceNotFoundException", "default")) == AwsCredentials()
     for code, account in (("AccessDeniedException", "default"), ("ResourceNotFoundException", "staging")):

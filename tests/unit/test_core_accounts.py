@@ -10,7 +10,7 @@ from scripted_provider import Made, Script, done, refusing
 
 from untag.contracts import Result
 from untag.core import CredentialsMissingError, CredentialsUnavailableError, Rate
-from untag.core.accounts import CLOSED_SECONDS, FRESH_SECONDS, UNREAD_SECONDS
+from untag.core.limits import CLOSED_SECONDS, FRESH_SECONDS, UNREAD_SECONDS
 from untag.providers import Answer, Verdict
 from untag.providers.credentials import AccessKey
 

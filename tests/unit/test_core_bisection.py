@@ -10,8 +10,9 @@ from steps_support import having, ids, tags
 from untag.contracts import Tag
 from untag.core import Policy
 from untag.core.judging import judge, released
+from untag.core.limits import CALLS_PER_STEP
 from untag.core.plan import group
-from untag.core.steps import CALLS_PER_STEP, Budget, Kind, Step
+from untag.core.steps import Budget, Kind, Step
 from untag.providers import Answer, Verdict
 
 # One bad id does not take down its neighbours.

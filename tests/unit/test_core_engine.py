@@ -11,7 +11,7 @@ from virtual_time import run
 
 from untag.contracts import Deferral
 from untag.core import Deadline, Job, Rate
-from untag.core.engine import CALL_SECONDS, RETRIES, SHORTEST_CALL_SECONDS
+from untag.core.limits import CALL_SECONDS, RETRIES, SHORTEST_CALL_SECONDS
 from untag.providers import Answer, Verdict
 
 

@@ -7,7 +7,8 @@ from engine_bench import OLD, Bench, deferrals, many, tally
 from scripted_provider import Made, done, refusing
 
 from untag.core import Rate, Timing
-from untag.core.accounts import CIRCUIT_FAILURES, CIRCUIT_SECONDS, PATIENCE_SECONDS, Pace
+from untag.core.accounts import Pace
+from untag.core.limits import CIRCUIT_FAILURES, CIRCUIT_SECONDS, PATIENCE_SECONDS
 from untag.providers import Answer, Verdict
 from untag.providers.credentials import AccessKey
 

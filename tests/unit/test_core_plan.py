@@ -12,7 +12,8 @@ from scripted_provider import ScriptedProvider
 
 from untag.contracts import Tag
 from untag.core import conflicting
-from untag.core.plan import cut_ids, cut_tags, group, rectangles
+from untag.core.chunks import chunks
+from untag.core.plan import cut_tags, group, rectangles
 
 TAGS = st.lists(
     st.builds(
@@ -82,7 +83,7 @@ def test_tags_are_cut_into_parts_that_name_no_key_twice(tags: list[Tag], keys: i
 
 @given(st.lists(st.text(min_size=1)), st.integers(1, 5))
 def test_ids_are_cut_into_full_parts_in_their_order(ids: list[str], size: int) -> None:
-    parts = list(cut_ids(ids, size))
+    parts = list(chunks(ids, size))
     assert [id_ for part in parts for id_ in part] == ids
     assert all(len(part) == size for part in parts[:-1])
 

@@ -10,8 +10,7 @@ from scripted_provider import Made
 
 from untag.contracts import Action, Outcome, Result, Tag
 from untag.core import remainder
-from untag.core.confirming import CONFIRM_SECONDS, CONFIRMATIONS
-from untag.core.judging import REREADS
+from untag.core.limits import CONFIRM_SECONDS, CONFIRMATIONS, REREADS
 from untag.providers import Answer, Failure, Seen, Verdict
 
 

@@ -1,17 +1,18 @@
 """The clouds' keys: out of the environment or out of Secrets Manager, and never into a message."""
 
 import json
+from functools import partial
 
 import httpx
 import pytest
 from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Clock, Wire, run
 
 from untag.core import CredentialsMissingError, CredentialsUnavailableError
-from untag.core.sources import EnvironmentCredentials, FileCredentials
+from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.aws.client import Aws
 from untag.hosts.aws.host import Lambda
 from untag.hosts.aws.keys import Keys
-from untag.hosts.aws.secrets import SecretCredentials
+from untag.hosts.aws.secrets import secret_credentials
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.jdcloud.credentials import JDCloudCredentials
 from untag.providers.jdcloud.resourcetag import JDCloud
@@ -41,16 +42,16 @@ def refusal(code, status=400):
 
 
 def asked(wire, calls=1, *, provider=None):
-    """The results of as many calls to SecretCredentials.get, one after the other; exceptions as values."""
+    """The results of as many calls to secret_credentials, one after the other; exceptions as values."""
     clock = Clock()
 
     async def ask():
         results = []
         async with wire.client() as client:
-            keys = SecretCredentials(Aws(AWS, client, Keys(AWS, client, clock.timing), clock.timing), "untag")
+            aws = Aws(AWS, client, Keys(AWS, client, clock.timing), clock.timing)
             for _ in range(calls):
                 try:
-                    results.append(await keys.get(provider or JDCloud(), "default"))
+                    results.append(await secret_credentials(aws, "untag", provider or JDCloud(), "default"))
                 except (CredentialsMissingError, CredentialsUnavailableError) as error:
                     results.append(error)
         return results
@@ -59,27 +60,29 @@ def asked(wire, calls=1, *, provider=None):
 
 
 def test_the_environment_holds_the_default_account_of_each_provider():
-    keys = EnvironmentCredentials(HUAWEI_ENV | {"JDCLOUD_ACCESS_KEY": "jd", "JDCLOUD_SECRET_KEY": "secret"})
-    assert run(keys.get(JDCloud(), "default")) == JDCloudCredentials(access_key="jd", secret_key="secret")
-    assert run(keys.get(HuaweiConfig(), "default")) == KEY
+    environ = HUAWEI_ENV | {"JDCLOUD_ACCESS_KEY": "jd", "JDCLOUD_SECRET_KEY": "secret"}
+    assert run(environment_credentials(environ, JDCloud(), "default")) == JDCloudCredentials(
+        access_key="jd", secret_key="secret"
+    )
+    assert run(environment_credentials(environ, HuaweiConfig(), "default")) == KEY
 
 
 def test_the_environment_holds_no_other_account():
     with pytest.raises(CredentialsMissingError, match="account other"):
-        run(EnvironmentCredentials(HUAWEI_ENV).get(HuaweiConfig(), "other"))
+        run(environment_credentials(HUAWEI_ENV, HuaweiConfig(), "other"))
 
 
 def test_variables_that_are_not_set_are_named():
     environ = HUAWEI_ENV | {"HUAWEICLOUD_SDK_DOMAIN_ID": ""}
     with pytest.raises(CredentialsMissingError) as error:
-        run(EnvironmentCredentials(environ).get(HuaweiConfig(), "default"))
+        run(environment_credentials(environ, HuaweiConfig(), "default"))
     assert str(error.value) == "not set: HUAWEICLOUD_SDK_DOMAIN_ID"
 
 
 @pytest.mark.parametrize("value", ["kéy", "key\n", "key\x00", "ключ"])
 def test_a_variable_that_no_header_can_hold_is_named_and_not_shown(value):
     with pytest.raises(CredentialsMissingError) as error:
-        run(EnvironmentCredentials(HUAWEI_ENV | {"HUAWEICLOUD_SDK_AK": value}).get(HuaweiConfig(), "default"))
+        run(environment_credentials(HUAWEI_ENV | {"HUAWEICLOUD_SDK_AK": value}, HuaweiConfig(), "default"))
     assert str(error.value) == "should be a printable ASCII text: HUAWEICLOUD_SDK_AK"
 
 
@@ -175,15 +178,15 @@ def test_what_failed_is_not_kept():
 def file_with(tmp_path, content):
     path = tmp_path / "credentials.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-    return FileCredentials(path)
+    return partial(file_credentials, path)
 
 
 def test_a_file_holds_every_account_by_provider_and_name_and_is_read_as_it_is_now(tmp_path):
     held = file_with(tmp_path, {"jdcloud/default": SECRET, "jdcloud/prod": SECRET | {"access_key": "AK2", "rate": "3"}})
-    assert run(held.get(JDCloud(), "default")) == JDCloudCredentials(access_key=ACCESS_KEY, secret_key=SECRET_KEY)
-    assert run(held.get(JDCloud(), "prod")) == JDCloudCredentials(access_key="AK2", secret_key=SECRET_KEY, rate=3.0)
+    assert run(held(JDCloud(), "default")) == JDCloudCredentials(access_key=ACCESS_KEY, secret_key=SECRET_KEY)
+    assert run(held(JDCloud(), "prod")) == JDCloudCredentials(access_key="AK2", secret_key=SECRET_KEY, rate=3.0)
     file_with(tmp_path, "\ufeff" + json.dumps({"jdcloud/default": SECRET | {"access_key": "AK3"}}))
-    assert run(held.get(JDCloud(), "default")).access_key == "AK3"
+    assert run(held(JDCloud(), "default")).access_key == "AK3"
 
 
 @pytest.mark.parametrize(
@@ -197,21 +200,23 @@ def test_a_file_holds_every_account_by_provider_and_name_and_is_read_as_it_is_no
     ],
 )
 def test_a_file_without_the_account_is_named_with_what_is_wrong_and_shows_no_secret(tmp_path, content, message):
-    held = file_with(tmp_path, content) if content is not None else FileCredentials(tmp_path / "credentials.json")
+    if content is not None:
+        file_with(tmp_path, content)
+    held = partial(file_credentials, tmp_path / "credentials.json")
     with pytest.raises(CredentialsMissingError) as error:
-        run(held.get(JDCloud(), "default"))
+        run(held(JDCloud(), "default"))
     assert str(error.value) == f"file {tmp_path / 'credentials.json'}: {message}"
     assert SECRET_KEY not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("setting", "kind"),
+    ("setting", "source"),
     [
-        ("env", EnvironmentCredentials),
-        ("secretsmanager:untag", SecretCredentials),
-        ("secretsmanager:u/", SecretCredentials),
-        ("file:/a b", FileCredentials),
+        ("env", environment_credentials),
+        ("secretsmanager:untag", secret_credentials),
+        ("secretsmanager:u/", secret_credentials),
+        ("file:/a b", file_credentials),
     ],
 )
-def test_the_setting_names_the_source(setting, kind):
-    assert isinstance(Lambda(AWS | PLACES, continues=False).credentials(setting), kind)
+def test_the_setting_names_the_source(setting, source):
+    assert Lambda(AWS | PLACES, continues=False).credentials(setting).func is source

@@ -220,13 +220,13 @@ def test_a_providers_variable_is_named_when_it_is_wrong(variable, value):
 
 def test_providers_have_the_documented_defaults():
     jdcloud, huaweicloud = (
-        Registry(Options(read_first=read_first)).named(name)[0]
+        Registry(Options(read_first=read_first)).tag_apis(name)[0]
         for name, read_first in (("jdcloud", True), ("huaweicloud", False))
     )
     assert (jdcloud.limits.resources, jdcloud.reads_first) == (50, True)
     assert (huaweicloud.limits.resources, huaweicloud.limits.keys, huaweicloud.reads_first) == (1, 20, False)
     sizes = {"UNTAG_RESOURCES_PER_CALL": "jdcloud.resourcetag=7,huaweicloud.tms=50"}
     fewer = Registry(Settings.from_environment(REQUIRED | sizes).providers)
-    assert [provider.limits.resources for provider in fewer.named("huaweicloud")] == [1, 50]
-    assert fewer.named("jdcloud")[0].limits.resources == 7
-    assert fewer.named("huaweicloud")[0].reads_first
+    assert [provider.limits.resources for provider in fewer.tag_apis("huaweicloud")] == [1, 50]
+    assert fewer.tag_apis("jdcloud")[0].limits.resources == 7
+    assert fewer.tag_apis("huaweicloud")[0].reads_first

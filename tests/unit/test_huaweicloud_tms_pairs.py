@@ -47,7 +47,7 @@ class Bench:
 
         async def work():
             async with httpx.AsyncClient(trust_env=False) as client:
-                accounts = Accounts(self, Rate(1000.0), self.clock.timing, self)
+                accounts = Accounts(self.get, Rate(1000.0), self.clock.timing, self)
                 engine = Engine(client, accounts, Policy(), self.clock.timing, self, concurrency=8)
                 await engine.run([job], Deadline(lambda: 100.0, 10.0), lambda _: None)
 

@@ -235,7 +235,7 @@ def test_a_request_that_does_not_add_up_is_not_delivered_and_comes_again(
 def test_a_letter_that_cannot_be_written_brings_back_its_record_only(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("untag.worker.rejected_letter", raising)
+    monkeypatch.setattr("untag.worker.rejected_dead_letter", raising)
     good = jd_request("i-1")
     assert house.batch(record("poison", "m-1"), record(good, "m-2")) == ["m-1"]
     house.check(good)

@@ -99,7 +99,9 @@ def sns(refuse=lambda _: None, forget=()):
 
 
 KINDS = pytest.mark.parametrize(
-    ("cloud", "method"), [(sqs, "bury"), (sqs, "send_back"), (sns, "publish")], ids=["bury", "send_back", "publish"]
+    ("cloud", "method"),
+    [(sqs, "send_dead_letters"), (sqs, "send_back"), (sns, "publish")],
+    ids=["send_dead_letters", "send_back", "publish"],
 )
 
 
@@ -124,7 +126,7 @@ def test_a_message_reaches_sqs_with_attributes_and_delay():
 
 def test_dead_letters_go_to_the_dead_letter_queue():
     wire = Wire(sqs())
-    sending(wire, lambda outbox: outbox.bury([Message("x")]))
+    sending(wire, lambda outbox: outbox.send_dead_letters([Message("x")]))
     assert json.loads(wire.requests[0].content)["QueueUrl"] == PLACES["dead_letter_queue_url"]
 
 
@@ -155,9 +157,9 @@ def test_nothing_to_send_makes_no_call():
     assert wire.requests == []
 
 
-@pytest.mark.parametrize(("method", "limit"), [("bury", SQS_BYTES), ("publish", SNS_BYTES)])
+@pytest.mark.parametrize(("method", "limit"), [("send_dead_letters", SQS_BYTES), ("publish", SNS_BYTES)])
 def test_a_batch_is_never_larger_than_aws_takes_in_total(method, limit):
-    wire = Wire(sqs() if method == "bury" else sns())
+    wire = Wire(sqs() if method == "send_dead_letters" else sns())
     messages = [Message(f"{n}" + "é" * (limit // 7), {"a": "x" * 99}) for n in range(10)]
     sending(wire, lambda outbox: getattr(outbox, method)(messages))
     assert [len(bodies(request)) for request in wire.requests] == [3, 3, 3, 1]
@@ -167,7 +169,7 @@ def test_a_message_that_fills_the_limit_goes_alone_and_its_reason_is_logged_befo
     wire = Wire(sqs())
     large = Message("x" * SQS_BYTES, {"reason": "the reason", "code": "invalid"})
     with caplog.at_level(logging.WARNING, "untag"):
-        sending(wire, lambda outbox: outbox.bury([large, Message("small", {"code": "c"})]))
+        sending(wire, lambda outbox: outbox.send_dead_letters([large, Message("small", {"code": "c"})]))
     by_body = {entry["MessageBody"]: entry for request in wire.requests for entry in entries(request)}
     assert by_body[large.body]["MessageAttributes"] == {}
     assert by_body["small"]["MessageAttributes"]["code"]["StringValue"] == "c"
@@ -232,7 +234,7 @@ def test_a_refusal_without_a_code_is_a_refusal(cloud, method):
         sending(wire, lambda outbox: getattr(outbox, method)([Message("x")]))
 
 
-@pytest.mark.parametrize("method", ["bury", "publish"])
+@pytest.mark.parametrize("method", ["send_dead_letters", "publish"])
 @pytest.mark.parametrize(
     ("trouble", "code"),
     [(DOWN, "HTTP_503"), (httpx.ConnectError("down"), "connection"), (httpx.Response(403), "HTTP_403")],
@@ -249,13 +251,15 @@ def test_a_call_that_fails_as_a_whole_fails_every_message_in_it(method, trouble,
 
 def test_an_answer_of_another_shape_fails_and_nobody_waits_for_ever():
     with pytest.raises(DeliveryError, match="Error"):
-        sending(Wire(httpx.Response(200, json={"Successful": [1]})), lambda outbox: outbox.bury([Message("x")]))
+        sending(
+            Wire(httpx.Response(200, json={"Successful": [1]})), lambda outbox: outbox.send_dead_letters([Message("x")])
+        )
 
 
 def test_every_message_is_tried_though_another_fails():
     wire = Wire(sqs(refuse=lambda text: ("InvalidMessageContents", True) if text == "0" else None))
     with pytest.raises(DeliveryError):
-        sending(wire, lambda outbox: outbox.bury([Message(str(n)) for n in range(15)]))
+        sending(wire, lambda outbox: outbox.send_dead_letters([Message(str(n)) for n in range(15)]))
     assert sum(len(bodies(request)) for request in wire.requests) == 15
 
 
@@ -265,7 +269,9 @@ def test_an_outage_of_the_topic_does_not_keep_letters_from_their_queue():
 
     async def send(outbox):
         letters = [Message("letter")]
-        return await asyncio.gather(outbox.publish([Message("r")]), outbox.bury(letters), return_exceptions=True)
+        return await asyncio.gather(
+            outbox.publish([Message("r")]), outbox.send_dead_letters(letters), return_exceptions=True
+        )
 
     report, letter = sending(Wire(either), send)
     assert isinstance(report, DeliveryError)
@@ -311,7 +317,7 @@ def test_queues_that_are_as_strict_as_sqs_take_every_message(cloud, places):
     texts = ["é" * 10, "\x7f", "x" * (SQS_BYTES - 20), '{"a": "\\u0000"}', "y" * SQS_BYTES]
     letters = [Message(text, {"reason": "a b  ", "code": "c"}) for text in texts]
     how = real(cloud)
-    sending(how["wire"], lambda outbox: outbox.bury(letters), environ=how["environ"], **urls)
+    sending(how["wire"], lambda outbox: outbox.send_dead_letters(letters), environ=how["environ"], **urls)
     stored = {message.body: message.message_attributes for message in made["dead"].messages}
     assert set(stored) == set(texts)
     assert stored["é" * 10]["reason"]["StringValue"] == "a b  "
@@ -330,7 +336,8 @@ def test_a_body_that_sqs_refuses_fails_alone(cloud, places):
 
     async def send(outbox):
         return await asyncio.gather(
-            *(outbox.bury([Message(text)]) for text in ("good", "bad \x00", "fine")), return_exceptions=True
+            *(outbox.send_dead_letters([Message(text)]) for text in ("good", "bad \x00", "fine")),
+            return_exceptions=True,
         )
 
     how = real(cloud)

@@ -11,6 +11,7 @@ import untag.core.accounts
 import untag.core.comparing
 import untag.core.confirming
 import untag.core.judging
+import untag.core.limits
 import untag.hosts.aws.client
 import untag.hosts.aws.outbox
 import untag.hosts.aws.quarantine
@@ -20,7 +21,7 @@ import untag.providers.huaweicloud.tms
 import untag.providers.jdcloud.resourcetag
 import untag.removal.invocation
 import untag.worker
-from untag.contracts import Outcome
+from untag.contracts import Outcome, Result
 from untag.hosts.aws.outbox import Outbox
 from untag.hosts.base import DeliveryError
 from untag.providers import Answer, Verdict
@@ -61,7 +62,7 @@ def drops_the_remainder_on_a_send_error() -> None:
 
 @mutant
 def drops_the_dead_letter_on_a_send_error() -> None:
-    Outbox.bury = _swallowing(Outbox.bury)
+    Outbox.send_dead_letters = _swallowing(Outbox.send_dead_letters)
 
 
 @mutant
@@ -187,6 +188,8 @@ def reuses_a_signature() -> None:
 def compares_no_values() -> None:
     for module in (untag.core.comparing, untag.core.confirming, untag.core.judging):
         module.stands = lambda _provider, tag, there: tag.key in there
+    # What is read before a write is compared there.
+    untag.core.comparing._removal_needless = lambda _tag, value: None if value is not None else Result(Outcome.ABSENT)
 
 
 @mutant
@@ -196,7 +199,7 @@ def runs_a_suspect_among_its_neighbours() -> None:
 
 @mutant
 def never_opens_the_circuit() -> None:
-    untag.core.accounts.CIRCUIT_FAILURES = 10**9
+    untag.core.limits.CIRCUIT_FAILURES = 10**9
 
 
 @mutant
@@ -284,4 +287,4 @@ def drops_the_evidence_from_remainders() -> None:
 
 @mutant
 def keeps_a_secret_until_it_is_refused() -> None:
-    untag.core.accounts.FRESH_SECONDS = 10.0**9
+    untag.core.limits.FRESH_SECONDS = 10.0**9

@@ -80,9 +80,9 @@ def duration(environ: Mapping[str, str], variable: str, default: float) -> float
     value = environ.get(variable, "").replace(" ", "").lower()
     if not value:
         return default
-    if not (found := re.fullmatch(r"([0-9]{1,9})([smhd]?)", value)):
+    if not (match := re.fullmatch(r"([0-9]{1,9})([smhd]?)", value)):
         raise InvalidInputError.of("should be a number of seconds, or a number with s, m, h or d behind it", variable)
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def words(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
@@ -98,10 +98,10 @@ def endpoint(environ: Mapping[str, str], variable: str, default: str) -> str:
 def as_endpoint(value: str, variable: str) -> str:
     """A text as `scheme://host[:port]`: https, or http to this machine itself."""
     value = value.rstrip("/")
-    found = _ENDPOINT.fullmatch(value)
-    if not found or not _is_host(found["host"]) or int(found["port"] or 0) > _HIGHEST_PORT:
+    match = _ENDPOINT.fullmatch(value)
+    if not match or not _is_host(match["host"]) or int(match["port"] or 0) > _HIGHEST_PORT:
         raise InvalidInputError.of("should be scheme://host[:port]", variable)
-    if found["scheme"] == "http" and not _is_loopback(found["host"]):
+    if match["scheme"] == "http" and not _is_loopback(match["host"]):
         raise InvalidInputError.of("should be https; http is for loopback addresses only", variable)
     return value
 
@@ -125,7 +125,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def mapping(environ: Mapping[str, str], variable: str) -> dict[str, str]:
     """The pairs of a comma-separated list of `name=value`, each name once."""
     pairs = [part.partition("=") for part in words(environ, variable)]
-    found = {name.strip(): value.strip() for name, _, value in pairs}
-    if len(found) != len(pairs) or not all(name and value for name, value in found.items()):
+    values = {name.strip(): value.strip() for name, _, value in pairs}
+    if len(values) != len(pairs) or not all(name and value for name, value in values.items()):
         raise InvalidInputError.of("should be name=value pairs separated by commas, each name once", variable)
-    return found
+    return values

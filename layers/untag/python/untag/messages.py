@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from untag.contracts import Report
 from untag.contracts.reports import printable, subject
-from untag.core import Left
+from untag.core import FollowUp
 from untag.hosts.base import Message
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from untag.contracts.rejections import Rejection
 
 BODY_BYTES = 1_040_384
-"""Requests that are left together share messages of up to so many bytes: 1 MiB, less what attributes may need. The
+"""Requests that follow from one record share messages of up to so many bytes: 1 MiB, less what attributes may need. The
 hosts' queues take as much; where one takes less, it says so as its `message_bytes`."""
 
 _ATTRIBUTE_LENGTH = 1024
@@ -53,27 +53,29 @@ def request_messages(bodies: Iterable[dict[str, Any]]) -> list[Message]:
     return [Message(text) for body in bodies for text in _packed([body])]
 
 
-def remainder_messages(lefts: Iterable[Left]) -> list[Message]:
-    """What is left of a record to try again, for the work queue: one message, unless it is too large for one."""
-    lefts = [left for left in lefts if left.bodies]
-    delay = round(max((left.delay for left in lefts), default=0.0))
-    return [Message(text, delay=delay) for text in _packed(body for left in lefts for body in left.bodies)]
+def remainder_messages(follow_ups: Iterable[FollowUp]) -> list[Message]:
+    """What a record leaves to try again, for the work queue: one message, unless it is too large for one."""
+    waiting = [one for one in follow_ups if one.bodies]
+    delay = round(max((one.delay for one in waiting), default=0.0))
+    return [Message(text, delay=delay) for text in _packed(body for one in waiting for body in one.bodies)]
 
 
-def dead_letters(left: Left, *, request_id: str, source: str, attempt: int, batch: str | None = None) -> list[Message]:
+def dead_letters(
+    follow_up: FollowUp, *, request_id: str, source: str, attempt: int, batch: str | None = None
+) -> list[Message]:
     """Requests that ended badly, for the dead-letter queue; they can be redriven unchanged."""
     attributes = {
         "batch": batch or "",
-        "reason": left.reason,
-        "code": left.code,
+        "reason": follow_up.reason,
+        "code": follow_up.code,
         "request_id": request_id,
         "source": source,
         "attempt": str(attempt),
     }
-    return [Message(text, _printable(attributes)) for text in _packed(left.bodies)]
+    return [Message(text, _printable(attributes)) for text in _packed(follow_up.bodies)]
 
 
-def rejected_letter(
+def rejected_dead_letter(
     body: str, reason: str, *, code: str, request_id: str, source: str, batch: str | None = None
 ) -> Message:
     """A body that was not worked at, verbatim. With the code `invalid` it never can be."""
@@ -88,7 +90,7 @@ def rejected_letter(
 
 
 def traced(messages: Iterable[Message], traceparent: str | None) -> list[Message]:
-    """The messages as part of a trace, by an attribute that whoever reads them may go on with."""
+    """The messages as part of a trace, by an attribute that their readers can go on with."""
     if traceparent is None:
         return list(messages)
     return [one._replace(attributes={**one.attributes, "traceparent": traceparent}) for one in messages]

@@ -10,7 +10,7 @@ from untag.providers import NAMES, Options, apis_of
 
 
 class Settings(NamedTuple):
-    """What a stack is told by its environment, on every host; each variable has a default.
+    """What the environment says to a stack, on every host; each variable has a default.
 
     `providers` has the endpoints and sizes of single tag APIs.
     """

@@ -72,7 +72,7 @@ class _Connection:
 class Transport(httpx.AsyncBaseTransport):
     """Sends each request on a connection of its own for as long as the call lasts.
 
-    It raises what httpx's own transport raises, and tells `trace` of each connection that it opens. The TLS context is
+    It raises what httpx's own transport raises, and calls `trace` for each connection that it opens. The TLS context is
     made once, at the first https request, and verifies certificates.
     """
 
@@ -166,10 +166,10 @@ class _Body(httpx.AsyncByteStream):
         self._transport = transport
         self._connection: _Connection | None = connection
         self._timeout = timeout
-        told = {name.lower(): value for name, value in headers}
-        self._chunked = b"chunked" in told.get(b"transfer-encoding", b"").lower()
-        self._length = _length(told.get(b"content-length"))
-        self._reusable = b"close" not in told.get(b"connection", b"").lower()
+        fields = {name.lower(): value for name, value in headers}
+        self._chunked = b"chunked" in fields.get(b"transfer-encoding", b"").lower()
+        self._length = _length(fields.get(b"content-length"))
+        self._reusable = b"close" not in fields.get(b"connection", b"").lower()
         if method == "HEAD" or status in _BODILESS:
             self._chunked, self._length = False, 0
         if not self._chunked and self._length is None:

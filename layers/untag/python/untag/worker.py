@@ -14,7 +14,7 @@ from untag.contracts import InvalidInputError, Problem
 from untag.contracts.rejections import InvocationError, Names, Rejection, names_in
 from untag.contracts.requests import timestamp
 from untag.hosts.base import Arrival, DeliveryError, Handed, Record
-from untag.messages import rejected_letter, rejection_message, traced
+from untag.messages import rejected_dead_letter, rejection_message, traced
 from untag.runtime import Runtime, Window
 
 SUSPECT_RECEIVES = 3
@@ -71,7 +71,7 @@ class Worker(ABC):
         `names` is what is known of the body already.
         """
         try:
-            await self._bury(record, error, code, names)
+            await self._give_up(record, error, code, names)
         except DeliveryError as failure:
             self._telemetry.undelivered(record.id, str(failure))
             return False
@@ -80,7 +80,7 @@ class Worker(ABC):
             return False
         return True
 
-    async def _bury(self, arrival: Arrival, error: InvalidInputError, code: str, names: Names | None) -> None:
+    async def _give_up(self, arrival: Arrival, error: InvalidInputError, code: str, names: Names | None) -> None:
         """Report a body that is invalid, then put it on the dead-letter queue. Raises DeliveryError.
 
         With any other code the body is valid and can be sent again: that is no rejection.
@@ -88,14 +88,14 @@ class Worker(ABC):
         names = names or names_in(arrival.body, arrival.own_id)
         self._telemetry.rejected(arrival.id, str(error), id=names.id, batch=names.batch)
         text = arrival.body if isinstance(arrival.body, str) else json.dumps(arrival.body, ensure_ascii=False)
-        letter = rejected_letter(
+        dead_letter = rejected_dead_letter(
             text, str(error), code=code, request_id=names.id, batch=names.batch, source=arrival.source
         )
         if code == INVALID:
             now = timestamp(self._timing.now())
-            told = Rejection.of(names, error.problems, source=arrival.source, started_at=now, finished_at=now)
-            await self._outbox.publish(traced([rejection_message(told)], arrival.traceparent))
-        await self._outbox.bury(traced([letter], arrival.traceparent))
+            rejection = Rejection.of(names, error.problems, source=arrival.source, started_at=now, finished_at=now)
+            await self._outbox.publish(traced([rejection_message(rejection)], arrival.traceparent))
+        await self._outbox.send_dead_letters(traced([dead_letter], arrival.traceparent))
 
     @contextmanager
     def failing(self, handed: Handed, note: str = "") -> Iterator[None]:

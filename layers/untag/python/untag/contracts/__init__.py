@@ -4,7 +4,7 @@
 input.
 """
 
-from untag.contracts.envelopes import Unwrapped, parse_json, traceparent_of, unwrap
+from untag.contracts.envelopes import parse_json, traceparent_of, unwrap
 from untag.contracts.outcomes import Deferral, Outcome, Result
 from untag.contracts.problems import InvalidInputError, Problem
 from untag.contracts.reports import Page, Report, Row, report_pages
@@ -24,7 +24,6 @@ __all__ = [
     "Result",
     "Row",
     "Tag",
-    "Unwrapped",
     "parse_json",
     "parse_requests",
     "report_pages",

@@ -31,24 +31,16 @@ class Layer(NamedTuple):
     """A body, or what one of its envelopes holds.
 
     `id` is the innermost envelope's so far, which every copy of the event or notification shares, if it can name a
-    request. `traceparent` is the trace that an envelope belongs to. `field` is where the content stood in its envelope
+    request. `traceparent` is the trace that an envelope belongs to. `field` is where the payload stood in its envelope
     (`Message`, `detail`, `data` or `data_base64`; empty for the body itself), and `type` what the envelope calls it
     (EventBridge's `detail-type`, a CloudEvent's `type`).
     """
 
-    content: Any
+    payload: Any
     id: str
     traceparent: str | None = None
     field: str = ""
     type: Any = None
-
-
-class Unwrapped(NamedTuple):
-    """A payload out of its envelopes, with the innermost `Layer`'s id and trace."""
-
-    payload: Any
-    id: str
-    traceparent: str | None = None
 
 
 def parse_json(text: str) -> Any:
@@ -95,8 +87,8 @@ def layers(body: Any, own_id: str, parse: Callable[[str], Any] = parse_json) -> 
         raise InvalidInputError.of(f"more than {_MAX_ENVELOPES} envelopes within each other")
 
 
-def unwrap(payload: Any, own_id: str, detail_type: str | None = DETAIL_TYPE) -> Unwrapped:
-    """Take `payload` out of its envelopes. `own_id` is the id of what carried it here.
+def unwrap(payload: Any, own_id: str, detail_type: str | None = DETAIL_TYPE) -> Layer:
+    """What `payload` holds in its innermost envelope. `own_id` is the id of what carried it here.
 
     `detail_type` is what an event on a bus has to be; None takes any. Raises InvalidInputError.
     """
@@ -104,26 +96,26 @@ def unwrap(payload: Any, own_id: str, detail_type: str | None = DETAIL_TYPE) -> 
     for layer in layers(payload, own_id):
         if layer.field == "detail" and detail_type is not None and layer.type != detail_type:
             raise InvalidInputError.of(f"should be '{detail_type}'", "detail-type")
-    if isinstance(layer.content, dict) and "specversion" in layer.content:
+    if isinstance(layer.payload, dict) and "specversion" in layer.payload:
         raise InvalidInputError.of("Field required: the event carries nothing", "data")
-    return Unwrapped(layer.content, layer.id, layer.traceparent)
+    return layer
 
 
 def traceparent_of(attributes: Any, field: str) -> str | None:
     """The W3C trace context among a message's attributes, whose values stand in `field`; None where it is none."""
-    found = attributes.get("traceparent") if isinstance(attributes, dict) else None
-    return _trace(found.get(field)) if isinstance(found, dict) else None
+    attribute = attributes.get("traceparent") if isinstance(attributes, dict) else None
+    return _trace(attribute.get(field)) if isinstance(attribute, dict) else None
 
 
 def id_of(envelope: Mapping[str, Any], field: str, otherwise: str) -> str:
     """The id that an envelope bears in a field, if it can name a request, else `otherwise`."""
-    found = envelope.get(field)
-    return found if isinstance(found, str) and _ID.fullmatch(found) else otherwise
+    id_ = envelope.get(field)
+    return id_ if isinstance(id_, str) and _ID.fullmatch(id_) else otherwise
 
 
 def _opened(layer: Layer, parse: Callable[[str], Any]) -> Layer | None:
     """What stands inside an envelope; None where the content is none."""
-    envelope = layer.content
+    envelope = layer.payload
     if not isinstance(envelope, dict):
         return None
     if envelope.get("Type") == "Notification" and "Message" in envelope:
@@ -168,10 +160,10 @@ def _trace(text: Any) -> str | None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    made = dict(pairs)
+    if len(made) != len(pairs):
         raise InvalidInputError.of("a key stands twice in one object")
-    return found
+    return made
 
 
 def _no_constant(name: str) -> None:

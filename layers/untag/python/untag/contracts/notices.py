@@ -1,11 +1,10 @@
 """The notice: a report that is not about pairs, but says what became of an event or of a sweep."""
 
-import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from untag.contracts.identities import identity
 
 
 class Notice(BaseModel):
@@ -36,23 +35,18 @@ class Notice(BaseModel):
     @classmethod
     def of(cls, **facts: Any) -> "Notice":
         """A notice with the id that follows from its facts; times and texts are none."""
-        told = {
+        identifying = {
             name: facts[name] for name in ("kind", "id", "provider", "account", "region", "status", "code", "counts")
         }
-        return cls(report_id=_identity(told), **facts)
+        return cls(report_id=identity(identifying), **facts)
 
     def attributes(self) -> dict[str, str]:
         """What subscribers filter by."""
-        named = {
+        filters = {
             "kind": self.kind,
             "provider": self.provider,
             "account": self.account,
             "status": self.status,
             "batch": self.batch,
         }
-        return {**{name: value for name, value in named.items() if value}, "id": self.id}
-
-
-def _identity(facts: Mapping[str, Any]) -> str:
-    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+        return {**{name: value for name, value in filters.items() if value}, "id": self.id}

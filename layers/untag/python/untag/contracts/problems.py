@@ -22,7 +22,7 @@ class Problem(NamedTuple):
 
 
 class InvalidInputError(Exception):
-    """The input does not validate; nothing of it is called. Carries every `Problem` found."""
+    """The input does not validate; nothing of it is called. Carries every `Problem`."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -43,6 +43,6 @@ def problems_of(error: "ValidationError") -> Iterator[Problem]:
 
     No value, which may be a secret, no link to pydantic's pages, and no name of a class, which is ours alone.
     """
-    for found in error.errors(include_url=False, include_input=False, include_context=False):
-        told = "Input should be an object" if found["type"] in _NO_OBJECT else found["msg"]
-        yield Problem(".".join(map(str, found["loc"])), told.removeprefix("Value error, "))
+    for detail in error.errors(include_url=False, include_input=False, include_context=False):
+        message = "Input should be an object" if detail["type"] in _NO_OBJECT else detail["msg"]
+        yield Problem(".".join(map(str, detail["loc"])), message.removeprefix("Value error, "))

@@ -3,7 +3,6 @@
 Where it came from a queue that is a report on the topic. Where it was handed to the function the invocation fails.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from untag.contracts.envelopes import layers, parse_leniently
+from untag.contracts.identities import identity
 from untag.contracts.problems import InvalidInputError, Problem
 from untag.contracts.reports import clip
 
@@ -77,7 +77,7 @@ class Rejection:
         facts = {"kind": "rejected", "id": names.id, "errors": errors}
         return cls(
             kind="rejected",
-            report_id=hashlib.sha256(_CANONICAL(facts).encode()).hexdigest(),
+            report_id=identity(facts),
             **names._asdict(),
             status="failed",
             source=source,
@@ -104,9 +104,6 @@ class Rejection:
         }
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-
-
 def errors_of(problems: Iterable[Problem]) -> list[dict[str, str]]:
     """The problems as JSON has them: the first `MAX_PROBLEMS`, each within its size."""
     problems = list(problems)
@@ -123,7 +120,7 @@ def names_in(body: Any, own_id: str) -> Names:
     id_, content = own_id, None
     try:
         for layer in layers(body, own_id, parse_leniently):
-            id_, content = layer.id, layer.content
+            id_, content = layer.id, layer.payload
     except InvalidInputError:
         content = None  # what is further inside cannot be read
     requests = [one for one in (content if isinstance(content, list) else [content]) if isinstance(one, Mapping)]

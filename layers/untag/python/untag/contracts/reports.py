@@ -1,6 +1,5 @@
 """The report: what became of every pair of a request, in numbered pages where it is too large for one message."""
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict  # comes with pydantic, which reads no other before Python 3.12
 
+from untag.contracts.identities import identity
 from untag.contracts.outcomes import BAD, CHANGED, MISSING, Outcome, Result
 from untag.contracts.requests import ALL, Action, Tag
 
@@ -175,13 +175,13 @@ def status_of(counts: Mapping[str, int]) -> Status:
 
 def summary_of(head: str, counts: Mapping[str, int]) -> str:
     """One line for a person: `jdcloud/default cn-north-1: 1 of 2 tags removed, 1 failed`."""
-    told = [(count, _WORDS[outcome]) for outcome, count in counts.items() if count]
-    if not told:
+    parts = [(count, _WORDS[outcome]) for outcome, count in counts.items() if count]
+    if not parts:
         return f"{head}: no tags there that may be removed"
-    (first, word), *rest = told
+    (first, word), *rest = parts
     total = sum(counts.values())
-    parts = [f"{first} of {total} tag{'s' if total > 1 else ''} {word}", *(f"{n} {word}" for n, word in rest)]
-    return f"{head}: {', '.join(parts)}"
+    words = [f"{first} of {total} tag{'s' if total > 1 else ''} {word}", *(f"{n} {word}" for n, word in rest)]
+    return f"{head}: {', '.join(words)}"
 
 
 def report_pages(
@@ -216,8 +216,8 @@ def report_pages(
     for number, part in enumerate(parts, 1):
         page = Page(number=number, of=len(parts))
         own = counts if len(parts) == 1 else _counts(part, deferred if number == 1 else 0)
-        identity = _identity(facts, page, part)
-        pages.append(Report(**whole, counts=own, page=page, outcomes=part, report_id=identity))
+        report_id = _report_id(facts, page, part)
+        pages.append(Report(**whole, counts=own, page=page, outcomes=part, report_id=report_id))
     return pages
 
 
@@ -251,14 +251,11 @@ def _weight(text: object) -> int:
     return len(json.dumps(text))
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-
-
-def _identity(facts: Mapping[str, Any], page: Page, rows: Iterable[Row]) -> str:
+def _report_id(facts: Mapping[str, Any], page: Page, rows: Iterable[Row]) -> str:
     names = ("kind", "action", "id", "provider", "account", "region", "attempt", "dry_run")
-    told = sorted(
+    identifying = sorted(
         ([one["type"], one["resource_id"], one["key"], one["value"], one["outcome"], one.get("code")] for one in rows),
         key=lambda fields: [(field is not None, field or "") for field in fields],
     )
-    facts_and_rows = {**{name: facts[name] for name in names}, "page": page, "rows": told}
-    return hashlib.sha256(_CANONICAL(facts_and_rows).encode()).hexdigest()
+    facts_and_rows = {**{name: facts[name] for name in names}, "page": page, "rows": identifying}
+    return identity(facts_and_rows)

@@ -19,7 +19,7 @@ from untag.core.engine import Deadline, Engine
 from untag.core.jobs import Job
 from untag.core.plan import conflicting, open_job
 from untag.core.policy import Policy
-from untag.core.reporting import Left, failed_requests, remainder, report
+from untag.core.reporting import FollowUp, failed_requests, remainder, report
 from untag.core.timing import Timing
 
 __all__ = [
@@ -29,8 +29,8 @@ __all__ = [
     "CredentialsUnavailableError",
     "Deadline",
     "Engine",
+    "FollowUp",
     "Job",
-    "Left",
     "Observer",
     "Policy",
     "Rate",

@@ -12,7 +12,7 @@ Kept between invocations. Everything that makes a caller wait or turn back stand
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -20,37 +20,21 @@ from typing import NamedTuple, Protocol
 import httpx
 
 from untag.contracts import Deferral, Outcome, Result
+from untag.core import limits
 from untag.core.timing import Timing
 from untag.providers import Answer, Provider, Scope, Verdict
 from untag.providers.credentials import Credentials
-
-CLOSED_SECONDS = 300.0
-"""Huawei Cloud unlocks an access key five minutes after the last refusal."""
-
-FRESH_SECONDS = 300.0
-"""How long credentials are used before they are read again, so that a rotated secret, its rate and its projects take
-effect, and a removed one is not used any more."""
-
-CIRCUIT_FAILURES = 10
-CIRCUIT_SECONDS = 30.0
-
-PATIENCE_SECONDS = 5.0
-"""A call that cannot start within this time is better made by the remainder: a function that waits is paid for."""
-
-UNREAD_SECONDS = 5.0
-"""An account whose credentials cannot be had is looked up again after this time, and not for each of its calls."""
-
-_SLOWEST = 1 / 32
-"""A pace never falls below this share of its rate: half of half, five times."""
-_RECOVERY = 1 / 20
-"""The share of its rate that a pace regains with each call that is not throttled."""
-_THROTTLE_SECONDS = 1.0
-_THROTTLE_CAP = 20.0
 
 _PROVES = frozenset(
     {Verdict.DONE, Verdict.REFUSED, Verdict.NOT_FOUND, Verdict.FORBIDDEN, Verdict.STALE, Verdict.ACCEPTED}
 )
 """Answers that only a caller gets whose credentials were accepted."""
+
+CredentialSource = Callable[[Provider, str], Awaitable[Credentials]]
+"""Reads the credentials of a provider's account, now. The account keeps what was read: a source need not.
+
+It raises CredentialsMissingError or CredentialsUnavailableError.
+"""
 
 Refuse = Callable[[Credentials], Result | None]
 """Why no call is made with these credentials, before any is."""
@@ -64,18 +48,8 @@ class CredentialsUnavailableError(Exception):
     """They could not be read now: the account's requests wait."""
 
 
-class CredentialSource(Protocol):
-    """Where credentials come from. The account keeps what was read: a source need not."""
-
-    async def get(self, provider: Provider, account: str) -> Credentials:
-        """The account's credentials, read now.
-
-        Raises CredentialsMissingError or CredentialsUnavailableError.
-        """
-
-
 class Observer(Protocol):
-    """Who is told of what happens on the way, for metrics."""
+    """Takes note of what happens on the way, for metrics."""
 
     def called(self, provider: str, seconds: float, answer: Answer) -> None:
         """A call was answered, or was not."""
@@ -140,8 +114,8 @@ class Pace:
         if self.timing.monotonic() < self.hold_until:
             self.hold_until = max(self.hold_until, self.timing.monotonic() + retry_after)
             return
-        self.rate = max(self.base * _SLOWEST, self.rate / 2)
-        pause = retry_after or self.timing.jitter(_THROTTLE_SECONDS, self.throttles, _THROTTLE_CAP)
+        self.rate = max(self.base * limits.SLOWEST, self.rate / 2)
+        pause = retry_after or self.timing.jitter(limits.THROTTLE_SECONDS, self.throttles, limits.THROTTLE_CAP)
         self.throttles += 1
         self.hold_until = max(self.hold_until, self.timing.monotonic() + pause)
 
@@ -153,7 +127,7 @@ class Pace:
     def answered(self) -> None:
         """Regain a little of the rate."""
         self.throttles = 0
-        self.rate = min(self.base, self.rate + self.base * _RECOVERY)
+        self.rate = min(self.base, self.rate + self.base * limits.RECOVERY)
 
 
 class Account:
@@ -226,7 +200,7 @@ class Account:
                 if scope not in self._auths:
                     self._auths[scope] = provider.auth(credentials, scope)
                 return Turn(credentials, self._auths[scope])
-            if wait > min(PATIENCE_SECONDS, left()):
+            if wait > min(limits.PATIENCE_SECONDS, left()):
                 return Deferral("rate", "the account's pace leaves no time for it", counted=False, delay=wait)
             await self._timing.sleep(wait)
 
@@ -239,9 +213,9 @@ class Account:
             self._proved = self._proved or (current is not None and credentials.signs_like(current))
         if answer.verdict is Verdict.UNAVAILABLE:
             self._unanswered += 1
-            if self._unanswered >= CIRCUIT_FAILURES:
-                self._circuit_until = self._timing.monotonic() + CIRCUIT_SECONDS
-                self._unanswered = CIRCUIT_FAILURES - 1  # one more failure after the pause opens it again
+            if self._unanswered >= limits.CIRCUIT_FAILURES:
+                self._circuit_until = self._timing.monotonic() + limits.CIRCUIT_SECONDS
+                self._unanswered = limits.CIRCUIT_FAILURES - 1  # one more failure after the pause opens it again
             return False
         self._unanswered = 0
         if self._pace is not None:
@@ -280,7 +254,7 @@ class Account:
     async def _read(self, left: Callable[[], float]) -> Credentials:
         """The credentials from their source. Raises TimeoutError rather than take the time that delivery needs."""
         async with asyncio.timeout(left()):
-            return await self._source.get(self._provider, self.name)
+            return await self._source(self._provider, self.name)
 
     async def _refused(self, refused: Credentials, left: Callable[[], float]) -> bool:
         async with self._reading:
@@ -292,19 +266,19 @@ class Account:
             with suppress(CredentialsMissingError, CredentialsUnavailableError, TimeoutError):
                 read = await self._read(left)
             if read.signs_like(refused):
-                self._closed_until = self._timing.monotonic() + CLOSED_SECONDS
+                self._closed_until = self._timing.monotonic() + limits.CLOSED_SECONDS
                 self._observer.closed(self._provider.name, self.name)
                 return False
             self._use(read)
             return True
 
     def _without(self, why: Deferral | Result) -> Deferral | Result:
-        self._unread = (self._timing.monotonic() + UNREAD_SECONDS, why)
+        self._unread = (self._timing.monotonic() + limits.UNREAD_SECONDS, why)
         return why
 
     def _use(self, read: Credentials) -> None:
         """Go on with what was read. The same credentials stay proved, and the account keeps its pace."""
-        self._fresh_until = self._timing.monotonic() + FRESH_SECONDS
+        self._fresh_until = self._timing.monotonic() + limits.FRESH_SECONDS
         kept = self._credentials
         if read == kept:
             return
@@ -317,7 +291,7 @@ class Account:
 
 
 def _throttled(answer: Answer) -> bool:
-    """Whether an answer tells of a throttle, for the call or for a single resource inside a success."""
+    """Whether an answer reports a throttle, for the call or for a single resource inside a success."""
     return answer.verdict is Verdict.THROTTLED or any(
         failure.verdict is Verdict.THROTTLED for failure in answer.failures.values()
     )

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from untag.contracts import ALL, Action, Outcome, Result, Tag
-from untag.core.plan import WOULD, Group, Write, cut_ids, cut_tags
-from untag.core.steps import Budget, Followed, Kind, Read, Settled, Step
+from untag.core.chunks import chunks
+from untag.core.limits import WAITING_CALLS
+from untag.core.plan import WOULD, cut_tags
+from untag.core.steps import Budget, Followed, Group, Kind, Read, Settled, Step, Write
 from untag.providers import Provider, Seen, stored_key
-
-WAITING_CALLS = 4
-"""Writes' worth of resources that wait for others to share a call after their precheck. With more, those that wait
-longest are written: an invocation that could only read would get nowhere."""
 
 
 def stands(provider: Provider, tag: Tag, there: Mapping[str, str]) -> bool:
@@ -89,5 +87,5 @@ def _guarded_writes(group: Group, ids: list[str], tags: tuple[Tag, ...], seen: M
     for part in cut_tags([Tag(key, None) for key in keys], limits.keys):
         of_part = {tag.key for tag in part}
         some = tuple(tag for tag in tags if same(tag.key) in of_part)
-        for few in cut_ids(ids, limits.resources):
+        for few in chunks(ids, limits.resources):
             yield Step(group, Kind.WRITE, few, some, Budget(), seen=seen)

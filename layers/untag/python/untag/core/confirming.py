@@ -4,15 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from untag.contracts import Action, Deferral, Outcome, Result, Tag
+from untag.core.chunks import chunks
 from untag.core.comparing import stands
-from untag.core.plan import DONE, cut_ids
+from untag.core.limits import CONFIRM_SECONDS, CONFIRMATIONS
+from untag.core.plan import DONE
 from untag.core.steps import Doubt, Followed, Kind, Settled, Step
 from untag.providers import Answer
-
-CONFIRMATIONS = 4
-CONFIRM_SECONDS = 2.0
-"""An accepted write is read back after this pause, and again after twice the pause before: up to half a minute in all.
-Azure's clients ask again after 2 to 5 seconds where an answer names no time."""
 
 
 def confirmations(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Step]:
@@ -22,7 +19,7 @@ def confirmations(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[
     unread = Result(Outcome.UNCONFIRMED, "not_confirmed", message, answer.request_id)
     doubt = Doubt(done, None, dict.fromkeys(ids, unread), accepted=True)
     pause = answer.retry_after or CONFIRM_SECONDS
-    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+    for part in chunks(ids, step.group.provider.limits.in_a_read):
         yield replace(step, kind=Kind.CHECK, ids=part, doubt=doubt, confirmations=0, pause=pause)
 
 

@@ -10,34 +10,17 @@ from typing import NamedTuple, TypeVar
 import httpx
 
 from untag.contracts import ALL, Action, Deferral, Outcome, Result, Tag
-from untag.core.accounts import PATIENCE_SECONDS, Account, Accounts, Observer, Turn
+from untag.core import limits
+from untag.core.accounts import Account, Accounts, Observer, Turn
 from untag.core.confirming import not_confirmed
 from untag.core.jobs import Block, Job
 from untag.core.judging import deferred, judge, last_checks, released
-from untag.core.plan import expand, group
+from untag.core.plan import expand, first_steps, group
 from untag.core.policy import Policy
-from untag.core.steps import Followed, Kind, Read, Settled, Step, first_steps
+from untag.core.steps import Followed, Kind, Read, Settled, Step
 from untag.core.timing import Timing
 from untag.providers import AGAIN, Answer, Provider, Scope, Session, Trail, Verdict
 from untag.providers.credentials import Credentials
-
-CALL_SECONDS = 10.0
-"""A call's own time-out, as in JD Cloud's SDK. Huawei Cloud's waits for two minutes, which is a function's whole
-life."""
-
-SHORTEST_CALL_SECONDS = 0.5
-"""No call starts with less time than this: it could not finish, and a write cut off is a write unknown."""
-
-END_SECONDS = 2.0
-"""An invocation ends so long before its time is over: one that is ended under way acknowledges nothing."""
-
-LONGEST_PAUSE_SECONDS = 30.0
-"""A write that is carried out later than this is better read back by the remainder: a function that waits is paid
-for."""
-
-RETRIES = 2
-_RETRY_SECONDS = 0.2
-_RETRY_CAP = 2.0
 
 T = TypeVar("T")
 
@@ -59,7 +42,7 @@ class Deadline(NamedTuple):
 
     def for_delivery(self) -> float:
         """Seconds that deliveries still have: what is left after them is for the invocation's own end."""
-        return self.left() - min(END_SECONDS, self.reserve / 4)
+        return self.left() - min(limits.END_SECONDS, self.reserve / 4)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,7 +75,7 @@ class Engine:
         self._calls = asyncio.Semaphore(concurrency)
 
     async def run(self, jobs: Iterable[Job], deadline: Deadline, done: Callable[[Job], None]) -> None:
-        """Settle every pair of every job. `done` is told of each job once, as soon as its last pair is settled."""
+        """Settle every pair of every job. `done` is called with each job once, as soon as its last pair is settled."""
         jobs = list(jobs)
         for job in jobs:
             if not job.open:
@@ -132,8 +115,8 @@ class Engine:
                 return answer
             tries += 1
             refused = deferred(answer, lost=answer.lost, writes=writes)
-            pause = answer.retry_after or self._timing.jitter(_RETRY_SECONDS, tries, _RETRY_CAP)
-            if tries > RETRIES or pause > min(PATIENCE_SECONDS, deadline.for_calls()):
+            pause = answer.retry_after or self._timing.jitter(limits.RETRY_SECONDS, tries, limits.RETRY_CAP)
+            if tries > limits.RETRIES or pause > min(limits.PATIENCE_SECONDS, deadline.for_calls()):
                 return answer
             self._observer.retried(provider.name)
             if answer.verdict is Verdict.UNAVAILABLE:  # after a throttle the account's pace holds everyone
@@ -177,14 +160,14 @@ class Engine:
         def refuse(credentials: Credentials) -> Result | None:
             return self._refused(provider, scope, credentials)
 
-        if deadline.for_calls() < SHORTEST_CALL_SECONDS:
+        if deadline.for_calls() < limits.SHORTEST_CALL_SECONDS:
             return _NO_TIME
         async with account.turn(provider, scope, deadline.for_calls, refuse) as turn:
             if not isinstance(turn, Turn):
                 return turn
             async with self._calls:
-                timeout = min(CALL_SECONDS, deadline.for_calls())
-                if timeout < SHORTEST_CALL_SECONDS:
+                timeout = min(limits.CALL_SECONDS, deadline.for_calls())
+                if timeout < limits.SHORTEST_CALL_SECONDS:
                     return _NO_TIME
                 trail = Trail()
                 started = self._timing.monotonic()
@@ -194,7 +177,7 @@ class Engine:
                     answer = replace(answer, lost=True)
             if await account.answered(turn.credentials, answer, deadline.for_calls):
                 return None
-        return self._taken(account, answer, cut_off=timeout < CALL_SECONDS, writes=writes)
+        return self._taken(account, answer, cut_off=timeout < limits.CALL_SECONDS, writes=writes)
 
     def _taken(self, account: Account, answer: Answer, *, cut_off: bool, writes: bool) -> Answer | Deferral:
         """An answer, or what it means where it is not the call that was refused or failed."""
@@ -224,8 +207,8 @@ class Engine:
             return None
         hours = (self._timing.now() - job.first_attempt_at) / 3600
         attempts = f"{request.attempt} attempt{'' if request.attempt == 1 else 's'}"
-        told = f"given up after {attempts} in {hours:.0f} h; the last: {result.code} {result.message}"
-        return Result(Outcome.FAILED, "exhausted", told[:160])
+        message = f"given up after {attempts} in {hours:.0f} h; the last: {result.code} {result.message}"
+        return Result(Outcome.FAILED, "exhausted", message[:160])
 
 
 class _Run:
@@ -275,7 +258,7 @@ class _Run:
 
     def _later(self, lane: _Lane, step: Step, tasks: asyncio.TaskGroup) -> None:
         """Make a step's call after its pause, if there is time for both: no worker waits for it."""
-        if step.pause > min(LONGEST_PAUSE_SECONDS, self._deadline.for_calls() - SHORTEST_CALL_SECONDS):
+        if step.pause > min(limits.LONGEST_PAUSE_SECONDS, self._deadline.for_calls() - limits.SHORTEST_CALL_SECONDS):
             self._settle(lane, step, not_confirmed(step))
             return
 
@@ -289,11 +272,11 @@ class _Run:
     async def _outcome(self, step: Step) -> list[Followed]:
         try:
             answer = await self._engine.ask(step, self._deadline)
-            found = list(judge(step, answer)) if isinstance(answer, Answer) else _unanswered(step, answer)
+            followed = list(judge(step, answer)) if isinstance(answer, Answer) else _unanswered(step, answer)
         except Exception as error:  # noqa: BLE001 - a bug in one step must not lose the other steps' outcomes
             answer = self._engine.failed(error)
-            found = _unanswered(step, answer)
-        return [*found, *released(step, answer)]
+            followed = _unanswered(step, answer)
+        return [*followed, *released(step, answer)]
 
     def _read(self, step: Step, read: Read) -> None:
         """Keep a resource's tags for every job that means them all."""
@@ -380,7 +363,7 @@ def _with_evidence(block: Block, at: int, result: Result | Deferral) -> Result |
     if block.job.request.action is Action.RESTORE and result.outcome is Outcome.RESTORED:
         if was is not None:
             return result.seen(was)
-        # In a remainder, what stands there may be what an earlier attempt put there: nobody knows what stood before.
+        # In a remainder an earlier attempt may have put it there. What stood before that is not known.
         unknown = block.job.request.first_attempt_at is not None and result.was is not None
         return result._replace(looked=False, was=None) if unknown else result
     if was is None or block.job.request.action is Action.RESTORE:

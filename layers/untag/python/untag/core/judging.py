@@ -1,4 +1,4 @@
-"""What an answer means for the pairs of a call: outcomes, and the calls that are still needed to tell.
+"""What an answer means for the pairs of a call: their outcomes, or further calls.
 
 A step and its answer in, settled rectangles and further steps out. Nothing here makes a call or looks at a clock: all
 that is kept between answers stands in the step's budget and its group.
@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from untag.contracts import Action, Deferral, Outcome, Result, Tag
+from untag.core.chunks import chunks
 from untag.core.comparing import compared, stands, waiting_writes
 from untag.core.confirming import after_confirmation, confirmations
-from untag.core.plan import DONE, WOULD, Group, cut_ids
-from untag.core.steps import HALVES, Budget, Doubt, Followed, Halves, Kind, Settled, Step
+from untag.core.limits import REREADS
+from untag.core.plan import DONE, WOULD
+from untag.core.steps import HALVES, Budget, Doubt, Followed, Group, Halves, Kind, Settled, Step
 from untag.providers import AGAIN, TOO_LARGE, Answer, Seen, Verdict
 
 _OF_ONE = frozenset({Verdict.REFUSED, Verdict.NOT_FOUND})
@@ -22,14 +24,10 @@ _READ_AGAIN = frozenset({Verdict.STALE, Verdict.ACCEPTED})
 
 _READING = "reading the tags first: "
 
-REREADS = 3
-"""Times that a resource is read again because a write was refused as stale. With so many others at it, the pairs are
-better tried again later."""
-
 
 def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], result: Result) -> Iterator[Step]:
     """Read back, once, what is given up."""
-    for part in cut_ids(ids, group.provider.limits.in_a_read):
+    for part in chunks(ids, group.provider.limits.in_a_read):
         given_up = dict.fromkeys(part, result)
         doubt = Doubt(_reached(group, None), given_up, given_up)
         yield Step(group, Kind.CHECK, part, tags, Budget(), doubt=doubt, last=True)
@@ -38,8 +36,8 @@ def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], resul
 def judge(step: Step, answer: Answer) -> Iterator[Followed]:
     """What follows from the answer to a step; every pair of the step is in exactly one of the things that come out.
 
-    Some come out of `released` later: those of a forbidden call that waits for what others tell, and those that wait
-    after their precheck for others to share a write with. Until then the step's group holds them.
+    Some come out of `released` later: those of a forbidden call that waits for other answers, and those that wait after
+    their precheck for others to share a write with. Until then the step's group holds them.
     """
     if answer.lost:
         step = replace(step, lost=True)
@@ -57,7 +55,7 @@ def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followe
     """What the end of a step sets free.
 
     After the last precheck of a group: the writes that waited for others to share their call. After both halves of a
-    forbidden call: the calls that waited for what these tell.
+    forbidden call: the calls that waited for their answers.
     """
     if step.kind is Kind.GUARD:
         step.group.prechecks -= 1
@@ -151,15 +149,15 @@ def _after_success(step: Step, answer: Answer) -> Iterator[Followed]:
         code, message, verdict = failed[id_]
         lost = step.lost or verdict is Verdict.UNAVAILABLE
         yield Settled((id_,), step.tags, Deferral(code, message, counted=True, lost=lost), step.seen)
-    named = tuple(id_ for id_ in failed if not (failed[id_].retryable or failed[id_].verdict in _READ_AGAIN))
-    if named and len(step.tags) > 1:
+    blamed = tuple(id_ for id_ in failed if not (failed[id_].retryable or failed[id_].verdict in _READ_AGAIN))
+    if blamed and len(step.tags) > 1:
         for tag in step.tags:  # the resource failed, and some of its tags may be gone all the same
-            yield replace(step, ids=named, tags=(tag,), lost=True)
-    elif named:
+            yield replace(step, ids=blamed, tags=(tag,), lost=True)
+    elif blamed:
         results = {
-            id_: Result(Outcome.FAILED, failed[id_].code, failed[id_].message, answer.request_id) for id_ in named
+            id_: Result(Outcome.FAILED, failed[id_].code, failed[id_].message, answer.request_id) for id_ in blamed
         }
-        yield from _checks(step, named, step.tags, results, answer)
+        yield from _checks(step, blamed, step.tags, results, answer)
 
 
 def _after_forbidden(step: Step, answer: Answer, prefix: str = "") -> Iterator[Followed]:
@@ -207,7 +205,7 @@ def _rereads(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Follo
             ids, step.tags, stale._replace(code=answer.code or Verdict.STALE.value, message=message), step.seen
         )
         return
-    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+    for part in chunks(ids, step.group.provider.limits.in_a_read):
         yield replace(step, kind=Kind.GUARD, ids=part, rereads=step.rereads + 1)
 
 
@@ -262,7 +260,7 @@ def _checks(
 ) -> Iterator[Step]:
     """A read back before a failure is believed."""
     doubt = Doubt(_reached(step.group, answer.request_id), failed, failed)
-    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
+    for part in chunks(ids, step.group.provider.limits.in_a_read):
         yield replace(step, kind=Kind.CHECK, ids=part, tags=tags, doubt=doubt)
 
 
@@ -282,8 +280,8 @@ def _check_counts(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[
     still = Result(Outcome.FAILED, "not_applied", "answered with success twice, but it still stands", answer.request_id)
     there = dict.fromkeys(ids, still) if step.alone else None
     confirmed = _result(DONE[step.group.action], answer)
-    for part in cut_ids(ids, step.group.provider.limits.in_a_read):
-        whole = len(part) == len(ids)  # a count cannot be told apart by parts
+    for part in chunks(ids, step.group.provider.limits.in_a_read):
+        whole = len(part) == len(ids)  # a count does not say which part it counts
         doubt = Doubt(reached, there, dict.fromkeys(part, wrong), count, confirmed if whole else None)
         yield replace(step, kind=Kind.CHECK, ids=part, doubt=doubt)
 

@@ -1,57 +1,18 @@
 """From requests to groups: what may travel together is put together, across the requests of a batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Result, Tag
 from untag.contracts.requests import TagInput
+from untag.core.chunks import chunks
 from untag.core.jobs import Block, Job
+from untag.core.limits import MOST_TAGS
 from untag.core.policy import Policy
+from untag.core.steps import Budget, Group, Kind, Step
 from untag.providers import Location, Provider, Registry, Scope, Seen
-
-if TYPE_CHECKING:
-    from untag.core.steps import Halves
-
-MOST_TAGS = 50
-"""Tags that a resource may bear; no cloud is known here that allows more. For what is not read yet."""
 
 DONE = {Action.REMOVE: Outcome.REMOVED, Action.RESTORE: Outcome.RESTORED}
 WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_RESTORE}
-
-
-Write = tuple[Tag, str | None, str | None]
-"""A tag to write, and key and value as they stand there; None where it is put back."""
-
-
-@dataclass(slots=True, eq=False)
-class Group:
-    """Pairs that may share calls: one scope, one action, dry or wet.
-
-    `rows` maps each resource to the blocks that ask for it and its row in each, so that a pair that several requests
-    ask for is called once, and settled in all of them.
-    """
-
-    provider: Provider
-    scope: Scope
-    action: Action
-    dry_run: bool
-    guarded: bool
-    """Whether the resources' tags are read before anything is written."""
-    overwrite: bool = False
-    """Whether a tag is put back although its key has another value by now."""
-    rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
-    spellings: dict[str, str] = field(default_factory=dict)
-    """Each resource's id as it is asked for, by its comparable form."""
-    prechecks: int = 0
-    """Prechecks that have no answer yet."""
-    to_write: dict[tuple[Write, ...], dict[str, Seen]] = field(default_factory=dict)
-    """What prechecks have shown, by the tags to write and as they stand there: resources, and all that was read
-    of them. It waits for others that may share its call."""
-    forbidden: bool = False
-    """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
-    halves: "Halves | None" = None
-    """The halves of a forbidden call that are being tried: others forbidden meanwhile wait for what they tell."""
 
 
 def guards(provider: Provider, action: Action, tag: Tag, *, dry_run: bool = False, overwrite: bool = False) -> bool:
@@ -127,10 +88,10 @@ def _expanded(whole: Block, read: Mapping[tuple[str, str], Seen], policy: Policy
             continue
         there = read[whole.scope.type, id_]
         if tags := policy.removable(whole.provider, there.tags):
-            named = tuple((_nameable(whole, tag), there.tags[tag.key]) for tag in tags)
-            alike.setdefault(named, {})[id_] = there
-    for named, seen in alike.items():
-        yield Block(whole.job, whole.provider, whole.scope, list(seen), [tag for tag, _ in named], seen)
+            names = tuple((_nameable(whole, tag), there.tags[tag.key]) for tag in tags)
+            alike.setdefault(names, {})[id_] = there
+    for names, seen in alike.items():
+        yield Block(whole.job, whole.provider, whole.scope, list(seen), [tag for tag, _ in names], seen)
     if unread:
         rest = Block(whole.job, whole.provider, whole.scope, list(unread), [ALL])
         rest.results = list(unread.values())
@@ -189,14 +150,16 @@ def rectangles(group: Group) -> Iterator[tuple[tuple[str, ...], tuple[Tag, ...],
         # A guarded group is read first, each resource with all its tags at once; the writes are cut after that.
         parts = [tags] if group.guarded else list(cut_tags(tags, limits.keys, group.provider.comparable_key))
         for part in parts:
-            for few in cut_ids(ids, limits.in_a_read if group.guarded else limits.resources):
+            for few in chunks(ids, limits.in_a_read if group.guarded else limits.resources):
                 yield few, part, {id_: seen[id_] for id_ in few} if seen else None
 
 
-def cut_ids(ids: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
-    """The ids in parts of at most `size`."""
-    for start in range(0, len(ids), size):
-        yield tuple(ids[start : start + size])
+def first_steps(group: Group) -> Iterator[Step]:
+    """The planned calls of a group."""
+    kind = Kind.GUARD if group.guarded else Kind.WRITE
+    for ids, tags, seen in rectangles(group):
+        group.prechecks += group.guarded
+        yield Step(group, kind, ids, tags, Budget(), seen=seen)
 
 
 def cut_tags(
@@ -225,7 +188,7 @@ def _guarded(block: Block, tag: Tag) -> bool:
 
 
 def _open_tags(block: Block) -> list[Tag]:
-    # Before the first call a tag is open or settled for all of a block's resources alike, so the first row tells.
+    # Before the first call a tag is open or settled for all of a block's resources alike, so the first row shows it.
     return [tag for tag, column in block.index.items() if block.results[column] is None]
 
 
@@ -236,34 +199,34 @@ def _tags(group: Group, blocks: Iterable[Block]) -> tuple[Tag, ...]:
 
 
 def conflicting(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs whose wishes contradict an earlier job's: to restore what it removes, or to restore another value.
+    """The jobs that contradict an earlier job: they restore what it removes, or restore another value.
 
     Which of two such requests is carried out last would be chance, so the later one must not share a batch with the
     earlier.
     """
-    wishes: dict[tuple[Scope, str, str], tuple[Action, str | None]] = {}
+    asked: dict[tuple[Scope, str, str], tuple[Action, str | None]] = {}
     jobs = [job for job in jobs if not job.dry_run]
     if all(job.request.action is Action.REMOVE for job in jobs):
         return []
-    found = []
+    later = []
     for job in jobs:
         action = job.request.action
         # Two removals never contradict each other: each speaks of its own pair.
-        wanted = {
+        changes = {
             (scope, id_, key): (action, value if action is Action.RESTORE else None)
-            for scope, id_, key, value in _wishes(job)
+            for scope, id_, key, value in _open_pairs(job)
         }
         if action is Action.RESTORE:
             # The empty key stands for every tag of a resource: to remove them all contradicts putting any back.
-            wanted |= {(scope, id_, ALL.key): (action, None) for scope, id_, _ in wanted}
-        if any(wishes.get(key, wish) != wish for key, wish in wanted.items()):
-            found.append(job)
+            changes |= {(scope, id_, ALL.key): (action, None) for scope, id_, _ in changes}
+        if any(asked.get(key, change) != change for key, change in changes.items()):
+            later.append(job)
         else:
-            wishes.update(wanted)
-    return found
+            asked.update(changes)
+    return later
 
 
-def _wishes(job: Job) -> Iterator[tuple[Scope, str, str, str | None]]:
+def _open_pairs(job: Job) -> Iterator[tuple[Scope, str, str, str | None]]:
     """Scope, id, key and value of the open pairs, ids and keys as the cloud compares them."""
     for block in job.blocks:
         same_id, same_key = block.provider.comparable_id, block.provider.comparable_key

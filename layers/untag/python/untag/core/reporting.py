@@ -1,4 +1,4 @@
-"""What a finished job has to tell, and what it leaves to do: reports, remainders, dead requests."""
+"""What follows from a finished job: its report, its remainder and its dead letters."""
 
 import math
 from collections.abc import Callable
@@ -9,16 +9,14 @@ from untag.contracts.outcomes import BAD, MISSING
 from untag.contracts.reports import HeldBack, Row, row
 from untag.contracts.requests import MAX_ATTEMPT, timestamp
 from untag.core.jobs import Job
+from untag.core.limits import BACKOFF_SECONDS, LONGEST_DELAY_SECONDS, SOON_SECONDS
 from untag.core.policy import HELD_WHOLE
 
-_SOON_SECONDS = 1.0
-_BACKOFF_SECONDS = 15.0
-LONGEST_DELAY_SECONDS = 900.0
-"""What is left to do waits a quarter of an hour at most."""
 
-
-class Left(NamedTuple):
-    """Requests that are left of a job, as bodies, with why. `delay` is in seconds and theirs alone to know."""
+class FollowUp(NamedTuple):
+    """Requests that follow from a job, as bodies, and why: a remainder, or what goes to the dead letters. `delay` is in
+    seconds, and only a remainder has it.
+    """
 
     bodies: list[dict[str, Any]]
     code: str = ""
@@ -79,10 +77,10 @@ def _hints(job: Job, rows: list[Row], deferred: int) -> list[str]:
     return [*hints, "no resource with these ids was found, or none bears a tag"]
 
 
-def remainder(job: Job, chance: Callable[[], float]) -> Left:
+def remainder(job: Job, chance: Callable[[], float]) -> FollowUp:
     """What is left to try again: requests that name exactly the deferred pairs, and how long they have to wait."""
     if not any(isinstance(result, Deferral) for block in job.blocks for result in block.results):
-        return Left([])
+        return FollowUp([])
     request = job.request
     first = timestamp(job.first_attempt_at)
     bodies = []
@@ -90,40 +88,40 @@ def remainder(job: Job, chance: Callable[[], float]) -> Left:
     for counted in (True, False):
         attempt = min(request.attempt + 1, MAX_ATTEMPT) if counted else request.attempt
 
-        def wanted(result: Result | Deferral, counted: bool = counted) -> bool:
+        def selected(result: Result | Deferral, counted: bool = counted) -> bool:
             return isinstance(result, Deferral) and result.counted is counted
 
         # What a stack's switch made a dry run stays one, even if the switch is turned off while it is under way.
-        bodies += _bodies(job, wanted, attempt=attempt, first_attempt_at=first, dry_run=job.dry_run)
+        bodies += _bodies(job, selected, attempt=attempt, first_attempt_at=first, dry_run=job.dry_run)
     deferrals = {result for *_, result in job.rows() if isinstance(result, Deferral)}
     for deferral in deferrals:
-        base = _BACKOFF_SECONDS * 2 ** min(request.attempt - 1, 10) if deferral.counted else _SOON_SECONDS
+        base = BACKOFF_SECONDS * 2 ** min(request.attempt - 1, 10) if deferral.counted else SOON_SECONDS
         delay = max(delay, deferral.delay + chance() * min(LONGEST_DELAY_SECONDS, base))
     # Whole seconds, as queues take them, and never fewer than were asked for.
-    return Left(bodies, delay=min(max(math.ceil(delay), 1.0), LONGEST_DELAY_SECONDS))
+    return FollowUp(bodies, delay=min(max(math.ceil(delay), 1.0), LONGEST_DELAY_SECONDS))
 
 
-def failed_requests(job: Job) -> list[Left]:
-    """What ended badly, as requests that can be sent again, one letter for each code."""
+def failed_requests(job: Job) -> list[FollowUp]:
+    """The pairs that ended badly, as requests that can be sent again: one follow-up for each code."""
     kinds = dict.fromkeys((bad.outcome, bad.code, bad.message) for *_, result in job.rows() if (bad := _bad(result)))
-    letters = []
+    follow_ups = []
     for outcome, code in dict.fromkeys((outcome, code) for outcome, code, _ in kinds):
 
-        def wanted(result: Result | Deferral, outcome: str = outcome, code: str | None = code) -> bool:
+        def selected(result: Result | Deferral, outcome: str = outcome, code: str | None = code) -> bool:
             bad = _bad(result)
             return bad is not None and (bad.outcome, bad.code) == (outcome, code)
 
         message = next(message for *kind, message in kinds if kind == [outcome, code])
-        letters.append(Left(_bodies(job, wanted, attempt=1), code or outcome, f"{outcome}: {message or code}"))
-    return letters
+        follow_ups.append(FollowUp(_bodies(job, selected, attempt=1), code or outcome, f"{outcome}: {message or code}"))
+    return follow_ups
 
 
 def _bad(result: Result | Deferral) -> Result | None:
     return result if isinstance(result, Result) and result.outcome in BAD else None
 
 
-def _bodies(job: Job, wanted: Callable[[Result | Deferral], bool], **changes: Any) -> list[dict[str, Any]]:
-    """Request bodies that together name exactly the wanted pairs: what is left need not be a rectangle."""
+def _bodies(job: Job, selected: Callable[[Result | Deferral], bool], **changes: Any) -> list[dict[str, Any]]:
+    """Request bodies that together name exactly the selected pairs: what is left need not be a rectangle."""
     alike: dict[tuple[tuple[Tag, str | None], ...], dict[str, list[str]]] = {}
     for block in job.blocks:
         width = len(block.tags)
@@ -132,7 +130,7 @@ def _bodies(job: Job, wanted: Callable[[Result | Deferral], bool], **changes: An
             tags = tuple(
                 (tag, block.evidence.get(at))
                 for at, tag in enumerate(block.tags, first)
-                if (result := block.results[at]) is not None and wanted(result)
+                if (result := block.results[at]) is not None and selected(result)
             )
             if tags:
                 alike.setdefault(tags, {}).setdefault(block.scope.type, []).append(id_)

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 from untag.contracts import ALL, InvalidInputError, Problem, Tag, parse_requests
 from untag.contracts.requests import EVERY_TAG
+from untag.core.chunks import chunks
+from untag.core.limits import REQUEST_PAIRS
 from untag.providers import Registry
-
-REQUEST_PAIRS = 1000
-"""Pairs in one request, where the stack allows more: enough to share calls, few enough for one report."""
 
 _LONGEST_ID = 256
 _LONGEST_BATCH = 64
@@ -123,11 +122,9 @@ def _alike(pairs: Mapping[Resource, Iterable[Tag]]) -> dict[tuple[Tag, ...], lis
 def _cut(
     tags: tuple[Tag, ...], resources: Sequence[Resource], most: int
 ) -> Iterator[tuple[tuple[Tag, ...], Sequence[Resource]]]:
-    for first in range(0, len(tags), most):
-        some = tags[first : first + most]
-        size = max(1, most // len(some))
-        for start in range(0, len(resources), size):
-            yield some, resources[start : start + size]
+    for some in chunks(tags, most):
+        for part in chunks(resources, max(1, most // len(some))):
+            yield some, part
 
 
 class _Writer:

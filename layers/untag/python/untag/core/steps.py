@@ -1,19 +1,19 @@
 """The steps of the core, as values: a call to make for a rectangle of pairs, and what can follow from its answer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
 from untag.contracts import Action, Deferral, Result, Tag
-from untag.core.plan import Group, rectangles
-from untag.providers import Answer, Seen, stored_key
-
-CALLS_PER_STEP = 64
-"""Calls that may follow from one planned call: enough to find 5 bad ids among 50. What is left then is deferred, and
-comes again in a smaller request."""
+from untag.core.jobs import Block
+from untag.core.limits import CALLS_PER_STEP
+from untag.providers import Answer, Provider, Scope, Seen, stored_key
 
 HALVES = 2
+
+Write = tuple[Tag, str | None, str | None]
+"""A tag to write, and key and value as they stand there; None where it is put back."""
 
 
 class Kind(Enum):
@@ -44,6 +44,36 @@ class Halves:
     open: int = HALVES
     forbidden: int = 0
     waiting: list[tuple["Step", Answer]] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Pairs that may share calls: one scope, one action, dry or wet.
+
+    `rows` maps each resource to the blocks that ask for it and its row in each, so that a pair that several requests
+    ask for is called once, and settled in all of them.
+    """
+
+    provider: Provider
+    scope: Scope
+    action: Action
+    dry_run: bool
+    guarded: bool
+    """Whether the resources' tags are read before anything is written."""
+    overwrite: bool = False
+    """Whether a tag is put back although its key has another value by now."""
+    rows: dict[str, list[tuple[Block, int]]] = field(default_factory=dict)
+    spellings: dict[str, str] = field(default_factory=dict)
+    """Each resource's id as it is asked for, by its comparable form."""
+    prechecks: int = 0
+    """Prechecks that have no answer yet."""
+    to_write: dict[tuple[Write, ...], dict[str, Seen]] = field(default_factory=dict)
+    """What prechecks have shown, by the tags to write and as they stand there: resources, and all that was read
+    of them. It waits for others that may share its call."""
+    forbidden: bool = False
+    """Whether both halves of a forbidden call were forbidden too: then it is the permission that is missing."""
+    halves: Halves | None = None
+    """The halves of a forbidden call that are being tried: others forbidden meanwhile wait for their answers."""
 
 
 class Doubt(NamedTuple):
@@ -83,7 +113,7 @@ class Step:
     doubt: Doubt | None = None
     last: bool = False
     lost: bool = False
-    """Whether an earlier write of these pairs may have been applied: its answer was lost, or told of a failure."""
+    """Whether an earlier write of these pairs may have been applied: its answer was lost, or reported a failure."""
     rereads: int = 0
     """Times that the resources were read again, since a write was refused as stale."""
     confirmations: int = 0
@@ -133,11 +163,3 @@ class Read(NamedTuple):
 
 
 Followed = Settled | Read | Step
-
-
-def first_steps(group: Group) -> Iterator[Step]:
-    """The planned calls of a group."""
-    kind = Kind.GUARD if group.guarded else Kind.WRITE
-    for ids, tags, seen in rectangles(group):
-        group.prechecks += group.guarded
-        yield Step(group, kind, ids, tags, Budget(), seen=seen)

@@ -32,14 +32,14 @@ def read(body: Any, own_id: str) -> list[Said]:
     for layer in layers(body, own_id):
         if (ours := _own(layer)) is not None:
             return [ours]
-        event = layer.content
+        event = layer.payload
         if not isinstance(event, Mapping):
             break
         if (said := _vendors(event, layer.id)) is not None:
             return said
         if "specversion" in event:
             cloud_event = layer
-    if not isinstance(layer.content, Mapping):
+    if not isinstance(layer.payload, Mapping):
         raise InvalidInputError.of("should be an event: a JSON object", layer.field)
     if cloud_event is None:
         raise InvalidInputError.of("is no event of a kind that is understood")
@@ -83,7 +83,7 @@ def _own(layer: Layer) -> Gone | None:
     """
     if layer.field not in {"detail", "data", "data_base64"}:
         return None
-    detail = layer.content
+    detail = layer.payload
     meant = layer.type == DETAIL_TYPE
     names = set(detail) if isinstance(detail, Mapping) else set()
     if meant and names and not {"provider", "resources"} & names:
@@ -130,11 +130,11 @@ def _read_each(messages: list[Message]) -> list[Said]:
 
 def _unknown(layer: Layer) -> Ignored:
     """A CloudEvent that could be read to its end, and says nothing of the kind."""
-    event = layer.content
+    event = layer.payload
     if event.get("type") == DETAIL_TYPE and event.get("data") is None and event.get("data_base64") is None:
         raise InvalidInputError.of("Field required", "data")
-    told = f"{shown_in(event, 'source')} {shown_in(event, 'type')}: it deletes nothing that is known"
+    reason = f"{shown_in(event, 'source')} {shown_in(event, 'type')}: it deletes nothing that is known"
     source = text_in(event, "source") or ""
     providers = (name for name, vendors in events_by_name().items() if source.startswith(vendors.sources or ("\0",)))
     provider = next(providers, None)
-    return Ignored(id_of(event, "id", layer.id), provider, "no_deletion", told)
+    return Ignored(id_of(event, "id", layer.id), provider, "no_deletion", reason)

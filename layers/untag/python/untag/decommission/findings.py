@@ -1,4 +1,4 @@
-"""What became of one thing that an event says, and what is told of it."""
+"""What became of one thing that an event says, and its notice."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from untag.core.requests import LeftOut, Resource, shortened
 from untag.decommission.events import DETAIL_TYPE, Gone, Ignored, Said
 from untag.decommission.reading import Why
 from untag.hosts.base import Message
-from untag.messages import rejected_letter
+from untag.messages import rejected_dead_letter
 
 _REASON_BYTES = 240
 _MOST_DETAILS = 100
@@ -62,7 +62,7 @@ class Findings:
 
 
 def notice_of(findings: Findings, limits: Policy, *, started_at: str, finished_at: str) -> Notice | None:
-    """The notice of an event of which not everything is requested; None where there is nothing to tell."""
+    """The notice of an event of which not everything is requested; None where there is nothing to report."""
     said = findings.said
     if isinstance(said, Ignored):
         counts, code, reason = {}, said.code, clip(said.reason, _REASON_BYTES)
@@ -70,8 +70,8 @@ def notice_of(findings: Findings, limits: Policy, *, started_at: str, finished_a
         reasons = _reasons(findings)
         counts = _tally(findings, reasons)
         code = next(iter(reasons)).code if len({why.code for why in reasons}) == 1 else "several"
-        told = [why.message if len(reasons) == 1 else f"{n} x {why.message}" for why, n in reasons.most_common()]
-        reason = clip("; ".join(told), _REASON_BYTES)
+        parts = [why.message if len(reasons) == 1 else f"{n} x {why.message}" for why, n in reasons.most_common()]
+        reason = clip("; ".join(parts), _REASON_BYTES)
     else:
         return None
     where = "/".join(filter(None, (said.provider, findings.account))) or "event"
@@ -140,11 +140,11 @@ def rest_of(findings: Findings) -> dict[str, Any]:
     }
 
 
-def rest_letter(findings: Findings, source: str) -> Message:
+def rest_dead_letter(findings: Findings, source: str) -> Message:
     """What could not be read of an event, for the dead-letter queue."""
     unread = next(iter(findings.unread.values()))
     head = findings.head()
-    return rejected_letter(
+    return rejected_dead_letter(
         json.dumps(findings.rest, ensure_ascii=False),
         f"reading tags: {unread.message}",
         code=unread.code,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from untag.contracts import Deferral, InvalidInputError, Outcome, Result
 from untag.core import Deadline, Engine, Timing
+from untag.core.chunks import chunks
 from untag.providers import Answer, Provider, Scope, Verdict
 
 MOST_READS = 1000
@@ -28,7 +29,7 @@ class Why(NamedTuple):
 _NOT_LISTED = Why("not_listed", "the cloud's answer leaves the resource out, so that its tags are not known")
 
 
-Found = dict[str, dict[str, str] | Why | None]
+TagsRead = dict[str, dict[str, str] | Why | None]
 """By id: the tags, or why they cannot be read, now or the next time; None for a resource that the cloud does not
 know."""
 
@@ -47,26 +48,25 @@ class TagReader:
         # As many as the engine lets through: more would only contend for the account's pace.
         self._turns = asyncio.Semaphore(engine.concurrency)
 
-    async def read(self, provider: Provider, scope: Scope, ids: Sequence[str]) -> Found:
+    async def read(self, provider: Provider, scope: Scope, ids: Sequence[str]) -> TagsRead:
         """The tags of each resource. Raises TryAgainError, or InvalidInputError for more than can ever be read."""
-        size = provider.limits.in_a_read
-        parts = [tuple(ids[start : start + size]) for start in range(0, len(ids), size)]
+        parts = list(chunks(ids, provider.limits.in_a_read))
         if len(parts) > MOST_READS:
             raise InvalidInputError.of(f"needs more than {MOST_READS} reads: name the tags, or send it in parts")
         stopped: list[str] = []
         answers = await asyncio.gather(
             *(self._part(provider, scope, part, stopped) for part in parts), return_exceptions=True
         )
-        found: Found = {}
+        tags: TagsRead = {}
         for answer in answers:  # all of them have ended: none goes on by itself
             if isinstance(answer, BaseException):
                 raise answer
-            found |= answer
+            tags |= answer
         if stopped:
             raise TryAgainError(f"reading tags: {stopped[0]}")
-        return found
+        return tags
 
-    async def _part(self, provider: Provider, scope: Scope, ids: tuple[str, ...], stopped: list[str]) -> Found:
+    async def _part(self, provider: Provider, scope: Scope, ids: tuple[str, ...], stopped: list[str]) -> TagsRead:
         """What one call reads, and what is asked again one by one; after a first failure nothing more is asked."""
         async with self._turns:
             answer = Deferral("stopped", "", counted=False) if stopped else await self._patient(provider, scope, ids)
@@ -79,10 +79,10 @@ class TagReader:
         if answer.verdict is Verdict.DONE and answer.tags is not None:
             return {id_: dict(answer.tags[id_]) if id_ in answer.tags else _NOT_LISTED for id_ in ids}
         if answer.verdict in _SPLIT and len(ids) > 1:
-            found: Found = {}
+            tags: TagsRead = {}
             for id_ in ids:
-                found |= await self._part(provider, scope, (id_,), stopped)
-            return found
+                tags |= await self._part(provider, scope, (id_,), stopped)
+            return tags
         if answer.verdict is Verdict.NOT_FOUND:
             return dict.fromkeys(ids)
         return dict.fromkeys(ids, Why(answer.code or "not_read", answer.message or "the cloud refused to tell"))

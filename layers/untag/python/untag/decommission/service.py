@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from untag import environment
@@ -13,9 +13,9 @@ from untag.contracts.reports import clip
 from untag.contracts.requests import parse_requests, timestamp
 from untag.core.requests import Resource, numbered, write_requests
 from untag.decommission.events import Gone, Ignored, Said, Unreadable, read
-from untag.decommission.findings import Findings, notice_of, rest_letter, rest_of
+from untag.decommission.findings import Findings, notice_of, rest_dead_letter, rest_of
 from untag.decommission.reading import TagReader, TryAgainError, Why
-from untag.decommission.tags import TagPolicy
+from untag.decommission.tags import chosen_tags, globs_of
 from untag.hosts.base import Arrival, DeliveryError, Handed, Record
 from untag.messages import notice_message, request_messages, traced
 from untag.providers import Location
@@ -24,8 +24,8 @@ from untag.worker import INVALID, Worker
 
 GIVE_UP_RECEIVES = 90
 """Receives after which an event whose tags cannot be read is given up. It leaves no remainder, so it waits on its
-queue; 90 times the 750 seconds that it lies hidden there are 19 hours. The queue's own patience is longer, so that
-the letter says why."""
+queue; 90 times the 750 seconds that it is hidden there are 19 hours. The queue itself gives up later, so that the
+dead letter says why."""
 
 _DOMAIN_BYTES = 240
 _MOST_IDS = 100
@@ -56,7 +56,7 @@ class Decommissioner:
     def __init__(self, runtime: Runtime) -> None:
         """Read the variables of its own; raises InvalidInputError that names the variable."""
         environ = runtime.host.environ
-        self._policy = TagPolicy.of(environment.words(environ, "UNTAG_DECOMMISSION_TAGS"))
+        self._globs = globs_of(environment.words(environ, "UNTAG_DECOMMISSION_TAGS"))
         self._accounts = _accounts(environ)
         self._runtime = runtime
 
@@ -75,7 +75,7 @@ class Decommissioner:
         return {"counts": {"requests": len(ids)}, "requests": ids[:_MOST_IDS], "notices": notices}
 
     def _invocation(self, left: Callable[[], float]) -> "_Invocation":
-        return _Invocation(self._runtime, self._runtime.window(left), self._policy, self._accounts)
+        return _Invocation(self._runtime, self._runtime.window(left), self._globs, self._accounts)
 
 
 class _Invocation(Worker):
@@ -85,14 +85,14 @@ class _Invocation(Worker):
         self,
         runtime: Runtime,
         window: Window,
-        policy: TagPolicy,
+        globs: Sequence[str],
         accounts: Mapping[str, str],
     ) -> None:
         super().__init__(runtime, window)
         self._registry = runtime.registry
         self._limits = runtime.settings.policy
         self._reader = TagReader(runtime.engine, runtime.timing, window.deadline)
-        self._policy = policy
+        self._globs = globs
         self._accounts = accounts
 
     async def together(self, records: list[Record]) -> list[str]:
@@ -121,8 +121,8 @@ class _Invocation(Worker):
             return await self.reject(record, error)
         except TryAgainError as error:
             if record.receives >= GIVE_UP_RECEIVES:
-                told = f"given up after {record.receives} receives; the last: {error}"
-                return await self.reject(record, InvalidInputError.of(told), "exhausted")
+                message = f"given up after {record.receives} receives; the last: {error}"
+                return await self.reject(record, InvalidInputError.of(message), "exhausted")
             self._telemetry.undelivered(record.id, str(error))
         except DeliveryError as error:
             self._telemetry.undelivered(record.id, str(error))
@@ -156,9 +156,9 @@ class _Invocation(Worker):
         for one in findings:
             if isinstance(one.error, EventError) and not isinstance(one.said, Ignored):
                 alone = Handed(one.said.event, one.said.event_id, arrival.source, trace)
-                await self._bury(alone, one.error, one.error.code, one.error.names)
-        letters = (rest_letter(one, arrival.source) for one in findings if one.unread)
-        await self._outbox.bury(traced(letters, trace))
+                await self._give_up(alone, one.error, one.error.code, one.error.names)
+        dead = (rest_dead_letter(one, arrival.source) for one in findings if one.unread)
+        await self._outbox.send_dead_letters(traced(dead, trace))
         for one in findings:
             finished = timestamp(self._timing.now())
             one.notice = notice_of(one, self._limits, started_at=timestamp(started), finished_at=finished)
@@ -193,12 +193,12 @@ class _Invocation(Worker):
         request = self._checked(said, head)
         if said.tags is not None:
             resources = [(type_, id_) for type_, ids in request.ids_by_type().items() for id_ in ids]
-            named = dict.fromkeys(resources, tuple(request.distinct_tags()))
+            chosen = dict.fromkeys(resources, tuple(request.distinct_tags()))
         else:
-            named = await self._chosen(request, findings)
+            chosen = await self._chosen(request, findings)
             findings.rest = rest_of(findings)
         written = write_requests(
-            named, head, self._registry, name=numbered(said.event_id), max_pairs=self._limits.max_pairs
+            chosen, head, self._registry, name=numbered(said.event_id), max_pairs=self._limits.max_pairs
         )
         findings.bodies, findings.unnamed, findings.by_key = written.bodies, written.left_out, written.by_key
         return findings
@@ -215,8 +215,8 @@ class _Invocation(Worker):
         return self._registry.checked(parsed, listed=False)[0]
 
     async def _chosen(self, request: RemovalRequest, findings: Findings) -> dict[Resource, tuple[Tag, ...]]:
-        """The tags that stand at the resources and that the policy means; `findings` is told of those without."""
-        named: dict[Resource, tuple[Tag, ...]] = {}
+        """The tags that stand at the resources and that the policy means; `findings` keeps those without."""
+        chosen: dict[Resource, tuple[Tag, ...]] = {}
         location = Location(request.account, request.region, request.project_id)
         for type_, ids in request.ids_by_type().items():
             provider = self._registry.find(request.provider, type_)
@@ -231,11 +231,11 @@ class _Invocation(Worker):
                     (findings.left_out if there.held else findings.unread)[type_, id_] = there
                 elif there is None:
                     findings.left_out[type_, id_] = _NOT_FOUND
-                elif tags := self._policy.chosen(there, provider):
-                    named[type_, id_] = tags
+                elif tags := chosen_tags(self._globs, there, provider):
+                    chosen[type_, id_] = tags
                 else:
                     findings.left_out[type_, id_] = _NO_TAGS
-        return named
+        return chosen
 
     def _account(self, said: Gone) -> str:
         number = f"{said.provider}/{said.domain_id}"
@@ -262,7 +262,7 @@ def _not_now(code: str, message: str, names: Names | None = None) -> EventError:
 
 
 def _names(said: Said) -> Names:
-    """What a letter says of the event."""
+    """What a dead letter says of the event."""
     if isinstance(said, Gone):
         return Names(said.event_id, said.batch, said.provider, said.account)
     return Names(said.event_id)

@@ -79,7 +79,7 @@ class Outbox(Protocol):
     async def publish(self, messages: Iterable[Message]) -> None:
         """Publish on the topic."""
 
-    async def bury(self, messages: Iterable[Message]) -> None:
+    async def send_dead_letters(self, messages: Iterable[Message]) -> None:
         """Send to this function's dead-letter queue."""
 
     async def send_back(self, messages: Iterable[Message]) -> None:

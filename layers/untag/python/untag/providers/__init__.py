@@ -86,12 +86,12 @@ class Registry:
 
     def find(self, name: str, type_: str) -> Provider:
         """The provider of that name whose API these resources belong to. KeyError where there is none."""
-        for provider in self.named(name):
+        for provider in self.tag_apis(name):
             if provider.accepts(type_):
                 return provider
         raise KeyError(name, type_)
 
-    def named(self, name: str) -> list[Provider]:
+    def tag_apis(self, name: str) -> list[Provider]:
         """Every tag API of the provider of that name; none where there is no such provider."""
         if name not in self._names:
             return []
@@ -101,7 +101,7 @@ class Registry:
 
     def location_problems(self, name: str, location: Location, type_: str) -> Iterator[Problem]:
         """The rules of the cloud of that name that a location breaks for resources of a type; `find` knows it else."""
-        if not self.named(name):
+        if not self.tag_apis(name):
             yield self._no_provider()
             return
         try:
@@ -116,15 +116,15 @@ class Registry:
 
     def check(self, request: RemovalRequest) -> Iterator[Problem]:
         """The rules of its cloud that a request breaks."""
-        named = self.named(request.provider)
-        if not named:
+        apis = self.tag_apis(request.provider)
+        if not apis:
             yield self._no_provider()
             return
         for index, group in enumerate(request.resources):
-            if not any(provider.accepts(group.type) for provider in named):
+            if not any(provider.accepts(group.type) for provider in apis):
                 yield _no_api(request.provider, f"resources.{index}.type")
         types = {group.type for group in request.resources}
-        for provider in named:
+        for provider in apis:
             if any(provider.accepts(type_) for type_ in types):
                 yield from provider.problems(request)
                 yield from _put_back_twice(provider, request)

@@ -61,8 +61,8 @@ class Credentials(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             raise InvalidInputError(
-                Problem(".".join(map(str, found["loc"])), _RULES.get(found["type"], found["msg"]))
-                for found in error.errors(include_url=False, include_input=False, include_context=False)
+                Problem(".".join(map(str, detail["loc"])), _RULES.get(detail["type"], detail["msg"]))
+                for detail in error.errors(include_url=False, include_input=False, include_context=False)
             ) from None
 
     @classmethod

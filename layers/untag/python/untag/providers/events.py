@@ -86,8 +86,8 @@ class Events(NamedTuple):
 
 def text_in(event: Mapping[str, Any], name: str) -> str | None:
     """The text in a field, if one stands there."""
-    found = event.get(name)
-    return found if isinstance(found, str) and found else None
+    text = event.get(name)
+    return text if isinstance(text, str) and text else None
 
 
 def shown_in(event: Mapping[str, Any], name: str) -> str:
@@ -100,14 +100,14 @@ def object_in(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
     Raises InvalidInputError, which names the field, where something else stands there.
     """
-    found = event.get(name)
-    if isinstance(found, str) and found.strip():
+    value = event.get(name)
+    if isinstance(value, str) and value.strip():
         try:
-            found = parse_json(found)
+            value = parse_json(value)
         except InvalidInputError as error:
             raise error.under(name) from None
-    if isinstance(found, Mapping):
-        return found
-    if found is None or isinstance(found, str):
+    if isinstance(value, Mapping):
+        return value
+    if value is None or isinstance(value, str):
         return {}
     raise InvalidInputError.of("Input should be an object", name)

@@ -1,4 +1,4 @@
-"""One HTTP call as every provider makes it: signed, within its time, its answer bounded, its errors told as answers."""
+"""One HTTP call as every provider makes it: signed, within its time, its answer bounded, its errors as answers."""
 
 import asyncio
 import json
@@ -128,24 +128,18 @@ async def _call(
                 return await _send(session, request(), limit)
     except (TimeoutError, httpx.TimeoutException):
         return Answer(Verdict.UNAVAILABLE, code="timeout", message=f"no answer within {session.timeout:.1f} s")
-    except _TooLargeError:
-        return Answer(Verdict.FAILED, code=TOO_LARGE, message=f"the answer is longer than {limit} bytes")
     except (httpx.RequestError, ssl.SSLError, OSError) as error:
         return Answer(Verdict.UNAVAILABLE, code="connection", message=type(error).__name__)
 
 
-class _TooLargeError(Exception):
-    pass
-
-
-async def _send(session: Session, request: httpx.Request, limit: int) -> Reply:
+async def _send(session: Session, request: httpx.Request, limit: int) -> Reply | Answer:
     response = await session.client.send(request, auth=session.auth, stream=True, follow_redirects=False)
     try:
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > limit:
-                raise _TooLargeError
+                return Answer(Verdict.FAILED, code=TOO_LARGE, message=f"the answer is longer than {limit} bytes")
     finally:
         await response.aclose()
     return Reply(response.status_code, response.headers, bytes(body))
@@ -166,7 +160,7 @@ def message_of(text: object, credentials: Credentials) -> str | None:
 def tags_of(listed: Any) -> dict[str, str]:
     """A list of `{"key", "value"}` as tags by key; no value is an empty one.
 
-    What is left of a character that a cloud cut in two can be in no request, and in no report: it is told as "?".
+    What is left of a character that a cloud cut in two can be in no request, and in no report: it is shown as "?".
     KeyError, TypeError or AttributeError if it is no such list.
     """
     if not isinstance(listed, list):

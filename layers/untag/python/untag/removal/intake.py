@@ -2,39 +2,34 @@
 
 from typing import Any
 
-from untag.contracts import InvalidInputError, parse_requests, unwrap
-from untag.contracts.problems import Problem
+from untag.contracts import InvalidInputError, Problem, parse_requests, unwrap
 from untag.core import Job, Policy, conflicting, open_job
 from untag.providers import Registry
 
 
-class Intake:
-    """Opens jobs for what comes in."""
+def open_jobs(
+    payload: Any, own_id: str, registry: Registry, policy: Policy, *, now: float, traceparent: str | None = None
+) -> list[Job]:
+    """The jobs of a body or of a payload; `own_id` names the requests that have no id of their own.
 
-    def __init__(self, registry: Registry, policy: Policy) -> None:
-        self._registry = registry
-        self._policy = policy
+    `traceparent` is the trace of what carried it here; an envelope's own goes before it.
 
-    def open(self, payload: Any, own_id: str, now: float, traceparent: str | None = None) -> list[Job]:
-        """The jobs of a body or of a payload; `own_id` names the requests that have no id of their own.
+    All of its requests or none: raises InvalidInputError if one of them is not valid.
+    """
+    unwrapped = unwrap(payload, own_id)
+    requests = parse_requests(unwrapped.payload, unwrapped.id)
+    requests = registry.checked(requests, listed=isinstance(unwrapped.payload, list))
+    jobs = [open_job(request, registry, policy, now=now) for request in requests]
+    for job in jobs:
+        job.traceparent = unwrapped.traceparent or traceparent
+    if contradicting := conflicting(jobs):
+        raise InvalidInputError(
+            Problem(str(jobs.index(job)), "contradicts an earlier request of the list") for job in contradicting
+        )
+    return jobs
 
-        `traceparent` is the trace of what carried it here; an envelope's own goes before it.
 
-        All of its requests or none: raises InvalidInputError if one of them is not valid.
-        """
-        unwrapped = unwrap(payload, own_id)
-        requests = parse_requests(unwrapped.payload, unwrapped.id)
-        requests = self._registry.checked(requests, listed=isinstance(unwrapped.payload, list))
-        jobs = [open_job(request, self._registry, self._policy, now=now) for request in requests]
-        for job in jobs:
-            job.traceparent = unwrapped.traceparent or traceparent
-        if contradicting := conflicting(jobs):
-            raise InvalidInputError(
-                Problem(str(jobs.index(job)), "contradicts an earlier request of the list") for job in contradicting
-            )
-        return jobs
-
-    def warnings(self, job: Job) -> list[str]:
-        """What looks like a mistake in a job's request but may be right."""
-        providers = {block.provider for block in job.blocks}
-        return [warning for provider in providers for warning in provider.warnings(job.request)]
+def warnings_of(job: Job) -> list[str]:
+    """What looks like a mistake in a job's request but may be right."""
+    providers = {block.provider for block in job.blocks}
+    return [warning for provider in providers for warning in provider.warnings(job.request)]

@@ -13,7 +13,7 @@ from untag.contracts.rejections import InvocationError
 from untag.core import Job, conflicting, failed_requests, remainder, report
 from untag.hosts.base import Arrival, DeliveryError, Handed, Message, Record
 from untag.messages import dead_letters, remainder_messages, report_message, traced
-from untag.removal.intake import Intake
+from untag.removal.intake import open_jobs, warnings_of
 from untag.runtime import Runtime, Window
 from untag.worker import Worker, undelivered
 
@@ -34,14 +34,15 @@ class _Work:
 class Invocation(Worker):
     """What one invocation of the function does."""
 
-    def __init__(self, runtime: Runtime, window: Window, intake: Intake) -> None:
+    def __init__(self, runtime: Runtime, window: Window) -> None:
         super().__init__(runtime, window)
-        self._intake = intake
+        self._registry = runtime.registry
+        self._policy = runtime.settings.policy
 
     async def by_hand(self, handed: list[Handed]) -> list[Report]:
         """Work at what was handed to the function: its reports. Raises InvocationError.
 
-        All of it or nothing: what is invalid is told before anything is called.
+        All of it or nothing: what is invalid is reported before anything is called.
         """
         opened = []
         for one in handed:
@@ -67,15 +68,22 @@ class Invocation(Worker):
             except Exception as error:  # noqa: BLE001 - one record must not take down the others
                 self._telemetry.failed(error)
                 failed.append(record.id)
-        buried = await asyncio.gather(self._work_at(opened), *(self.reject(*pair) for pair in rejected))
+        _, *reported = await asyncio.gather(self._work_at(opened), *(self.reject(*pair) for pair in rejected))
         failed += [work.id for work in opened if work.problem]
-        return failed + [record.id for (record, _), done in zip(rejected, buried[1:], strict=True) if not done]
+        return failed + [record.id for (record, _), done in zip(rejected, reported, strict=True) if not done]
 
     def _open(self, arrival: Arrival) -> _Work:
         """The work that a body or a payload asks for. Raises InvalidInputError."""
-        jobs = self._intake.open(arrival.body, arrival.own_id, self._timing.now(), arrival.traceparent)
+        jobs = open_jobs(
+            arrival.body,
+            arrival.own_id,
+            self._registry,
+            self._policy,
+            now=self._timing.now(),
+            traceparent=arrival.traceparent,
+        )
         for job in jobs:
-            self._telemetry.warned(job.request.id, self._intake.warnings(job))
+            self._telemetry.warned(job.request.id, warnings_of(job))
         return _Work(arrival.id, arrival.source, jobs)
 
     async def _work_at(self, works: list[_Work]) -> None:
@@ -132,11 +140,11 @@ class Invocation(Worker):
                 self._telemetry.finished(pages, work.id, job.traceparent)
                 work.reports += pages
             trace = work.jobs[0].traceparent  # one record's jobs have one sender
-            letters = (letter for job in work.jobs for letter in _letters(job, work.source))
-            left = remainder_messages(remainder(job, self._timing.chance) for job in work.jobs)
+            dead = (one for job in work.jobs for one in _dead_letters(job, work.source))
+            remainders = remainder_messages(remainder(job, self._timing.chance) for job in work.jobs)
             await self._outbox.publish(traced(map(report_message, work.reports), trace))
-            await self._outbox.bury(traced(letters, trace))
-            await self._outbox.send_back(traced(left, trace))
+            await self._outbox.send_dead_letters(traced(dead, trace))
+            await self._outbox.send_back(traced(remainders, trace))
             work.problem = ""
         except DeliveryError as error:
             work.problem = str(error)
@@ -146,12 +154,12 @@ class Invocation(Worker):
             self._telemetry.failed(error)
 
 
-def _letters(job: Job, source: str) -> list[Message]:
+def _dead_letters(job: Job, source: str) -> list[Message]:
     request = job.request
     return [
-        letter
-        for left in failed_requests(job)
-        for letter in dead_letters(
-            left, request_id=request.id, source=source, attempt=request.attempt, batch=request.batch
+        message
+        for follow_up in failed_requests(job)
+        for message in dead_letters(
+            follow_up, request_id=request.id, source=source, attempt=request.attempt, batch=request.batch
         )
     ]

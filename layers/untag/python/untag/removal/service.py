@@ -6,7 +6,6 @@ from typing import Any
 
 from untag.contracts import Report
 from untag.hosts.base import Handed, Record
-from untag.removal.intake import Intake
 from untag.removal.invocation import Invocation
 from untag.runtime import Runtime
 
@@ -21,7 +20,6 @@ class Remover:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._intake = Intake(runtime.registry, runtime.settings.policy)
 
     def batch(self, records: list[Record], left: Callable[[], float]) -> list[str]:
         """Work at a batch; the ids of the records that have to come again. `left` gives the remaining seconds."""
@@ -37,7 +35,7 @@ class Remover:
         return answer if len(json.dumps(answer)) <= MAX_ANSWER_BYTES else {"reports": _short(reports)}
 
     def _invocation(self, left: Callable[[], float]) -> Invocation:
-        return Invocation(self._runtime, self._runtime.window(left), self._intake)
+        return Invocation(self._runtime, self._runtime.window(left))
 
 
 def _short(reports: list[Report]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from untag.contracts import InvalidInputError, Problem
-from untag.core.reporting import LONGEST_DELAY_SECONDS
+from untag.core.limits import LONGEST_DELAY_SECONDS
 from untag.hosts.base import Arrival, DeliveryError, Handed, Message, Record
 from untag.messages import notice_message, request_messages
 from untag.providers import Finder

@@ -55,6 +55,11 @@ def is_transient(code: str) -> bool:
     return "throttl" in code.lower() or code.startswith(_TRANSIENT)
 
 
+def retry_pause(timing: Timing, number: int) -> float:
+    """The seconds to wait before the next of `TRIES`; `number` counts the tries before it, from 0."""
+    return timing.jitter(_BACKOFF_SECONDS, number, _BACKOFF_CAP)
+
+
 class Aws:
     """Calls to AWS in one region, signed afresh at each try.
 
@@ -100,7 +105,7 @@ class Aws:
             try:
                 return await self._once(service, operation, headers, content, read)
             except AwsError as error:
-                pause = self._timing.jitter(_BACKOFF_SECONDS, number, _BACKOFF_CAP)
+                pause = retry_pause(self._timing, number)
                 if not error.transient or number + 1 == TRIES or self.left() < pause + _SHORTEST_SECONDS:
                     raise
                 await self._timing.sleep(pause)
@@ -168,10 +173,10 @@ def _form(parameters: Mapping[str, str]) -> bytes:
 
 def _read_json(content: bytes) -> dict[str, Any]:
     # By body and never by content type: not every server that speaks this protocol names it rightly.
-    found = json.loads(content or b"{}")
-    if not isinstance(found, dict):
+    answer = json.loads(content or b"{}")
+    if not isinstance(answer, dict):
         raise ValueError  # noqa: TRY004 - an answer that cannot be read, whatever is wrong with it
-    return found
+    return answer
 
 
 def _read_xml(content: bytes) -> ET.Element:

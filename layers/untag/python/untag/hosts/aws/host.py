@@ -1,18 +1,19 @@
 """AWS Lambda as a host."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 from untag.core import CredentialSource, Timing
-from untag.core.sources import EnvironmentCredentials, FileCredentials
+from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.aws.client import Aws
 from untag.hosts.aws.keys import Keys
 from untag.hosts.aws.outbox import SQS_BYTES, Outbox
 from untag.hosts.aws.quarantine import Quarantine
-from untag.hosts.aws.secrets import SecretCredentials
+from untag.hosts.aws.secrets import secret_credentials
 from untag.hosts.aws.settings import Places
 from untag.hosts.aws.telemetry import Telemetry
 from untag.transport import Client, Transport
@@ -52,8 +53,10 @@ class Lambda:
         """From `env`, `file:PATH` or `secretsmanager:PREFIX`."""
         kind, _, place = source.partition(":")
         if kind == "env":
-            return EnvironmentCredentials(self.environ)
-        return FileCredentials(Path(place)) if kind == "file" else SecretCredentials(self.aws, place.rstrip("/"))
+            return partial(environment_credentials, self.environ)
+        if kind == "file":
+            return partial(file_credentials, Path(place))
+        return partial(secret_credentials, self.aws, place.rstrip("/"))
 
     def outbox(self, left: Callable[[], float]) -> Outbox:
         """The ways out of one invocation."""

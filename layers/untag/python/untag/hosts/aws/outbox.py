@@ -1,4 +1,4 @@
-"""Sends messages in batches, and tells of each one whether it was taken."""
+"""Sends messages in batches, and knows of each one whether it was taken."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
 from untag.core import Timing
-from untag.hosts.aws.client import TRIES, Aws, AwsError, is_transient
+from untag.hosts.aws.client import TRIES, Aws, AwsError, is_transient, retry_pause
 from untag.hosts.aws.settings import Places
 from untag.hosts.base import DeliveryError, Message
 
@@ -21,9 +21,7 @@ _LINGER_SECONDS = 0.02
 """How long a message waits for others to share its call: nothing beside a provider's call, a tenth of the calls."""
 
 _Waiting = tuple[Message, int, asyncio.Future[None]]
-"""A message, its size, and what will tell whether it was taken."""
-_RETRY_SECONDS = 0.1
-_RETRY_CAP = 1.0
+"""A message, its size, and the future that ends when it was taken or refused."""
 _CALLS = 8
 """Batches in flight for one destination."""
 
@@ -52,7 +50,7 @@ class Outbox:
         """Publish on the topic. Raises DeliveryError unless every one was taken."""
         await self._reports.put_all(messages)
 
-    async def bury(self, messages: Iterable[Message]) -> None:
+    async def send_dead_letters(self, messages: Iterable[Message]) -> None:
         """Send to the dead-letter queue. Raises DeliveryError unless every one was taken."""
         await self._dead_letters.put_all(messages)
 
@@ -120,7 +118,7 @@ class _Batcher:
 
     async def _flush_later(self) -> None:
         await self._timing.sleep(self.seconds)
-        self._later = None  # from here on it sends, and is nobody's to cancel
+        self._later = None  # sending has begun; do not cancel it
         await self._flush()
 
     async def _flush(self) -> None:
@@ -152,7 +150,7 @@ class _Batcher:
             if not again:
                 return
             batch = again
-            await self._timing.sleep(self._timing.jitter(_RETRY_SECONDS, number, _RETRY_CAP))
+            await self._timing.sleep(retry_pause(self._timing, number))
 
 
 def in_batches(sized: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:

@@ -6,7 +6,7 @@ should it kill the process, they come back without it and go through. Once it is
 the batch's own acknowledgement is lost if a later one kills the process.
 
 A record that was not begun pays nothing for it: it goes back to its queue as a new message. To return it would count a
-receive, and after five of them SQS moves a message to the dead-letter queue that nothing was ever tried with.
+receive, and after five of them SQS moves a message to the dead-letter queue, although it was never worked at.
 """
 
 import asyncio

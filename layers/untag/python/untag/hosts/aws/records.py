@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from untag.contracts import Problem, traceparent_of
 from untag.contracts.rejections import InvocationError
@@ -18,7 +18,7 @@ _COUNT = re.compile(r"[0-9]{1,9}")
 
 
 def seconds_left(context: "LambdaContext") -> Callable[[], float]:
-    """Tells the seconds that an invocation has left, each time that it is asked."""
+    """Gives the seconds that an invocation has left, each time that it is called."""
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 
@@ -33,12 +33,12 @@ def sqs_records(event: Any) -> list[Record] | None:
     None if the event is something else: a notification, or a payload sent by hand. Raises InvocationError for
     records that no function here reads.
     """
-    found = _records(event)
-    if found is None or found.source != _SQS:
+    source, records = _records(event) or (None, [])
+    if source != _SQS:
         return None
-    if problems := [problem for path, record in found.records for problem in _defects(path, record)]:
+    if problems := [problem for path, record in records for problem in _defects(path, record)]:
         raise InvocationError(problems)
-    return [_sqs_record(record) for _, record in found.records]
+    return [_sqs_record(record) for _, record in records]
 
 
 def _sqs_record(record: dict[str, Any]) -> Record:
@@ -68,13 +68,13 @@ def handed_over(event: Any, own_id: str) -> list[Handed]:
 
     `own_id` is the invocation's. Raises InvocationError for a notification that is none.
     """
-    found = _records(event)
-    if found is None:
+    source, records = _records(event) or (None, [])
+    if source is None:
         return [Handed(event, own_id)]
-    several = len(found.records) > 1
+    several = len(records) > 1
     handed = []
     problems = []
-    for number, (path, record) in enumerate(found.records, 1):
+    for number, (path, record) in enumerate(records, 1):
         notification = record.get("Sns")
         if not isinstance(notification, dict) or not isinstance(notification.get("Message"), str):
             problems.append(Problem(f"{path}.Sns.Message", "Input should be a text"))
@@ -94,15 +94,11 @@ def handed_over(event: Any, own_id: str) -> list[Handed]:
     return handed
 
 
-class _Records(NamedTuple):
-    """Records of one source, each with its path in the event."""
+def _records(event: Any) -> tuple[str, list[tuple[str, dict[str, Any]]]] | None:
+    """The source of an event's records, and each record with its path; None if it is no event of records.
 
-    source: str
-    records: list[tuple[str, dict[str, Any]]]
-
-
-def _records(event: Any) -> _Records | None:
-    """The records that an event holds; None if it is no event of records. Raises InvocationError."""
+    Raises InvocationError.
+    """
     if isinstance(event, dict) and "Records" in event:
         listed, prefix = event["Records"], "Records."
     elif isinstance(event, list) and any(_source(element) is not None for element in event):
@@ -121,7 +117,7 @@ def _records(event: Any) -> _Records | None:
         problems = [Problem(prefix.rstrip("."), "the records should all be of one source")]
     if problems:
         raise InvocationError(problems)
-    return _Records(str(sources[0]), [(f"{prefix}{number}", record) for number, record in enumerate(listed)])
+    return str(sources[0]), [(f"{prefix}{number}", record) for number, record in enumerate(listed)]
 
 
 def _source(record: Any) -> Any:

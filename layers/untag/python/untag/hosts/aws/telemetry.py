@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
+from untag.core.chunks import chunks
 from untag.providers import Answer, Verdict
 
 if TYPE_CHECKING:
@@ -127,12 +128,15 @@ class Telemetry:
             latencies = self._latencies[provider]
             if latencies:
                 by_provider[provider]["Calls"] = len(latencies)
-            _emit(dimensions, by_provider[provider], latencies[:_MOST_VALUES])
-            for start in range(_MOST_VALUES, len(latencies), _MOST_VALUES):
-                _emit(dimensions, {}, latencies[start : start + _MOST_VALUES])
+            first, *others = list(chunks(latencies, _MOST_VALUES)) or [()]
+            _emit(dimensions, by_provider[provider], first)
+            for part in others:
+                _emit(dimensions, {}, part)
         for (provider, outcome), count in sorted(self._outcomes.items()):
             _emit({"provider": provider, "outcome": outcome}, {"Outcomes": count})
-        self.__init__()  # type: ignore[misc]
+        self._latencies.clear()
+        self._counts.clear()
+        self._outcomes.clear()
 
 
 def _emit(dimensions: dict[str, str], counts: "Counter[str] | dict[str, int]", latencies: Iterable[float] = ()) -> None:
@@ -149,14 +153,14 @@ def _emit(dimensions: dict[str, str], counts: "Counter[str] | dict[str, int]", l
 
 def _provider_requests(pages: "list[Report]") -> list[str]:
     """The provider's ids of the calls that settled a request's pairs, the first of them where they are many."""
-    found: dict[str, None] = {}
+    ids: dict[str, None] = {}
     for page in pages:
         for row in page.outcomes:
             if (id_ := row.get("provider_request_id")) is not None:
-                found[id_] = None
-                if len(found) == _MOST_CALLS:
-                    return list(found)
-    return list(found)
+                ids[id_] = None
+                if len(ids) == _MOST_CALLS:
+                    return list(ids)
+    return list(ids)
 
 
 def _place(error: Exception) -> str:

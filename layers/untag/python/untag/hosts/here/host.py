@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ import httpx
 
 from untag.contracts import InvalidInputError
 from untag.core import CredentialSource, Timing
-from untag.core.sources import EnvironmentCredentials, FileCredentials
+from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.base import DeliveryError, Message, Record
 from untag.transport import Client, Transport
 
@@ -100,9 +101,9 @@ class Here:
         """From `env` or `file:PATH`. Raises InvalidInputError for any other source: there is none here."""
         kind, _, place = source.partition(":")
         if kind == "env":
-            return EnvironmentCredentials(self.environ)
+            return partial(environment_credentials, self.environ)
         if kind == "file":
-            return FileCredentials(Path(place))
+            return partial(file_credentials, Path(place))
         raise InvalidInputError.of("should be env or file:PATH where no host keeps secrets", "UNTAG_CREDENTIALS")
 
     def outbox(self, left: Callable[[], float]) -> "Files":  # noqa: ARG002 - files take no time worth counting
@@ -123,7 +124,7 @@ class Files:
         for body in bodies:
             self._host.published(body)
 
-    async def bury(self, messages: Iterable[Message]) -> None:
+    async def send_dead_letters(self, messages: Iterable[Message]) -> None:
         """A dead letter in a line: its body as a text, and its attributes."""
         lines = ({"body": message.body, "attributes": {**message.attributes}} for message in messages)
         self._append(DEAD_LETTERS, (json.dumps(line, ensure_ascii=False) for line in lines))

@@ -40,7 +40,7 @@ class HuaweiCloud(Plain[HuaweiCloudCredentials], ABC):
         """Whether a 404 with this code says that the resource does not exist, and not that the address is wrong."""
 
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """Ids that could not be told from a part of a path."""
+        """Ids that cannot be distinguished from a part of a path."""
         for index, group in enumerate(request.resources):
             for number, id_ in enumerate(group.ids) if self.accepts(group.type) else ():
                 if len(id_) > _ID_LENGTH or not _ID.fullmatch(id_):

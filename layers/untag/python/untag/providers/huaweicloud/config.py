@@ -38,7 +38,7 @@ _OPERATIONS = {Action.REMOVE: "delete", Action.RESTORE: "create"}
 
 
 class HuaweiConfig(HuaweiCloud):
-    """Config's resource tag API, version 1. It is a global service: a region in a request is told, not used."""
+    """Config's resource tag API, version 1. It is a global service: a region in a request is reported, not used."""
 
     api = "config"
     limits = Limits(resources=1, keys=20)

@@ -105,7 +105,7 @@ def error_texts(document: Any, credentials: Credentials) -> tuple[str | None, st
     """Code and message of an error in any shape, from the outside in: the first object that has both, else the first
     of each.
 
-    What the gateway repeats of the request is cut off, and what refuses the key is told in our words.
+    What the gateway repeats of the request is cut off, and a refusal of the credentials has our own words.
     """
     code = message = None
     for one in _objects(document):
@@ -138,15 +138,15 @@ def request_id(reply: Reply) -> str | None:
 def unbelieved(reply: Reply, credentials: Credentials) -> Answer:
     """An answer of success that is not the documented one: nothing can be concluded from it.
 
-    An error that it names is told; a throttle is one all the same.
+    An error that it names is in the message. A throttle stays a throttle.
     """
     code, message = error_texts(reply.json(), credentials)
-    told = f"HTTP {reply.status} without the documented body"
+    text = f"HTTP {reply.status} without the documented body"
     if code or message:
-        told = f"{told}: {' '.join(filter(None, (code, message)))}"
+        text = f"{text}: {' '.join(filter(None, (code, message)))}"
     if is_throttle(code):
-        return Answer(Verdict.THROTTLED, code, told, request_id(reply), reply.retry_after())
-    return Answer(Verdict.UNAVAILABLE, "unexpected_answer", told, request_id(reply))
+        return Answer(Verdict.THROTTLED, code, text, request_id(reply), reply.retry_after())
+    return Answer(Verdict.UNAVAILABLE, "unexpected_answer", text, request_id(reply))
 
 
 def _is_object(document: Any) -> bool:

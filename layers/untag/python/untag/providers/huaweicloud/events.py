@@ -183,9 +183,9 @@ def _status(code: object) -> float | None:
 
 def _ids(event: Mapping[str, Any], name: str) -> Iterator[str]:
     """The id in a field, if one stands there: it can be missing, or `{}`."""
-    found = text_in(event, name)
-    if found is not None and ID.fullmatch(found):
-        yield found
+    id_ = text_in(event, name)
+    if id_ is not None and ID.fullmatch(id_):
+        yield id_
 
 
 def _region(text: str | None) -> str | None:

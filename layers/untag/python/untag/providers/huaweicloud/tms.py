@@ -54,7 +54,7 @@ _CONFIG_PREFIX = "config:"
 _OPERATIONS = {Action.REMOVE: "batch-delete", Action.RESTORE: "batch-create"}
 
 _URGENCY = (Verdict.THROTTLED, Verdict.UNAVAILABLE, Verdict.FAILED, Verdict.FORBIDDEN, Verdict.NOT_FOUND)
-"""Of several errors the first of these counts: what may pass is asked again, what does not exist is told last."""
+"""Of several errors the first of these counts: what may pass is asked again, what does not exist comes last."""
 
 
 class HuaweiTms(HuaweiCloud):
@@ -135,7 +135,7 @@ class HuaweiTms(HuaweiCloud):
         tags: tuple[Tag, ...],
         seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
     ) -> Answer:
-        """Batch delete or batch create. Nothing is counted; a failure is told for a resource, not for a tag."""
+        """Batch delete or batch create. Nothing is counted; a failure names a resource, not a tag."""
         project = self._project(session, scope)
         if isinstance(project, Answer):
             return project

@@ -92,12 +92,12 @@ class JDCloud(Plain[JDCloudCredentials]):
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
         """A region is needed, no value is empty, and cdn is at home in `cn-all` only."""
         location = Location(request.account, request.region, request.project_id)
-        found = (
+        problems = (
             Problem(f"resources.{index}.type" if path == "type" else path, message)
             for index, group in enumerate(request.resources)
             for path, message in self.location_problems(location, group.type)
         )
-        yield from dict.fromkeys(found)
+        yield from dict.fromkeys(problems)
         for index, tag in enumerate(request.named_tags()):
             if tag.value == "":
                 yield Problem(f"tags.{index}.value", "String should have at least 1 character on jdcloud")
@@ -153,8 +153,8 @@ class JDCloud(Plain[JDCloudCredentials]):
         for entry in failed or ():
             if not isinstance(entry, dict) or entry.get("resourceId") not in ids:
                 return unexpected(reply, request_id)
-            told = message_of(entry.get("msg"), session.credentials) or "no reason was given"
-            failures[entry["resourceId"]] = Failure("resource_failed", told)
+            message = message_of(entry.get("msg"), session.credentials) or "no reason was given"
+            failures[entry["resourceId"]] = Failure("resource_failed", message)
         count = data.get("successCount")
         return Answer(
             Verdict.DONE,
@@ -165,8 +165,8 @@ class JDCloud(Plain[JDCloudCredentials]):
 
     async def read(self, session: JDSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """`describeResources` for these ids. A resource that the answer does not list has no tags."""
-        wanted = {"serviceCodes": [scope.type], "resourceIds": ids}
-        reply = await self._call(session, scope, "describeResources", {"resourceVo": wanted})
+        filters = {"serviceCodes": [scope.type], "resourceIds": ids}
+        reply = await self._call(session, scope, "describeResources", {"resourceVo": filters})
         if isinstance(reply, Answer):
             return reply
         listed, request_id = _listed(reply, scope, ids)
@@ -193,8 +193,8 @@ class JDCloud(Plain[JDCloudCredentials]):
 
     async def find(self, session: JDSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:  # noqa: ARG002
         """`describeResources` of the service code and the tag, all of them in one answer."""
-        wanted = {"key": tag.key} if tag.value is None else {"key": tag.key, "values": [tag.value]}
-        body = {"resourceVo": {"serviceCodes": [scope.type], "tagFilters": [wanted]}}
+        tag_filter = {"key": tag.key} if tag.value is None else {"key": tag.key, "values": [tag.value]}
+        body = {"resourceVo": {"serviceCodes": [scope.type], "tagFilters": [tag_filter]}}
         reply = await self._call(session, scope, "describeResources", body, self._listing_bytes)
         if isinstance(reply, Answer):
             return reply
@@ -284,5 +284,5 @@ def _listed(
 
 
 def _request_id(reply: Reply, payload: Any) -> str | None:
-    found = payload.get("requestId") if isinstance(payload, dict) else None
-    return name_of(found) or name_of(reply.headers.get("x-jdcloud-request-id"))
+    id_ = payload.get("requestId") if isinstance(payload, dict) else None
+    return name_of(id_) or name_of(reply.headers.get("x-jdcloud-request-id"))

@@ -1,0 +1,54 @@
+"""What the commands share: their usual options, and how an answer is printed."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from local.terminal import console
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Files = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...", help="JSON, JSON lines or CSV; - for stdin.", show_default=False),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Needs --expect, and the number has to be right.")]
+Expect = Annotated[
+    int | None,
+    typer.Option("--expect", min=0, metavar="PAIRS", help="Go on only if this is the number of pairs."),
+]
+
+PROGRAM = "untag"
+
+app = typer.Typer(
+    help="Removes tags from cloud resources: checks, carries out, follows and undoes requests.\n\n"
+    "It acts in this process, with the credentials of this shell or of a file; no account at AWS is needed.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+
+LEDGER_VARIABLE = "UNTAG_LEDGER"
+
+out = console.make()
+err = console.make(stderr=True)
+
+
+def ledger() -> Path:
+    """The folder that keeps every run's reports: `UNTAG_LEDGER`, else one of the user's own."""
+    if given := os.environ.get(LEDGER_VARIABLE):
+        return Path(given)
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "untag" / "ledger"
+
+
+def show(answer: Any, shown: Callable[[Console, Any], None], *, as_json: bool) -> None:
+    """Print an answer: for a person, or as JSON."""
+    if as_json:
+        print(json.dumps(answer, ensure_ascii=False))
+    else:
+        shown(out, answer)

@@ -1,0 +1,8 @@
+"""What a person types, one module for each command or group of commands.
+
+Each module gives its commands to the one `app`, and the help lists them in the order of these imports.
+"""
+
+from cli.base import app
+
+__all__ = ["app"]

@@ -1,0 +1,20 @@
+"""What the wheel of the command holds beside its code: the template for the local stack, and what the template names.
+
+An editable installation needs no copy of them: it finds the project's files where they are.
+"""
+
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+_PROJECT = "local/project"
+_FILES = ("template.yaml", "events", "functions", "layers")
+
+
+class ProjectFiles(BuildHookInterface[Any]):
+    """Adds the project's files to a wheel."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called before a wheel is built; `version` is what kind of one."""
+        if version != "editable":
+            build_data["force_include"] |= {name: f"{_PROJECT}/{name}" for name in _FILES}
