@@ -1,11 +1,10 @@
 """What has changed at the clouds since a plan was made."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from cli.plans.rows import Rows, place_fields
+from cli.plans.rows import Rows
 
 
 class Kind(StrEnum):
@@ -38,32 +37,19 @@ class Drift(NamedTuple):
         return {**{name: value for name, value in told.items() if value}, "planned": self.planned, "now": self.now}
 
 
-class Outcomes:
-    """What became of a plan's rows, from the reports on its requests."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.drift: list[Drift] = []
-
-    def add(self, report: Mapping[str, Any]) -> None:
-        """Take a report."""
-        if report.get("kind") != "removal":
-            return
-        place = place_fields(report)
-        for row in report["outcomes"]:
-            self.counts[row["outcome"]] += 1
-            kind = _kind(row)
-            if kind is not None:
-                pair = (row["type"], row["resource_id"], row["key"])
-                self.drift.append(Drift(kind, *place, *pair, row["value"], row.get("was")))
-        if (held := report.get("held_back")) is not None:
-            self.counts["protected"] += held["pairs"]
+def drift_of(row: Mapping[str, Any]) -> Drift | None:
+    """How a row of a run's results differs from what was planned; None where it does not."""
+    kind = _kind(row)
+    if kind is None:
+        return None
+    place = (row["provider"], row["account"], row["region"] or "", row["project_id"] or "")
+    return Drift(kind, *place, row["type"], row["resource_id"], row["key"], row["value"], row["was"])
 
 
 def _kind(row: Mapping[str, Any]) -> Kind | None:
     if row["outcome"] == "not_found":
         return Kind.GONE
-    if row["outcome"] != "absent" or "was" not in row:
+    if row["outcome"] != "absent":
         return None
     if row["was"] is None:
         return Kind.GONE

@@ -32,7 +32,13 @@ class Where(NamedTuple):
     provider: str
     account: str
     region: str | None
+    project_id: str | None
     type: str
+
+    @property
+    def location(self) -> Location:
+        """As a listing names it."""
+        return Location(self.account, self.region, self.project_id)
 
 
 class KeyInUse(NamedTuple):
@@ -84,8 +90,7 @@ def keys_in_use(
 
 
 def _finder(registry: Registry, where: Where) -> Finder:
-    location = Location(where.account, where.region, None)
-    if problems := list(registry.location_problems(where.provider, location, where.type)):
+    if problems := list(registry.location_problems(where.provider, where.location, where.type)):
         raise InvalidInputError(problems)
     finder = registry.find(where.provider, where.type)
     if not isinstance(finder, Finder):
@@ -121,8 +126,8 @@ class _Place:
         self._timing = runtime.timing
         end = self._timing.monotonic() + _SECONDS
         deadline = Deadline(lambda: end - self._timing.monotonic(), reserve=0.0)
-        scope = finder.scope(Location(where.account, where.region, None), where.type)
-        self._held = runtime.settings.policy.forbids(Location(where.account, where.region, None), scope)
+        scope = finder.scope(where.location, where.type)
+        self._held = runtime.settings.policy.forbids(where.location, scope)
         self._lister = Lister(runtime.engine, finder, scope, deadline)
 
     async def keys(self, globs: tuple[str, ...]) -> AsyncIterator[KeyInUse | Unlisted]:

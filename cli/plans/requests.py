@@ -1,6 +1,6 @@
 """Removal requests that name exactly a plan's rows, each with the value that was seen."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -21,19 +21,27 @@ class Left(NamedTuple):
 
 
 def removal_requests(
-    pairs: Iterable[Pair], registry: Registry, *, name: str, max_pairs: int, **head: str | None
+    pairs: Iterable[Pair],
+    registry: Registry,
+    *,
+    name: Callable[[str], str],
+    max_pairs: int,
+    batch: str | None,
+    other: str,
+    **head: str | None,
 ) -> Iterator[Left]:
-    """The requests for rows in their order, place by place. `name` begins their ids; the same rows have the same ids.
+    """The requests for rows in their order, place by place.
 
-    `head` has further fields of every request; its `batch`, where it is not None, is that of all rows.
+    `batch` is that of all rows, else each has its own, and `other` where it has none. `name` gives what begins the ids
+    of a batch's requests. `head` has further fields of every request.
     """
     for place, rows in groupby(pairs, key=lambda pair: pair[:_PLACE]):
         by_batch: dict[str, dict[tuple[str, str], list[Tag]]] = {}
         for pair in rows:
-            tags = by_batch.setdefault(head.get("batch") or pair.batch, {})
+            tags = by_batch.setdefault(batch or pair.batch or other, {})
             tags.setdefault((pair.type, pair.id), []).append(Tag(pair.key, pair.value))
-        for batch, tags in by_batch.items():
-            yield _exact(place, tags, registry, name, max_pairs, {**head, "batch": batch})
+        for its, tags in by_batch.items():
+            yield _exact(place, tags, registry, name(its), max_pairs, {**head, "batch": its})
 
 
 def _exact(

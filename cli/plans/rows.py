@@ -102,6 +102,10 @@ class Rows:
         """What would not be removed, in the order in which it came."""
         return map(Spared._make, self._database.execute("SELECT * FROM spared"))
 
+    def spared_as(self, *outcomes: str) -> Iterator[Spared]:
+        """What would not be removed and has one of these outcomes."""
+        return (one for one in self.spared() if one.outcome in outcomes)
+
     def totals(self) -> dict[str, Any]:
         """How many pairs and resources there are, by place and by key."""
         places = self._places()

@@ -6,22 +6,21 @@ but those that JSON demands.
 
 import csv
 import hashlib
-import io
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from cli.errors import INVALID, CommandError, FileProblem, InvalidFilesError
-from cli.plans.rows import IDENTITY, Pair, Rows
-
-COLUMNS = ("provider", "account", "region", "project_id", "type", "id", "key", "value")
-"""A file's columns, and a plan's."""
-
-ANY_VALUE = "*"
-"""A cell that means any value."""
+from cli.files.tables import ANY_VALUE, COLUMNS, bad_rows, table_of
+from cli.plans.rows import Pair, Rows
+from untag.contracts import InvalidInputError
+from untag.environment import duration
+from untag.providers import Registry
 
 _MOST_PROBLEMS = 100
 _AGAIN = "make the plan anew: untag plan"
@@ -79,8 +78,13 @@ def write(
         head["not_after"] = not_after
     _replace(as_json, lambda file: _write_json(file, head, rows, source, batch))
     if as_csv is not None:
-        _replace(as_csv, lambda file: _write_csv(file, rows))
+        write_csv(str(as_csv), rows)
     return head
+
+
+def write_csv(name: str, rows: Rows) -> None:
+    """Write the rows alone."""
+    _replace(Path(name), lambda file: _write_csv(file, rows))
 
 
 def digest(rows: Iterable[Mapping[str, Any]], source: list[Json]) -> str:
@@ -161,6 +165,24 @@ def read(path: Path) -> Plan:
     return plan
 
 
+def check_age(plan: Plan, most: str) -> None:
+    """CommandError for a plan that is older than `most`, such as `24h`, or for what is no time."""
+    try:
+        seconds = duration({"--max-age": most}, "--max-age", 0.0)
+    except InvalidInputError as error:
+        raise CommandError(str(error), "for example: --max-age 24h", status=INVALID) from None
+    if plan.made_at is None:
+        return
+    age = datetime.now(UTC) - datetime.fromisoformat(plan.made_at).astimezone(UTC)
+    if age.total_seconds() > seconds:
+        hours = age.total_seconds() / 3600
+        raise CommandError(
+            f"the plan was made {hours:.1f} hours ago, at {plan.made_at}: nothing was changed",
+            f"{_AGAIN}, or allow its age: --max-age {int(hours) + 1}h",
+            status=INVALID,
+        )
+
+
 def _read_json(path: Path) -> Plan:
     try:
         body = json.loads(_text(path))
@@ -175,7 +197,8 @@ def _read_json(path: Path) -> Plan:
         whole = Rows()
         whole.add(Pair._make([*(row.get(name, "") for name in COLUMNS), row.get("batch", batch)]) for row in rows)
         made_at, not_after = body["made_at"], body.get("not_after")
-    except (KeyError, TypeError, AttributeError):
+        datetime.fromisoformat(made_at).astimezone(UTC)
+    except (KeyError, TypeError, AttributeError, ValueError, sqlite3.Error):
         raise CommandError(f"{path} is no plan", _AGAIN, status=INVALID) from None
     if not fits or len(whole) != len(rows):
         hint = "delete rows from a .csv plan instead, or make the plan anew: untag plan FILE -o plan.csv"
@@ -185,58 +208,36 @@ def _read_json(path: Path) -> Plan:
 
 def _choose(path: Path, chosen: Rows, whole: Rows | None) -> None:
     """Take the rows of a CSV file, each of which has to be one of the whole plan's. InvalidFilesError."""
-    problems: list[FileProblem] = []
+    table = table_of(str(path), _text(path))
+    problems = list(table.problems)
 
     def pairs() -> Iterator[Pair]:
-        for line, cells in _csv_rows(path):
-            pair = Pair._make([*cells, ""])
-            planned = pair if whole is None else whole.find(pair[: len(IDENTITY)])
-            if (message := _fault(pair, planned, whole)) is None and planned is not None:
-                yield planned
-            elif len(problems) < _MOST_PROBLEMS:
-                problems.append(FileProblem(str(path), line, "", message or "", "delete the row, or plan again"))
+        for row in table.rows:
+            head = dict(row.head)
+            place = (head.get("provider", ""), head.get("account", "default"))
+            identity = (*place, head.get("region", ""), head.get("project_id", ""), row.type, row.id, row.tag.key)
+            planned = None if whole is None else whole.find(identity)
+            if (message := _fault(row.tag.value, planned, known=whole is not None)) is not None:
+                problems.append(FileProblem(str(path), row.line, "", message, "delete the row, or plan again"))
+            else:
+                yield planned or Pair._make([*identity, row.tag.value, ""])
 
     chosen.add(pairs())
+    if whole is None and not problems:
+        problems += bad_rows(str(path), table.rows, Registry())
     if problems:
-        raise InvalidFilesError(problems)
+        raise InvalidFilesError(problems[:_MOST_PROBLEMS])
 
 
-def _fault(pair: Pair, planned: Pair | None, whole: Rows | None) -> str | None:
-    if whole is None:
-        if pair.value == ANY_VALUE:
-            return "a plan names the value that was seen, and * means any"
-        missing = [name for name in ("provider", "account", "type", "id", "key") if not getattr(pair, name)]
-        return f"{missing[0]} is empty" if missing else None
-    if planned is None:
+def _fault(value: str | None, planned: Pair | None, *, known: bool) -> str | None:
+    """What is wrong with a row. `known` says whether the whole plan is there to hold it against."""
+    if known and planned is None:
         return "is not in the plan"
-    if planned.value != pair.value:
-        return f"the plan's value is {planned.value!r}, not {pair.value!r}"
+    if value is None:
+        return f"a plan names the value that was seen, and {ANY_VALUE} means any"
+    if planned is not None and planned.value != value:
+        return f"the plan's value is {planned.value!r}, not {value!r}"
     return None
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each row's line and its cells, in the order of `COLUMNS`. CommandError for a file without these columns."""
-    text = _text(path)
-    first, _, _ = text.partition("\n")
-    # Spreadsheets of some countries write semicolons.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if "," not in first else ",", strict=True)
-    try:
-        header = next(reader, [])
-        if sorted(header) != sorted(COLUMNS):
-            columns = ",".join(COLUMNS)
-            raise CommandError(f"{path}:1: the columns of a plan are {columns}", _AGAIN, status=INVALID)
-        order = [header.index(name) for name in COLUMNS]
-        line = reader.line_num + 1
-        for cells in reader:
-            if any(cells):
-                if len(cells) != len(header):
-                    hint = "delete the row, or plan again"
-                    count = f"{len(cells)} cells where the header has {len(header)}"
-                    raise InvalidFilesError([FileProblem(str(path), line, "", count, hint)])
-                yield line, [cells[column] for column in order]
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise CommandError(f"{path}:{reader.line_num}: is no CSV: {error}", _AGAIN, status=INVALID) from None
 
 
 def _text(path: Path) -> str:

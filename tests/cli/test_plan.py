@@ -1,0 +1,181 @@
+"""`untag plan`: what would be removed, as a file that a person can look at, cut down and hand back."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from plans_support import ECS, PROJECT, VM, Desk, jd_request, writes
+
+from local.providers import HuaweicloudTmsServer, JdcloudServer
+
+
+@pytest.fixture
+def jd() -> Iterator[JdcloudServer]:
+    with JdcloudServer() as server:
+        for n in range(6):
+            server.tags.load([{**VM, "id": f"i-{n}", "tags": {"env": "prod" if n % 2 else "test", "team": "web"}}])
+        yield server
+
+
+@pytest.fixture
+def tms() -> Iterator[HuaweicloudTmsServer]:
+    with HuaweicloudTmsServer() as server:
+        server.tags.load({**ECS, "id": f"e-{n}", "tags": {"env": "prod", "owner-a": "li"}} for n in range(4))
+        yield server
+
+
+@pytest.fixture
+def desk(tmp_path: Path, jd: JdcloudServer, tms: HuaweicloudTmsServer) -> Desk:
+    return Desk(tmp_path, jd, tms)
+
+
+def test_a_plan_has_a_row_for_each_pair_with_the_value_that_was_seen(desk: Desk, jd: JdcloudServer) -> None:
+    desk.write("requests.json", [jd_request("i-0", "i-1", id="a", batch="spring")])
+    desk.json("plan", "requests.json", "-o", "plan.csv")
+    assert (desk.folder / "plan.csv").read_text() == (
+        "provider,account,region,project_id,type,id,key,value\n"
+        "jdcloud,default,cn-north-1,,vm,i-0,env,test\n"
+        "jdcloud,default,cn-north-1,,vm,i-1,env,prod\n"
+    )
+    place = {"provider": "jdcloud", "account": "default", "region": "cn-north-1", "type": "vm", "key": "env"}
+    assert desk.plan("plan.json")["rows"] == [
+        {**place, "id": "i-0", "value": "test", "batch": "spring"},
+        {**place, "id": "i-1", "value": "prod", "batch": "spring"},
+    ]
+    assert writes(jd) == 0
+
+
+def test_what_would_not_be_removed_is_listed_apart_with_why(desk: Desk) -> None:
+    tags = [{"key": "env", "value": "prod"}, {"key": "team"}, {"key": "gone"}]
+    desk.write("requests.json", jd_request("i-0", "i-1", tags=tags))
+    answer = desk.json("plan", "requests.json", "-o", "plan.json", UNTAG_PROTECTED_KEYS="team")
+    assert answer["totals"]["pairs"] == 1
+    assert answer["spared_totals"] == [
+        {"outcome": "absent", "code": "", "pairs": 3},
+        {"outcome": "protected", "code": "protected_key", "pairs": 2},
+    ]
+    spared = desk.plan("plan.json")["spared"]
+    assert {(one["id"], one["key"], one.get("was"), one["outcome"]) for one in spared} == {
+        ("i-0", "env", "test", "absent"),
+        ("i-0", "gone", None, "absent"),
+        ("i-1", "gone", None, "absent"),
+        ("i-0", "team", None, "protected"),
+        ("i-1", "team", None, "protected"),
+    }
+
+
+def test_a_request_that_a_guardrail_holds_back_is_no_part_of_the_plan(desk: Desk, jd: JdcloudServer) -> None:
+    desk.write("requests.json", jd_request(*(f"i-{n}" for n in range(6))))
+    answer = desk.json("plan", "requests.json", "-o", "plan.json", UNTAG_MAX_PAIRS="5")
+    assert answer["totals"]["pairs"] == 0
+    assert answer["spared_totals"] == [{"outcome": "protected", "code": "too_many_pairs", "pairs": 6}]
+    assert len(jd.calls) == 0
+
+
+def test_a_sweep_is_planned_from_what_its_listings_show(
+    desk: Desk, jd: JdcloudServer, tms: HuaweicloudTmsServer
+) -> None:
+    rules = [
+        {
+            "name": "env",
+            "provider": "jdcloud",
+            "regions": ["cn-north-1"],
+            "types": ["vm"],
+            "match": {"key": "env", "value": "prod"},
+        },
+        {
+            "name": "owners",
+            "provider": "huaweicloud",
+            "project_id": PROJECT,
+            "types": ["ecs"],
+            "match": {"key": {"glob": "owner-*"}},
+        },
+    ]
+    desk.write("rules.json", {"id": "weekly", "rules": rules})
+    answer = desk.json("plan", "rules.json", "-o", "plan.csv", "--batch", "spring")
+    assert {(row["id"], row["key"], row["value"]) for row in desk.rows("plan.csv")} == {
+        *((f"i-{n}", "env", "prod") for n in (1, 3, 5)),
+        *((f"e-{n}", "owner-a", "li") for n in range(4)),
+    }
+    assert {(place["provider"], place["resources"], place["pairs"]) for place in answer["totals"]["places"]} == {
+        ("jdcloud", 3, 3),
+        ("huaweicloud", 4, 4),
+    }
+    assert writes(jd, tms) == 0
+    assert "tags" not in {call.operation for call in tms.calls}, "each resource was read once more"
+
+
+def test_a_plan_keeps_its_source_and_a_digest_that_anybody_can_work_out(desk: Desk) -> None:
+    text = json.dumps(jd_request("i-0"))
+    desk.write("requests.json", text)
+    desk.json("plan", "requests.json", "-o", "plan.json")
+    made = desk.plan("plan.json")
+    assert made["source"] == [{"file": "requests.json", "text": text}]
+    known = {"rows": made["rows"], "source": made["source"]}
+    canonical = json.dumps(known, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert made["digest"] == f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def test_a_plan_is_a_file_that_can_be_planned_again(desk: Desk) -> None:
+    desk.write("requests.json", jd_request("i-0", "i-1"))
+    desk.json("plan", "requests.json", "-o", "plan.csv")
+    desk.json("plan", "plan.csv", "-o", "again.csv")
+    assert desk.rows("again.csv") == desk.rows("plan.csv")
+
+
+def test_a_value_that_csv_takes_for_any_value_stands_in_the_json_file_only(desk: Desk, jd: JdcloudServer) -> None:
+    jd.tags.put("cn-north-1", "vm", "i-0", "env", "*")
+    jd.tags.put("cn-north-1", "vm", "i-1", "env", "")
+    desk.write("requests.json", jd_request("i-0", "i-1"))
+    desk.json("plan", "requests.json", "-o", "plan.csv")
+    assert [(row["id"], row["value"]) for row in desk.rows("plan.csv")] == [("i-1", "")]
+    assert [(row["id"], row["value"]) for row in desk.plan("plan.json")["rows"]] == [("i-0", "*"), ("i-1", "")]
+
+
+def test_what_could_not_be_read_makes_the_plan_end_with_a_failure(desk: Desk, tms: HuaweicloudTmsServer) -> None:
+    tms.faults.add("forbidden", ids=("e-1",))
+    request = {"provider": "huaweicloud", "project_id": PROJECT, "tags": [{"key": "env"}]}
+    desk.write("requests.json", {**request, "resources": [{"type": "ecs", "ids": ["e-0", "e-1"]}]})
+    answer = desk.json("plan", "requests.json", "-o", "plan.json", status=1)
+    assert answer["totals"]["pairs"] == 1
+    assert [(one["id"], one["outcome"]) for one in answer["failed"]] == [("e-1", "failed")]
+
+
+def test_credentials_that_are_refused_are_said_at_once_and_the_other_cloud_is_planned(
+    desk: Desk, jd: JdcloudServer
+) -> None:
+    jd.credentials.clear()
+    rules = [{"name": "r", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "env"}}]
+    huawei = {"provider": "huaweicloud", "project_id": PROJECT, "tags": [{"key": "env"}]}
+    desk.write("rules.json", {"rules": rules})
+    desk.write("jd.json", jd_request("i-0"))
+    desk.write("tms.json", {**huawei, "resources": [{"type": "ecs", "ids": ["e-0"]}]})
+    answer = desk.json("plan", "rules.json", "jd.json", "tms.json", "-o", "plan.json", status=1)
+    assert answer["totals"]["pairs"] == 1
+    assert {(one["provider"], one["code"]) for one in answer["failed"]} == {("jdcloud", "account_closed")}
+    assert len(answer["failed"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (jd_request("i-0", action="restore", tags=[{"key": "a", "value": "b"}]), "puts tags back"),
+        (jd_request("i-0", dry_run=True), "says dry_run"),
+    ],
+)
+def test_what_apply_could_not_carry_out_as_it_is_meant_is_refused(desk: Desk, body: object, message: str) -> None:
+    desk.write("requests.json", body)
+    answer = desk.json("plan", "requests.json", "-o", "plan.json", status=2)
+    assert message in answer["error"]
+    assert not (desk.folder / "plan.json").exists()
+
+
+def test_a_plan_for_a_person_says_the_totals_and_what_to_do_next(desk: Desk) -> None:
+    ended = desk.untag("plan", "-", "-o", "plan.csv", stdin=json.dumps(jd_request("i-0", "i-1", "i-9")))
+    assert ended.returncode == 0, ended.stderr
+    assert "2 pairs of resource and tag would be removed" in ended.stdout
+    assert "absent" in ended.stdout
+    assert "untag apply plan.csv" in ended.stdout
+    assert desk.untag("plan", "plan.csv", "-o", "plan.txt").returncode == 2
