@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from cli.ledger import default_folder
 from local.terminal import console
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -32,18 +33,13 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-LEDGER_VARIABLE = "UNTAG_LEDGER"
-
 out = console.make()
 err = console.make(stderr=True)
 
 
 def ledger() -> Path:
-    """The folder that keeps every run's reports: `UNTAG_LEDGER`, else one of the user's own."""
-    if given := os.environ.get(LEDGER_VARIABLE):
-        return Path(given)
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(home) / "untag" / "ledger"
+    """The folder that keeps every run's reports."""
+    return default_folder(os.environ)
 
 
 def show(answer: Any, shown: Callable[[Console, Any], None], *, as_json: bool) -> None:

@@ -1,1 +1,216 @@
-"""A run in this process."""
+"""A run in this process: its folder in the ledger, its requests carried out to their end, and what is left of it.
+
+The folder holds everything from which a run that was stopped or killed goes on: `requests.jsonl` before anything is
+called, and `waiting.jsonl` from the first round of work on.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cli import base
+from cli.environment import settings
+from cli.errors import INVALID, CommandError
+from cli.files.given import Given, pairs_of
+from cli.results import Results, line_of
+from untag.hosts.here import Here, Waiting, carry_out
+
+REQUESTS = "requests.jsonl"
+_SAY_SECONDS = 2.0
+
+
+def new_name() -> str:
+    """The name of a batch that has none: its moment, and four characters by chance."""
+    return f"run-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+class Run:
+    """One run. Its folder bears the batch's name, with a number behind it from the batch's second run on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = Results()
+        self.host: Here
+
+    @classmethod
+    def new(cls, batch: str) -> "Run":
+        """A run of a batch that has work to begin. Raises CommandError where an earlier one has work left."""
+        number = 0
+        for earlier in runs_of(batch):
+            number += 1
+            if earlier.left():
+                raise CommandError(
+                    f"an earlier run of {batch} has work left: nothing was sent",
+                    f"untag run --resume {batch}",
+                    status=INVALID,
+                )
+        return cls(_folder(batch, number + 1))
+
+    @property
+    def name(self) -> str:
+        """The run's own name."""
+        return self.folder.name
+
+    def open(self) -> None:
+        """Make the folder and the host. Raises CommandError for the environment, or a folder that cannot be made."""
+        settings()
+        try:
+            self.host = Here(self.folder, os.environ)
+        except OSError as error:
+            raise CommandError(
+                f"the ledger's folder {self.folder} cannot be made: {error.strerror}", "set UNTAG_LEDGER"
+            ) from None
+        for report in _objects(self.folder / "reports.jsonl"):
+            self.results.add(report)
+
+    def discard(self) -> None:
+        """Remove the folder of a run of which nothing was called."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def sweep(self, sweeps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The requests that sweeps ask for now; the clouds are read, and nothing is changed."""
+        from untag.sweep import Sweeper  # noqa: PLC0415 - only a sweep needs it
+
+        carry_out(self.host, Sweeper, [json.dumps(sweep) for sweep in sweeps])
+        bodies = [json.loads(one.body) for one in self.host.work]
+        self.host.work.clear()
+        return [request for body in bodies for request in (body if isinstance(body, list) else [body])]
+
+    def record(self, requests: Iterable[Mapping[str, Any]]) -> None:
+        """Write down what is asked for, before anything is called: whole, or not at all."""
+        text = "".join(
+            json.dumps({**request, "pairs": pairs_of(request)}, ensure_ascii=False) + "\n" for request in requests
+        )
+        path = self.folder / REQUESTS
+        new = path.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+
+    def left(self) -> list[Waiting]:
+        """What is still to be worked at: without what was reported on to its end before the process was killed."""
+        waiting = self.folder / "waiting.jsonl"
+        requests = [_without(request, "pairs") for request in _objects(self.folder / REQUESTS)]
+        kept = (
+            [Waiting.read(line) for line in waiting.read_text("utf-8").splitlines()]
+            if waiting.exists()
+            else [Waiting(0.0, json.dumps(request, ensure_ascii=False)) for request in requests]
+        )
+        done = self._reported()
+        return [one for one in kept if not _ids(one.body) <= done]
+
+    def pairs_left(self) -> int:
+        """The pairs in it."""
+        bodies = [json.loads(one.body) for one in self.left()]
+        return sum(pairs_of(request) for body in bodies for request in (body if isinstance(body, list) else [body]))
+
+    def asked(self) -> Given:
+        """The run's requests."""
+        return Given(requests=[_without(request, "pairs") for request in _objects(self.folder / REQUESTS)])
+
+    def carry_out(self) -> None:
+        """Work at what is left until nothing is; KeyboardInterrupt leaves a folder from which the run goes on."""
+        from untag.removal import Remover  # noqa: PLC0415 - what only asks for a run's state need not load it
+
+        left = self.left()
+        with _shown(self.results, self.asked().pairs) as published, _interrupted_by_sigterm():
+            self.host.published = published
+            carry_out(self.host, Remover, left)
+
+    def _reported(self) -> set[tuple[str, int]]:
+        """Requests with an attempt, of whose last report every page is written."""
+        pages = Counter[tuple[str, int]]()
+        wanted: dict[tuple[str, int], int] = {}
+        for report in _objects(self.folder / "reports.jsonl"):
+            if report.get("complete") is True:
+                key = str(report.get("id")), int(report.get("attempt", 1))
+                pages[key] += 1
+                wanted[key] = int(report["page"]["of"])
+        return {key for key, number in pages.items() if number >= wanted[key]}
+
+
+def runs_of(batch: str) -> Iterator[Run]:
+    """The runs of a batch, the first one first."""
+    number = 1
+    while (folder := _folder(batch, number)).is_dir():
+        yield Run(folder)
+        number += 1
+
+
+def _folder(batch: str, number: int) -> Path:
+    return base.ledger() / (batch if number == 1 else f"{batch}.{number}")
+
+
+def _without(request: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in request.items() if key != name}
+
+
+def _ids(body: str) -> set[tuple[str, int]]:
+    content = json.loads(body)
+    requests = content if isinstance(content, list) else [content]
+    return {(str(one.get("id")), int(one.get("attempt", 1))) for one in requests}
+
+
+def _objects(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a file that are whole: the last one of a process that was killed may not be."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """While it lasts, SIGTERM interrupts as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _shown(results: Results, pairs: int) -> Iterator[Any]:
+    """Progress while it lasts: a bar on a terminal, else a line at most every two seconds. Gives what takes reports."""
+    if not base.err.is_terminal:
+        said = time.monotonic()
+
+        def line(body: str) -> None:
+            nonlocal said
+            results.add(json.loads(body))
+            if time.monotonic() - said >= _SAY_SECONDS:
+                said = time.monotonic()
+                counts = results.counts()
+                print(f"{sum(counts.values())} of {pairs} pairs: {_short(counts)}", file=base.err.file, flush=True)
+
+        yield line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=base.err, transient=True) as progress:
+        task = progress.add_task("pairs", total=pairs)
+
+        def bar(body: str) -> None:
+            results.add(json.loads(body))
+            counts = results.counts()
+            progress.update(task, completed=sum(counts.values()), description=_short(counts))
+
+        yield bar
+
+
+def _short(counts: Mapping[str, int]) -> str:
+    return line_of(counts, 0, complete=False).rpartition(",")[0]

@@ -3,6 +3,7 @@
 Each module gives its commands to the one `app`, and the help lists them in the order of these imports.
 """
 
+from cli.commands import check, run  # noqa: I001 - their order is the help's
 from cli.base import app
 
-__all__ = ["app"]
+__all__ = ["app", "check", "run"]

@@ -279,6 +279,9 @@ class Plain(Generic[C]):
 
     endpoints: tuple[str, ...] = ()
     pages = True
+    documented_regions: frozenset[str] = frozenset()
+    """The regions that the cloud's documents list, where they list all; for a hint at what was meant."""
+    documented_types: frozenset[str] = frozenset()
 
     def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
         """Resources of any type may be anywhere."""

@@ -41,6 +41,7 @@ class HuaweiConfig(HuaweiCloud):
     """Config's resource tag API, version 1. It is a global service: a region in a request is reported, not used."""
 
     api = "config"
+    documented_types = frozenset(TYPES)
     limits = Limits(resources=1, keys=20)
     page = 1000
 

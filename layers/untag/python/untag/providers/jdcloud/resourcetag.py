@@ -59,6 +59,8 @@ class JDCloud(Plain[JDCloudCredentials]):
     reserved_prefixes: tuple[str, ...] = ("jrn:",)
     removes_pairs = True
     credentials = JDCloudCredentials
+    documented_regions = REGIONS
+    documented_types = SERVICE_CODES
 
     pages = False
 

@@ -1,0 +1,38 @@
+"""`untag check`: whether files are valid, and how they are understood."""
+
+from typing import Any
+
+from rich.console import Console
+
+from cli import base
+from cli.confirming import show_totals
+from local.terminal.console import counted, safe
+
+
+@base.app.command()
+def check(files: base.Files, *, as_json: base.Json = False) -> None:
+    """Say whether files are valid, and what they ask for. Nothing is called."""
+    from cli.files import read  # noqa: PLC0415 - the models take a good part of a second
+
+    given = read(files)
+    answer = {
+        "requests": len(given.requests),
+        "pairs": given.pairs,
+        "sweeps": len(given.sweeps),
+        "totals": given.totals(),
+        "notes": given.notes,
+        "warnings": given.warnings,
+    }
+    base.show(answer, _show, as_json=as_json)
+
+
+def _show(console: Console, answer: dict[str, Any]) -> None:
+    parts = [counted(answer["requests"], "request")] if answer["requests"] or not answer["sweeps"] else []
+    parts += [counted(answer["sweeps"], "sweep")] if answer["sweeps"] else []
+    console.print(f"[bold green]valid:[/] {', '.join(parts)}, {counted(answer['pairs'], 'pair')}", highlight=False)
+    for note in answer["notes"]:
+        console.print(safe(note), highlight=False, soft_wrap=True)
+    if answer["totals"]:
+        show_totals(answer["totals"])
+    for warning in answer["warnings"]:
+        console.print(f"[yellow]warning:[/] {safe(warning)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,168 @@
+"""`untag run`: carries requests out to their end in this process."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cli import base
+from cli.confirming import confirm
+from cli.errors import INVALID, WAITING, CommandError
+from local.terminal.console import counted, safe
+
+if TYPE_CHECKING:
+    from cli.runs import Run
+
+_BATCH = r"[A-Za-z0-9._-]{1,64}"
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Read the clouds and say what would be done.")]
+Batch = Annotated[str | None, typer.Option("--batch", metavar="NAME", help="Name the batch; else it gets a name.")]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="F", dir_okay=False, help="Write a row for each pair: .csv or .json."),
+]
+Resume = Annotated[str | None, typer.Option("--resume", metavar="BATCH", help="Go on with a batch that was stopped.")]
+
+
+@base.app.command()
+def run(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE...", help="JSON, JSON lines or CSV; - for stdin.")
+    ] = None,
+    *,
+    dry_run: DryRun = False,
+    report: ReportFile = None,
+    batch: Batch = None,
+    resume: Resume = None,
+    yes: base.Yes = False,
+    expect: base.Expect = None,
+    as_json: base.Json = False,
+) -> None:
+    """Carry requests out to their end, with the credentials of this shell or of a file.
+
+    Exit code: 0 all done, 1 something failed, 2 invalid or not confirmed, 3 stopped with work left.
+    """
+    if report is not None and not report.parent.is_dir():
+        raise CommandError(f"there is no folder {report.parent} for the report", "make it first", status=INVALID)
+    if resume is not None:
+        if files or batch or dry_run:
+            raise CommandError(
+                "--resume goes on with what was asked for: it takes no file, --batch or --dry-run",
+                f"untag run --resume {resume}",
+                status=INVALID,
+            )
+        _resume(resume, report, as_json=as_json)
+    else:
+        _begin(files or [], batch, report, dry_run=dry_run, yes=yes, expect=expect, as_json=as_json)
+
+
+def _begin(
+    files: list[str],
+    batch: str | None,
+    report: Path | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    expect: int | None,
+    as_json: bool,
+) -> None:
+    from cli.environment import settings  # noqa: PLC0415
+    from cli.files.given import Given, read  # noqa: PLC0415 - the models take a good part of a second
+    from cli.runs import Run, new_name  # noqa: PLC0415
+
+    if not files:
+        raise CommandError("no file is named", "untag run FILE, or untag run --resume BATCH", status=INVALID)
+    if batch is not None and not re.fullmatch(_BATCH, batch):
+        raise CommandError(
+            f"{batch} cannot name a batch", "up to 64 letters, digits, dots, hyphens and underscores", status=INVALID
+        )
+    batch = batch or new_name()
+    made = Run.new(batch)
+    given = read(files, batch=batch, name=made.name)
+    for text in (*given.notes, *given.warnings):
+        base.err.print(safe(text), style="dim", highlight=False, soft_wrap=True)
+    made.open()
+    try:
+        requests = given.requests
+        if given.sweeps:
+            requests += made.sweep(
+                {**sweep, "dry_run": dry_run or sweep.get("dry_run", False)} for sweep in given.sweeps
+            )
+        if dry_run:
+            requests = [{**request, "dry_run": True} for request in requests]
+        asked = Given(requests=requests)
+        if not settings().policy.dry_run and not all(request.get("dry_run") for request in requests):
+            confirm(asked.totals(), asked.pairs, yes=yes, expect=expect)
+        made.record(requests)
+    except BaseException:
+        made.discard()
+        raise
+    _carry_out([made], batch, report, as_json=as_json)
+
+
+def _resume(batch: str, report: Path | None, *, as_json: bool) -> None:
+    from cli.runs import runs_of  # noqa: PLC0415
+
+    runs = list(runs_of(batch))
+    if not runs:
+        raise CommandError(
+            f"no run of {batch} is in the ledger {base.ledger()}", "untag run FILE begins one", status=INVALID
+        )
+    for one in runs:
+        one.open()
+    _carry_out(runs, batch, report, as_json=as_json)
+
+
+def _carry_out(runs: "list[Run]", batch: str, report: Path | None, *, as_json: bool) -> None:
+    """Carry runs of a batch out, and say what came of it."""
+    from cli import results  # noqa: PLC0415
+
+    stopped = False
+    try:
+        for one in runs:
+            one.carry_out()
+    except KeyboardInterrupt:
+        stopped = True
+    counts: dict[str, int] = {}
+    for one in runs:
+        for outcome, count in one.results.counts().items():
+            counts[outcome] = counts.get(outcome, 0) + count
+    rows = [row for one in runs for row in one.results.rows()]
+    rejected = [error for one in runs for error in one.results.rejected]
+    waiting = sum(one.pairs_left() for one in runs)
+    if report is not None:
+        results.write_rows(report, rows)
+    answer = {
+        "batch": batch,
+        "pairs": counts,
+        "waiting": waiting,
+        "complete": not waiting,
+        "failures": results.failures_of(rows),
+        "rejected": rejected,
+        "resume": f"untag run --resume {batch}" if waiting else None,
+        "folder": str(runs[0].folder),
+        "report": None if report is None else str(report),
+    }
+    base.show(answer, _show, as_json=as_json)
+    status = results.status_of(counts, waiting, len(rejected))
+    raise typer.Exit(WAITING if stopped and waiting else status)
+
+
+def _show(console: Console, answer: dict[str, Any]) -> None:
+    from cli import results  # noqa: PLC0415
+
+    line = results.line_of(answer["pairs"], answer["waiting"], complete=answer["complete"])
+    console.print(f"[bold {results.styled(answer['pairs'])}]{answer['batch']}:[/] {line}", highlight=False)
+    results.show_failures(console, answer["failures"])
+    for error in answer["rejected"]:
+        console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}", highlight=False)
+    if answer["resume"]:
+        console.print(
+            f"stopped: {counted(answer['waiting'], 'pair')} left; to go on: {answer['resume']}", soft_wrap=True
+        )
+    elif answer["pairs"].get("removed"):
+        console.print(f"[dim]to put the tags back: untag undo {answer['batch']}[/]", highlight=False, soft_wrap=True)
+    if answer["report"]:
+        console.print(f"[dim]rows: {safe(answer['report'])}[/]", highlight=False, soft_wrap=True)

@@ -1,0 +1,98 @@
+"""What was probably meant: the nearest name among those that there are."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from untag.contracts import Problem, RemovalRequest, ResourceGroup
+from untag.contracts.requests import TagInput
+from untag.providers import NAMES, apis_of
+from untag.sweep.rules import Match, Rule
+from untag.sweep.state import Sweep
+
+_NO_SUCH_FIELD = "Extra inputs are not permitted"
+_ALIKE, _ALIKE_SHORT, _SHORT = 0.6, 0.5, 3
+"""How alike two words have to be, and two of so few characters."""
+
+
+def meant(word: Any, known: Iterable[str]) -> str:
+    """A hint that names what is most like a word; "" where nothing is, or where the word itself is known."""
+    by_form = {_form(name): name for name in known}
+    if not isinstance(word, str) or word in by_form.values():
+        return ""
+    cutoff = _ALIKE_SHORT if len(word) <= _SHORT else _ALIKE
+    near = difflib.get_close_matches(_form(word), by_form, n=1, cutoff=cutoff)
+    return f"did you mean {by_form[near[0]]}?" if near else ""
+
+
+def explained(problem: Problem, content: Any) -> tuple[str, str]:
+    """A problem's message in plain words, and a hint if one can be given. `content` is the document it is in."""
+    parts = problem.path.split(".")
+    if problem.message == _NO_SUCH_FIELD:
+        return "there is no such field", meant(parts[-1], _fields_at(parts))
+    value = _value_at(content, parts)
+    if parts[-1] == "provider":
+        return problem.message, meant(value, NAMES)
+    if not isinstance(content, Mapping):
+        return problem.message, ""
+    if parts[-1] == "region":
+        return problem.message, meant(value, regions_of(content.get("provider")))
+    if parts[-1] == "type":
+        return problem.message, meant(value, types_of(content.get("provider")))
+    return problem.message, ""
+
+
+def warned(warnings: Iterable[str], request: RemovalRequest) -> list[str]:
+    """What looks like a mistake in a request but may be right, with what was probably meant."""
+    known = regions_of(request.provider) | types_of(request.provider)
+    words = [word for word in (request.region, *request.ids_by_type()) if word]
+    return [
+        " ".join(
+            filter(None, (f"{warning};", next((meant(word, known) for word in words if word in warning), "")))
+        ).removesuffix(";")
+        for warning in warnings
+    ]
+
+
+@cache
+def regions_of(provider: Any) -> frozenset[str]:
+    """The regions that a provider documents, if it does."""
+    return _documented(provider, "documented_regions")
+
+
+@cache
+def types_of(provider: Any) -> frozenset[str]:
+    """The types of resources that a provider documents, if it does."""
+    return _documented(provider, "documented_types")
+
+
+def _documented(provider: Any, what: str) -> frozenset[str]:
+    apis = apis_of(provider) if provider in NAMES else ()
+    return frozenset(name for api in apis for name in getattr(api, what, ()))
+
+
+def _fields_at(parts: Sequence[str]) -> Iterable[str]:
+    """The fields that there are where an unknown one was named."""
+    if parts[0] == "rules":
+        return Match.model_fields if "match" in parts[:-1] else Rule.model_fields
+    if parts[0] == "resources":
+        return ResourceGroup.model_fields
+    if parts[0] == "tags":
+        return TagInput.model_fields
+    return {**RemovalRequest.model_fields, **Sweep.model_fields}
+
+
+def _value_at(content: Any, parts: Sequence[str]) -> Any:
+    for part in parts:
+        if isinstance(content, Mapping):
+            content = content.get(part)
+        elif isinstance(content, list) and part.isdigit() and int(part) < len(content):
+            content = content[int(part)]
+        else:
+            return None
+    return content
+
+
+def _form(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")

@@ -1,0 +1,194 @@
+"""`untag run`: carried out to the end in this process, asked before, and gone on with after any kind of end."""
+
+import csv
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_support import request
+
+from local.providers import JdcloudServer
+
+ALL = [f"i-{n}" for n in range(300)]
+
+
+def standing(jd: JdcloudServer) -> set[str]:
+    """The machines that still bear the tag, by the cloud's own account."""
+    return {id_ for id_ in ALL if "env" in (jd.tags.get("default", "cn-north-1", "vm", id_) or {})}
+
+
+def test_requests_are_carried_out_and_their_pairs_are_rows_of_a_report(untag: Any, jd: JdcloudServer) -> None:
+    name = untag.write("a.json", request(["i-1", "i-2", "gone"]))
+    done = untag("run", name, "--batch", "b", "--yes", "--expect", "3", "--report", "rows.csv", "--json")
+    assert done.code == 0
+    assert done.json["batch"] == "b"
+    assert done.json["pairs"] == {"removed": 2, "absent": 1}
+    assert done.json["complete"] is True
+    assert standing(jd) == set(ALL) - {"i-1", "i-2"}
+    with (untag.folder / "rows.csv").open(newline="") as file:
+        rows = {row["resource_id"]: row for row in csv.DictReader(file)}
+    assert {"type", "resource_id", "key", "value", "was", "outcome", "code", "message"} <= set(rows["i-1"])
+    assert (rows["i-1"]["was"], rows["i-1"]["outcome"], rows["gone"]["outcome"]) == ("prod", "removed", "absent")
+    [asked] = [json.loads(line) for line in (untag.ledger / "b" / "requests.jsonl").read_text().splitlines()]
+    assert (asked["batch"], asked["id"], asked["pairs"]) == ("b", "b-1", 3)
+    assert {one["batch"] for one in untag.reports()} == {"b"}
+
+
+def test_a_table_is_carried_out_and_a_batch_without_a_name_gets_one(untag: Any, jd: JdcloudServer) -> None:
+    rows = ["provider,region,type,id,key,value", *(f"jdcloud,cn-north-1,vm,i-{n},env,*" for n in range(300))]
+    name = untag.write("a.csv", "\n".join(rows))
+    done = untag("run", name, "--yes", "--expect", "300", "--report", "rows.json", "--json", UNTAG_MAX_PAIRS="100")
+    assert done.code == 0
+    assert done.json["pairs"] == {"removed": 300}
+    assert done.json["batch"].startswith("run-")
+    assert standing(jd) == set()
+    assert len(json.loads((untag.folder / "rows.json").read_text())) == 300
+    assert "read as CSV with commas" in done.err
+
+
+def test_a_dry_run_reads_and_asks_for_no_confirmation(untag: Any, jd: JdcloudServer) -> None:
+    done = untag("run", untag.write("a.json", request(["i-1"])), "--dry-run", "--json")
+    assert done.code == 0
+    assert done.json["pairs"] == {"would_remove": 1}
+    assert standing(jd) == set(ALL)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "there is no terminal to ask at"),
+        (("--yes",), "--yes needs --expect"),
+        (("--yes", "--expect", "3"), "it is about 2 pairs, and --expect says 3"),
+    ],
+)
+def test_what_is_not_confirmed_changes_nothing_and_leaves_no_run(
+    untag: Any, jd: JdcloudServer, words: tuple[str, ...], said: str
+) -> None:
+    done = untag("run", untag.write("a.json", request(["i-1", "i-2"])), *words)
+    assert done.code == 2
+    assert said in done.err
+    assert "--yes --expect 2" in done.err
+    assert standing(jd) == set(ALL)
+    assert not list(untag.ledger.glob("*"))
+
+
+def test_invalid_input_sends_nothing(untag: Any, jd: JdcloudServer) -> None:
+    bad = untag.write("bad.json", {"provider": "jdcloud"})
+    good = untag.write("good.json", request(["i-1"]))
+    assert untag("run", good, bad, "--yes", "--expect", "1").code == 2
+    assert standing(jd) == set(ALL)
+    assert not jd.calls
+
+
+def test_what_fails_is_shown_by_code_with_examples(untag: Any, jd: JdcloudServer) -> None:
+    jd.faults.add("partial", ids=("i-1",), operation="writing", times=8)
+    done = untag("run", untag.write("a.json", request(["i-1", "i-2"])), "--yes", "--expect", "2")
+    assert done.code == 1
+    assert "1 removed, 1 failed, complete: yes" in done.out
+    assert "resource_failed" in done.out
+    assert "vm i-1 env" in done.out
+
+
+def test_a_sweep_is_listed_counted_and_carried_out(untag: Any, jd: JdcloudServer) -> None:
+    rule = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
+    name = untag.write("sweep.json", {"rules": [rule]})
+    refused = untag("run", name, "--yes", "--expect", "1")
+    assert refused.code == 2
+    assert "it is about 300 pairs" in refused.err
+    done = untag("run", name, "--batch", "s", "--yes", "--expect", "300", "--json")
+    assert done.code == 0
+    assert done.json["pairs"] == {"removed": 300}
+    assert standing(jd) == set()
+
+
+def test_two_runs_of_a_batch_are_kept_beside_each_other(untag: Any) -> None:
+    for id_ in ("i-1", "i-2"):
+        done = untag("run", untag.write("a.json", request([id_])), "--batch", "b", "--yes", "--expect", "1")
+        assert done.code == 0
+    assert [one["id"] for one in untag.reports()] == ["b-1", "b.2-1"]
+
+
+def started(untag: Any, jd: JdcloudServer, *words: str) -> "subprocess.Popen[str]":
+    """A run of 300 requests at a slow cloud, from which some machines are untagged already."""
+    jd.faults.add("slow", seconds=0.3, operation="writing")
+    name = untag.write("a.json", [request([id_]) for id_ in ALL])
+    process = subprocess.Popen(
+        untag.command("run", name, "--batch", "b", "--yes", "--expect", "300", *words),
+        cwd=untag.folder,
+        env={**untag.environ, "UNTAG_CONCURRENCY": "2", "UNTAG_RESOURCES_PER_CALL": "jdcloud.resourcetag=5"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while len(standing(jd)) > 280 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert 0 < len(standing(jd)) <= 280
+    return process
+
+
+def resumed(untag: Any, jd: JdcloudServer) -> Any:
+    jd.faults.clear()
+    done = untag("run", "--resume", "b", "--json")
+    assert done.code == 0
+    assert done.json["complete"] is True
+    assert sum(done.json["pairs"].values()) == 300
+    assert standing(jd) == set()
+    assert not {"failed", "unconfirmed"} & set(done.json["pairs"])
+    return done
+
+
+def test_ctrl_c_leaves_a_run_that_resume_brings_to_its_end(untag: Any, jd: JdcloudServer) -> None:
+    process = started(untag, jd)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 3, err
+    assert "complete: no" in out
+    assert "to go on: untag run --resume b" in out
+    assert "Traceback" not in err
+    again = untag("run", untag.write("c.json", request(["i-1"])), "--batch", "b", "--yes", "--expect", "1")
+    assert again.code == 2
+    assert "untag run --resume b" in again.err
+    resumed(untag, jd)
+
+
+def test_a_run_that_is_killed_loses_nothing(untag: Any, jd: JdcloudServer) -> None:
+    process = started(untag, jd)
+    process.kill()
+    process.communicate(timeout=60)
+    resumed(untag, jd)
+    # Each machine of which the cloud took the tag has a row that says so, or that it was not there any more.
+    rows = [row for one in untag.reports() if one["kind"] == "removal" for row in one["outcomes"]]
+    assert {row["resource_id"] for row in rows} == set(ALL)
+    assert {row["outcome"] for row in rows} <= {"removed", "absent"}
+    assert jd.tags.get("default", "cn-north-1", "vm", "i-1") == {"team": "web"}
+
+
+def test_a_run_that_was_killed_before_its_first_call_has_everything_left(untag: Any, jd: JdcloudServer) -> None:
+    folder: Path = untag.ledger / "b"
+    folder.mkdir(parents=True)
+    asked = [{**request([id_]), "id": f"b-{n}", "batch": "b", "pairs": 1} for n, id_ in enumerate(ALL)]
+    (folder / "requests.jsonl").write_text("".join(json.dumps(one) + "\n" for one in asked))
+    assert resumed(untag, jd).json["pairs"] == {"removed": 300}
+
+
+def test_what_is_not_known_cannot_be_gone_on_with(untag: Any) -> None:
+    done = untag("run", "--resume", "none")
+    assert done.code == 2
+    assert "no run of none is in the ledger" in done.err
+    assert untag("run").code == 2
+    assert untag("run", "a.json", "--resume", "none").code == 2
+
+
+def test_what_takes_its_time_says_how_far_it_is(untag: Any, jd: JdcloudServer) -> None:
+    jd.faults.add("slow", seconds=1.2, operation="writing")
+    name = untag.write("a.json", [request([id_]) for id_ in ALL[:40]])
+    done = untag(
+        "run", name, "--yes", "--expect", "40", UNTAG_CONCURRENCY="1", UNTAG_RESOURCES_PER_CALL="jdcloud.resourcetag=10"
+    )
+    assert done.code == 0
+    assert " of 40 pairs: " in done.err
