@@ -45,7 +45,7 @@ def tags(
         raise CommandError(
             "no --type: a listing is of resources of one type", f"for example: {_EXAMPLE}", status=INVALID
         )
-    regions: list[str | None] = [*(region or [None])]
+    regions: list[str | None] = list(region) if region else [None]
     places = [
         Where(provider, one, where, project, kind)
         for one in account or ["default"]
