@@ -77,8 +77,9 @@ def _apply(
     for one in applied.left_out[:_SHOWN]:
         base.err.print(f"[yellow]left out:[/] {safe(f'{one.type} {one.id} {one.key}: {one.message}')}", soft_wrap=True)
     totals = [{**place, "action": "remove"} for place in plan.chosen.totals()["places"]]
-    if applied.pairs:
+    if applied.pairs or expect is not None:
         confirm(totals, applied.pairs, yes=yes, expect=expect)
+    if applied.pairs:
         _carry_out(asked, applied)
     answer = _answer(plan, applied)
     base.show(answer, _show, as_json=as_json)
@@ -96,6 +97,9 @@ def _new(plan: "Plan") -> "list[Drift]":
         name = plan.batch or "plan"
         given = sources.given_again(plan.source or [], name)
         reading.read(given.requests, given.sweeps, fresh, environ, batch=name, seen=seen)
+        if unread := sum(one.pairs for one in fresh.spared_as("failed")):
+            text = f"what is new cannot be told everywhere: {counted(unread, 'read')} failed"
+            base.err.print(f"[yellow]{text}[/]", highlight=False, soft_wrap=True)
         return list(new_pairs(fresh, plan.whole))
 
 

@@ -37,7 +37,7 @@ def plan(
     from cli.plans import reading, sources, written  # noqa: PLC0415
     from cli.plans.rows import Rows  # noqa: PLC0415
 
-    written.paths_of(output)
+    written.check_target(output, file)
     check_batch(batch)
     now = datetime.now(UTC)
     name = batch or f"plan-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -48,7 +48,12 @@ def plan(
         made_at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
         limits = [one["not_after"] for one in given.requests if one.get("not_after")]
         head = written.write(
-            output, rows, made_at=made_at, batch=name, source=source, not_after=min(limits, default=None)
+            output,
+            rows,
+            made_at=made_at,
+            batch=name,
+            source=source,
+            not_after=min(limits, key=datetime.fromisoformat, default=None),
         )
         if csv is not None:
             written.write_csv(csv, rows)

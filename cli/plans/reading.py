@@ -20,7 +20,7 @@ from untag.hosts.here import Here, carry_out
 from untag.hosts.here.host import Files, LogLines
 
 _PATIENCE = {"UNTAG_MAX_ATTEMPTS": "3", "UNTAG_MAX_AGE": "0", "UNTAG_DRY_RUN": "on"}
-"""What is put off is tried so often. A request that changes tags has a day instead; nobody waits so long for a plan."""
+"""What is put off is tried three times. A request that changes tags has a day for it, which is too long for a plan."""
 
 _OF_THE_WHOLE = ("attempt", "first_attempt_at", "expect")
 """Fields of a request that say nothing of a part of it, or that a dry run begins anew."""
@@ -64,11 +64,24 @@ def _dry(request: Mapping[str, Any], batch: str) -> Json:
 def _sweep_bodies(sweeps: Sequence[Mapping[str, Any]], batch: str) -> Iterator[str]:
     """A sweep for each rule, so that one which cannot go on holds up no other."""
     for number, sweep in enumerate(sweeps, 1):
-        for rule in sweep["rules"]:
+        for rule in (part for whole in sweep["rules"] for part in _by_account(whole)):
             # A sweep without a batch has one of its id's name, if it has an id.
             own = {name: sweep[name] for name in ("id", "batch") if sweep.get(name)}
             body = own or {"id": f"{batch}-{number}", "batch": batch}
             yield json.dumps({**body, "dry_run": True, "rules": [rule]})
+
+
+def _by_account(rule: Mapping[str, Any]) -> list[Json]:
+    """A rule for each of a rule's accounts, unless it has a limit, which counts over all of them."""
+    if "accounts" not in rule or rule.get("limit"):
+        return [dict(rule)]
+    rest = {name: value for name, value in rule.items() if name != "accounts"}
+    return [{**rest, "account": account} for account in rule["accounts"]]
+
+
+def _parsed(text: str) -> Any:
+    """A message's JSON. Half a surrogate pair, which a cloud's answer may hold, can be kept nowhere."""
+    return json.loads(text.encode(errors="replace"))
 
 
 class _Takes:
@@ -82,7 +95,7 @@ class _Takes:
 
     def report(self, text: str) -> None:
         """A report or a notice, as it is published."""
-        body = json.loads(text)
+        body = _parsed(text)
         match body["kind"]:
             case "removal":
                 self._removal(body)
@@ -234,14 +247,14 @@ class _Taken(Files):
     async def send_back(self, messages: Iterable[Message]) -> None:
         """What a sweep asks for, or a remainder: of each request in it, whether its account is closed."""
         for message in messages:
-            body = json.loads(message.body)
+            body = _parsed(message.body)
             left = [one for one in (body if isinstance(body, list) else [body]) if not self._taken(one)]
             if left:
                 await super().send_back([message._replace(body=json.dumps(left))])
 
     def _taken(self, request: Json) -> bool:
         """Whether nothing has to be asked for a request any more."""
-        if "attempt" not in request:
+        if "attempt" not in request:  # a remainder counts its attempts, and what a sweep asks for does not
             self._reading.takes.swept(request)
         elif (request["provider"], request["account"]) in self._reading.closed:
             self._reading.takes.given_up(request, *self._REFUSED)

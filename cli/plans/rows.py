@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -63,9 +62,9 @@ _ORDER = ", ".join(IDENTITY)
 class Rows:
     """Pairs, each once, in the order of their names; and what is spared."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        """In a temporary file of the database's own, or in one at `path`, which must not be there yet."""
-        self._database = sqlite3.connect("" if path is None else path, isolation_level=None, check_same_thread=False)
+    def __init__(self) -> None:
+        # Without a name it is a temporary file, which is gone when it is closed.
+        self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_SCHEMA)
         self._database.execute("BEGIN")
 

@@ -22,6 +22,7 @@ from untag.contracts import InvalidInputError
 from untag.environment import duration
 from untag.providers import Registry
 
+_BEGINNING = '{\n"kind": "plan",\n'
 _MOST_PROBLEMS = 100
 _AGAIN = "make the plan anew: untag plan"
 
@@ -59,6 +60,23 @@ def paths_of(output: str) -> tuple[Path, Path | None]:
     raise CommandError(
         f"{output} is no name of a plan", "a plan is a .json or a .csv file: -o plan.csv", status=INVALID
     )
+
+
+def check_target(output: str, inputs: Iterable[str]) -> None:
+    """CommandError where a plan would take the place of its own source, or of a JSON file that is no plan."""
+    taken = {Path(name).resolve() for name in inputs}
+    for path in filter(None, paths_of(output)):
+        if path.resolve() in taken or (path.suffix.lower() == ".json" and not _may_be_replaced(path)):
+            raise CommandError(
+                f"{path} is there and is no plan: nothing was written", "name another: -o plan.csv", status=INVALID
+            )
+
+
+def _may_be_replaced(path: Path) -> bool:
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING.encode()
 
 
 def write(
@@ -105,8 +123,9 @@ def row_body(pair: Pair, batch: str) -> dict[str, str]:
 
 
 def _write_json(file: TextIO, head: Json, rows: Rows, source: list[Json], batch: str) -> None:
-    file.write("{\n")
-    file.writelines(f"{_plain(name)}: {_plain(value)},\n" for name, value in {**head, "source": source}.items())
+    file.write(_BEGINNING)
+    rest = {name: value for name, value in head.items() if name != "kind"}
+    file.writelines(f"{_plain(name)}: {_plain(value)},\n" for name, value in {**rest, "source": source}.items())
     _write_list(file, "rows", (row_body(pair, batch) for pair in rows))
     file.write(",\n")
     _write_list(file, "spared", (_without_empty(one._asdict()) for one in rows.spared()))

@@ -179,3 +179,27 @@ def test_a_plan_for_a_person_says_the_totals_and_what_to_do_next(desk: Desk) -> 
     assert "absent" in ended.stdout
     assert "untag apply plan.csv" in ended.stdout
     assert desk.untag("plan", "plan.csv", "-o", "plan.txt").returncode == 2
+
+
+def test_a_plan_takes_the_place_of_no_file_that_is_none(desk: Desk) -> None:
+    text = json.dumps(jd_request("i-0"))
+    desk.write("requests.json", text)
+    for name in ("requests.json", "requests.csv"):
+        assert "is no plan" in desk.json("plan", "requests.json", "-o", name, status=2)["error"]
+    assert (desk.folder / "requests.json").read_text() == text
+    for _ in range(2):
+        desk.json("plan", "requests.json", "-o", "plan.csv")
+
+
+def test_one_account_of_a_rule_that_is_refused_holds_up_no_other(desk: Desk, jd: JdcloudServer) -> None:
+    place = {"provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "env"}}
+    desk.write("rules.json", {"rules": [{"name": "r", "accounts": ["default", "none"], **place}]})
+    answer = desk.json("plan", "rules.json", "-o", "plan.json", status=1)
+    assert answer["totals"]["pairs"] == 6
+    assert [one["account"] for one in answer["failed"]] == ["none"]
+
+
+def test_the_earliest_end_of_the_requests_is_the_plans(desk: Desk) -> None:
+    ends = ("2099-01-02T00:00:00+08:00", "2099-01-01T20:00:00Z")
+    desk.write("requests.json", [jd_request(f"i-{n}", not_after=end) for n, end in enumerate(ends)])
+    assert desk.json("plan", "requests.json", "-o", "plan.json")["not_after"] == "2099-01-02T00:00:00+08:00"
