@@ -28,6 +28,17 @@ COLUMNS = (
     "request_id",
     "provider_request_id",
 )
+_ORDER = (
+    "removed",
+    "restored",
+    "would_remove",
+    "would_restore",
+    "absent",
+    "not_found",
+    "protected",
+    "failed",
+    "unconfirmed",
+)
 FAILURES = ("failed", "unconfirmed")
 _EXAMPLES = 3
 
@@ -82,7 +93,7 @@ def failures_of(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def line_of(counts: Mapping[str, int], waiting: int, *, complete: bool) -> str:
     """A batch in a line, such as `412 removed, 3 failed, 20 waiting, complete: no`."""
-    parts = [f"{count} {outcome.replace('_', ' ')}" for outcome, count in counts.items() if count]
+    parts = [f"{counts[outcome]} {outcome.replace('_', ' ')}" for outcome in _ORDER if counts.get(outcome)]
     parts += [f"{waiting} waiting"] if waiting else []
     return ", ".join([*(parts or ["no pairs"]), f"complete: {'yes' if complete else 'no'}"])
 

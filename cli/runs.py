@@ -41,6 +41,7 @@ class Run:
         self.folder = folder
         self.results = Results()
         self.host: Here
+        self._sweeps = folder.with_name(f"{folder.name}.sweep")
 
     @classmethod
     def new(cls, batch: str) -> "Run":
@@ -75,15 +76,21 @@ class Run:
 
     def discard(self) -> None:
         """Remove the folder of a run of which nothing was called."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, self._sweeps):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self, sweeps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The requests that sweeps ask for now; the clouds are read, and nothing is changed."""
-        from untag.sweep import Sweeper  # noqa: PLC0415 - only a sweep needs it
+        """The requests that sweeps ask for now; the clouds are read, and nothing is changed.
 
-        carry_out(self.host, Sweeper, [json.dumps(sweep) for sweep in sweeps])
-        bodies = [json.loads(one.body) for one in self.host.work]
-        self.host.work.clear()
+        Their summaries are kept beside the run, so that its own folder says of nothing else that it waits.
+        """
+        from untag.sweep.service import Sweeper  # noqa: PLC0415 - only a sweep needs it
+
+        shutil.rmtree(self._sweeps, ignore_errors=True)
+        host = Here(self._sweeps, os.environ)
+        with _interrupted_by_sigterm():
+            carry_out(host, Sweeper, [json.dumps(sweep) for sweep in sweeps])
+        bodies = [json.loads(one.body) for one in host.work]
         return [request for body in bodies for request in (body if isinstance(body, list) else [body])]
 
     def record(self, requests: Iterable[Mapping[str, Any]]) -> None:

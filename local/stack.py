@@ -271,10 +271,18 @@ class Stack:
             sent = self._send_message(routing.QueueMessage(payload, arn=fired.target), None)
         return replace(sent, note=fired.note)
 
+    def fire_kept(self, moment: datetime | None = None) -> None:
+        """Fires what is kept until later and is due at a moment; now, where none is named."""
+        schedules.fire_kept(
+            self.aws,
+            lambda arn, body: self._send_message(routing.QueueMessage(body, arn=arn), None),
+            moment or datetime.now(UTC),
+        )
+
     @contextlib.contextmanager
     def clock(self, now: Callable[[], float] = time.time) -> Iterator[None]:
         """While it lasts, the schedules that are on fire by the clock; `now` gives seconds since the epoch."""
-        clock = schedules.Clock(self.schedules, self.fire, now)
+        clock = schedules.Clock(self.schedules, self.fire, now, self.fire_kept)
         self.schedule_failures = clock.failures
         clock.start()
         try:

@@ -3,6 +3,7 @@
 It shares no code with the function: Python's own regular expressions, and every resource looked at.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -29,11 +30,12 @@ def swept(event: Mapping[str, Any], servers: Iterable[ProviderServer]) -> Iterat
     servers = list(servers)
     now = datetime.now(UTC)
     for rule in event["rules"]:
-        account = rule.get("account", "default")
-        for server in servers:
+        accounts = rule.get("accounts", [rule.get("account", "default")])
+        types = None if rule["types"] == "all" else rule["types"]
+        for server, account in itertools.product(servers, accounts):
             if server.provider != rule["provider"]:
                 continue
-            for holding in server.tags.select(account, types=rule["types"]):
+            for holding in server.tags.select(account, types=types):
                 if rule.get("regions", [holding.region]) == [holding.region] or holding.region in rule["regions"]:
                     for key, value in _chosen(rule, holding.tags, now):
                         yield Swept(server.provider, account, holding.type, holding.id, key, value)
@@ -48,13 +50,21 @@ def _chosen(rule: Mapping[str, Any], tags: Mapping[str, str], now: datetime) -> 
     ]
     if not hits or "remove" not in rule:
         return hits
+    if isinstance(rule["remove"], Mapping):
+        return [
+            (key, value) for key, value in tags.items() if not any(_is(one, key) for one in rule["remove"]["except"])
+        ]
     return [(key, value) for key, value in tags.items() if any(_is(one, key) for one in rule["remove"])]
 
 
 def _is(pattern: Any, text: str) -> bool:
     if isinstance(pattern, str):
         return pattern == text
+    if isinstance(pattern, list):
+        return text in pattern
     low = str.lower if pattern.get("ignore_case") else str
+    if "literals" in pattern:
+        return low(text) in map(low, pattern["literals"])
     if "glob" in pattern:
         return fnmatchcase(low(text), low(pattern["glob"]))
     return re.fullmatch(pattern["regex"], text, re.IGNORECASE if pattern.get("ignore_case") else 0) is not None

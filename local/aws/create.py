@@ -26,6 +26,7 @@ def create(aws: "Aws", template: "Template") -> None:
     _create_policies(aws, template)
     _create_subscriptions(aws, template)
     _create_secrets(aws, template)
+    _create_schedule_groups(aws, template)
 
 
 def _create_queues(aws: "Aws", template: "Template") -> None:
@@ -190,6 +191,11 @@ def _create_secrets(aws: "Aws", template: "Template") -> None:
     for logical_id in template.of_type("AWS::SecretsManager::Secret"):
         properties = template.properties(logical_id)
         aws.put_secret(template.resolver.name(logical_id), properties.get("SecretString", "{}"))
+
+
+def _create_schedule_groups(aws: "Aws", template: "Template") -> None:
+    for logical_id in template.of_type("AWS::Scheduler::ScheduleGroup"):
+        aws.scheduler.create_schedule_group(template.resolver.name(logical_id), [])
 
 
 def _text(value: Any) -> Any:

@@ -13,6 +13,7 @@ from local.aws import timetable
 from local.errors import LocalError, TemplateError
 
 if TYPE_CHECKING:
+    from local.aws import Aws
     from local.template import Template
 
 _TARGET_FIELDS = frozenset({"Arn", "DeadLetterConfig", "Input", "RetryPolicy", "RoleArn"})
@@ -97,17 +98,34 @@ def find(schedules: Mapping[str, Schedule], name: str) -> Schedule:
     raise LocalError(f"there is no schedule {name}", f"there is {', '.join(schedules) or 'none'}")
 
 
+def fire_kept(aws: "Aws", send: Callable[[str, str], Any], moment: datetime) -> None:
+    """Fire the one-time schedules that were made by way of the API and are due; each is gone after it.
+
+    `send` takes the ARN of a queue and what to send there.
+    """
+    for group in list(aws.scheduler.schedule_groups.values()):
+        for name, schedule in list(group.schedules.items()):
+            zone = schedule.schedule_expression_timezone
+            once = timetable.parse(schedule.schedule_expression, zone, moment)
+            if isinstance(once, timetable.Once) and once.moment <= moment and schedule.state == "ENABLED":
+                send(schedule.target["Arn"], schedule.target["Input"])
+                if schedule.action_after_completion == "DELETE":
+                    group.delete_schedule(name)
+
+
 class Clock:
-    """Fires the schedules that are on, each at the beginning of its window."""
+    """Fires the schedules that are on, each at the beginning of its window, and looks after those that are kept."""
 
     def __init__(
         self,
         schedules: Mapping[str, Schedule],
         fire: Callable[[str, datetime], Any],
         now: Callable[[], float] = time.time,
+        kept: Callable[[datetime], None] = lambda _: None,
     ) -> None:
         self._fire = fire
         self._now = now
+        self._kept = kept
         moment = datetime.fromtimestamp(now(), UTC)
         self._due = {
             logical_id: (schedule, schedule.timetable.after(moment))
@@ -122,6 +140,7 @@ class Clock:
     def look(self) -> None:
         """Fire what is due. Of the times that passed unnoticed, while the machine slept, only the last is made up."""
         moment = datetime.fromtimestamp(self._now(), UTC)
+        self._kept(moment)
         for logical_id, (schedule, due) in self._due.items():
             if due is not None and due <= moment:
                 self._due[logical_id] = (schedule, schedule.timetable.after(moment))
@@ -136,9 +155,8 @@ class Clock:
 
     def start(self) -> None:
         """Begin to look."""
-        if self._due:
-            self._thread = threading.Thread(target=self._work, name="clock", daemon=True)
-            self._thread.start()
+        self._thread = threading.Thread(target=self._work, name="clock", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """Look no more."""

@@ -48,6 +48,7 @@ class Aws:
     def start(self) -> None:
         """Listens on 127.0.0.1, on a port that the system chooses; `url` says which."""
         import moto.events.models  # noqa: PLC0415
+        import moto.scheduler.models  # noqa: PLC0415
         import moto.sns.models  # noqa: PLC0415
         import moto.sqs.models  # noqa: PLC0415
         from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
@@ -65,6 +66,7 @@ class Aws:
         self.queues = StrictQueues(self.region, ACCOUNT, self._max_delay, self._visibility_timeout)
         self.topics = StrictTopics(self.region, ACCOUNT)
         self.events = StrictBuses(self.region, ACCOUNT)
+        self.scheduler = moto.scheduler.models.scheduler_backends[ACCOUNT][self.region]
         moto.sqs.models.sqs_backends[ACCOUNT][self.region] = self.queues
         moto.sns.models.sns_backends[ACCOUNT][self.region] = self.topics
         moto.events.models.events_backends[ACCOUNT][self.region] = self.events
@@ -72,6 +74,7 @@ class Aws:
         self._stack.callback(self.queues.moves.stop)
         self._stack.callback(moto.sns.models.sns_backends[ACCOUNT].pop, self.region, None)
         self._stack.callback(moto.events.models.events_backends[ACCOUNT].pop, self.region, None)
+        self._stack.callback(moto.scheduler.models.scheduler_backends[ACCOUNT].pop, self.region, None)
         self._front.application = DomainDispatcherApplication(create_backend_app)
         # moto's own ThreadedMotoServer, but for the front that can take a service down.
         server = make_server("127.0.0.1", 0, self._front, threaded=True, request_handler=MotoRequestHandler)

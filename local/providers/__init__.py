@@ -2,6 +2,7 @@
 
 from local.providers.accounts import Account
 from local.providers.aws import AwsOptions, AwsServer
+from local.providers.aws_iam import AwsIamServer
 from local.providers.aws_sts import AwsStsServer, Role
 from local.providers.calls import Call, CallLog
 from local.providers.faults import KINDS, Fault, Faults
@@ -16,6 +17,7 @@ SERVERS: dict[str, type[ProviderServer]] = {
     HuaweicloudConfigServer.name: HuaweicloudConfigServer,
     HuaweicloudTmsServer.name: HuaweicloudTmsServer,
     AwsServer.name: AwsServer,
+    AwsIamServer.name: AwsIamServer,
     AwsStsServer.name: AwsStsServer,
 }
 
@@ -23,6 +25,7 @@ __all__ = [
     "KINDS",
     "SERVERS",
     "Account",
+    "AwsIamServer",
     "AwsOptions",
     "AwsServer",
     "AwsStsServer",

@@ -12,18 +12,13 @@ from typing import Any, ClassVar, Literal
 
 from local.providers import aws_input
 from local.providers.accounts import Account
-from local.providers.aws_signature import AwsVerifier, SignatureError
+from local.providers.aws_service import AwsService
 from local.providers.faults import Verdict
-from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
+from local.providers.server import Answer, Ask, Refusal, Route
 from local.providers.truth import Cause, Holding, Pair
 from local.providers.wire import Request, Response
 
 TARGET = "ResourceGroupsTaggingAPI_20170126."
-NUMBER = "123456789012"
-DEFAULT_CREDENTIALS: Mapping[str, Account] = {
-    # The role that functions have on the local stack.
-    "ASIALOCALSTACK": Account("local-secret", "local-token", NUMBER),
-}
 PAGE = 100
 MOST_TAGS = 50  # documents: Tag Editor, "Tag naming limits and requirements"
 OPERATIONS = {
@@ -61,38 +56,20 @@ class AwsOptions:
     list_untagged: bool = False
 
 
-class AwsServer(ProviderServer):
+class AwsServer(AwsService):
     """Tagging and untagging, the reads and the searches; Signature Version 4 is checked, and its session token."""
 
     name: ClassVar[str] = "aws"
-    provider: ClassVar[str] = "aws"
     api: ClassVar[str] = "aws.tagging"
+    service: ClassVar[str] = "tagging"
     max_body: ClassVar[int] = 1024 * 1024
-    default_credentials: ClassVar[Mapping[str, Account]] = DEFAULT_CREDENTIALS
-    fault_kinds: ClassVar[frozenset[str]] = ProviderServer.fault_kinds - {"count"}
+    fault_kinds: ClassVar[frozenset[str]] = AwsService.fault_kinds - {"count"}
 
     def __init__(
         self, credentials: Mapping[str, Account] | None = None, *, options: AwsOptions = AwsOptions(), **common: Any
     ) -> None:
         super().__init__(credentials, **common)
         self.options = options
-        self.verifier = AwsVerifier(self.credentials, self.clock, "tagging")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The key of the account "default", as the host's own role, and the accounts by their numbers."""
-        accounts = {account.domain_id: account.name for account in self.credentials.values()}
-        numbers = ",".join(f"aws/{number}={name}" for number, name in accounts.items() if number)
-        return {**host_environment(self.secrets), "UNTAG_ACCOUNTS": numbers}
-
-    @property
-    def secrets(self) -> dict[str, dict[str, str]]:
-        """For each account, what its secret holds."""
-        return secrets_of(self.credentials)
-
-    def claim(self, request: Request) -> tuple[str, str]:
-        """What the Authorization header says, unchecked."""
-        return self.verifier.claim(request)
 
     def match(self, request: Request) -> Route:
         """The operation stands in a header, the region in the signature."""
@@ -100,13 +77,6 @@ class AwsServer(ProviderServer):
         if request.method != "POST" or request.path != "/" or operation not in OPERATIONS:
             raise Refusal(self.failure(404, "UnknownOperationException", "unknown operation"))
         return Route(operation, OPERATIONS[operation], region=self.verifier.region(request))
-
-    def verify(self, request: Request) -> str:
-        """The account's name; else 400 with AWS's code."""
-        try:
-            return self.verifier.verify(request).name
-        except SignatureError as error:
-            raise Refusal(self.failure(400, error.code, str(error))) from None
 
     def failure(self, status: int, code: str | None, message: str | None) -> Answer:
         """`{"__type", "message"}`. A throttle and a refused key are a 400 here."""
@@ -252,24 +222,3 @@ def _page(rows: list[tuple[str, dict[str, str]]], body: Mapping[str, Any]) -> tu
         rows = [row for row in rows if row[0] > last]
     more = base64.b64encode(rows[size - 1][0].encode()).decode() if len(rows) > size else ""
     return rows[:size], more
-
-
-def secrets_of(credentials: Mapping[str, Account]) -> dict[str, dict[str, str]]:
-    """What each account's secret holds."""
-    found: dict[str, dict[str, str]] = {}
-    for access_key, account in credentials.items():
-        found[account.name] = {"access_key": access_key, "secret_key": account.secret_key}
-        if account.security_token is not None:
-            found[account.name]["security_token"] = account.security_token
-    return found
-
-
-def host_environment(secrets: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """The variables of the host's own key: the default account's."""
-    own = secrets.get("default", {})
-    names = {
-        "AWS_ACCESS_KEY_ID": "access_key",
-        "AWS_SECRET_ACCESS_KEY": "secret_key",
-        "AWS_SESSION_TOKEN": "security_token",
-    }
-    return {variable: own.get(field, "") for variable, field in names.items()}

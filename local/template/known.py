@@ -86,6 +86,7 @@ CREATED: Mapping[str, frozenset[str]] = {
             "Target",
         }
     ),
+    "AWS::Scheduler::ScheduleGroup": frozenset({"Name", "Tags"}),
     "AWS::SecretsManager::Secret": frozenset({"Description", "KmsKeyId", "Name", "SecretString", "Tags"}),
 }
 

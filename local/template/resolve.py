@@ -61,6 +61,7 @@ KINDS: Mapping[str, Kind] = {
     "AWS::Lambda::LayerVersion": Kind("LayerName", _LAYER, {"LayerVersionArn": _LAYER}),
     "AWS::Lambda::EventSourceMapping": Kind(None, attributes={"Id": "{name}"}),
     "AWS::Scheduler::Schedule": Kind("Name", attributes={"Arn": _arn("scheduler", "schedule/default/{name}")}),
+    "AWS::Scheduler::ScheduleGroup": Kind("Name", attributes={"Arn": _arn("scheduler", "schedule-group/{name}")}),
     "AWS::SecretsManager::Secret": Kind("Name", _SECRET, {"Id": _SECRET}),
     "AWS::Logs::LogGroup": Kind("LogGroupName", attributes={"Arn": _arn("logs", "log-group:{name}:*")}),
     "AWS::IAM::Role": Kind(

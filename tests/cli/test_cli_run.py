@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,7 +113,7 @@ def test_two_runs_of_a_batch_are_kept_beside_each_other(untag: Any) -> None:
 
 def started(untag: Any, jd: JdcloudServer, *words: str) -> "subprocess.Popen[str]":
     """A run of 300 requests at a slow cloud, from which some machines are untagged already."""
-    jd.faults.add("slow", seconds=0.3, operation="writing")
+    jd.faults.add("delay", seconds=0.3, operation="writing")
     name = untag.write("a.json", [request([id_]) for id_ in ALL])
     process = subprocess.Popen(
         untag.command("run", name, "--batch", "b", "--yes", "--expect", "300", *words),
@@ -169,7 +168,7 @@ def test_a_run_that_is_killed_loses_nothing(untag: Any, jd: JdcloudServer) -> No
 
 
 def test_a_run_that_was_killed_before_its_first_call_has_everything_left(untag: Any, jd: JdcloudServer) -> None:
-    folder: Path = untag.ledger / "b"
+    folder = untag.ledger / "b"
     folder.mkdir(parents=True)
     asked = [{**request([id_]), "id": f"b-{n}", "batch": "b", "pairs": 1} for n, id_ in enumerate(ALL)]
     (folder / "requests.jsonl").write_text("".join(json.dumps(one) + "\n" for one in asked))
@@ -185,7 +184,7 @@ def test_what_is_not_known_cannot_be_gone_on_with(untag: Any) -> None:
 
 
 def test_what_takes_its_time_says_how_far_it_is(untag: Any, jd: JdcloudServer) -> None:
-    jd.faults.add("slow", seconds=1.2, operation="writing")
+    jd.faults.add("delay", seconds=1.2, operation="writing")
     name = untag.write("a.json", [request([id_]) for id_ in ALL[:40]])
     done = untag(
         "run", name, "--yes", "--expect", "40", UNTAG_CONCURRENCY="1", UNTAG_RESOURCES_PER_CALL="jdcloud.resourcetag=10"

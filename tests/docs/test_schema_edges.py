@@ -59,13 +59,16 @@ ASKED: dict[Path, list[Any]] = {
     ("reason",): ["a" * 1024, "a" * 1025, *ODD],
     ("attempt",): [1, 0, 1_000_000, 1_000_001, "1", *ODD],
     ("first_attempt_at",): MOMENT,
+    ("not_before",): MOMENT,
     ("more",): [1],
 }
 PATTERN: dict[Path, list[Any]] = {
-    (): ["a" * 256, "a" * 257, *ODD],
+    (): ["a" * 256, "a" * 257, ["a"] * 100, ["a"] * 101, ["a" * 257], [], *ODD],
     ("literal",): ["a" * 256, "a" * 257, *ODD],
     ("glob",): ["a" * 256, "a" * 257, *ODD],
     ("regex",): ["a" * 256, "a" * 257, *ODD],
+    ("literals",): [["a"] * 100, ["a"] * 101, [], *ODD],
+    ("literals", 0): ["a" * 256, "a" * 257, *ODD],
     ("ignore_case",): [True, "x", 0, None],
     ("more",): [1],
 }
@@ -109,6 +112,8 @@ SWEPT: dict[Path, list[Any]] = {
     (*RULE, "name"): NAME,
     (*RULE, "provider"): ["huaweicloud", "nocloud", *ODD],
     (*RULE, "account"): NAME,
+    (*RULE, "accounts"): [["a"] * 100, ["a"] * 101, [], *ODD],
+    (*RULE, "accounts", 0): NAME,
     (*RULE, "regions"): [["a", "b"], ["cn-all"], ["r"] * 100, ["r"] * 101, *ODD],
     (*RULE, "regions", 0): REGION,
     (*RULE, "project_id"): NAME,
@@ -119,6 +124,9 @@ SWEPT: dict[Path, list[Any]] = {
     **under((*RULE, "match", "value"), VALUE_PATTERN),
     (*RULE, "remove"): [["a"] * 10, ["a"] * 11, *ODD],
     **under((*RULE, "remove", 0), PATTERN),
+    (*RULE, "remove", "except"): [["a"] * 100, ["a"] * 101, [], *ODD],
+    **under((*RULE, "remove", "except", 0), PATTERN),
+    (*RULE, "remove", "more"): [1],
     (*RULE, "limit"): [1, 0, "1", *ODD],
     (*RULE, "more"): [1],
     ("progress",): ODD,
@@ -170,6 +178,10 @@ BASES: dict[str, tuple[list[Json], dict[Path, list[Any]]]] = {
             {**sweep(), "progress": [{"place": 0}], "started_at": 1.5, "invocation": 2},
             sweep(match={"key": "a", "value": {"literal": "v"}}),
             sweep(match={"key": "a", "value": {"regex": "v"}}),
+            sweep(match={"key": {"literals": ["a", "b"]}}),
+            sweep(accounts=["a", "b"], match={"key": ["a", "b"]}, remove=[["a"], "b"]),
+            sweep(remove={"except": ["a", ["b"]]}, limit=5),
+            sweep(types="all"),
         ],
         SWEPT,
     ),
@@ -196,6 +208,8 @@ def changed(base: Any, path: Path, value: Any) -> Iterator[Any]:
     place = whole
     for part in path[:-1]:
         if not isinstance(place, dict | list) or (isinstance(place, dict) and part not in place):
+            return
+        if isinstance(place, list) and not isinstance(part, int):
             return
         place = place[part]
     if isinstance(place, dict) or (isinstance(place, list) and path[-1] == 0):

@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.providers import AwsServer, AwsStsServer, Role
+from local.providers import AwsIamServer, AwsServer, AwsStsServer, Role
 
 REGION = "eu-central-1"
 INSTANCE = f"arn:aws:ec2:{REGION}:123456789012:instance/i-1"
@@ -30,7 +30,7 @@ def sts() -> Iterator[AwsStsServer]:
         yield server
 
 
-def client(service: str, server: AwsServer | AwsStsServer, **key: str) -> Any:
+def client(service: str, server: AwsServer | AwsStsServer | AwsIamServer, **key: str) -> Any:
     own = server.secrets["default"]
     return boto3.client(
         service,
@@ -142,3 +142,24 @@ def test_a_role_is_not_assumed_without_its_external_id(sts: AwsStsServer, extern
     with pytest.raises(ClientError) as caught:
         client("sts", sts).assume_role(RoleArn=ROLE, RoleSessionName="untag", **more)
     assert caught.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_iam_is_tagged_untagged_and_read_by_the_sdk_and_a_wrong_key_is_refused() -> None:
+    with AwsIamServer() as server:
+        role = "arn:aws:iam::123456789012:role/batch/reports"
+        tags = {f"k{number}": "v" for number in range(5)}
+        server.tags.load([{"region": REGION, "type": "iam:role", "id": role, "tags": tags}])
+        iam = client("iam", server)
+        pages = iam.get_paginator("list_role_tags").paginate(RoleName="reports", PaginationConfig={"PageSize": 2})
+        assert [len(page["Tags"]) for page in pages] == [2, 2, 1]
+        iam.tag_role(RoleName="reports", Tags=[{"Key": "部门", "Value": "研发"}])
+        iam.untag_role(RoleName="reports", TagKeys=["K0", "none", *list(tags)[1:]])
+        assert iam.list_role_tags(RoleName="reports")["Tags"] == [{"Key": "部门", "Value": "研发"}]
+        for ask, code in (
+            (lambda: iam.untag_user(UserName="none", TagKeys=["env"]), "NoSuchEntity"),
+            (lambda: iam.tag_role(RoleName="reports", Tags=[{"Key": "aws:x", "Value": ""}]), "InvalidInput"),
+            (lambda: client("iam", server, secret_key="wrong").list_user_tags(UserName="x"), "SignatureDoesNotMatch"),
+        ):
+            with pytest.raises(ClientError) as caught:
+                ask()
+            assert caught.value.response["Error"]["Code"] == code

@@ -29,6 +29,7 @@ EVERYTHING = {
     "VpcSubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "VpcSecurityGroupIds": "sg-0123456789abcdef0",
     "AwsTags": "on",
+    "AwsDeletions": "on",
     "AwsRoleArns": "arn:aws:iam::210987654321:role/untag",
     "SnapStart": "on",
     "Tracing": "on",

@@ -139,7 +139,7 @@ def holders(resources: Json, policy: str) -> set[str]:
 def test_each_option_gives_its_permissions_to_those_who_need_them(on: Json) -> None:
     functions = {f"{name}Role" for name in FUNCTIONS}
     assert {name: holders(on, name) for name in of_type(on, "IAM::ManagedPolicy")} == {
-        "KeyPolicy": functions | {"SweepScheduleRole"},
+        "KeyPolicy": functions | {"SweepScheduleRole", "KeptRequestsRole"},
         "NetworkPolicy": functions,
         "TracingPolicy": functions,
         "AwsReads": functions,

@@ -19,12 +19,14 @@ SETTINGS = {
     *("UNTAG_CREDENTIALS", "UNTAG_DRY_RUN", "UNTAG_PROTECTED_KEYS", "UNTAG_MAX_PAIRS"),
     *("UNTAG_ALLOWED_ACCOUNTS", "UNTAG_ALLOWED_REGIONS", "UNTAG_ALLOWED_TYPES", "UNTAG_READ_FIRST"),
     *("UNTAG_MAX_ATTEMPTS", "UNTAG_MAX_AGE", "UNTAG_CONCURRENCY", "UNTAG_RATE", "UNTAG_ENVIRONMENTS"),
+    *("UNTAG_SCHEDULE_GROUP", "UNTAG_SCHEDULE_ROLE_ARN"),
 }
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 
 # Settings that one function alone reads.
 SWEEPS = {"UNTAG_SWEEP_QUEUE_URL"}
 DECOMMISSIONS = {"UNTAG_DECOMMISSION_TAGS", "UNTAG_ACCOUNTS"}
+KEPT = {"UNTAG_SCHEDULE_GROUP", "UNTAG_SCHEDULE_ROLE_ARN"}
 
 # Lambda's bound for all variables of a function, names and values together.
 ENVIRONMENT_LIMIT_BYTES = 4096
@@ -209,11 +211,11 @@ def test_remove_tags_is_given_every_setting_that_it_reads(resources: Json) -> No
 
 
 def test_decommission_is_given_every_setting_that_it_reads(resources: Json) -> None:
-    assert set(environments(resources)["DecommissionFunction"]) == SETTINGS - SWEEPS | POWERTOOLS
+    assert set(environments(resources)["DecommissionFunction"]) == SETTINGS - SWEEPS - KEPT | POWERTOOLS
 
 
 def test_sweep_is_given_every_setting_that_it_reads(resources: Json) -> None:
-    assert set(environments(resources)["SweepFunction"]) == SETTINGS - DECOMMISSIONS | POWERTOOLS
+    assert set(environments(resources)["SweepFunction"]) == SETTINGS - DECOMMISSIONS - KEPT | POWERTOOLS
     assert environments(resources)["SweepFunction"]["UNTAG_SWEEP_QUEUE_URL"] == {"Ref": "SweepQueue"}
 
 
@@ -223,7 +225,7 @@ def test_a_parameter_bears_the_name_of_the_variable_that_it_sets(resources: Json
             # The share of the rate is the mapping's bound, and where the keys lie takes two parameters.
             composed = name in {"UNTAG_ENVIRONMENTS", "UNTAG_CREDENTIALS", "UNTAG_TOPIC_ARN"}
             is_queue = name.endswith("_QUEUE_URL")
-            if name.startswith("UNTAG_") and not composed and not is_queue:
+            if name.startswith("UNTAG_") and not composed and not is_queue and name not in KEPT:
                 parameter = "".join(word.capitalize() for word in name.split("_")[1:])
                 assert value == {"Ref": parameter}
 

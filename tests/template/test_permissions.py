@@ -11,8 +11,11 @@ Json = dict[str, Any]
 SECRETS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
 SECRETS_UNDER_THE_PREFIX = {"Fn::Sub": SECRETS + "${SecretsPrefix}/*"}
 
+SCHEDULES = {"Fn::Sub": "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${KeptRequests}/*"}
+
 # Every Resource in an IAM policy that spells a wildcard, with the reason why it is not avoidable.
 WILDCARDS = {
+    text(SCHEDULES): "every schedule of the group that is the stack's own",
     text(SECRETS_UNDER_THE_PREFIX): (
         "one secret for each provider and account, named by whoever operates the stack, "
         "and each ARN ends in six random characters"
@@ -119,7 +122,24 @@ def test_remove_tags_may_do_what_it_does_and_no_more(resources: Json) -> None:
         text(arn("DeadLetterQueue")): ["sqs:SendMessage"],
         text({"Ref": "NotificationTopic"}): ["sns:Publish"],
         text(arn("RemoveTagsLogGroup")): ["logs:CreateLogStream", "logs:PutLogEvents"],
+        text(SCHEDULES): ["scheduler:CreateSchedule"],
+        text(arn("KeptRequestsRole")): ["iam:PassRole"],
     }
+
+
+def test_the_role_of_what_is_kept_is_handed_to_the_scheduler_only_and_may_only_send_back(resources: Json) -> None:
+    (passing,) = [
+        one
+        for name, one in identity_statements(resources)
+        if name == "RemoveTagsRole" and one["Action"] == "iam:PassRole"
+    ]
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    assert granted(resources, "KeptRequestsRole") == {
+        text([arn("WorkQueue"), arn("DeadLetterQueue")]): ["sqs:SendMessage"],
+    }
+    (trust,) = of_type(resources, "IAM::Role")["KeptRequestsRole"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_decommission_may_ask_for_removals_and_remove_nothing_itself(resources: Json) -> None:

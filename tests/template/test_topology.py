@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.events.models import EventPattern
 
 from tests.template.reading import (
+    DEFAULTS,
+    EVERYTHING,
     arn,
+    decided,
     function_of,
     intrinsics,
     named_by,
@@ -17,9 +22,12 @@ from tests.template.reading import (
     references,
     rule_targets,
     schedule_targets,
+    transform,
 )
 from untag.decommission.events import DETAIL_TYPE
 from untag.decommission.service import GIVE_UP_RECEIVES
+from untag.providers.aws.arns import BY_IAM, NOT_LISTED
+from untag.providers.aws.deletions import DELETIONS
 
 ROOT = Path(__file__).parents[2]
 FOURTEEN_DAYS = 14 * 24 * 3600
@@ -224,6 +232,57 @@ def test_decommission_events_of_any_source_on_either_bus_reach_the_decommission_
     (target,) = rule["Targets"]
     assert target["Arn"] == arn("DecommissionQueue")
     assert not {"Input", "InputPath", "InputTransformer"} & set(target)
+
+
+# Deletions at AWS, where they are asked for
+
+
+@pytest.fixture(scope="module")
+def aws_rules(source: Json) -> dict[str, Json]:
+    resources = decided(transform(source, EVERYTHING), source, EVERYTHING)["Resources"]
+    return {name: rule for name, rule in of_type(resources, "Events::Rule").items() if name.startswith("Aws")}
+
+
+def caught(rules: dict[str, Json], event: Json) -> list[str]:
+    """The rules whose pattern the event fits, as moto judges it."""
+    return [
+        name for name, rule in rules.items() if EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(event)
+    ]
+
+
+def test_deletions_at_aws_are_not_asked_for_by_default(source: Json) -> None:
+    resources = decided(transform(source, DEFAULTS), source, DEFAULTS)["Resources"]
+    assert not {"AwsDeletionsRule", "AwsInstancesRule"} & set(resources)
+
+
+def test_deletions_at_aws_reach_the_decommission_queue_as_they_are(aws_rules: dict[str, Json]) -> None:
+    assert set(aws_rules) == {"AwsDeletionsRule", "AwsInstancesRule"}
+    for rule in aws_rules.values():
+        assert "EventBusName" not in rule
+        (target,) = rule["Targets"]
+        assert target["Arn"] == arn("DecommissionQueue")
+        assert not {"Input", "InputPath", "InputTransformer"} & set(target)
+
+
+def test_every_deletion_that_is_known_is_caught_once_and_nothing_else(aws_rules: dict[str, Json]) -> None:
+    leads_to_nothing = BY_IAM | NOT_LISTED
+    for (service, name), deletion in DELETIONS.items():
+        if deletion.type in leads_to_nothing:
+            continue
+        detail = {"eventSource": f"{service}.amazonaws.com", "eventName": name}
+        event = {"detail-type": "AWS API Call via CloudTrail", "source": f"aws.{service}", "detail": detail}
+        # That an instance ends is said by an event of its own.
+        assert caught(aws_rules, event) == ([] if name == "TerminateInstances" else ["AwsDeletionsRule"]), name
+        assert caught(aws_rules, {**event, "detail": {**detail, "errorCode": "AccessDenied"}}) == []
+    assert len(json.dumps(aws_rules["AwsDeletionsRule"]["EventPattern"])) < 2048
+
+
+@pytest.mark.parametrize(("state", "rules"), [("terminated", ["AwsInstancesRule"]), ("stopped", [])])
+def test_an_instance_that_ended_is_caught_and_one_that_stopped_is_not(
+    aws_rules: dict[str, Json], state: str, rules: list[str]
+) -> None:
+    event = {"detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2", "detail": {"state": state}}
+    assert caught(aws_rules, event) == rules
 
 
 # Functions and layers

@@ -32,11 +32,15 @@ class AwsModel:
     reports: list[Json] = field(default_factory=list)
     attributes: list[dict[str, str]] = field(default_factory=list)
     queues: dict[str, list[Json]] = field(default_factory=lambda: {QUEUE: [], DEAD_LETTERS: []})
+    schedules: dict[str, Json] = field(default_factory=dict)
+    """What EventBridge Scheduler keeps, by name."""
     calls: list[tuple[str, str, Json]] = field(default_factory=list)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         service = request.url.host.split(".")[0]
         assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=FAKEAWSKEY/")
+        if service == "scheduler":
+            return self._schedule(request)
         if service == "sns":
             body: Json = dict(parse_qsl(request.content.decode(), keep_blank_values=True))
             operation = body["Action"]
@@ -116,6 +120,30 @@ class AwsModel:
             text=f'<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishBatchResult>'
             f"{content}</PublishBatchResult></PublishBatchResponse>",
         )
+
+    def _schedule(self, request: httpx.Request) -> httpx.Response:
+        """CreateSchedule, GetSchedule, ListSchedules (a page of two) and DeleteSchedule."""
+        name = request.url.path.removeprefix("/schedules").removeprefix("/")
+        body: Json = json.loads(request.content or b"{}")
+        operation = {"POST": "CreateSchedule", "DELETE": "DeleteSchedule", "GET": "GetSchedule"}[request.method]
+        self.calls.append(("scheduler", operation if name else "ListSchedules", {"Name": name, **body}))
+        if isinstance(trouble := self.trouble("scheduler", operation, body), int):
+            return httpx.Response(trouble, json={})
+        if request.method == "POST":
+            if name in self.schedules:
+                error = {"x-amzn-errortype": "ConflictException:http://internal.amazon.com/coral/"}
+                return httpx.Response(409, headers=error, json={"Message": "there is one"})
+            self.schedules[name] = body
+            return httpx.Response(200, json={"ScheduleArn": name})
+        if not name:
+            names = sorted(self.schedules)
+            first = int(request.url.params.get("NextToken", "0"))
+            more = {"NextToken": str(first + 2)} if first + 2 < len(names) else {}
+            return httpx.Response(200, json={"Schedules": [{"Name": one} for one in names[first : first + 2]], **more})
+        if name not in self.schedules:
+            return httpx.Response(404, headers={"x-amzn-errortype": "ResourceNotFoundException"}, json={})
+        found = self.schedules.pop(name) if request.method == "DELETE" else self.schedules[name]
+        return httpx.Response(200, json={} if request.method == "DELETE" else found)
 
     def _GetSecretValue(self, body: Json, _: Any) -> httpx.Response:  # noqa: N802
         if body["SecretId"] not in self.secrets:

@@ -33,9 +33,12 @@ EXPIRED = {"key": "expires-on", "value": {"expired": "%Y-%m-%d", "timezone": "As
 class Broom:
     """The sweep function, its queue, and the clouds."""
 
-    def __init__(self, *, seconds: float = 900.0, environ: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self, *, seconds: float = 900.0, environ: Mapping[str, str] = {}, jd: JdcloudServer | None = None
+    ) -> None:
         self.clock = Clock()
-        self.jd, self.config, self.tms = JdcloudServer(), HuaweicloudConfigServer(), HuaweicloudTmsServer()
+        self.jd = jd or JdcloudServer()
+        self.config, self.tms = HuaweicloudConfigServer(), HuaweicloudTmsServer()
         self.aws = AwsModel()
         self.aws.queues[SWEEPS] = []
         self.environ = {

@@ -10,12 +10,14 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import ACCESS_KEY, SECRET_KEY, TOKEN, Clock, Wire, problems_of, run, run_hurried
+from support import ACCESS_KEY, SECRET_KEY, TOKEN, Clock, Wire, problems_of, run, run_hurried, session
 
 from untag.contracts import InvalidInputError
 from untag.core import Timing
 from untag.hosts.aws.client import TRIES, Aws, AwsError, _form
-from untag.hosts.aws.keys import Keys, KeysUnavailableError
+from untag.providers import Answer
+from untag.providers.host_role import HostRole
+from untag.providers.tokens import AGAIN_SECONDS
 
 ENV = {
     "AWS_REGION": "eu-west-1",
@@ -39,7 +41,7 @@ def calling(wire, *, environ=ENV, clock=None, left=None, sns=False):
 
     async def call():
         async with wire.client() as client:
-            aws = Aws(environ, client, Keys(environ, client, clock.timing), clock.timing)
+            aws = Aws(environ, client, clock.timing)
             if left is not None:
                 aws.left = left
             try:
@@ -224,7 +226,7 @@ def test_a_calls_time_out_is_the_smaller_of_its_own_and_the_time_left(left, seco
         clock = Clock()
         loop = asyncio.get_running_loop()
         async with httpx.AsyncClient(transport=httpx.MockTransport(never)) as client:
-            aws = Aws(ENV, client, Keys(ENV, client, clock.timing), clock.timing)
+            aws = Aws(ENV, client, clock.timing)
             aws.left = lambda: left
             began = loop.time()
             with pytest.raises(AwsError) as caught:
@@ -242,13 +244,11 @@ def got(wire, clock, *pauses, environ=SNAPSTART):
     async def ask():
         results = []
         async with wire.client() as client:
-            keys = Keys(environ, client, clock.timing)
+            auth = HostRole(environ, clock.timing.now).auth("sqs", "eu-west-1")
             for pause in pauses:
                 clock.time += pause
-                try:
-                    results.append(await keys.get())
-                except KeysUnavailableError as error:
-                    results.append(error)
+                answer = await auth.current(session(client))
+                results.append(answer if isinstance(answer, Answer) else auth.token)
         return results
 
     return run(ask())
@@ -291,7 +291,7 @@ def test_a_key_that_still_holds_is_used_when_the_endpoint_gives_no_other():
     clock = Clock()
     down = httpx.Response(503)
     wire = Wire(container("first", clock.time + 1000), down, container("second", clock.time + 9000), down)
-    keys = got(wire, clock, 0, 800, 1, 0)
+    keys = got(wire, clock, 0, 800, AGAIN_SECONDS, 0)
     assert [key.access_key for key in keys] == ["first", "first", "second", "second"]
 
 
@@ -299,7 +299,7 @@ def test_a_key_that_has_expired_is_not_used_whatever_the_endpoint_says():
     clock = Clock()
     first, second = got(Wire(container("first", clock.time + 1000), httpx.Response(503)), clock, 0, 1001)
     assert first.access_key == "first"
-    assert isinstance(second, KeysUnavailableError)
+    assert isinstance(second, Answer)
 
 
 def test_calls_that_need_a_key_at_once_fetch_one_together():
@@ -308,8 +308,10 @@ def test_calls_that_need_a_key_at_once_fetch_one_together():
 
     async def ask():
         async with wire.client() as client:
-            keys = Keys(SNAPSTART, client, clock.timing)
-            return await asyncio.gather(*(keys.get() for _ in range(32)))
+            role = HostRole(SNAPSTART, clock.timing.now)
+            auths = [role.auth("sqs", "eu-west-1") for _ in range(32)]
+            await asyncio.gather(*(auth.current(session(client)) for auth in auths))
+            return [auth.token for auth in auths]
 
     assert {key.access_key for key in run(ask())} == {"first"}
     assert len(wire.requests) == 1
@@ -329,7 +331,7 @@ def test_a_new_key_signs_the_next_call():
 
     async def call():
         async with wire.client() as client:
-            aws = Aws(environ, client, Keys(environ, client, clock.timing), clock.timing)
+            aws = Aws(environ, client, clock.timing)
             for pause in (0, 0, 900):
                 clock.time += pause
                 await aws.json("sqs", "SendMessage", {})
@@ -355,7 +357,7 @@ def test_a_new_key_signs_the_next_call():
 )
 def test_a_container_endpoint_that_gives_no_key_is_told_without_its_answer(trouble):
     (error,) = got(Wire(trouble), Clock(), 0)
-    assert isinstance(error, KeysUnavailableError)
+    assert isinstance(error, Answer)
     assert "S3CRET" not in str(error)
 
 
@@ -375,7 +377,7 @@ def test_an_answer_that_does_not_come_is_a_time_out(left):
         end = now() + left
         timing = Timing(now=lambda: 0.0, chance=lambda: 0.5)
         async with httpx.AsyncClient(transport=httpx.MockTransport(never)) as client:
-            aws = Aws(ENV, client, Keys(ENV, client, timing), timing)
+            aws = Aws(ENV, client, timing)
             aws.left = lambda: end - now()
             with pytest.raises(AwsError) as error:
                 await aws.json("sqs", "SendMessage", {})

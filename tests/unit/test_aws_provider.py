@@ -16,6 +16,7 @@ NUMBER = "123456789012"
 KEY = AwsCredentials.parse({"access_key": "AKFAKE", "secret_key": "fake-secret-key"})
 INSTANCE, QUEUE = f"arn:aws:ec2:{REGION}:{NUMBER}:instance/i-1", f"arn:aws:sqs:{REGION}:{NUMBER}:orders"
 BUCKET = "arn:aws:s3:::logs"
+GROUP = f"arn:aws:autoscaling:{REGION}:{NUMBER}:autoScalingGroup:0f1e:autoScalingGroupName/web"
 TAGS = (Tag("env", "prod"), Tag("部门", "研发"))
 IDENTITY = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
@@ -268,7 +269,8 @@ def test_arns_of_several_types_share_a_call_and_bare_ids_do_not():
         ("ecs:service", "api", "none can be built"),
         ("s3:bucket", f"{BUCKET}/object", "only buckets' tags"),
         ("cloudfront:distribution", "E1", "us-east-1"),
-        ("iam", f"arn:aws:iam::{NUMBER}:role/untag", "tags of iam:role cannot be read"),
+        ("autoscaling", GROUP, "tags of autoscaling:autoScalingGroup cannot be read"),
+        ("iam", f"arn:aws:iam::{NUMBER}:role/untag", "of type iam:role, which is asked for by its whole type"),
     ],
 )
 def test_a_resource_that_contradicts_its_request_is_refused_by_name(type_, id_, words):
@@ -277,7 +279,7 @@ def test_a_resource_that_contradicts_its_request_is_refused_by_name(type_, id_, 
     assert words in message
 
 
-@pytest.mark.parametrize("type_", ["iam:role", "iam:user", "autoscaling:autoScalingGroup"])
+@pytest.mark.parametrize("type_", ["autoscaling:autoScalingGroup"])
 def test_types_whose_tags_cannot_be_read_are_refused_by_name(type_):
     ((path, message),) = problems(type_, ("some",))
     assert path == "resources.0.type"

@@ -18,9 +18,9 @@ from untag.core import CredentialsMissingError
 from untag.hosts.aws import LambdaFunction
 from untag.hosts.aws.client import AwsError
 from untag.hosts.aws.secrets import secret_credentials
-from untag.providers import Options, Session, Verdict
+from untag.providers import Answer, Options, Session, Verdict
 from untag.providers.aws.credentials import AwsCredentials
-from untag.providers.aws.keys import KeyRing
+from untag.providers.aws.keys import Keys
 from untag.providers.aws.tagging import AwsTagging
 from untag.removal import Remover
 
@@ -206,14 +206,19 @@ def test_a_throttle_of_one_resource_is_deferred_alone(at_aws, options):
     assert (outcomes(report), report["counts"]) == ({"i-1": "removed"}, {"removed": 1, "deferred": 1})
 
 
-# The ring of keys by itself.
+# The keys by themselves.
 
 
-def asked_for_keys(ring, wire, credentials, times=1, timeout=5.0):
+def asked_for_keys(keys, wire, credentials, times=1, timeout=5.0):
+    async def one(session):
+        auth = keys.auth(credentials, "tagging", REGION)
+        answer = await auth.current(session)
+        return answer if isinstance(answer, Answer) else auth.token
+
     async def ask():
         async with wire.client() as client:
             session = Session(client, credentials, httpx.Auth(), timeout)
-            return [await ring.key(session, REGION) for _ in range(times)]
+            return [await one(session) for _ in range(times)]
 
     return run(ask())
 
@@ -238,10 +243,8 @@ ROLE_CREDENTIALS = AwsCredentials.parse({"role_arn": ROLE, "external_id": "custo
 
 def test_assuming_a_role_is_what_the_sdk_would_send():
     wire = Wire(assumed())
-    ring = KeyRing(
-        HOST_KEY | {"AWS_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "remove tags"}, None, lambda: NOON
-    )
-    (key,) = asked_for_keys(ring, wire, ROLE_CREDENTIALS)
+    keys = Keys(HOST_KEY | {"AWS_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "remove tags"}, None, lambda: NOON)
+    (key,) = asked_for_keys(keys, wire, ROLE_CREDENTIALS)
     (sent,) = wire.requests
     assert str(sent.url) == "https://sts.eu-west-1.amazonaws.com/"
     assert sent.headers["content-type"] == "application/x-www-form-urlencoded; charset=utf-8"
@@ -250,7 +253,7 @@ def test_assuming_a_role_is_what_the_sdk_would_send():
         f"Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A{OTHER}%3Arole%2Funtag"
         "&RoleSessionName=untag-remove-tags&DurationSeconds=3600&ExternalId=customer-7"
     )
-    assert (key.key.access_key, key.key.secret_key, key.key.security_token) == (
+    assert (key.access_key, key.secret_key, key.security_token) == (
         "ASIAFAKE",
         "fakeTempSecret/K7+x",
         "token//+==",
@@ -259,25 +262,25 @@ def test_assuming_a_role_is_what_the_sdk_would_send():
 
 def test_a_roles_keys_are_renewed_five_minutes_before_they_expire_once_for_everybody():
     now = [NOON]
-    wire = Wire(assumed())
-    ring = KeyRing(HOST_KEY, None, lambda: now[0])
-    first = asked_for_keys(ring, wire, ROLE_CREDENTIALS, times=3)
+    wire = Wire(assumed(), assumed(AccessKeyId="ASIASECOND"))
+    keys = Keys(HOST_KEY, None, lambda: now[0])
+    first = asked_for_keys(keys, wire, ROLE_CREDENTIALS, times=3)
     assert (len(wire.requests), len(set(map(id, first)))) == (1, 1)
     now[0] += 3600 - 301
-    assert asked_for_keys(ring, wire, ROLE_CREDENTIALS) == first[:1]
+    assert asked_for_keys(keys, wire, ROLE_CREDENTIALS) == first[:1]
     now[0] += 2
-    assert asked_for_keys(ring, wire, ROLE_CREDENTIALS) != first[:1]
+    assert asked_for_keys(keys, wire, ROLE_CREDENTIALS) != first[:1]
     assert len(wire.requests) == 2
 
 
 def test_keys_that_are_good_yet_outlive_a_renewal_that_fails():
     now = [NOON]
-    ring = KeyRing(HOST_KEY, None, lambda: now[0])
-    first = asked_for_keys(ring, Wire(assumed()), ROLE_CREDENTIALS)
+    keys = Keys(HOST_KEY, None, lambda: now[0])
+    first = asked_for_keys(keys, Wire(assumed()), ROLE_CREDENTIALS)
     now[0] += 3600 - 100
-    assert asked_for_keys(ring, Wire(httpx.Response(503)), ROLE_CREDENTIALS) == first
+    assert asked_for_keys(keys, Wire(httpx.Response(503)), ROLE_CREDENTIALS) == first
     now[0] += 101
-    (answer,) = asked_for_keys(ring, Wire(httpx.Response(503)), ROLE_CREDENTIALS)
+    (answer,) = asked_for_keys(keys, Wire(httpx.Response(503)), ROLE_CREDENTIALS)
     assert answer.verdict is Verdict.UNAVAILABLE
 
 
@@ -295,7 +298,7 @@ def test_keys_that_are_good_yet_outlive_a_renewal_that_fails():
     ids=range(7),
 )
 def test_an_answer_of_sts_that_is_not_the_documented_one_gives_no_keys(answer):
-    (got,) = asked_for_keys(KeyRing(HOST_KEY, None), Wire(answer), ROLE_CREDENTIALS)
+    (got,) = asked_for_keys(Keys(HOST_KEY, None), Wire(answer), ROLE_CREDENTIALS)
     assert got.verdict is Verdict.UNAVAILABLE
 
 
@@ -316,7 +319,7 @@ def test_an_answer_of_sts_that_is_not_the_documented_one_gives_no_keys(answer):
 )
 def test_every_error_of_sts_means_what_it_should(status, code, verdict):
     error = f"<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>"
-    (got,) = asked_for_keys(KeyRing(HOST_KEY, None), Wire(httpx.Response(status, text=error)), ROLE_CREDENTIALS)
+    (got,) = asked_for_keys(Keys(HOST_KEY, None), Wire(httpx.Response(status, text=error)), ROLE_CREDENTIALS)
     assert (got.verdict, got.code) == (verdict, code or f"HTTP_{status}")
 
 
@@ -339,9 +342,9 @@ def test_without_keys_in_the_environment_the_host_asks_where_containers_do_and_r
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/credentials",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-token",
     }
-    ring = KeyRing(container, None, lambda: NOON)
-    (key,) = asked_for_keys(ring, Wire(answer), ROLE_CREDENTIALS)
-    assert key.key.access_key == "ASIAFAKE"
+    keys = Keys(container, None, lambda: NOON)
+    (key,) = asked_for_keys(keys, Wire(answer), ROLE_CREDENTIALS)
+    assert key.access_key == "ASIAFAKE"
     assert [sent.url.path for sent in asked] == ["/credentials", "/", "/credentials", "/"]
     assert asked[0].headers["authorization"] == "container-token"
 

@@ -66,7 +66,35 @@ def test_a_sweep_finds_every_resource_of_the_type_that_bears_the_tag(cloud):
 
 
 def test_a_sweep_of_types_whose_tags_are_not_listed_is_refused_by_name(cloud):
-    requests, notice = swept(cloud, {**RULE, "types": ["iam:role"]})
+    requests, notice = swept(cloud, {**RULE, "types": ["autoscaling:autoScalingGroup"]})
     assert requests == []
     assert notice["kind"] == "rejected"
-    assert "tags of iam:role cannot be read" in str(notice["errors"])
+    assert "tags of autoscaling:autoScalingGroup cannot be read" in str(notice["errors"])
+
+
+def test_a_sweep_of_roles_is_refused_since_iam_finds_nothing_by_its_tags(cloud):
+    requests, notice = swept(cloud, {**RULE, "types": ["iam:role"], "regions": ["us-east-1"]})
+    assert (requests, notice["kind"]) == ([], "rejected")
+    assert "this API cannot list resources" in str(notice["errors"])
+
+
+def test_a_sweep_of_every_type_asks_for_each_resource_by_the_type_in_its_arn(cloud):
+    requests, notice = swept(cloud, {**RULE, "types": "all"})
+    asked = {(group["type"], id_) for body in requests for group in body["resources"] for id_ in group["ids"]}
+    queue = f"arn:aws:sqs:{REGION}:123456789012:orders"
+    assert asked == {("sqs:queue", queue), *(("ec2:instance", arn) for arn in instances(250))}
+    assert notice["status"] == "succeeded"
+    assert notice["counts"]["pairs"] == 251
+
+
+def test_many_keys_cost_one_listing_of_what_is_tagged(cloud):
+    keys = [f"legacy-{n}" for n in range(40)]
+    place = {"region": REGION, "type": "ec2:instance"}
+    for n, key in enumerate(keys):
+        arn = f"arn:aws:ec2:{REGION}:123456789012:instance/i-x{n:02}"
+        cloud.tags.load([{**place, "id": arn, "tags": {key: "x"}}])
+    requests, notice = swept(cloud, {**RULE, "match": {"key": keys}})
+    assert {tag["key"] for body in requests for tag in body["tags"]} == set(keys)
+    listings = [call for call in cloud.calls if call.operation == "GetResources"]
+    assert len(listings) <= 9  # 290 resources, a hundred on a page, listed until nothing new is found
+    assert notice["counts"]["matched"] == 40

@@ -11,7 +11,6 @@ from untag.core import CredentialsMissingError, CredentialsUnavailableError
 from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.aws.client import Aws
 from untag.hosts.aws.host import Lambda
-from untag.hosts.aws.keys import Keys
 from untag.hosts.aws.secrets import secret_credentials
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.jdcloud.credentials import JDCloudCredentials
@@ -48,7 +47,7 @@ def asked(wire, calls=1, *, provider=None):
     async def ask():
         results = []
         async with wire.client() as client:
-            aws = Aws(AWS, client, Keys(AWS, client, clock.timing), clock.timing)
+            aws = Aws(AWS, client, clock.timing)
             for _ in range(calls):
                 try:
                     results.append(await secret_credentials(aws, "untag", provider or JDCloud(), "default"))

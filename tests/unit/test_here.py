@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from local.providers import HuaweicloudConfigServer, JdcloudServer, environment
 from untag.contracts import InvalidInputError
 from untag.core import Timing
+from untag.hosts.base import Record
 from untag.hosts.here import Here
 from untag.hosts.here import carry_out as carry_out_by
 from untag.removal import Remover
@@ -97,6 +99,16 @@ def test_an_interrupted_run_leaves_what_is_still_to_be_done(
     assert outcomes(tmp_path) == {"i-1": "removed", "i-2": "removed"}
 
 
+def test_what_a_killed_process_has_begun_to_write_spoils_no_report_but_its_own(
+    tmp_path: Path, jd: JdcloudServer
+) -> None:
+    (tmp_path / "reports.jsonl").write_text('{"kind": "remov')
+    carry_out(here(tmp_path, jd), [request("i-1", id="a")])
+    torn, report = (tmp_path / "reports.jsonl").read_text(encoding="utf-8").splitlines()
+    assert torn == '{"kind": "remov'
+    assert json.loads(report)["id"] == "a"
+
+
 def test_credentials_come_from_the_environment_or_a_file_and_from_nowhere_else(
     tmp_path: Path, jd: JdcloudServer
 ) -> None:
@@ -108,3 +120,15 @@ def test_credentials_come_from_the_environment_or_a_file_and_from_nowhere_else(
     assert outcomes(tmp_path) == {"i-1": "removed"}
     with pytest.raises(InvalidInputError, match="UNTAG_CREDENTIALS"):
         Runtime(here(tmp_path, jd, UNTAG_CREDENTIALS="secretsmanager:untag"))
+
+
+def test_a_request_before_its_time_waits_here_with_its_time(tmp_path: Path, jd: JdcloudServer) -> None:
+    host = here(tmp_path, jd)
+    runtime = Runtime(host)
+    later = "2027-01-01T00:00:00.000Z"
+    body = json.dumps(request("i-1", id="a", not_before=later))
+    assert Remover(runtime).batch([Record("m", body, 1, "m", "here")], lambda: 60.0) == []
+    (waiting,) = host.work
+    assert waiting.due == datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+    assert standing(jd, "i-1") == {"env": "prod", "team": "web"}
+    runtime.close()

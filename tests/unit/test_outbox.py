@@ -13,7 +13,6 @@ from support import ACCESS_KEY, Clock, Wire, run
 from local.aws import Aws as LocalAws
 from local.aws import free_region
 from untag.hosts.aws.client import Aws
-from untag.hosts.aws.keys import Keys
 from untag.hosts.aws.outbox import SNS_BYTES, SQS_BYTES, Outbox
 from untag.hosts.aws.settings import Places
 from untag.hosts.base import DeliveryError, Message
@@ -33,7 +32,7 @@ def sending(wire, work, *, clock=None, environ=ENV, **places):
 
     async def send():
         async with wire.client() if isinstance(wire, Wire) else wire() as client:
-            aws = Aws(environ, client, Keys(environ, client, clock.timing), clock.timing)
+            aws = Aws(environ, client, clock.timing)
             return await work(Outbox(aws, clock.timing, Places(**(PLACES | places))))
 
     return run(send())

@@ -9,7 +9,6 @@ from support import ACCESS_KEY, Clock, Wire, run
 from local.aws import Aws as LocalAws
 from local.aws import free_region
 from untag.hosts.aws.client import Aws
-from untag.hosts.aws.keys import Keys
 from untag.hosts.aws.quarantine import Quarantine
 from untag.hosts.base import Record
 from untag.worker import SUSPECT_RECEIVES
@@ -26,7 +25,7 @@ def isolating(client, work, environ=ENV):
     async def isolate():
         async with client() as open_client:
             timing = Clock().timing
-            await work(Quarantine(Aws(environ, open_client, Keys(environ, open_client, timing), timing)))
+            await work(Quarantine(Aws(environ, open_client, timing)))
 
     run(isolate())
 

@@ -42,10 +42,10 @@ def test_a_sweep_is_read_as_text_or_as_a_value():
 def test_a_rules_places_are_its_regions_times_its_types_each_once():
     (rule,) = sweep({**RULE, "regions": ["cn-north-1", "cn-east-2", "cn-north-1"]}).rules
     assert list(rule.places()) == [
-        ("cn-north-1", "vm"),
-        ("cn-north-1", "disk"),
-        ("cn-east-2", "vm"),
-        ("cn-east-2", "disk"),
+        ("default", "cn-north-1", "vm"),
+        ("default", "cn-north-1", "disk"),
+        ("default", "cn-east-2", "vm"),
+        ("default", "cn-east-2", "disk"),
     ]
 
 

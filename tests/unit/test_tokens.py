@@ -14,6 +14,7 @@ from untag.providers.signing import AWS4, DerivedKeyAuth
 from untag.providers.tokens import (
     AGAIN_SECONDS,
     EARLY_SECONDS,
+    NEVER,
     Bearer,
     Issued,
     TokenAuth,
@@ -259,3 +260,30 @@ def test_accounts_have_tokens_of_their_own_and_the_same_credentials_the_same() -
     store: TokenStore[str] = TokenStore()
     assert store.of(("a", "s"), issue) is store.of(("a", "s"), issue)
     assert store.of(("a", "s"), issue) is not store.of(("a", "other"), issue)
+
+
+def test_what_never_expires_is_not_replaced_since_the_same_would_come_again() -> None:
+    login = Login()
+    login.revoked = {"fixed"}
+
+    async def issue(_):
+        return Issued("fixed", NEVER)
+
+    (reply,) = login.ask(auth=TokenAuth(Tokens(issue), Bearer))
+    assert (reply.status, login.calls) == (401, ["fixed"])
+
+
+def test_what_is_refused_for_a_lasting_reason_is_not_asked_for_by_each_call() -> None:
+    login, asked = Login(), []
+
+    async def issue(_):
+        asked.append(login.now)
+        return Answer(Verdict.FAILED, "AccessDenied", "no such role")
+
+    tokens: Tokens[str] = Tokens(issue, lambda: login.now)
+    for pause in (0, AGAIN_SECONDS - 1, 1):
+        login.now += pause
+        (told,) = login.ask(auth=TokenAuth(tokens, Bearer))
+        assert isinstance(told, Answer)
+        assert (told.code, told.unsent) == ("AccessDenied", True)
+    assert len(asked) == 2

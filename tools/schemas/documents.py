@@ -68,8 +68,8 @@ def documents() -> tuple[Document, ...]:
             "Body on the decommission queue",
             incoming.root(gone, "DecommissionMessage"),
         ),
-        Document("sweep", 1, "in", "Sweep", incoming.sweep()),
-        Document("sweep-message", 1, "in", "Body on the sweep queue", incoming.root(swept, "SweepMessage")),
+        Document("sweep", 2, "in", "Sweep", incoming.sweep()),
+        Document("sweep-message", 2, "in", "Body on the sweep queue", incoming.root(swept, "SweepMessage")),
         Document("removal-report", 2, "out", "Removal report", outgoing.report()),
         Document("rejected-report", 1, "out", "Report of a rejected body", outgoing.rejected_report()),
         Document("decommission-notice", 1, "out", "Notice of a decommission event", outgoing.decommission_notice()),
@@ -79,5 +79,5 @@ def documents() -> tuple[Document, ...]:
         Document("sweep-answer", 2, "out", "Answer of a sweep by hand", outgoing.sweep_answer()),
         Document("invocation-error", 1, "out", "Error of an invocation by hand", outgoing.invocation_error()),
         Document("dead-letter", 1, "out", "Dead letter", outgoing.dead_letter()),
-        Document("remainder", 2, "out", "Remainder", outgoing.remainder()),
+        Document("remainder", 3, "out", "Remainder", outgoing.remainder()),
     )

@@ -16,6 +16,7 @@ from tools.schemas.models import (
 )
 from untag.contracts.envelopes import DETAIL_TYPE
 from untag.decommission.events import DETAIL_TYPE as DECOMMISSIONED
+from untag.providers import EVERY_TYPE
 from untag.sweep.state import Sweep
 
 Json = dict[str, Any]
@@ -251,15 +252,20 @@ def sweep() -> Json:
     schema = of_model(Sweep, closed=True)
     defs = schema["$defs"]
     for name, kinds in (
-        ("KeyPattern", ["literal", "glob", "regex"]),
+        ("KeyPattern", ["literal", "literals", "glob", "regex"]),
         ("ValuePattern", ["literal", "glob", "regex", "expired"]),
     ):
         defs[name]["anyOf"] = [_only(kind, kinds, timed="expired" in kinds) for kind in kinds]
         defs[name.removesuffix("Pattern")] = {"anyOf": [{"type": "string", "maxLength": 256}, ref(name)]}
+    defs["Key"]["anyOf"].append(defs["KeyPattern"]["properties"]["literals"]["anyOf"][0])
     match = defs["Match"]["properties"]
     match["key"], match["value"]["anyOf"][0] = ref("Key"), ref("Value")
     rule = defs["Rule"]
-    rule["properties"]["remove"]["anyOf"][0]["items"] = ref("Key")
+    defs["Except"]["properties"]["except"]["items"] = ref("Key")
+    listed = {"type": "array", "minItems": 1, "maxItems": 10, "items": ref("Key")}
+    rule["properties"]["remove"] = {"anyOf": [listed, ref("Except"), {"type": "null"}]}
+    types = rule["properties"]["types"]
+    rule["properties"]["types"] = {"anyOf": [{"const": EVERY_TYPE}, types]}
     rule["properties"]["provider"] = {"enum": CLOUDS, "description": "The cloud."}
     rule["allOf"] = [
         {
@@ -285,7 +291,8 @@ def _only(kind: str, kinds: list[str], *, timed: bool) -> Json:
     fields: Json = {other: {"type": "null"} for other in kinds if other != kind}
     if timed and kind != "expired":
         fields["timezone"] = {"type": "null"}
-    return {"required": [kind], "properties": {kind: {"type": "string"}, **fields}}
+    its: Json = {"type": "array" if kind == "literals" else "string"}
+    return {"required": [kind], "properties": {kind: its, **fields}}
 
 
 def root_list() -> Json:

@@ -46,6 +46,7 @@ FIELDS: Mapping[str, str] = {
     "was": "Set by untag in a remainder: the value that stood there before a write whose answer was lost.",
     "dry_run": "Makes the same reads as a real run, and changes nothing.",
     "expect": "The number of pairs that the sender believes to ask for; another number refuses the request.",
+    "not_before": "Until then the request is kept, and nothing is called; not later than not_after.",
     "not_after": "Later than this nothing is called.",
     "overwrite": "To put tags back even where the key has another value by now.",
     "reason": "Free text for the report.",
@@ -81,7 +82,7 @@ SWEEP_RULES: Mapping[str, Json] = {
     "jdcloud": {
         "required": ["regions"],
         "properties": {"regions": {"minItems": 1}},
-        "if": {"properties": {"types": {"contains": {"const": "cdn"}}}},
+        "if": {"properties": {"types": {"type": "array", "contains": {"const": "cdn"}}}},
         "then": {"properties": {"regions": {"items": {"const": "cn-all"}}}},
     },
     "huaweicloud": {"properties": {"types": {"items": _TYPE_OF_HUAWEICLOUD}}},
@@ -159,7 +160,7 @@ def request(*, ours: bool = False) -> Json:
     """
     schema = described(of_model(RemovalRequest, closed=True), FIELDS)
     fields = schema["properties"]
-    for name in ("not_after", "first_attempt_at"):
+    for name in ("not_before", "not_after", "first_attempt_at"):
         fields[name]["anyOf"][0] = {"type": "string", "pattern": MOMENT}
     _never_null(schema, "value", "was")
     if not ours:

@@ -33,6 +33,7 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit("`expect` has to be the number of different pairs.", r"^says [0-9]+, but the request names"),
     Limit("One body names at most 100,000 pairs.", r"^more than 100000 pairs"),
+    Limit("`not_before` cannot be later than `not_after`.", r"should not be later than not_after"),
     Limit("A key cannot be put back with two values.", r"one key cannot be put back with two values"),
     Limit("A request cannot contradict an earlier one of its list.", r"contradicts an earlier request of the list"),
     Limit(
@@ -46,6 +47,12 @@ LIMITS: tuple[Limit, ...] = (
     Limit("A time zone has to be known to the machine.", r"is no time zone that is known here"),
     Limit("A rule may not match every tag there is.", r"matches every tag there is"),
     Limit("No two rules of a sweep share a name.", r"^two rules are called"),
+    Limit("A rule names `account` or `accounts`.", r"account and accounts say the same"),
+    Limit(
+        "`types` is `all`, or a list without it, and not every cloud has it.",
+        r"types is .all.|no listing of every type",
+    ),
+    Limit("A rule that keeps some tags needs `limit` and named types.", r"removes every tag but some"),
     Limit("A sweep that goes on says of each rule how far it is.", r"says nothing of some rule, or too much"),
 )
 
@@ -96,10 +103,17 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change(
         2,
+        ("sweep", "sweep-message"),
+        'A rule can say lists of keys, `accounts`, `"types": "all"` and `"remove": {"except": [...]}`.',
+        "Nothing: what was taken is taken as before.",
+    ),
+    Change(
+        2,
         ("remainder",),
         'A remainder can say `batch`, `overwrite`, `"tags": "all"`, and of a tag what it `was`.',
         "Nothing: untag alone reads remainders.",
     ),
+    Change(3, ("remainder",), "A remainder can say `not_before`.", "Nothing: untag alone reads remainders."),
 )
 
 _HEAD = """# Schemas

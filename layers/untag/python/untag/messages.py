@@ -60,6 +60,11 @@ def remainder_messages(follow_ups: Iterable[FollowUp]) -> list[Message]:
     return [Message(text, delay=delay) for text in _packed(body for one in waiting for body in one.bodies)]
 
 
+def kept_messages(bodies: Iterable[dict[str, Any]], size: int) -> list[Message]:
+    """Requests that are kept for later, each message no larger than `size` bytes, so that a host can keep it."""
+    return [Message(text) for body in bodies for text in _packed([body], size)]
+
+
 def dead_letters(
     follow_up: FollowUp, *, request_id: str, source: str, attempt: int, batch: str | None = None
 ) -> list[Message]:
@@ -96,7 +101,7 @@ def traced(messages: Iterable[Message], traceparent: str | None) -> list[Message
     return [one._replace(attributes={**one.attributes, "traceparent": traceparent}) for one in messages]
 
 
-def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _packed(bodies: Iterable[dict[str, Any]], limit: int = BODY_BYTES) -> Iterator[str]:
     """Request bodies as message bodies: a single one bare, several as a list, none larger than a message may be."""
     waiting = deque(bodies)
     part: list[str] = []
@@ -105,10 +110,10 @@ def _packed(bodies: Iterable[dict[str, Any]]) -> Iterator[str]:
         body = waiting.popleft()
         text = _json(body)
         weight = len(text.encode())
-        if weight > BODY_BYTES and (halves := _in_two(body)):
+        if weight > limit and (halves := _in_two(body)):
             waiting.extendleft(reversed(halves))
             continue
-        if part and size + weight > BODY_BYTES:
+        if part and size + weight > limit:
             yield _joined(part)
             part, size = [], 0
         part.append(text)

@@ -142,6 +142,7 @@ class RemovalRequest(_Input):
     tags: Tags
     dry_run: bool = False
     expect: Annotated[int, Field(ge=0)] | None = None
+    not_before: Moment | None = None
     not_after: Moment | None = None
     overwrite: bool = False
     reason: Annotated[str, StringConstraints(max_length=1024)] | None = None
@@ -209,6 +210,7 @@ class RemovalRequest(_Input):
             "resources": [{"type": type_, "ids": ids} for type_, ids in resources.items()],
             "tags": EVERY_TAG if ALL in tags else [_tag_body(tag, was.get(tag)) for tag in tags],
             "dry_run": self.dry_run,
+            "not_before": None if self.not_before is None else timestamp(self.not_before.timestamp()),
             "not_after": None if self.not_after is None else timestamp(self.not_after.timestamp()),
             "overwrite": self.overwrite or None,
             "reason": self.reason,
@@ -274,6 +276,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
 
 def _whole(request: RemovalRequest) -> Iterator[Problem]:
     pairs = request.pairs()
+    yield from _never(request)
     if request.overwrite and request.action is not Action.RESTORE:
         yield Problem("overwrite", "belongs to the action restore")
     if isinstance(request.tags, str):
@@ -292,3 +295,8 @@ def _whole(request: RemovalRequest) -> Iterator[Problem]:
                 yield Problem(f"tags.{index}.value", "a tag that is put back needs a value")
             elif values.setdefault(tag.key, tag.value) != tag.value:
                 yield Problem(f"tags.{index}.value", "one key cannot be put back with two values")
+
+
+def _never(request: RemovalRequest) -> Iterator[Problem]:
+    if request.not_before and request.not_after and request.not_before > request.not_after:
+        yield Problem("not_before", "should not be later than not_after: nothing could ever be called")

@@ -19,7 +19,7 @@ from untag.core.engine import Deadline, Engine
 from untag.core.jobs import Job
 from untag.core.plan import conflicting, open_job
 from untag.core.policy import Policy
-from untag.core.reporting import FollowUp, failed_requests, remainder, report
+from untag.core.reporting import FollowUp, failed_requests, kept_requests, remainder, report
 from untag.core.timing import Timing
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Timing",
     "conflicting",
     "failed_requests",
+    "kept_requests",
     "open_job",
     "remainder",
     "report",

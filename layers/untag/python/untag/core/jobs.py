@@ -85,6 +85,8 @@ class Job:
     read: dict[tuple[str, str], Seen] = field(default_factory=dict)
     pairs: int = 0
     """Pairs that the request came to: as many results are reported."""
+    kept_until: float | None = None
+    """When the request may be worked at, where that is later, in seconds since the epoch."""
     bears_tags: bool = False
     """Whether a read has shown any tag on any of the resources."""
 

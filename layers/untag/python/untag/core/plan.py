@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from untag.contracts import ALL, Action, Deferral, Outcome, RemovalRequest, Result, Tag
-from untag.contracts.requests import TagInput
+from untag.contracts.requests import TagInput, timestamp
 from untag.core.chunks import chunks
 from untag.core.jobs import Block, Job
 from untag.core.limits import MOST_TAGS
@@ -49,6 +49,11 @@ def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now
         for tag in tags:
             if tag is not ALL and (protected := policy.protects(block.provider, tag.key)) is not None:
                 block.settle_tag(tag, protected)
+    if request.not_before is not None and now < request.not_before.timestamp() and job.open:
+        job.kept_until = request.not_before.timestamp()
+        later = Deferral("not_before", f"kept until {timestamp(job.kept_until)}", counted=False)
+        for block in job.blocks:
+            block.settle_rest(later)
     return job
 
 

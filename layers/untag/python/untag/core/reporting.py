@@ -68,7 +68,9 @@ def _held_back(job: Job) -> HeldBack | None:
 
 
 def _hints(job: Job, rows: list[Row], deferred: int) -> list[str]:
-    """What looks wrong with a request none of whose tags was there."""
+    """How long a request is kept, or what looks wrong with one none of whose tags was there."""
+    if job.kept_until is not None:
+        return [f"kept until {timestamp(job.kept_until)}"]
     if deferred or not rows or job.bears_tags or not {one["outcome"] for one in rows} <= MISSING:
         return []
     hints = [
@@ -79,7 +81,9 @@ def _hints(job: Job, rows: list[Row], deferred: int) -> list[str]:
 
 def remainder(job: Job, chance: Callable[[], float]) -> FollowUp:
     """What is left to try again: requests that name exactly the deferred pairs, and how long they have to wait."""
-    if not any(isinstance(result, Deferral) for block in job.blocks for result in block.results):
+    if job.kept_until is not None or not any(
+        isinstance(result, Deferral) for block in job.blocks for result in block.results
+    ):
         return FollowUp([])
     request = job.request
     first = timestamp(job.first_attempt_at)
@@ -99,6 +103,16 @@ def remainder(job: Job, chance: Callable[[], float]) -> FollowUp:
         delay = max(delay, deferral.delay + chance() * min(LONGEST_DELAY_SECONDS, base))
     # Whole seconds, as queues take them, and never fewer than were asked for.
     return FollowUp(bodies, delay=min(max(math.ceil(delay), 1.0), LONGEST_DELAY_SECONDS))
+
+
+def kept_requests(job: Job) -> list[dict[str, Any]]:
+    """Requests that are kept until `job.kept_until`, as bodies; none where that has come.
+
+    The same request leads to the same bodies however often it comes in.
+    """
+    if job.kept_until is None:
+        return []
+    return _bodies(job, lambda result: isinstance(result, Deferral), attempt=job.request.attempt, dry_run=job.dry_run)
 
 
 def failed_requests(job: Job) -> list[FollowUp]:

@@ -85,6 +85,12 @@ class Outbox(Protocol):
     async def send_back(self, messages: Iterable[Message]) -> None:
         """Send to the work queue."""
 
+    async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
+        """Keep messages for the work queue until a time, in seconds since the epoch.
+
+        One that was given before, and is kept already, is kept once.
+        """
+
     async def go_on(self, messages: Iterable[Message]) -> None:
         """Send to this function's own queue, so that it goes on later."""
 
@@ -145,6 +151,8 @@ class Host(Protocol):
     quarantine: Quarantine
     message_bytes: int
     """A message of a queue with its attributes has this many bytes at most."""
+    kept_bytes: int
+    """A message that is kept until later has this many at most."""
 
     def credentials(self, source: str) -> CredentialSource:
         """The source of credentials that `UNTAG_CREDENTIALS` names."""

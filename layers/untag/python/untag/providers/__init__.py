@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from untag.contracts import Action, InvalidInputError, Problem, RemovalRequest
 from untag.providers.base import (
     AGAIN,
+    EVERY_TYPE,
     TOO_LARGE,
     Answer,
     Failure,
@@ -33,6 +34,7 @@ from untag.providers.events import Events
 
 __all__ = [
     "AGAIN",
+    "EVERY_TYPE",
     "NAMES",
     "TOO_LARGE",
     "Answer",

@@ -17,6 +17,7 @@ C = TypeVar("C", bound=Credentials, default=Any)
 
 EMPTY: Mapping[str, "Failure"] = {}
 NO_VERSIONS: Mapping[str, str] = {}
+NO_TYPES: Mapping[str, str] = {}
 
 
 class Location(NamedTuple):
@@ -97,6 +98,10 @@ AGAIN = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE})
 """Verdicts after which the same call may do better a little later."""
 
 
+EVERY_TYPE = "all"
+"""The type of a scope whose listings are of resources of every type."""
+
+
 TOO_LARGE = "too_large"
 """The code of an answer that was cut off since it was too long: for fewer resources it may be shorter."""
 
@@ -156,11 +161,13 @@ class Answer:
 class Listing(Answer):
     """An answer to a listing: resources with all their tags in `tags`, or `names`.
 
-    `next` is the cursor at which it goes on; None: it ends here.
+    `next` is the cursor at which it goes on; None: it ends here. `types` has each resource's type, where resources of
+    every type were asked for.
     """
 
     names: tuple[str, ...] = ()
     next: str | None = None
+    types: Mapping[str, str] = field(default_factory=lambda: NO_TYPES)
 
 
 @dataclass(slots=True)
@@ -282,6 +289,8 @@ class Plain(Generic[C]):
     documented_regions: frozenset[str] = frozenset()
     """The regions that the cloud's documents list, where they list all; for a hint at what was meant."""
     documented_types: frozenset[str] = frozenset()
+    finds_any_key = False
+    finds_any_type = False
 
     def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
         """Resources of any type may be anywhere."""
@@ -327,9 +336,16 @@ class Finder(Provider[C], Protocol[C]):
     pages: bool
     """Whether a long listing comes in several answers. Where it does not, one that is too long for an answer is listed
     value by value."""
+    finds_any_key: bool
+    """Whether `find` with `untag.contracts.ALL` lists every resource that bears a tag."""
+    finds_any_type: bool
+    """Whether a scope of `EVERY_TYPE` can be listed."""
 
     async def names(self, session: Session[C], scope: Scope, key: str | None, cursor: str | None) -> Answer:
         """The keys that are in use, or the values of one key; perhaps more than the scope's own."""
 
     async def find(self, session: Session[C], scope: Scope, tag: Tag, cursor: str | None) -> Answer:
-        """The resources of the scope that bear the tag; without a value: the key, whatever its value."""
+        """The resources of the scope that bear the tag; without a value: the key, whatever its value.
+
+        With `untag.contracts.ALL`, where `finds_any_key` says so: those that bear any tag.
+        """

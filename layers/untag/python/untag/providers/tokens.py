@@ -22,7 +22,8 @@ EARLY_SECONDS = 300.0
 """A token is renewed so long before it expires, as Azure's client does; one that lives shorter at half of its life."""
 
 AGAIN_SECONDS = 30.0
-"""After a renewal ahead of time has failed, the next is tried so much later: the old token is still good."""
+"""After a renewal ahead of time has failed, the next is tried so much later: the old token is still good. So is what
+was refused for a lasting reason other than the credentials, such as a role that may not be assumed."""
 
 MOST_ACCOUNTS = 256
 """Accounts whose tokens are kept. Replaced credentials leave an entry behind: the oldest goes."""
@@ -33,8 +34,11 @@ _FINAL = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.cod
 _PASSING_ERRORS = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 
 
+NEVER = float("inf")
+
+
 class Issued(NamedTuple, Generic[T]):
-    """What was issued, and when it expires in seconds since the epoch."""
+    """What was issued, and when it expires in seconds since the epoch: `NEVER` for what is fixed."""
 
     value: T
     expires_at: float
@@ -55,6 +59,7 @@ class Tokens(Generic[T]):
         self._renewing = asyncio.Lock()
         self._renewals = 0
         self._refusal: Answer | None = None
+        self._refused_until = 0.0
 
     async def get(self, session: Session) -> T | Answer:
         """The token, or why there is none now."""
@@ -70,16 +75,19 @@ class Tokens(Generic[T]):
         try:
             if (kept := self._kept()) is not None:
                 return kept
-            if self._renewals != renewals and self._refusal is not None:
+            if self._refusal is not None and (self._renewals != renewals or self._clock() < self._refused_until):
                 return self._refusal  # what was refused while we waited is not asked for by each that waited
             return await self._renewed(session._replace(timeout=until - asyncio.get_running_loop().time()))
         finally:
             self._renewing.release()
 
-    def drop(self, value: T) -> None:
-        """Use a token no more, if it has not been replaced already."""
+    def drop(self, value: T) -> bool:
+        """Use a token no more, if it has not been replaced already; whether another one can be had in its place."""
         if self._issued is not None and self._issued.value is value:
+            if self._issued.expires_at == NEVER:
+                return False
             self._issued = None
+        return True
 
     def _kept(self, *, due: bool = False) -> T | None:
         """The token that is kept, if it is good; with `due` also one that is to be renewed, while somebody does it."""
@@ -94,6 +102,7 @@ class Tokens(Generic[T]):
         now = self._clock()
         if isinstance(issued, Answer):
             self._refusal = issued
+            self._refused_until = now + AGAIN_SECONDS if issued.verdict is Verdict.FAILED else 0.0
             if issued.verdict in AGAIN and self._issued is not None and now < self._issued.expires_at:
                 self._renew_at = now + AGAIN_SECONDS
                 return self._issued.value
@@ -137,6 +146,11 @@ class TokenAuth(RenewedAuth, Generic[T]):
         self._refuses = refuses
         self._made: tuple[T, httpx.Auth] | None = None
 
+    @property
+    def token(self) -> T | None:
+        """What the last call was authenticated with, None before the first."""
+        return None if self._made is None else self._made[0]
+
     async def current(self, session: Session) -> httpx.Auth | Answer:
         """The authentication of the next call. A signer is kept with its token, since it caches what it derives."""
         token = await self._tokens.get(session)
@@ -147,12 +161,10 @@ class TokenAuth(RenewedAuth, Generic[T]):
         return self._made[1]
 
     def refused(self, auth: httpx.Auth, reply: Reply) -> bool:
-        """Whether the answer refuses the token; it is not used again then."""
+        """Whether the answer refuses the token, and another one can be had; it is not used again then."""
         if not self._refuses(reply):
             return False
-        if self._made is not None and self._made[1] is auth:
-            self._tokens.drop(self._made[0])
-        return True
+        return self._made is None or self._made[1] is not auth or self._tokens.drop(self._made[0])
 
 
 class Bearer(httpx.Auth):

@@ -1,8 +1,8 @@
 """One invocation: records in, results delivered as they complete, and the records that have to come again.
 
 The order of delivery is what keeps results from being lost and messages from multiplying: reports first, then dead
-letters, and the remainder as the last act before the record is acknowledged. If a send fails nothing further is sent
-for that record, and it comes again: at least once, and removal is idempotent.
+letters, what is kept until later, and the remainder as the last act before the record is acknowledged. If a send fails
+nothing further is sent for that record, and it comes again: at least once, and removal is idempotent.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from untag.contracts import InvalidInputError, Report
 from untag.contracts.rejections import InvocationError
-from untag.core import Job, conflicting, failed_requests, remainder, report
+from untag.core import Job, conflicting, failed_requests, kept_requests, remainder, report
 from untag.hosts.base import Arrival, DeliveryError, Handed, Message, Record
-from untag.messages import dead_letters, remainder_messages, report_message, traced
+from untag.messages import dead_letters, kept_messages, remainder_messages, report_message, traced
 from untag.removal.intake import open_jobs, warnings_of
 from untag.runtime import Runtime, Window
 from untag.worker import Worker, undelivered
@@ -38,6 +38,7 @@ class Invocation(Worker):
         super().__init__(runtime, window)
         self._registry = runtime.registry
         self._policy = runtime.settings.policy
+        self._kept_bytes = runtime.host.kept_bytes
 
     async def by_hand(self, handed: list[Handed]) -> list[Report]:
         """Work at what was handed to the function: its reports. Raises InvocationError.
@@ -144,6 +145,10 @@ class Invocation(Worker):
             remainders = remainder_messages(remainder(job, self._timing.chance) for job in work.jobs)
             await self._outbox.publish(traced(map(report_message, work.reports), trace))
             await self._outbox.send_dead_letters(traced(dead, trace))
+            for job in work.jobs:
+                if job.kept_until is not None:
+                    kept = kept_messages(kept_requests(job), self._kept_bytes)
+                    await self._outbox.keep_until(kept, job.kept_until)
             await self._outbox.send_back(traced(remainders, trace))
             work.problem = ""
         except DeliveryError as error:

@@ -48,7 +48,10 @@ class Lister:
         self.pages = finder.pages
 
     async def find(self, key: str, value: str | None, cursor: str | None = None) -> Listing:
-        """The resources that bear a tag, one page of them. Raises ListingError, NotNowError or ExpiredError."""
+        """The resources that bear a tag, one page of them; with an empty key (`ALL`) those that bear any.
+
+        Raises ListingError, NotNowError or ExpiredError.
+        """
         return await self._ask(lambda session: self._finder.find(session, self._scope, Tag(key, value), cursor), cursor)
 
     async def names(self, key: str | None = None) -> list[str]:

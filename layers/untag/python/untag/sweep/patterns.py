@@ -1,4 +1,4 @@
-"""What a rule compares a key or a value with: a literal, a glob, a regular expression, or a date that has passed.
+"""What a rule compares a key or a value with: literals, a glob, a regular expression, or a date that has passed.
 
 Regular expressions are those of the engine behind pydantic (Rust's `regex`): it does not backtrack, so that matching
 takes time in proportion to the text whatever the expression is, and refuses what would take more than 10 MiB once
@@ -12,10 +12,11 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 _LONGEST = 256
+_MOST_LITERALS = 100
 
 Text = Annotated[str, StringConstraints(max_length=_LONGEST)]
 
@@ -40,6 +41,10 @@ class Hit(Enum):
 
 def _named(value: Any) -> Any:
     return {"literal": value} if isinstance(value, str) else value
+
+
+def _named_key(value: Any) -> Any:
+    return {"literals": value} if isinstance(value, list) else _named(value)
 
 
 class _Pattern(BaseModel):
@@ -85,11 +90,36 @@ class _Pattern(BaseModel):
 
 
 class KeyPattern(_Pattern):
-    """A key."""
+    """A key, or any of several."""
+
+    literals: Annotated[list[Text], Field(min_length=1, max_length=_MOST_LITERALS)] | None = None
+    _any_of: frozenset[str] = PrivateAttr(default=frozenset())
+
+    def _kinds(self) -> list[str]:
+        return super()._kinds() + (["literals"] if self.literals is not None else [])
+
+    @model_validator(mode="after")
+    def _gathered(self) -> Self:
+        self._any_of = frozenset(text.lower() if self.ignore_case else text for text in self.literals or ())
+        return self
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole text is what is described."""
+        if self.literals is None:
+            return super().matches(text)
+        return (text.lower() if self.ignore_case else text) in self._any_of
+
+    @property
+    def only(self) -> str | None:
+        """The one key that matches, where there is but one."""
+        if self.literals is None:
+            return super().only
+        return self.literals[0] if len(self.literals) == 1 and not self.ignore_case else None
 
     def ignoring_case(self) -> "KeyPattern":
         """The same pattern at a cloud to which keys are the same in any case."""
-        return KeyPattern(literal=self.literal, glob=self.glob, regex=self.regex, ignore_case=True)
+        kinds = {name: getattr(self, name) for name in self._kinds()}
+        return KeyPattern(**kinds, ignore_case=True)
 
 
 class ValuePattern(_Pattern):
@@ -130,7 +160,7 @@ class ValuePattern(_Pattern):
         return Hit.YES if passed else Hit.NO
 
 
-Key = Annotated[KeyPattern, BeforeValidator(_named)]
+Key = Annotated[KeyPattern, BeforeValidator(_named_key)]
 Value = Annotated[ValuePattern, BeforeValidator(_named)]
 
 

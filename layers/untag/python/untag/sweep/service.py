@@ -8,7 +8,7 @@ from untag.contracts import InvalidInputError, Problem
 from untag.core.limits import LONGEST_DELAY_SECONDS
 from untag.hosts.base import Arrival, DeliveryError, Handed, Message, Record
 from untag.messages import notice_message, request_messages
-from untag.providers import Finder
+from untag.providers import EVERY_TYPE, Finder
 from untag.runtime import Runtime, Window
 from untag.sweep.listing import Lister, ListingError, NotNowError
 from untag.sweep.rules import Place, Rule
@@ -136,8 +136,11 @@ class _Invocation(Worker):
         found = list(self._registry.location_problems(rule.provider, rule.location(place), place.type))
         for path, message in found:
             yield Problem("resources.0.type" if path == "type" else path, message)  # as in a request for the place
-        if not found and not isinstance(self._registry.find(rule.provider, place.type), Finder):
+        finder = None if found else self._registry.find(rule.provider, place.type)
+        if not found and not isinstance(finder, Finder):
             yield Problem("types", "this API cannot list resources")
+        elif isinstance(finder, Finder) and place.type == EVERY_TYPE and not finder.finds_any_type:
+            yield Problem("types", f"{rule.provider} has no listing of every type: write the types as a list")
 
     async def _rule(self, rule: Rule, progress: Progress, sender: Sender) -> float | None:
         """Go on with a rule; the seconds after which it can go on further, None if it is done."""
@@ -167,8 +170,10 @@ class _Invocation(Worker):
         location = rule.location(place)
         finder = self._registry.find(rule.provider, place.type)
         scope = finder.scope(location, place.type)
-        # What a request from here would be held back by keeps the listing from being made, too.
-        if (held := self._policy.forbids(location, scope)) is not None:
+        # What a request from here would be held back by keeps the listing from being made, too. Of every type, some may
+        # be allowed.
+        policy = self._policy if place.type != EVERY_TYPE else self._policy._replace(allowed_types=frozenset())
+        if (held := policy.forbids(location, scope)) is not None:
             raise ListingError(held.code or "protected", held.message or "held back by a guardrail")
         if not isinstance(finder, Finder):  # pragma: no cover - checked before
             raise ListingError("no_listing", "this API cannot list resources")
@@ -180,7 +185,14 @@ class _Invocation(Worker):
     @staticmethod
     def _failed(progress: Progress, place: Place, code: str, message: str) -> None:
         progress.failed_places += 1
-        progress.error(code=code, message=message[:240], region=place.region, type=place.type, key=progress.key)
+        progress.error(
+            code=code,
+            message=message[:240],
+            account=place.account,
+            region=place.region,
+            type=place.type,
+            key=progress.key or None,
+        )
 
     def _fitting(
         self, sweep: Sweep, rules: list[Any], progress: list[Progress], started_at: float, delay: float

@@ -5,16 +5,16 @@ import hashlib
 import json
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from untag.contracts import InvalidInputError, Tag, unwrap
+from untag.contracts import InvalidInputError, Problem, Tag, unwrap
 from untag.contracts.problems import problems_of
 from untag.contracts.requests import Batch
 from untag.core.requests import batch_name
-from untag.sweep.rules import MAX_RULES, Rule
+from untag.sweep.rules import CHOICES, MAX_RULES, Rule
 
 MOST_SEEN = 60_000
 """Fingerprints of 8 bytes that a message carries: 640 KB of the mebibyte that it may have."""
@@ -36,9 +36,10 @@ def fingerprint(found: Found) -> int:
 class Progress(BaseModel):
     """How far one rule is, and what it has come to so far.
 
-    `place` is the number of the place, `key` the literal key that is listed there. An API that does not page goes on
-    behind the resource `after` (of the value `value`, where the key alone is too much for one answer); one that pages
-    goes on at `cursor`, in its `round`-th pass. An `offset` is the cursor as it was written in older messages.
+    `place` is the number of the place, `key` the literal key that is listed there, empty for all keys at once. An API
+    that does not page goes on behind the resource `after` (of the value `value`, where the key alone is too much for
+    one answer); one that pages goes on at `cursor`, in its `round`-th pass. An `offset` is the cursor as it was written
+    in older messages.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -140,7 +141,7 @@ def read_sweep(payload: Any, own_id: str) -> tuple[Sweep, list[Any]]:
     try:
         sweep = _SWEEP.validate_python(unwrapped.payload)
     except ValidationError as error:
-        raise InvalidInputError(problems_of(error)) from None
+        raise InvalidInputError(_problems(error)) from None
     twice = [name for name, times in Counter(rule.name for rule in sweep.rules).items() if times > 1]
     if twice:
         raise InvalidInputError.of(f"two rules are called {twice[0]}", "rules")
@@ -148,6 +149,11 @@ def read_sweep(payload: Any, own_id: str) -> tuple[Sweep, list[Any]]:
         raise InvalidInputError.of("says nothing of some rule, or too much", "progress")
     id_ = sweep.id or unwrapped.id
     return sweep.model_copy(update={"id": id_, "batch": sweep.batch or batch_name(id_)}), unwrapped.payload["rules"]
+
+
+def _problems(error: ValidationError) -> Iterator[Problem]:
+    for path, message in problems_of(error):
+        yield Problem(".".join(part for part in path.split(".") if part not in CHOICES), message)
 
 
 def continuation(sweep: Sweep, rules: list[Any], progress: list[Progress], started_at: float) -> str:

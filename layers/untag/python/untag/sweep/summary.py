@@ -37,7 +37,7 @@ def summary(sweep: Sweep, progress: Sequence[Progress], started_at: float, now: 
         id=sweep.id,
         batch=sweep.batch,
         provider=_only({rule.provider for rule in sweep.rules}),
-        account=_only({rule.account for rule in sweep.rules}),
+        account=_only({account for rule in sweep.rules for account in rule.account_names()}),
         region=None,
         status=status,
         code=code,
@@ -58,7 +58,7 @@ def _detail(rule: Rule, progress: Progress) -> dict[str, Any]:
     return {
         "rule": rule.name,
         "provider": rule.provider,
-        "account": rule.account,
+        "account": ",".join(rule.account_names()),
         "status": "failed" if failed else "partial" if partly else "succeeded",
         "counts": dict(sorted(progress.counts.items())),
         "errors": progress.errors,

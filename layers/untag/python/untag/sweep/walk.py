@@ -2,14 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from untag.contracts import Tag
+from untag.contracts import ALL, Tag
 from untag.contracts.reports import printable
 from untag.core import Policy
 from untag.core.requests import by_content, write_requests
 from untag.core.timing import Timing
-from untag.providers import Finder, Listing, Registry
+from untag.providers import EVERY_TYPE, Finder, Listing, Registry
 from untag.sweep.listing import RESTARTS, TOO_MUCH, ExpiredError, Lister, ListingError, NotNowError
 from untag.sweep.patterns import Hit
 from untag.sweep.rules import Place, Rule
@@ -20,12 +21,20 @@ WINDOW = 2000
 within the time that is kept for delivery."""
 PAGES = 4
 """Pages whose resources are sent together, unless they are more than a window."""
+MANY_KEYS = 10
+"""From so many keys in use on, all tagged resources are listed once, where a cloud can, and not for each key anew."""
+ANY_KEY = ALL.key
+"""The key that stands for such a listing."""
 ROUNDS = 5
 """Passes over a paged listing, at most: the first reads it all, each further one looks for what the others missed."""
 
 
 class _LimitError(Exception):
     """The rule's own limit of resources is reached."""
+
+
+class _TooLongError(Exception):
+    """The listing of everything does not fit into one answer: it has to be made key by key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +72,12 @@ class Walk:
         self._sender = sender
         self._finder = finder
         self._seen = progress.remembered()
+        self._types: dict[str, str] = {}
+        """The types of what was listed, where resources of every type are."""
         self._limited = False
         self._head: Mapping[str, Any] = {
             "provider": rule.provider,
-            "account": rule.account,
+            "account": place.account,
             "region": place.region,
             "project_id": rule.project_id,
             "batch": sender.batch,
@@ -77,11 +88,16 @@ class Walk:
     async def go(self) -> None:
         """Go through the place from where the progress says. Raises ListingError or NotNowError."""
         try:
-            for key in await self._keys():
+            keys = await self._keys()
+            while keys:
+                key = keys.pop(0)
                 if key != self._progress.key:
                     self._progress.enter(key)
                     self._seen.clear()
-                await (self._pages(key) if self._lister.pages else self._whole(key))
+                try:
+                    await (self._pages(key) if self._lister.pages else self._whole(key))
+                except _TooLongError:
+                    keys = await self._keys_in_use()
         except _LimitError:
             self._progress.count("limit_reached")
             self._progress.done = True
@@ -89,15 +105,22 @@ class Walk:
             self._progress.remember(self._seen)
 
     async def _keys(self) -> list[str]:
-        """The literal keys that are still to be listed, in order."""
+        """The literal keys that are still to be listed, in order; `ANY_KEY` alone for all of them at once."""
+        wanted, begun, at_once = self._rule.match.key, self._progress.key, self._finder.finds_any_key
+        if begun == ANY_KEY or (begun is None and at_once and wanted.matches_everything()):
+            return [ANY_KEY]
+        if wanted.only is not None:
+            return [wanted.only] if self._rule.remove or not self._held(wanted.only) else []
+        keys = await self._keys_in_use()
+        if begun is None:
+            return [ANY_KEY] if at_once and len(keys) >= MANY_KEYS else keys
+        return [key for key in keys if key >= begun]
+
+    async def _keys_in_use(self) -> list[str]:
+        """The keys that the rule means, of those that the cloud says are in use; in order."""
         wanted = self._rule.match.key
-        keys = [wanted.only] if wanted.only is not None else await self._lister.names()
-        begun = self._progress.key
-        return [
-            key
-            for key in keys
-            if wanted.matches(key) and (begun is None or key >= begun) and (self._rule.remove or not self._held(key))
-        ]
+        keys = await self._lister.names()
+        return [key for key in keys if wanted.matches(key) and (self._rule.remove or not self._held(key))]
 
     # An API that answers with everything at once.
 
@@ -105,15 +128,10 @@ class Walk:
         value = self._rule.match.value
         only = None if value is None else value.only
         if not self._progress.by_value:
-            try:
-                listing = await self._lister.find(key, only)
-            except (ListingError, NotNowError) as error:
-                if error.code not in TOO_MUCH or only is not None:
-                    raise
-                self._progress.by_value, self._progress.value, self._progress.after = True, None, None
-            else:
+            if (listing := await self._in_one_answer(key, only)) is not None:
                 await self._behind(key, listing)
                 return
+            self._progress.by_value, self._progress.value, self._progress.after = True, None, None
         for one in await self._lister.names(key):
             begun = self._progress.value
             if begun is not None and one < begun:
@@ -122,9 +140,20 @@ class Walk:
                 self._progress.value, self._progress.after = one, None
             hit = Hit.YES if value is None else value.hit(one, self._sender.timing.now())
             if hit is Hit.YES:
-                await self._behind(key, await self._lister.find(key, one))
+                await self._behind(key, await self._find(key, one))
             elif hit is Hit.NOT_A_DATE:
                 self._progress.count("not_a_date")
+
+    async def _in_one_answer(self, key: str, value: str | None) -> Listing | None:
+        """The listing, or None if by value it may be short enough. Raises _TooLongError if by key it may be."""
+        try:
+            return await self._find(key, value)
+        except (ListingError, NotNowError) as error:
+            if error.code not in TOO_MUCH or (value is not None and key != ANY_KEY):
+                raise
+            if key == ANY_KEY:
+                raise _TooLongError from None
+            return None
 
     async def _behind(self, key: str, listing: Listing) -> None:
         """Send what stands behind the resource at which the last invocation ended."""
@@ -164,7 +193,7 @@ class Walk:
             rows: dict[str, Mapping[str, str]] = {}
             cursor = progress.cursor
             for _ in range(PAGES):
-                listing = await self._lister.find(key, only, cursor)
+                listing = await self._find(key, only, cursor)
                 page = listing.tags or {}
                 rows |= page
                 cursor = listing.next
@@ -177,6 +206,12 @@ class Walk:
 
     # What is found.
 
+    async def _find(self, key: str, value: str | None, cursor: str | None = None) -> Listing:
+        """A page of a listing. Raises ListingError, NotNowError or ExpiredError."""
+        listing = await self._lister.find(key, None if key == ANY_KEY else value, cursor)
+        self._types |= listing.types
+        return listing
+
     def _chosen(self, key: str, rows: Iterable[tuple[str, Mapping[str, str]]], *, once: bool) -> list[Found]:
         """The tags to remove of each resource that the rule means. `once` leaves out what was sent already."""
         rule, progress, now = self._rule, self._progress, self._sender.timing.now()
@@ -184,11 +219,17 @@ class Walk:
         for id_, tags in rows:
             first = progress.round == 1  # later passes read the same resources again
             progress.count("seen", first)
-            hit = rule.match.hit(key, tags[key], now) if key in tags else Hit.NO
+            if key == ANY_KEY:
+                hit = rule.match.hit_of_any(self._judged(tags), now)
+            else:
+                hit = rule.match.hit(key, tags[key], now) if key in tags else Hit.NO
             progress.count("not_a_date", first and hit is Hit.NOT_A_DATE)
             if hit is not Hit.YES or self._met_before(key, tags, now):
                 continue
-            wanted = rule.chosen(dict(tags), now)
+            if not self._allowed(id_):
+                progress.count("type_not_allowed", first)
+                continue
+            wanted = rule.chosen(tags, now)
             kept = tuple(Tag(name, value) for name, value in sorted(wanted.items()) if not self._held(name))
             if once:
                 mark = fingerprint((id_, kept))
@@ -208,28 +249,40 @@ class Walk:
     def _met_before(self, key: str, tags: Mapping[str, str], now: float) -> bool:
         """Whether an earlier key of the same rule has led to this resource."""
         match = self._rule.match
-        if match.key.only is not None:
+        if match.key.only is not None or key == ANY_KEY:
             return False
         return any(
             other < key and (self._rule.remove or not self._held(other)) and match.hit(other, value, now) is Hit.YES
             for other, value in tags.items()
         )
 
+    def _judged(self, tags: Mapping[str, str]) -> Mapping[str, str]:
+        """The tags by which a resource is judged: protected ones lead to nothing but where the rule removes others."""
+        return tags if self._rule.remove else {key: value for key, value in tags.items() if not self._held(key)}
+
+    def _type(self, id_: str) -> str:
+        return self._types[id_] if self._place.type == EVERY_TYPE else self._place.type
+
+    def _allowed(self, id_: str) -> bool:
+        """Whether this stack works at resources of the type. The place's own has been looked at before."""
+        allowed = self._sender.policy.allowed_types
+        return self._place.type != EVERY_TYPE or not allowed or self._type(id_) in allowed
+
     def _held(self, key: str) -> bool:
         """Whether the key belongs to the cloud or is protected."""
         return self._sender.policy.protects(self._finder, key) is not None
 
     async def _send(self, found: list[Found]) -> None:
-        progress, type_ = self._progress, self._place.type
+        progress = self._progress
         written = write_requests(
-            {(type_, id_): tags for id_, tags in found},
+            {(self._type(id_), id_): tags for id_, tags in found},
             self._head,
             self._sender.registry,
             name=by_content(f"{self._sender.id}.{self._rule.name}"),
             max_pairs=self._sender.policy.max_pairs,
         )
         for body in written.bodies:
-            progress.count("pairs", len(body["resources"][0]["ids"]) * len(body["tags"]))
+            progress.count("pairs", sum(len(group["ids"]) for group in body["resources"]) * len(body["tags"]))
             self._sampled(body)
         progress.count("by_key", written.by_key)
         for left in written.left_out:
@@ -237,8 +290,9 @@ class Walk:
             progress.error(
                 code="unremovable",
                 message=left.reason[:240],
+                account=self._place.account,
                 region=self._place.region,
-                type=type_,
+                type=printable(left.type),
                 resource_id=printable(left.resource_id),
                 key=printable(left.tag.key),
             )
@@ -251,11 +305,13 @@ class Walk:
         """A dry run's summary shows the first pairs."""
         if not self._sender.dry_run:
             return
-        for id_ in body["resources"][0]["ids"]:
-            for tag in body["tags"]:
-                if len(self._progress.sample) >= MOST_SAMPLES:
-                    return
-                self._progress.sample.append({"type": self._place.type, "resource_id": id_, **tag})
+        pairs = (
+            {"type": group["type"], "resource_id": id_, **tag}
+            for group in body["resources"]
+            for id_ in group["ids"]
+            for tag in body["tags"]
+        )
+        self._progress.sample += islice(pairs, MOST_SAMPLES - len(self._progress.sample))
 
     def _in_time(self) -> None:
         if self._sender.left() <= 0.0:

@@ -1,18 +1,19 @@
-"""Signed calls to AWS in its two wire protocols: JSON (SQS, Secrets Manager) and Query (SNS)."""
+"""Signed calls to AWS in its wire protocols: JSON (SQS, Secrets Manager), Query (SNS) and REST (Scheduler)."""
 
 import asyncio
 import json
 import ssl
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
 import httpx
 
 from untag import environment
 from untag.core.timing import Timing
-from untag.hosts.aws.keys import Keys, KeysUnavailableError
-from untag.providers.signing import AWS4, DerivedKeyAuth
+from untag.providers.base import Answer, Session
+from untag.providers.credentials import Credentials
+from untag.providers.host_role import HostRole
 
 TRIES = 3
 _CALL_SECONDS = 5.0
@@ -32,10 +33,6 @@ _TRANSIENT = (
     "InternalFailure",
     "ServiceUnavailable",
 )
-
-
-if TYPE_CHECKING:
-    from untag.providers.credentials import AccessKey
 
 T = TypeVar("T")
 
@@ -66,18 +63,24 @@ class Aws:
     `AWS_ENDPOINT_URL_<SERVICE>` and `AWS_ENDPOINT_URL` are honoured. `left` gives the seconds that calls still have.
     """
 
-    def __init__(self, environ: Mapping[str, str], client: httpx.AsyncClient, keys: Keys, timing: Timing) -> None:
+    def __init__(self, environ: Mapping[str, str], client: httpx.AsyncClient, timing: Timing) -> None:
         self._client = client
-        self._keys = keys
         self._timing = timing
-        self._region = environment.text(environ, "AWS_REGION", pattern=r"[a-z0-9-]+")
-        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
+        self.region = environment.text(environ, "AWS_REGION", pattern=r"[a-z0-9-]+")
+        suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        role = HostRole(environ, timing.now)
         self._endpoints = {}
-        for service, variable in (("sqs", "SQS"), ("sns", "SNS"), ("secretsmanager", "SECRETS_MANAGER")):
-            own = f"https://{service}.{self._region}.{suffix}"
+        self._auths = {}
+        for service, variable in (
+            ("sqs", "SQS"),
+            ("sns", "SNS"),
+            ("secretsmanager", "SECRETS_MANAGER"),
+            ("scheduler", "SCHEDULER"),
+        ):
+            own = f"https://{service}.{self.region}.{suffix}"
             everywhere = environment.endpoint(environ, "AWS_ENDPOINT_URL", own)
             self._endpoints[service] = environment.endpoint(environ, f"AWS_ENDPOINT_URL_{variable}", everywhere)
-        self._auths: dict[str, tuple[AccessKey, DerivedKeyAuth]] = {}
+            self._auths[service] = role.auth(service, self.region)
         self.left: Callable[[], float] = lambda: float("inf")
 
     async def json(self, service: str, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +95,12 @@ class Aws:
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
         content = _form({"Action": operation, "Version": _SNS_VERSION, **parameters})
         return await self._tried("sns", operation, headers, content, _read_xml)
+
+    async def rest(self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """A call in the REST protocol; `path` is escaped already, with its query. Raises AwsError."""
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"content-type": "application/json"}
+        return await self._tried(service, f"{method} {path}", headers, content, _read_json)
 
     async def _tried(
         self,
@@ -122,13 +131,15 @@ class Aws:
         timeout = min(_CALL_SECONDS, self.left())
         if timeout < _SHORTEST_SECONDS:
             raise AwsError(service, operation, "deadline", transient=False)
+        method, _, path = operation.rpartition(" ")
+        url = f"{self._endpoints[service]}{path if method else '/'}"
+        auth = await self._auths[service].current(Session(self._client, Credentials(), httpx.Auth(), timeout))
+        if isinstance(auth, Answer):
+            raise AwsError(service, operation, "no_key", transient=True)
         try:
-            auth = await self._auth(service)
             async with asyncio.timeout(timeout):
-                request = httpx.Request("POST", f"{self._endpoints[service]}/", headers=headers, content=content)
+                request = httpx.Request(method or "POST", url, headers=headers, content=content)
                 response = await self._client.send(request, auth=auth)
-        except KeysUnavailableError:
-            raise AwsError(service, operation, "no_key", transient=True) from None
         except (TimeoutError, httpx.TimeoutException):
             raise AwsError(service, operation, "timeout", transient=True) from None
         except (httpx.RequestError, ssl.SSLError, OSError):
@@ -138,20 +149,12 @@ class Aws:
                 return read(response.content)
             except (ValueError, ET.ParseError):
                 raise AwsError(service, operation, "unreadable", transient=True) from None
-        code = _error_code(response.content) or f"HTTP_{response.status_code}"
+        code = _error_code(response) or f"HTTP_{response.status_code}"
         server = (
             response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
             or response.status_code == httpx.codes.TOO_MANY_REQUESTS
         )
         raise AwsError(service, operation, code, transient=server or is_transient(code))
-
-    async def _auth(self, service: str) -> DerivedKeyAuth:
-        key = await self._keys.get()
-        known = self._auths.get(service)
-        if known is None or known[0] is not key:
-            auth = DerivedKeyAuth(AWS4, key, region=self._region, service=service, clock=self._timing.now)
-            known = self._auths[service] = (key, auth)
-        return known[1]
 
 
 _ESCAPES = {
@@ -184,8 +187,11 @@ def _read_xml(content: bytes) -> ET.Element:
     return ET.fromstring(content)  # noqa: S314
 
 
-def _error_code(content: bytes) -> str:
-    """AWS's code out of an error in either protocol, without its namespace; empty where there is none."""
+def _error_code(response: httpx.Response) -> str:
+    """AWS's code out of an error in any protocol, without its namespace; empty where there is none."""
+    content = response.content
+    if named := str(response.headers.get("x-amzn-errortype", "")):
+        return named.partition(":")[0].rpartition("#")[2]
     try:
         if content.lstrip().startswith(b"<"):
             return _read_xml(content).findtext(".//{*}Code", "")

@@ -10,7 +10,7 @@ import httpx
 from untag.core import CredentialSource, Timing
 from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.aws.client import Aws
-from untag.hosts.aws.keys import Keys
+from untag.hosts.aws.kept import INPUT_BYTES
 from untag.hosts.aws.outbox import SQS_BYTES, Outbox
 from untag.hosts.aws.quarantine import Quarantine
 from untag.hosts.aws.secrets import secret_credentials
@@ -30,6 +30,7 @@ class Lambda:
     """
 
     message_bytes = SQS_BYTES
+    kept_bytes = INPUT_BYTES
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class Lambda:
         self.telemetry: base.Telemetry = Telemetry()
         # No proxies out of the environment, and one transport with one TLS context for all calls.
         self.client: httpx.AsyncClient = Client(transport or Transport())
-        self.aws = Aws(environ, self.client, Keys(environ, self.client, self.timing), self.timing)
+        self.aws = Aws(environ, self.client, self.timing)
         self.quarantine: base.Quarantine = Quarantine(self.aws)
 
     def credentials(self, source: str) -> CredentialSource:

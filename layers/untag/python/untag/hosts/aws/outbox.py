@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
 from untag.core import Timing
+from untag.core.limits import LONGEST_DELAY_SECONDS
 from untag.hosts.aws.client import TRIES, Aws, AwsError, is_transient, retry_pause
+from untag.hosts.aws.kept import keep
 from untag.hosts.aws.settings import Places
 from untag.hosts.base import DeliveryError, Message
 
@@ -41,6 +44,9 @@ class Outbox:
         def to_queue(url: str) -> _Batcher:
             return _Batcher(lambda batch: send_batch(aws, url, batch), SQS_BYTES, timing)
 
+        self._aws = aws
+        self._timing = timing
+        self._places = places
         self._reports = _Batcher(lambda batch: _publish(aws, places.topic_arn, batch), SNS_BYTES, timing)
         self._dead_letters = to_queue(places.dead_letter_queue_url)
         self._work = to_queue(places.queue_url)
@@ -57,6 +63,19 @@ class Outbox:
     async def send_back(self, messages: Iterable[Message]) -> None:
         """Send to the work queue. Raises DeliveryError unless every one was taken."""
         await self._work.put_all(messages)
+
+    async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
+        """Keep messages for the work queue until a time. Raises DeliveryError unless every one is kept."""
+        seconds = moment - self._timing.now()
+        if seconds <= LONGEST_DELAY_SECONDS or not self._places.schedule_group:
+            delay = math.ceil(min(max(seconds, 0.0), LONGEST_DELAY_SECONDS))
+            await self.send_back([message._replace(delay=delay) for message in messages])
+            return
+        for message in messages:
+            try:
+                await keep(self._aws, self._places, message.body, moment)
+            except AwsError as error:
+                raise DeliveryError(error.code) from None
 
     async def go_on(self, messages: Iterable[Message]) -> None:
         """Send to this function's own queue. Raises DeliveryError unless every one was taken."""

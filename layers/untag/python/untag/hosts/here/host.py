@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import httpx
 
@@ -57,6 +57,7 @@ class Here:
 
     message_bytes = 1_073_741_824
     """No queue bounds a message; a gigabyte is more than any request has."""
+    kept_bytes = message_bytes
 
     def __init__(
         self,
@@ -133,6 +134,10 @@ class Files:
         """Each message waits for its delay."""
         self._host.work += self._delayed(messages)
 
+    async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
+        """Each message waits in this process."""
+        self._host.work += [Waiting(moment, message.body) for message in messages]
+
     async def go_on(self, messages: Iterable[Message]) -> None:
         """The same, for the function itself."""
         self._host.own += self._delayed(messages)
@@ -149,11 +154,17 @@ class Files:
         if not text:
             return
         try:
-            with (self._host.folder / name).open("a", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
+            with (self._host.folder / name).open("ab+") as file:
+                if file.tell() and _last_byte(file) != b"\n":
+                    file.write(b"\n")  # what a killed process had begun to write spoils no line but its own
+                file.write(text.encode())
         except OSError as error:
             raise DeliveryError(f"{name}: {error.strerror}") from None
+
+
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
 
 
 class NoQuarantine:

@@ -1,5 +1,6 @@
-"""AWS: its credentials, and its one tag API, Resource Groups Tagging."""
+"""AWS: its credentials, and its tag APIs: Resource Groups Tagging, and IAM's own for roles and users."""
 
+from untag.providers.aws.iam import AwsIam
 from untag.providers.aws.tagging import AwsTagging
 
-APIS = (AwsTagging,)
+APIS = (AwsTagging, AwsIam)

@@ -4,9 +4,12 @@ Facts from the model of the tagging API (botocore 1.44.5), the service authoriza
 "Services that support the Resource Groups Tagging API".
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from untag.providers.base import Failure
 
 _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):([0-9]{12}|):(.+)", re.DOTALL)
 MAX_ARN = 1011
@@ -77,8 +80,15 @@ BY_ARN_ONLY = frozenset(
 LISTED = BY_ARN_ONLY | TEMPLATES.keys()
 """The types of which GetResources is known to list every resource that bears a tag."""
 
-NOT_LISTED = frozenset({"iam:role", "iam:user", "autoscaling:autoScalingGroup"})
-"""Types whose tags GetResources leaves out although they can be tagged ("Services that support …", its notes)."""
+BY_IAM = frozenset({"iam:role", "iam:user"})
+"""Types that GetResources leaves out although they can be tagged ("Services that support …", its notes). IAM reads
+their tags."""
+
+NOT_LISTED = frozenset({"autoscaling:autoScalingGroup"})
+"""Types that GetResources lists without their tags, and that no other call reads here."""
+
+RESERVED = tuple("".join(letters) + ":" for letters in itertools.product("aA", "wW", "sS"))
+"""Keys that begin so are AWS's own."""
 
 GLOBAL_REGION = "us-east-1"
 _GLOBAL_SERVICES = frozenset({"cloudfront", "iam", "route53"})
@@ -166,6 +176,8 @@ def _problems_of_arn(type_: str, id_: str, region: str) -> Iterator[str]:
         return
     if arn.type in NOT_LISTED:
         yield not_listed(arn.type)
+    if arn.type in BY_IAM:
+        yield f"is the ARN of a resource of type {arn.type}, which is asked for by its whole type"
     if type_ not in (arn.service, arn.type):
         yield f"is the ARN of a resource of type {arn.type}"
     if arn.partition != partition_of(region).name:
@@ -194,3 +206,13 @@ def _problems_of_global(service: str, region: str) -> Iterator[str]:
 def not_listed(type_: str) -> str:
     """Why resources of a type are refused."""
     return f"tags of {type_} cannot be read by the tagging API, so that no removal of them could be confirmed"
+
+
+def role_problem(role_arn: str | None, region: str) -> Failure | None:
+    """Why a role cannot be assumed for calls in a region: it is of another partition."""
+    if role_arn is None or role_arn.split(":")[1] == partition_of(region).name:
+        return None
+    message = (
+        f"role_arn is in partition {role_arn.split(':')[1]}, and region {region} is in {partition_of(region).name}"
+    )
+    return Failure("partition_mismatch", message)

@@ -6,10 +6,8 @@ from typing import Any, ClassVar, Self
 
 from untag.contracts import InvalidInputError
 from untag.providers.base import Session
-from untag.providers.credentials import Credentials, HeaderText
-
-CONTAINER_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-"""Where a host without keys in its environment asks for them: Lambda under SnapStart, a container."""
+from untag.providers.credentials import AccessKey, Credentials, HeaderText
+from untag.providers.host_role import CONTAINER_URI
 
 _KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
@@ -68,6 +66,13 @@ class AwsCredentials(Credentials):
     def without_secret(cls, account: str) -> Self | None:
         """The host's own role, for the default account only: no other name may stand for it by a slip."""
         return cls() if account == "default" else None
+
+    def key(self) -> AccessKey | None:
+        """The access key, None for a role."""
+        if self.access_key is None or self.secret_key is None:
+            return None
+        fields = {"access_key": self.access_key, "secret_key": self.secret_key, "security_token": self.security_token}
+        return AccessKey.model_validate(fields)
 
 
 AwsSession = Session[AwsCredentials]

@@ -9,7 +9,7 @@ that it is for in `recipientAccountId`: the caller's may be another.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from untag.providers.aws.arns import NOT_LISTED, TEMPLATES, arn_of, not_listed
+from untag.providers.aws.arns import BY_IAM, NOT_LISTED, TEMPLATES, arn_of, not_listed
 
 CLOUDTRAIL = "AWS API Call via CloudTrail"
 STATE_CHANGE = "EC2 Instance State-change Notification"
@@ -154,6 +154,8 @@ def why_not(detail: Mapping[str, Any], deletion: Deletion) -> tuple[str, str] | 
         return "no_deletion", "it is no call that changes anything"
     if deletion.type in NOT_LISTED:
         return "unmapped_type", not_listed(deletion.type)
+    if deletion.type in BY_IAM:
+        return "unmapped_type", "its tags are gone with it, and another may bear its name by now"
     parameters = detail.get("requestParameters")
     if deletion.type == "lambda:function" and isinstance(parameters, Mapping) and parameters.get("qualifier"):
         return "no_deletion", "it deletes one version of a function"

@@ -6,10 +6,11 @@ Facts from botocore 1.44.5 (the model of 2017-01-26) and the API's pages. What t
   a call; bare ids of one type do, since their ARNs are built by the type.
 - A removal names keys. To remove a key that is not there is a success, by the documents.
 - `GetResources` for ARNs leaves out what never bore a tag, what does not exist, what is in another account or region,
-  and resources of types that it does not list. So a resource that is left out has no tags only if its type is known to
-  be listed, and its ARN names the region and the account of the call (`_is_bare`). Of all others nothing is known: a
-  bucket's ARN names neither. Types that are known to be left out (IAM's roles and users, Auto Scaling groups) are
-  refused by name: their tags could be removed, but nothing could confirm it.
+  and resources of types that it does not list. So a resource that is left out has no tags only if its type is known
+  to be listed, and its ARN names the region and the account of the call (`_is_bare`). Of all others nothing is known:
+  a bucket's ARN names neither. Auto Scaling groups are listed without their tags: they are refused by name, since
+  nothing could confirm a removal. IAM's roles and users are left out: IAM itself reads and changes their tags
+  (`iam.py`).
 - An ARN with another account's number would be left out as well, so it is refused before a call is made. The account's
   number is the role's, else `GetCallerIdentity` says it.
 - `FailedResourcesMap` lies inside a success, by ARN, with codes of the services that own the resources. It names no
@@ -19,20 +20,21 @@ Facts from botocore 1.44.5 (the model of 2017-01-26) and the API's pages. What t
 - `TagResources` on a stack set's resources starts an update of the stack set.
 """
 
-import itertools
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import httpx
 
-from untag.contracts import Action, Problem, RemovalRequest, Tag
+from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
+from untag.providers.aws.answers import judged, request_id
 from untag.providers.aws.arns import (
+    BY_IAM,
     GLOBAL_REGION,
     LISTED,
     NOT_LISTED,
+    RESERVED,
     arn_of,
     comparable,
     needs_account,
@@ -40,11 +42,24 @@ from untag.providers.aws.arns import (
     parse_arn,
     partition_of,
     problem_of,
+    role_problem,
 )
 from untag.providers.aws.credentials import AwsCredentials, AwsSession
-from untag.providers.aws.errors import verdict_of_call, verdict_of_item
-from untag.providers.aws.keys import Key, KeyRing
-from untag.providers.base import Answer, Failure, Limits, Listing, Location, Options, Plain, Scope, Seen, Verdict
+from untag.providers.aws.errors import verdict_of_item
+from untag.providers.aws.keys import Keys
+from untag.providers.base import (
+    EVERY_TYPE,
+    Answer,
+    Failure,
+    Limits,
+    Listing,
+    Location,
+    Options,
+    Plain,
+    Scope,
+    Seen,
+    Verdict,
+)
 from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
 
 RESOURCES_PER_CALL = 20
@@ -54,7 +69,6 @@ KEYS_PER_CALL = 50
 _TARGET = "ResourceGroupsTaggingAPI_20170126"
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _OPERATIONS = {Action.REMOVE: "UntagResources", Action.RESTORE: "TagResources"}
-_SHORTEST_SECONDS = 0.1
 
 
 class ArnScope(Scope):
@@ -93,11 +107,11 @@ class AwsTagging(Plain[AwsCredentials]):
     endpoints: tuple[str, ...] = ("sts",)
     limits = Limits(resources=RESOURCES_PER_CALL, keys=KEYS_PER_CALL, read_resources=RESOURCES_IN_A_READ)
     rate = 5.0
-    reserved_prefixes: tuple[str, ...] = tuple(
-        "".join(letters) + ":" for letters in itertools.product("aA", "wW", "sS")
-    )
+    reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
     credentials = AwsCredentials
+    finds_any_key = True
+    finds_any_type = True
 
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
         """`environ` holds the host's own keys, or says where they are given out."""
@@ -106,21 +120,23 @@ class AwsTagging(Plain[AwsCredentials]):
         self.limits = self.limits._replace(resources=size)
         self.reads_first = options.read_first
         self._endpoint = options.endpoints.get(own)
-        self._keys = KeyRing(environ, options.endpoints.get(f"{self.name}.sts"))
+        self._keys = Keys(environ, options.endpoints.get(f"{self.name}.sts"))
 
     @classmethod
     def of(cls, options: Options) -> Self:
         """With its endpoints, and the role that this process itself has."""
         return cls(options, os.environ)
 
-    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
-        """Every type is this API's."""
-        return True
+    def accepts(self, type_: str) -> bool:
+        """Every type but those that IAM reads."""
+        return type_ not in BY_IAM
 
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
         """Each resource has to be one that a call in the request's region reaches."""
         location = Location(request.account, request.region, request.project_id)
         for index, group in enumerate(request.resources):
+            if not self.accepts(group.type):
+                continue
             found = list(self.location_problems(location, group.type))
             for path, message in found:
                 if path == "type":
@@ -155,17 +171,11 @@ class AwsTagging(Plain[AwsCredentials]):
 
     def refusal(self, credentials: AwsCredentials, scope: Scope) -> Failure | None:
         """A role of another partition than the region's cannot be assumed."""
-        if credentials.role_arn is None:
-            return None
-        of_role, of_region = credentials.role_arn.split(":")[1], partition_of(scope.region or "").name
-        if of_role == of_region:
-            return None
-        message = f"role_arn is in partition {of_role}, and region {scope.region} is in {of_region}"
-        return Failure("partition_mismatch", message)
+        return role_problem(credentials.role_arn, scope.region or "")
 
-    def auth(self, credentials: AwsCredentials, scope: Scope) -> httpx.Auth:  # noqa: ARG002 - the Protocol's
-        """Nothing: keys may expire between two calls, so each call gets its signer when it is made."""
-        return httpx.Auth()
+    def auth(self, credentials: AwsCredentials, scope: Scope) -> httpx.Auth:
+        """The signature of an account's key, or of a role's keys, which expire."""
+        return self._keys.auth(credentials, "tagging", scope.region or "")
 
     async def write(
         self,
@@ -191,19 +201,19 @@ class AwsTagging(Plain[AwsCredentials]):
         payload = reply.json()
         failed = payload.get("FailedResourcesMap") if isinstance(payload, dict) else None
         if not isinstance(failed, dict):
-            return unexpected(reply, _request_id(reply))
+            return unexpected(reply, request_id(reply))
         asked: dict[str, list[str]] = {}
         for id_, arn in arns.items():
             asked.setdefault(comparable(arn), []).append(id_)
         failures: dict[str, Failure] = {}
         for arn, entry in failed.items():
             if comparable(arn) not in asked or not isinstance(entry, dict):
-                return unexpected(reply, _request_id(reply))
+                return unexpected(reply, request_id(reply))
             code = name_of(entry.get("ErrorCode")) or "resource_failed"
             told = message_of(entry.get("ErrorMessage"), session.credentials) or "no reason was given"
             failure = Failure(code, told, verdict_of_item(entry.get("StatusCode"), code))
             failures |= dict.fromkeys(asked[comparable(arn)], failure)
-        return Answer(Verdict.DONE, request_id=_request_id(reply), failures=failures)
+        return Answer(Verdict.DONE, request_id=request_id(reply), failures=failures)
 
     async def read(self, session: AwsSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """`GetResources` for these resources. What is left out has no tags where that is known, else no entry."""
@@ -217,7 +227,7 @@ class AwsTagging(Plain[AwsCredentials]):
         listed = _listed(reply, comparable)
         asked = {comparable(arn) for arn in arns.values()}
         if listed is None or not listed.keys() <= asked:
-            return unexpected(reply, _request_id(reply))
+            return unexpected(reply, request_id(reply))
         whole = not _next(reply)
         tags = {}
         for id_, arn in arns.items():
@@ -225,7 +235,7 @@ class AwsTagging(Plain[AwsCredentials]):
                 tags[id_] = found
             elif whole and _is_bare(arn, scope):
                 tags[id_] = {}
-        return Answer(Verdict.DONE, request_id=_request_id(reply), tags=tags)
+        return Answer(Verdict.DONE, request_id=request_id(reply), tags=tags)
 
     async def names(self, session: AwsSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:
         """`GetTagKeys`, or `GetTagValues` of a key: of all types in the account and region."""
@@ -237,32 +247,33 @@ class AwsTagging(Plain[AwsCredentials]):
         payload = reply.json()
         names = payload.get(field) if isinstance(payload, dict) else None
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            return unexpected(reply, _request_id(reply))
-        return Listing(Verdict.DONE, request_id=_request_id(reply), names=tuple(names), next=_next(reply))
+            return unexpected(reply, request_id(reply))
+        return Listing(Verdict.DONE, request_id=request_id(reply), names=tuple(names), next=_next(reply))
 
     async def find(self, session: AwsSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
         """`GetResources` by the type and the tag. A page may be short, or empty, with more behind it."""
         filters = {"Key": tag.key} if tag.value is None else {"Key": tag.key, "Values": [tag.value]}
-        body = {
-            "TagFilters": [filters],
-            "ResourceTypeFilters": [scope.type],
-            "ResourcesPerPage": RESOURCES_IN_A_READ,
-            **_from(cursor),
-        }
+        body: dict[str, Any] = {"ResourcesPerPage": RESOURCES_IN_A_READ, **_from(cursor)}
+        if tag != ALL:
+            body["TagFilters"] = [filters]
+        if scope.type != EVERY_TYPE:
+            body["ResourceTypeFilters"] = [scope.type]
         reply = await self._call(session, scope, "GetResources", body)
         if isinstance(reply, Answer):
             return reply
         listed = _listed(reply)
         if listed is None:
-            return unexpected(reply, _request_id(reply))
-        return Listing(Verdict.DONE, request_id=_request_id(reply), tags=listed, next=_next(reply))
+            return unexpected(reply, request_id(reply))
+        types = _types(listed) if scope.type == EVERY_TYPE else {}
+        if types is None:
+            return unexpected(reply, request_id(reply))
+        return Listing(Verdict.DONE, request_id=request_id(reply), tags=listed, next=_next(reply), types=types)
 
     async def _arns(self, session: AwsSession, scope: Scope, ids: tuple[str, ...]) -> dict[str, str] | Answer:
         """Each resource's ARN. An Answer where the account is not known, or is not that of one of them."""
         region, number = scope.region or "", ""
         if any(needs_account(scope.type, id_) for id_ in ids):
-            key = await self._keys.key(session, region)
-            account = key if isinstance(key, Answer) else await self._keys.account(session, key, region)
+            account = await self._keys.account(session, region)
             if isinstance(account, Answer):
                 return replace(account, unsent=True)
             number = account
@@ -275,43 +286,12 @@ class AwsTagging(Plain[AwsCredentials]):
         return arns
 
     async def _call(self, session: AwsSession, scope: Scope, operation: str, body: Mapping[str, Any]) -> Reply | Answer:
-        """The reply if it is a success, else what it means. A refused key that can be renewed is renewed once."""
+        """The reply if it is a success, else what it means."""
         region = scope.region or ""
         url = f"{self._endpoint or f'https://tagging.{region}.{partition_of(region).suffix}'}/"
         headers = {"x-amz-target": f"{_TARGET}.{operation}"}
-        ends = time.monotonic() + session.timeout
-        while True:
-            key = await self._keys.key(session, region)
-            if isinstance(key, Answer):
-                return replace(key, unsent=True)
-            left = session._replace(
-                auth=key.signer("tagging", region), timeout=max(ends - time.monotonic(), _SHORTEST_SECONDS)
-            )
-            reply = await call(left, "POST", url, body, content_type=_CONTENT_TYPE, headers=headers)
-            judged = reply if isinstance(reply, Answer) else _judged(reply, key)
-            refused = isinstance(judged, Answer) and judged.verdict is Verdict.UNAUTHORIZED
-            if not (refused and self._keys.renews(key)) or ends - time.monotonic() < _SHORTEST_SECONDS:
-                return judged
-
-
-def _judged(reply: Reply, key: Key) -> Reply | Answer:
-    if reply.status == httpx.codes.OK:
-        return reply
-    if httpx.codes.is_success(reply.status):
-        return unexpected(reply, _request_id(reply))
-    payload = reply.json()
-    error: dict[str, Any] = payload if isinstance(payload, dict) else {}
-    code = _code(error.get("__type")) or _code(reply.headers.get("x-amzn-errortype")) or f"HTTP_{reply.status}"
-    verdict = verdict_of_call(reply.status, code)
-    message = message_of(error.get("message") or error.get("Message"), key.key)
-    if verdict is Verdict.UNAUTHORIZED:
-        message = "the credentials were not accepted"  # AWS's text may repeat what was signed, the token included
-    return Answer(verdict, code, message, _request_id(reply), reply.retry_after())
-
-
-def _code(text: object) -> str | None:
-    """The code in `namespace#Code` or `Code:http://…`."""
-    return name_of(text.rpartition("#")[2].partition(":")[0]) if isinstance(text, str) else None
+        reply = await call(session, "POST", url, body, content_type=_CONTENT_TYPE, headers=headers)
+        return judged(reply, session)
 
 
 def _from(cursor: str | None) -> dict[str, str]:
@@ -336,6 +316,16 @@ def _listed(reply: Reply, name: Callable[[str], str] = str) -> dict[str, dict[st
     return listed
 
 
+def _types(arns: Iterable[str]) -> dict[str, str] | None:
+    """The type of each resource; None if one of them is not named by an ARN."""
+    types = {}
+    for arn in arns:
+        if (parsed := parse_arn(arn)) is None:
+            return None
+        types[arn] = parsed.type
+    return types
+
+
 def _next(reply: Reply) -> str | None:
     """The token at which a listing goes on; an empty one is none."""
     token = reply.json().get("PaginationToken")
@@ -354,7 +344,3 @@ def _is_bare(arn: str, scope: Scope) -> bool:
         # An image's id, or that of an API, belongs to one region; whether it is the account's own is not said.
         return False
     return parsed.region == scope.region or (parsed.region == "" and scope.region == GLOBAL_REGION)
-
-
-def _request_id(reply: Reply) -> str | None:
-    return name_of(reply.headers.get("x-amzn-requestid"))

@@ -13,6 +13,7 @@ Facts from jdcloud_sdk 1.6.354, the API's page and the OpenAPI gateway's error t
   of those.
 - A failed entry names the resource, not the tag.
 - Nothing pages ("paging not supported at present"): a listing is one answer, up to `listing_bytes`.
+- Every field of a listing may be left out: it is then one of every service code, or of every tag.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,8 +21,20 @@ from typing import Any, Self
 
 import httpx
 
-from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Failure, Limits, Listing, Location, Options, Plain, Scope, Seen, Verdict
+from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
+from untag.providers.base import (
+    EVERY_TYPE,
+    Answer,
+    Failure,
+    Limits,
+    Listing,
+    Location,
+    Options,
+    Plain,
+    Scope,
+    Seen,
+    Verdict,
+)
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.providers.jdcloud.credentials import JDCloudCredentials, JDSession
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
@@ -63,6 +76,8 @@ class JDCloud(Plain[JDCloudCredentials]):
     documented_types = SERVICE_CODES
 
     pages = False
+    finds_any_key = True
+    finds_any_type = True
 
     def __init__(
         self,
@@ -181,7 +196,7 @@ class JDCloud(Plain[JDCloudCredentials]):
         """`describeKeys` of the service code, or `describeValues` of the key, which knows no service code."""
         body: dict[str, Any]
         if key is None:
-            operation, field, body = "describeKeys", "tagKeys", {"tagKeysVo": {"serviceCodes": [scope.type]}}
+            operation, field, body = "describeKeys", "tagKeys", {"tagKeysVo": _codes(scope)}
         else:
             operation, field, body = "describeValues", "tagValues", {"tagValuesVo": {"tagFilters": [{"key": key}]}}
         reply = await self._call(session, scope, operation, body, self._listing_bytes)
@@ -196,14 +211,19 @@ class JDCloud(Plain[JDCloudCredentials]):
     async def find(self, session: JDSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:  # noqa: ARG002
         """`describeResources` of the service code and the tag, all of them in one answer."""
         tag_filter = {"key": tag.key} if tag.value is None else {"key": tag.key, "values": [tag.value]}
-        body = {"resourceVo": {"serviceCodes": [scope.type], "tagFilters": [tag_filter]}}
+        filters = {} if tag == ALL else {"tagFilters": [tag_filter]}
+        body = {"resourceVo": {**_codes(scope), **filters}}
         reply = await self._call(session, scope, "describeResources", body, self._listing_bytes)
         if isinstance(reply, Answer):
             return reply
         listed, request_id = _listed(reply, scope)
         if listed is None:
             return unexpected(reply, request_id)
-        return Listing(Verdict.DONE, request_id=request_id, tags=listed)
+        types = _types(reply) if scope.type == EVERY_TYPE else {}
+        if types is None:
+            message = "resources of two types have the same id: write the types as a list"
+            return Answer(Verdict.FAILED, "ambiguous_ids", message, request_id)
+        return Listing(Verdict.DONE, request_id=request_id, tags=listed, types=types)
 
     async def _call(
         self,
@@ -275,7 +295,7 @@ def _listed(
     tags: dict[str, dict[str, str]] = {}
     try:
         for mapping in listed or ():
-            ours = mapping["serviceCode"] == scope.type and (ids is None or mapping["resourceId"] in ids)
+            ours = scope.type in (mapping["serviceCode"], EVERY_TYPE) and (ids is None or mapping["resourceId"] in ids)
             if ours:
                 tags.setdefault(mapping["resourceId"], {}).update(tags_of(mapping["tags"] or []))
             elif ids is not None:
@@ -283,6 +303,21 @@ def _listed(
     except (KeyError, TypeError, AttributeError):
         return None, request_id
     return tags, request_id
+
+
+def _types(reply: Reply) -> dict[str, str] | None:
+    """The service code of each resource in the documented answer; None if two of them have the same id."""
+    types: dict[str, str] = {}
+    for mapping in (_data(reply)[0] or {}).get("resourceTagMappingList") or ():
+        code = mapping["serviceCode"]
+        if types.setdefault(mapping["resourceId"], code) != code:
+            return None
+    return types
+
+
+def _codes(scope: Scope) -> dict[str, list[str]]:
+    """The service codes that a listing is limited to."""
+    return {} if scope.type == EVERY_TYPE else {"serviceCodes": [scope.type]}
 
 
 def _request_id(reply: Reply, payload: Any) -> str | None:
