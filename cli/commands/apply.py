@@ -125,7 +125,7 @@ def _prepared(plan: "Plan", batch: str | None, applied: _Applied) -> dict[str, l
         other=plan.batch or new_name(),
         name=run_name,
         reason=f"plan {plan.path.name} {plan.digest[:19]}".strip(),
-        not_after=plan.not_after,
+        **plan.moments,
     )
     asked: dict[str, list[dict[str, Any]]] = {}
     for part in parts:

@@ -46,14 +46,13 @@ def plan(
         with progress("pairs read") as seen:
             reading.read(given.requests, given.sweeps, rows, environ, batch=name, seen=seen)
         made_at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
-        limits = [one["not_after"] for one in given.requests if one.get("not_after")]
         head = written.write(
             output,
             rows,
             made_at=made_at,
             batch=name,
             source=source,
-            not_after=min(limits, key=datetime.fromisoformat, default=None),
+            moments=_moments(given.requests),
         )
         if csv is not None:
             written.write_csv(csv, rows)
@@ -66,6 +65,15 @@ def plan(
     base.show(answer, _shown, as_json=as_json)
     if any(one["outcome"] == "failed" for one in failed):
         raise typer.Exit(FAILED)
+
+
+def _moments(requests: list[dict[str, Any]]) -> dict[str, str]:
+    """When the plan may be carried out: at no time that one of its requests excludes."""
+    moments = {}
+    for name, most in (("not_before", max), ("not_after", min)):
+        if given := [request[name] for request in requests if request.get(name)]:
+            moments[name] = most(given, key=datetime.fromisoformat)
+    return moments
 
 
 def _shown(console: Console, answer: dict[str, Any]) -> None:

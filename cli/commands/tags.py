@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cli import base
 from cli.base import app
-from cli.errors import FAILED, INVALID, CommandError
+from cli.errors import FAILED, CommandError
 
 _NAMES = ("provider", "account", "region", "type", "key", "resources", "values")
 
@@ -28,7 +28,10 @@ def tags(
         str | None, typer.Option("--project-id", metavar="ID", help="A project, at clouds that have such.")
     ] = None,
     type_: Annotated[
-        list[str] | None, typer.Option("--type", metavar="T", help="A type; several where it comes again.")
+        list[str] | None,
+        typer.Option(
+            "--type", metavar="T", help="A type; several where it comes again. Else all, where the cloud can list all."
+        ),
     ] = None,
     key: Annotated[
         list[str] | None,
@@ -40,17 +43,14 @@ def tags(
     """Count the keys in use: resources and different values by account, region and type. Changes nothing."""
     from cli.commands.planning import environment, progress  # noqa: PLC0415 - the help need not load it
     from cli.plans.keys import KeyInUse, Unlisted, Where, keys_in_use  # noqa: PLC0415
+    from untag.providers import EVERY_TYPE  # noqa: PLC0415
 
-    if not type_:
-        raise CommandError(
-            "no --type: a listing is of resources of one type", f"for example: {_EXAMPLE}", status=INVALID
-        )
     regions: list[str | None] = list(region) if region else [None]
     places = [
         Where(provider, one, where, project, kind)
         for one in account or ["default"]
         for where in regions
-        for kind in type_
+        for kind in type_ or [EVERY_TYPE]
     ]
     counted: list[KeyInUse] = []
     unlisted: list[Unlisted] = []
@@ -71,9 +71,6 @@ def tags(
     base.show(answer, _shown, as_json=as_json)
     if unlisted:
         raise typer.Exit(FAILED)
-
-
-_EXAMPLE = "untag tags --provider jdcloud --region cn-north-1 --type vm"
 
 
 def _order(one: Any) -> tuple[str, ...]:

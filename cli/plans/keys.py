@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import partial
@@ -9,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
-from untag.contracts import InvalidInputError
+from untag.contracts import ALL, InvalidInputError
 from untag.core import Deadline, Timing
 from untag.hosts.here import Here
-from untag.providers import Finder, Location, Provider, Registry, stored_key
+from untag.providers import EVERY_TYPE, Finder, Listing, Location, Registry, stored_key
 from untag.runtime import Runtime
 from untag.sweep.listing import RESTARTS, TOO_MUCH, ExpiredError, Lister, ListingError, NotNowError
 
@@ -95,6 +96,8 @@ def _finder(registry: Registry, where: Where) -> Finder:
     finder = registry.find(where.provider, where.type)
     if not isinstance(finder, Finder):
         raise InvalidInputError.of(f"{where.provider} cannot list resources of this type", "type")
+    if where.type == EVERY_TYPE and not finder.finds_any_type:
+        raise InvalidInputError.of(f"{where.provider} has no listing of every type: name a type", "type")
     return finder
 
 
@@ -136,42 +139,64 @@ class _Place:
             yield Unlisted(self._where, None, self._held.code or "protected", self._held.message or "held back")
             return
         try:
-            names = await self._patiently(self._lister.names)
+            counted = await self._at_once(globs)
+            names = [] if counted is not None else await self._patiently(self._lister.names)
         except ListingError as error:
             yield Unlisted(self._where, None, error.code, error.message)
             return
-        for key in _matching(names, globs, self._finder):
+        for one in counted or ():
+            yield one
+        for key in (name for name in names if self._meant(name, globs)):
             try:
-                counted = await self._patiently(partial(self._key, key))
+                several = await self._patiently(partial(self._key, key))
             except ListingError as error:
                 yield Unlisted(self._where, key, error.code, error.message)
                 continue
-            if counted.resources:  # the names may be those of more than this place's resources
-                yield counted
+            for one in several:
+                yield one
 
-    async def _key(self, key: str) -> KeyInUse:
-        """Page after page; of the resources and values only short digests are kept."""
-        ids: set[bytes] = set()
-        values: set[bytes] = set()
+    def _meant(self, key: str, globs: tuple[str, ...]) -> bool:
+        same = self._finder.comparable_key
+        return not globs or any(fnmatchcase(same(key), same(glob)) for glob in globs)
+
+    async def _at_once(self, globs: tuple[str, ...]) -> list[KeyInUse] | None:
+        """Every key by one listing; None where the cloud has none such, or it is too long for one answer."""
+        if not self._finder.finds_any_key:
+            return None
+        try:
+            return await self._patiently(partial(self._every_key, globs))
+        except ListingError as error:
+            if error.code in TOO_MUCH and not self._lister.pages:
+                return None
+            raise
+
+    async def _every_key(self, globs: tuple[str, ...]) -> list[KeyInUse]:
+        counts = _Counts(self._where)
+        async for page in self._pages(ALL.key, None):
+            counts.add(page, lambda tags: ((key, key) for key in tags if self._meant(key, globs)))
+        return counts.rows()
+
+    async def _key(self, key: str) -> list[KeyInUse]:
+        """One key, page after page; none where no resource of this place bears it."""
+        counts = _Counts(self._where)
+
+        def its(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+            if (stored := stored_key(self._finder, key, tags)) is not None:
+                yield key, stored
+
         try:
             async for page in self._pages(key, None):
-                self._note(page, key, ids, values)
+                counts.add(page, its)
         except ListingError as error:
             if error.code not in TOO_MUCH or self._lister.pages:
                 raise
             # Too long for one answer, from an API that does not page.
             for value in await self._lister.names(key):
                 async for page in self._pages(key, value):
-                    self._note(page, key, ids, values)
-        return KeyInUse(self._where, key, len(ids), len(values))
+                    counts.add(page, its)
+        return counts.rows()
 
-    def _note(self, page: Mapping[str, Mapping[str, str]], key: str, ids: set[bytes], values: set[bytes]) -> None:
-        for id_, tags in page.items():
-            if (stored := stored_key(self._finder, key, tags)) is not None:
-                ids.add(_digest(id_))
-                values.add(_digest(tags[stored]))
-
-    async def _pages(self, key: str, value: str | None) -> AsyncIterator[Mapping[str, Mapping[str, str]]]:
+    async def _pages(self, key: str, value: str | None) -> AsyncIterator[Listing]:
         cursor: str | None = None
         restarts = 0
         while True:
@@ -182,7 +207,7 @@ class _Place:
                 if restarts > RESTARTS:
                     raise ListingError("expired_marker", "the listing cannot be gone on with") from None
                 continue
-            yield listing.tags or {}
+            yield listing
             cursor = listing.next
             if cursor is None:
                 return
@@ -201,11 +226,33 @@ class _Place:
         raise AssertionError("the last try returns or raises")
 
 
-def _matching(names: Iterable[str], globs: tuple[str, ...], provider: Provider) -> Iterator[str]:
-    same = provider.comparable_key
-    for name in names:
-        if not globs or any(fnmatchcase(same(name), same(glob)) for glob in globs):
-            yield name
+class _Counts:
+    """Resources and values by type and key. Of ids and values only short digests are kept."""
+
+    def __init__(self, where: Where) -> None:
+        self._where = where
+        self._ids: set[bytes] = set()
+        self._resources = Counter[tuple[str, str]]()
+        self._values: dict[tuple[str, str], set[bytes]] = {}
+
+    def add(self, page: Listing, keys: Callable[[Mapping[str, str]], Iterable[tuple[str, str]]]) -> None:
+        """Take a page; `keys` gives those of a resource that count, each with the key under which its value stands."""
+        for id_, tags in (page.tags or {}).items():
+            type_ = page.types.get(id_, self._where.type)
+            resource = _digest(f"{type_}\0{id_}")
+            if resource in self._ids:
+                continue  # pages may shift while they are read
+            self._ids.add(resource)
+            for key, stored in keys(tags):
+                self._resources[type_, key] += 1
+                self._values.setdefault((type_, key), set()).add(_digest(tags[stored]))
+
+    def rows(self) -> list[KeyInUse]:
+        """A row for each key."""
+        return [
+            KeyInUse(self._where._replace(type=type_), key, count, len(self._values[type_, key]))
+            for (type_, key), count in sorted(self._resources.items())
+        ]
 
 
 def _digest(text: str) -> bytes:

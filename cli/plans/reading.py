@@ -22,8 +22,8 @@ from untag.hosts.here.host import Files, LogLines
 _PATIENCE = {"UNTAG_MAX_ATTEMPTS": "3", "UNTAG_MAX_AGE": "0", "UNTAG_DRY_RUN": "on"}
 """What is put off is tried three times. A request that changes tags has a day for it, which is too long for a plan."""
 
-_OF_THE_WHOLE = ("attempt", "first_attempt_at", "expect")
-"""Fields of a request that say nothing of a part of it, or that a dry run begins anew."""
+_LEFT_OUT = ("attempt", "first_attempt_at", "expect", "not_before")
+"""Fields of a request that a dry run has no use for: it begins anew, and now."""
 
 Json = dict[str, Any]
 
@@ -57,7 +57,7 @@ def read(
 
 
 def _dry(request: Mapping[str, Any], batch: str) -> Json:
-    kept = {name: value for name, value in request.items() if name not in _OF_THE_WHOLE}
+    kept = {name: value for name, value in request.items() if name not in _LEFT_OUT}
     return {**kept, "batch": request.get("batch") or batch, "dry_run": True}
 
 
@@ -241,7 +241,7 @@ class _Taken(Files):
         for message in messages:
             self._reading.takes.report(message.body)
 
-    async def bury(self, messages: Iterable[Message]) -> None:
+    async def send_dead_letters(self, messages: Iterable[Message]) -> None:
         """What failed stands in its report."""
 
     async def send_back(self, messages: Iterable[Message]) -> None:

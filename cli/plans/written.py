@@ -44,7 +44,8 @@ class Plan:
     whole: Rows
     made_at: str | None = None
     batch: str | None = None
-    not_after: str | None = None
+    moments: dict[str, str] = field(default_factory=dict)
+    """Before and after which nothing of it is carried out: `not_before` and `not_after`, as its requests say."""
     digest: str = ""
     source: list[Json] | None = None
     warnings: list[str] = field(default_factory=list)
@@ -80,7 +81,7 @@ def _may_be_replaced(path: Path) -> bool:
 
 
 def write(
-    output: str, rows: Rows, *, made_at: str, batch: str, source: list[Json], not_after: str | None = None
+    output: str, rows: Rows, *, made_at: str, batch: str, source: list[Json], moments: Mapping[str, str] = {}
 ) -> Json:
     """Write a plan; what it says of itself, without its rows."""
     as_json, as_csv = paths_of(output)
@@ -91,9 +92,8 @@ def write(
         "digest": digest((row_body(pair, batch) for pair in rows), source),
         "totals": rows.totals(),
         "spared_totals": rows.spared_totals(),
+        **moments,
     }
-    if not_after is not None:
-        head["not_after"] = not_after
     _replace(as_json, lambda file: _write_json(file, head, rows, source, batch))
     if as_csv is not None:
         write_csv(str(as_csv), rows)
@@ -215,14 +215,15 @@ def _read_json(path: Path) -> Plan:
         fits = digest(rows, source) == body["digest"]
         whole = Rows()
         whole.add(Pair._make([*(row.get(name, "") for name in COLUMNS), row.get("batch", batch)]) for row in rows)
-        made_at, not_after = body["made_at"], body.get("not_after")
+        made_at = body["made_at"]
+        moments = {name: body[name] for name in ("not_before", "not_after") if name in body}
         datetime.fromisoformat(made_at).astimezone(UTC)
     except (KeyError, TypeError, AttributeError, ValueError, sqlite3.Error):
         raise CommandError(f"{path} is no plan", _AGAIN, status=INVALID) from None
     if not fits or len(whole) != len(rows):
         hint = "delete rows from a .csv plan instead, or make the plan anew: untag plan FILE -o plan.csv"
         raise CommandError(f"{path} was changed by hand: its digest does not fit", hint, status=INVALID)
-    return Plan(path, whole, whole, made_at, batch, not_after, body["digest"], source)
+    return Plan(path, whole, whole, made_at, batch, moments, body["digest"], source)
 
 
 def _choose(path: Path, chosen: Rows, whole: Rows | None) -> None:

@@ -199,7 +199,14 @@ def test_one_account_of_a_rule_that_is_refused_holds_up_no_other(desk: Desk, jd:
     assert [one["account"] for one in answer["failed"]] == ["none"]
 
 
-def test_the_earliest_end_of_the_requests_is_the_plans(desk: Desk) -> None:
+def test_a_plan_is_carried_out_at_no_time_that_one_of_its_requests_excludes(desk: Desk) -> None:
     ends = ("2099-01-02T00:00:00+08:00", "2099-01-01T20:00:00Z")
-    desk.write("requests.json", [jd_request(f"i-{n}", not_after=end) for n, end in enumerate(ends)])
-    assert desk.json("plan", "requests.json", "-o", "plan.json")["not_after"] == "2099-01-02T00:00:00+08:00"
+    beginnings = ("2098-01-02T00:00:00+08:00", "2098-01-01T20:00:00Z")
+    requests = [
+        jd_request(f"i-{n}", not_before=beginning, not_after=end)
+        for n, (beginning, end) in enumerate(zip(beginnings, ends, strict=True))
+    ]
+    desk.write("requests.json", requests)
+    answer = desk.json("plan", "requests.json", "-o", "plan.json")
+    assert answer["totals"]["pairs"] == 2
+    assert (answer["not_before"], answer["not_after"]) == ("2098-01-01T20:00:00Z", "2099-01-02T00:00:00+08:00")
