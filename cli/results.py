@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.table import Table
 
 from cli.errors import FAILED, WAITING, CommandError
 from local.reports.pairs import Pair, Pairs, order_of, rows_of
@@ -98,14 +98,13 @@ def line_of(counts: Mapping[str, int], waiting: int, *, complete: bool) -> str:
     return ", ".join([*(parts or ["no pairs"]), f"complete: {'yes' if complete else 'no'}"])
 
 
-def show_failures(console: Console, failures: Iterable[Mapping[str, Any]]) -> None:
-    """What failed and why."""
+def failures_table(failures: Iterable[Mapping[str, Any]]) -> Table:
+    """What failed and why, as a table."""
     made = table("", "outcome", "code", "pairs", "message", "for example")
     for row in failures:
         examples = "\n".join(map(safe, row["examples"]))
         made.add_row(safe(row["outcome"]), safe(row["code"]), str(row["pairs"]), safe(row["message"]), examples)
-    if made.row_count:
-        console.print(made)
+    return made
 
 
 def styled(counts: Mapping[str, int]) -> str:

@@ -2,18 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli import base
 from cli.confirming import confirm
-from cli.errors import INVALID, WAITING, CommandError
-from local.terminal.console import counted, safe
-
-if TYPE_CHECKING:
-    from cli.runs import Run
+from cli.errors import INVALID, CommandError
+from local.terminal.console import safe
 
 _BATCH = r"[A-Za-z0-9._-]{1,64}"
 
@@ -68,6 +64,7 @@ def _begin(
     expect: int | None,
     as_json: bool,
 ) -> None:
+    from cli.carrying import carry_out  # noqa: PLC0415
     from cli.environment import settings  # noqa: PLC0415
     from cli.files.given import Given, read  # noqa: PLC0415 - the models take a good part of a second
     from cli.runs import Run, new_name  # noqa: PLC0415
@@ -99,10 +96,11 @@ def _begin(
     except BaseException:
         made.discard()
         raise
-    _carry_out([made], batch, report, as_json=as_json)
+    carry_out([made], batch, report, as_json=as_json)
 
 
 def _resume(batch: str, report: Path | None, *, as_json: bool) -> None:
+    from cli.carrying import carry_out  # noqa: PLC0415
     from cli.runs import runs_of  # noqa: PLC0415
 
     runs = list(runs_of(batch))
@@ -112,57 +110,4 @@ def _resume(batch: str, report: Path | None, *, as_json: bool) -> None:
         )
     for one in runs:
         one.open()
-    _carry_out(runs, batch, report, as_json=as_json)
-
-
-def _carry_out(runs: "list[Run]", batch: str, report: Path | None, *, as_json: bool) -> None:
-    """Carry runs of a batch out, and say what came of it."""
-    from cli import results  # noqa: PLC0415
-
-    stopped = False
-    try:
-        for one in runs:
-            one.carry_out()
-    except KeyboardInterrupt:
-        stopped = True
-    counts: dict[str, int] = {}
-    for one in runs:
-        for outcome, count in one.results.counts().items():
-            counts[outcome] = counts.get(outcome, 0) + count
-    rows = [row for one in runs for row in one.results.rows()]
-    rejected = [error for one in runs for error in one.results.rejected]
-    waiting = sum(one.pairs_left() for one in runs)
-    if report is not None:
-        results.write_rows(report, rows)
-    answer = {
-        "batch": batch,
-        "pairs": counts,
-        "waiting": waiting,
-        "complete": not waiting,
-        "failures": results.failures_of(rows),
-        "rejected": rejected,
-        "resume": f"untag run --resume {batch}" if waiting else None,
-        "folder": str(runs[0].folder),
-        "report": None if report is None else str(report),
-    }
-    base.show(answer, _show, as_json=as_json)
-    status = results.status_of(counts, waiting, len(rejected))
-    raise typer.Exit(WAITING if stopped and waiting else status)
-
-
-def _show(console: Console, answer: dict[str, Any]) -> None:
-    from cli import results  # noqa: PLC0415
-
-    line = results.line_of(answer["pairs"], answer["waiting"], complete=answer["complete"])
-    console.print(f"[bold {results.styled(answer['pairs'])}]{answer['batch']}:[/] {line}", highlight=False)
-    results.show_failures(console, answer["failures"])
-    for error in answer["rejected"]:
-        console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}", highlight=False)
-    if answer["resume"]:
-        console.print(
-            f"stopped: {counted(answer['waiting'], 'pair')} left; to go on: {answer['resume']}", soft_wrap=True
-        )
-    elif answer["pairs"].get("removed"):
-        console.print(f"[dim]to put the tags back: untag undo {answer['batch']}[/]", highlight=False, soft_wrap=True)
-    if answer["report"]:
-        console.print(f"[dim]rows: {safe(answer['report'])}[/]", highlight=False, soft_wrap=True)
+    carry_out(runs, batch, report, as_json=as_json)

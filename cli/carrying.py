@@ -1,0 +1,63 @@
+"""Runs carried out for a person: progress while they last, then what came of them, what is left, and the exit code."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from cli import base, results
+from cli.errors import WAITING
+from cli.runs import Run
+from local.terminal.console import counted, safe
+
+
+def carry_out(runs: Sequence[Run], batch: str, report: Path | None, *, as_json: bool) -> None:
+    """Carry runs of a batch out, and say what came of it."""
+    stopped = False
+    try:
+        for one in runs:
+            one.carry_out()
+    except KeyboardInterrupt:
+        stopped = True
+    counts: dict[str, int] = {}
+    for one in runs:
+        for outcome, count in one.results.counts().items():
+            counts[outcome] = counts.get(outcome, 0) + count
+    rows = [row for one in runs for row in one.results.rows()]
+    rejected = [error for one in runs for error in one.results.rejected]
+    waiting = sum(one.pairs_left() for one in runs)
+    if report is not None:
+        results.write_rows(report, rows)
+    answer = {
+        "batch": batch,
+        "pairs": counts,
+        "waiting": waiting,
+        "complete": not waiting,
+        "failures": results.failures_of(rows),
+        "rejected": rejected,
+        "resume": f"untag run --resume {batch}" if waiting else None,
+        "folder": str(runs[0].folder),
+        "report": None if report is None else str(report),
+    }
+    base.show(answer, _show, as_json=as_json)
+    status = results.status_of(counts, waiting, len(rejected))
+    raise typer.Exit(WAITING if stopped and waiting else status)
+
+
+def _show(console: Console, answer: dict[str, Any]) -> None:
+    line = results.line_of(answer["pairs"], answer["waiting"], complete=answer["complete"])
+    console.print(f"[bold {results.styled(answer['pairs'])}]{answer['batch']}:[/] {line}", highlight=False)
+    if answer["failures"]:
+        console.print(results.failures_table(answer["failures"]))
+    for error in answer["rejected"]:
+        console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}", highlight=False)
+    if answer["resume"]:
+        console.print(
+            f"stopped: {counted(answer['waiting'], 'pair')} left; to go on: {answer['resume']}", soft_wrap=True
+        )
+    elif answer["pairs"].get("removed"):
+        console.print(f"[dim]to put the tags back: untag undo {answer['batch']}[/]", highlight=False, soft_wrap=True)
+    if answer["report"]:
+        console.print(f"[dim]rows: {safe(answer['report'])}[/]", highlight=False, soft_wrap=True)

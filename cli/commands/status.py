@@ -1,0 +1,122 @@
+"""`untag status`: what a batch has come to, and what of it still waits."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+
+from cli import base, results
+from local.terminal.console import counted, safe, table
+
+_WATCH_SECONDS = 2.0
+_NEXT = 5
+_SHOWN = 200
+"""Rows on a terminal; a file has them all."""
+
+BatchName = Annotated[str, typer.Argument(metavar="BATCH", help="The name of a batch.")]
+Failed = Annotated[bool, typer.Option("--failed", help="Only what failed, row by row.")]
+CsvFile = Annotated[
+    Path | None, typer.Option("--csv", metavar="F", dir_okay=False, help="Write a row for each pair to a file.")
+]
+Watch = Annotated[bool, typer.Option("--watch", help="Look again until nothing waits.")]
+
+
+@base.app.command()
+def status(
+    batch: BatchName,
+    *,
+    failed: Failed = False,
+    csv_file: CsvFile = None,
+    watch: Watch = False,
+    as_json: base.Json = False,
+) -> None:
+    """Say what a batch has come to: totals, what failed and why, and when what waits comes back.
+
+    Exit code: 0 all done, 1 something failed, 3 something still waits.
+    """
+    answer = _look(batch, failed=failed)
+    if watch:
+        answer = _watched(batch, answer, failed=failed, as_json=as_json)
+    if csv_file is not None:
+        from cli.ledger import Ledger  # noqa: PLC0415
+
+        rows = Ledger(base.ledger()).rows(batch, failed_only=failed)
+        results.write_rows(csv_file, rows, (*results.COLUMNS, "attempt", "finished_at"))
+    if not (watch and base.out.is_terminal and not as_json):
+        base.show(answer, lambda console, given: console.print(_shown(given)), as_json=as_json)
+    waiting = answer["waiting"] or int(not answer["complete"])
+    raise typer.Exit(results.status_of(answer["pairs"], waiting, answer["rejected"]))
+
+
+def _look(batch: str, *, failed: bool) -> dict[str, Any]:
+    """What the ledger says now. Raises CommandError for a batch that it does not know."""
+    from cli.ledger import Ledger  # noqa: PLC0415
+    from cli.runs import runs_of  # noqa: PLC0415
+    from cli.undoing import unknown_batch  # noqa: PLC0415
+
+    ledger = Ledger(base.ledger())
+    totals = ledger.totals(batch)
+    if totals is None:
+        raise unknown_batch(ledger, batch)
+    rows = ledger.rows(batch, failed_only=True)
+    due = [one.due.astimezone(UTC).isoformat(timespec="seconds") for one in ledger.waiting(batch) if one.due]
+    return {
+        **totals._asdict(),
+        "failures": results.failures_of(rows),
+        "due": due,
+        "resume": f"untag run --resume {batch}" if any(run.left() for run in runs_of(batch)) else None,
+        **({"rows": [{name: row.get(name) for name in results.COLUMNS} for row in rows]} if failed else {}),
+    }
+
+
+def _watched(batch: str, answer: dict[str, Any], *, failed: bool, as_json: bool) -> dict[str, Any]:
+    """Look again until the batch is complete; Ctrl-C ends the watching."""
+    if as_json or not base.out.is_terminal:
+        while not answer["complete"]:
+            time.sleep(_WATCH_SECONDS)
+            if not as_json:
+                print(_line(answer), flush=True)
+            answer = _look(batch, failed=failed)
+        return answer
+    with Live(_shown(answer), console=base.out, auto_refresh=False) as live:
+        while not answer["complete"]:
+            time.sleep(_WATCH_SECONDS)
+            answer = _look(batch, failed=failed)
+            live.update(_shown(answer), refresh=True)
+    return answer
+
+
+def _line(answer: dict[str, Any]) -> str:
+    return f"{answer['batch']}: {results.line_of(answer['pairs'], answer['waiting'], complete=answer['complete'])}"
+
+
+def _shown(answer: dict[str, Any]) -> RenderableType:
+    parts: list[RenderableType] = [f"[bold {results.styled(answer['pairs'])}]{safe(_line(answer))}[/]"]
+    if answer["rejected"]:
+        parts.append(f"[red]{counted(answer['rejected'], 'request')} rejected: nothing of them was called[/]")
+    if answer.get("rows"):
+        made = table("", "type", "resource_id", "key", "value", "outcome", "code", "message")
+        for row in answer["rows"][:_SHOWN]:
+            names = ("type", "resource_id", "key", "value", "outcome", "code", "message")
+            made.add_row(*(safe(row[name] or "") for name in names))
+        parts.append(made)
+        if (more := len(answer["rows"]) - _SHOWN) > 0:
+            parts.append(f"[dim]and {more} more; all of them: --failed --csv FILE[/]")
+    elif answer["failures"]:
+        parts.append(results.failures_table(answer["failures"]))
+    if answer["due"]:
+        moments = ", ".join(_from_now(text) for text in answer["due"][:_NEXT])
+        parts.append(f"{counted(len(answer['due']), 'message')} waiting; due {moments}")
+    if answer["resume"]:
+        parts.append(f"[dim]if no run of it is at work: {safe(answer['resume'])}[/]")
+    return Group(*parts)
+
+
+def _from_now(text: str) -> str:
+    """When something is due, such as `in 4:12`."""
+    seconds = int((datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds())
+    return f"in {seconds // 60}:{seconds % 60:02}" if seconds > 0 else "now"

@@ -1,0 +1,111 @@
+"""`untag status` and `untag undo`: what a batch has come to, and back to where it began."""
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cli_support import request
+
+from local.providers import JdcloudServer
+
+
+@pytest.fixture
+def batch(untag: Any, jd: JdcloudServer) -> str:
+    """A batch of four pairs: two removed, one failed, one absent."""
+    jd.faults.add("partial", ids=("i-3",), operation="writing", times=8)
+    name = untag.write("a.json", request(["i-1", "i-2", "i-3", "gone"]))
+    assert untag("run", name, "--batch", "b", "--yes", "--expect", "4").code == 1
+    jd.faults.clear()
+    return "b"
+
+
+def tags(jd: JdcloudServer, id_: str) -> dict[str, str] | None:
+    return jd.tags.get("default", "cn-north-1", "vm", id_)
+
+
+def test_a_batch_is_told_in_one_line_and_its_failures_by_code_with_examples(untag: Any, batch: str) -> None:
+    done = untag("status", batch)
+    assert done.code == 1
+    assert "b: 2 removed, 1 absent, 1 failed, complete: yes" in done.out
+    assert "resource_failed" in done.out
+    assert "vm i-3 env" in done.out
+    answer = untag("status", batch, "--json").json
+    assert answer["pairs"] == {"removed": 2, "absent": 1, "failed": 1}
+    assert (answer["waiting"], answer["complete"]) == (0, True)
+    assert [(one["code"], one["pairs"]) for one in answer["failures"]] == [("resource_failed", 1)]
+
+
+def test_rows_go_into_a_file_all_of_them_or_what_failed(untag: Any, batch: str) -> None:
+    for words, ids in (((), {"i-1", "i-2", "i-3", "gone"}), (("--failed",), {"i-3"})):
+        assert untag("status", batch, "--csv", "rows.csv", *words).code == 1
+        with (untag.folder / "rows.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert {row["resource_id"] for row in rows} == ids
+        assert {"type", "resource_id", "key", "value", "was", "outcome", "code", "message"} <= set(rows[0])
+    assert "i-3" in untag("status", batch, "--failed").out
+    assert "i-1" not in untag("status", batch, "--failed").out
+
+
+def test_what_waits_has_its_time_and_the_command_that_goes_on(untag: Any, batch: str) -> None:
+    body = json.dumps({**request(["i-9"]), "id": "b-9", "batch": batch})
+    due = (datetime.now(UTC) + timedelta(minutes=55)).isoformat()
+    (untag.ledger / "b" / "waiting.jsonl").write_text(json.dumps({"body": body, "due": due}) + "\n")
+    done = untag("status", batch)
+    assert done.code == 3
+    assert "complete: no" in done.out
+    assert "1 message waiting; due in 5" in done.out
+    assert "untag run --resume b" in done.out
+
+
+def test_a_batch_that_nobody_has_heard_of_is_an_error_with_the_nearest_name(untag: Any, batch: str) -> None:
+    done = untag("status", "bb")
+    assert done.code == 2
+    assert "nothing is known of a batch bb" in done.err
+    assert untag("undo", f"{batch}b", "--yes", "--expect", "1").code == 2
+
+
+def test_a_batch_is_put_back_and_that_is_undone_too(untag: Any, jd: JdcloudServer, batch: str) -> None:
+    refused = untag("undo", batch)
+    assert refused.code == 2
+    assert "2 rows would be changed" in refused.err
+    assert "restore" in refused.out
+    done = untag("undo", batch, "--yes", "--expect", "2", "--json")
+    assert done.code == 0
+    assert (done.json["batch"], done.json["pairs"]) == ("b-undo", {"restored": 2})
+    assert tags(jd, "i-1") == {"env": "prod", "team": "web"}
+    again = untag("undo", "b-undo", "--yes", "--expect", "2", "--json")
+    assert again.json["pairs"] == {"removed": 2}
+    assert tags(jd, "i-1") == {"team": "web"}
+
+
+def test_a_key_that_has_another_value_by_now_is_left_unless_it_is_to_be_overwritten(
+    untag: Any, jd: JdcloudServer, batch: str
+) -> None:
+    jd.tags.put("cn-north-1", "vm", "i-1", "env", "other")
+    assert untag("undo", batch, "--yes", "--expect", "2", "--json").json["pairs"] == {"restored": 1, "protected": 1}
+    done = untag("undo", batch, "--overwrite", "--yes", "--expect", "2", "--json")
+    assert done.json["pairs"] == {"restored": 2}
+    assert tags(jd, "i-1") == {"env": "prod", "team": "web"}
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.json", "reports.jsonl"])
+def test_what_a_run_has_written_is_undone_from_the_file(untag: Any, jd: JdcloudServer, name: str) -> None:
+    words = () if name == "reports.jsonl" else ("--report", name)
+    sent = untag.write("a.json", request(["i-1", "i-2"], tags=[{"key": "env"}]))
+    assert untag("run", sent, "--batch", "b", "--yes", "--expect", "2", *words).code == 0
+    file = "ledger/b/reports.jsonl" if name == "reports.jsonl" else name
+    printed = untag("undo", file, "--print").json
+    assert [one["action"] for one in printed] == ["restore"]
+    assert printed[0]["tags"] == [{"key": "env", "value": "prod"}]
+    assert tags(jd, "i-1") == {"team": "web"}
+    assert untag("undo", file, "--yes", "--expect", "2").code == 0
+    assert tags(jd, "i-1") == {"env": "prod", "team": "web"}
+
+
+def test_where_nothing_was_done_there_is_nothing_to_undo(untag: Any) -> None:
+    assert untag("run", untag.write("a.json", request(["gone"])), "--batch", "b", "--yes", "--expect", "1").code == 0
+    done = untag("undo", "b", "--yes", "--expect", "1")
+    assert done.code == 2
+    assert "there is nothing to undo in it" in done.err
