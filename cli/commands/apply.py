@@ -76,7 +76,9 @@ def _apply(
     asked = _prepared(plan, batch, applied)
     for one in applied.left_out[:_SHOWN]:
         base.err.print(f"[yellow]left out:[/] {safe(f'{one.type} {one.id} {one.key}: {one.message}')}", soft_wrap=True)
-    totals = [{**place, "action": "remove"} for place in plan.chosen.totals()["places"]]
+    totals = [
+        {**place, "region": place["region"] or "-", "action": "remove"} for place in plan.chosen.totals()["places"]
+    ]
     if applied.pairs or expect is not None:
         confirm(totals, applied.pairs, yes=yes, expect=expect)
     if applied.pairs:
@@ -209,7 +211,10 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
     names = ", ".join(answer["batches"]) or answer["plan"]
     console.print(f"[bold {results.styled(answer['pairs'])}]{safe(names)}:[/] {line}", highlight=False)
     _show_drift(console, [one for one in answer["drift"] if one["kind"] != "new"])
-    results.show_failures(console, answer["failures"])
+    if answer["failures"]:
+        console.print(results.failures_table(answer["failures"]))
+    for error in answer["rejected"]:
+        console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}", highlight=False)
     if new := sum(one["kind"] == "new" for one in answer["drift"]):
         console.print(f"{counted(new, 'pair')} came up since the plan was made: plan again to remove them too")
     for command in answer["resume"]:

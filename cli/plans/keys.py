@@ -187,7 +187,7 @@ class _Place:
         try:
             async for page in self._pages(key, None):
                 counts.add(page, its)
-        except ListingError as error:
+        except (ListingError, NotNowError) as error:
             if error.code not in TOO_MUCH or self._lister.pages:
                 raise
             # Too long for one answer, from an API that does not page.

@@ -134,8 +134,8 @@ class _Takes:
 
     def stopped(self, sweep: Mapping[str, Any], provider: str, account: str, code: str, message: str) -> None:
         """A rule that is not carried out to its end."""
-        told = f"rule {sweep['rules'][0]['name']}: {message}"
-        self._rows.spare([Spared(provider, account, "", "", "", "", "", None, None, "failed", code, told)])
+        why = f"rule {sweep['rules'][0]['name']}: {message}"
+        self._rows.spare([Spared(provider, account, "", "", "", "", "", None, None, "failed", code, why)])
 
     def _removal(self, report: Json) -> None:
         place = place_fields(report)

@@ -19,11 +19,11 @@ VM = {"region": "cn-north-1", "type": "vm"}
 ECS = {"region": PROJECT, "type": "ecs"}
 
 
-class Desk:
-    """A folder, clouds, accounts and a ledger of their own."""
+class WorkFolder:
+    """A folder with accounts of its own at local clouds, and a ledger of its own."""
 
     def __init__(self, folder: Path, *servers: ProviderServer, accounts: Iterable[str] = ("default",)) -> None:
-        self.folder = folder
+        self.path = folder
         self.ledger = folder / "ledger"
         secrets = {}
         for server in servers:
@@ -46,7 +46,7 @@ class Desk:
         """Call the command, in the folder."""
         return subprocess.run(
             [sys.executable, "-m", "cli", *words],
-            cwd=self.folder,
+            cwd=self.path,
             env={**self.environ, **environ},
             input=stdin,
             capture_output=True,
@@ -64,25 +64,25 @@ class Desk:
     def write(self, name: str, content: Any) -> str:
         """A file of the folder; its name."""
         text = content if isinstance(content, str) else json.dumps(content)
-        (self.folder / name).write_text(text, encoding="utf-8")
+        (self.path / name).write_text(text, encoding="utf-8")
         return name
 
     def rows(self, name: str) -> list[dict[str, str]]:
         """The rows of a CSV file of the folder."""
-        with (self.folder / name).open(encoding="utf-8", newline="") as file:
+        with (self.path / name).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
     def rewrite(self, name: str, rows: Iterable[Mapping[str, str]]) -> None:
         """Rows in place of a CSV file's own, as a spreadsheet would save them."""
         names = ["provider", "account", "region", "project_id", "type", "id", "key", "value"]
-        with (self.folder / name).open("w", encoding="utf-8", newline="") as file:
+        with (self.path / name).open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(rows)
 
     def plan(self, name: str) -> Any:
         """A plan of the folder."""
-        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
 
 
 def writes(*servers: JdcloudServer | HuaweicloudTmsServer) -> int:

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from plans_support import PROJECT, Desk
+from plans_support import PROJECT, WorkFolder
 
 from cli.ledger import Ledger
 from local.providers import HuaweicloudTmsServer, JdcloudServer
@@ -51,15 +51,15 @@ def _rules() -> dict[str, object]:
 def test_forty_keys_go_from_three_accounts_after_somebody_has_approved(tmp_path: Path) -> None:
     with JdcloudServer() as jd, HuaweicloudTmsServer() as tms:
         _filled(jd, tms)
-        desk = Desk(tmp_path, jd, tms, accounts=ACCOUNTS)
+        work = WorkFolder(tmp_path, jd, tms, accounts=ACCOUNTS)
         before = _legacy(jd, tms)
         assert len(before) == 10_000
 
         # What is in use?
         accounts = [word for name in ACCOUNTS for word in ("--account", name)]
         words = (*accounts, "--key", "legacy-*")
-        at_jd = desk.json("tags", "--provider", "jdcloud", "--region", "cn-north-1", "--type", "vm", *words)["keys"]
-        at_tms = desk.json("tags", "--provider", "huaweicloud", "--project-id", PROJECT, "--type", "ecs", *words)[
+        at_jd = work.json("tags", "--provider", "jdcloud", "--region", "cn-north-1", "--type", "vm", *words)["keys"]
+        at_tms = work.json("tags", "--provider", "huaweicloud", "--project-id", PROJECT, "--type", "ecs", *words)[
             "keys"
         ]
         for server, rows in ((jd, at_jd), (tms, at_tms)):
@@ -67,14 +67,14 @@ def test_forty_keys_go_from_three_accounts_after_somebody_has_approved(tmp_path:
             assert {(row["account"], row["key"]): row["resources"] for row in rows} == counts
 
         # A plan, and what is left of it after a look.
-        desk.write("rules.json", _rules())
-        assert desk.json("plan", "rules.json", "-o", "plan.csv")["totals"]["pairs"] == 10_000
-        rows = desk.rows("plan.csv")
+        work.write("rules.json", _rules())
+        assert work.json("plan", "rules.json", "-o", "plan.csv")["totals"]["pairs"] == 10_000
+        rows = work.rows("plan.csv")
         planned = {(row["account"], row["type"], row["id"], row["key"], row["value"]) for row in rows}
         assert planned == {(pair.account, *pair[2:]) for pair in before}
         spared, kept = rows[::1000], [row for number, row in enumerate(rows) if number % 1000]
         assert len(spared) == 10
-        desk.rewrite("plan.csv", kept)
+        work.rewrite("plan.csv", kept)
         changed = [*[row for row in kept if row["provider"] == "jdcloud"][:2], kept[1]]
         for row in changed:
             server, region = (jd, "cn-north-1") if row["provider"] == "jdcloud" else (tms, PROJECT)
@@ -82,7 +82,7 @@ def test_forty_keys_go_from_three_accounts_after_somebody_has_approved(tmp_path:
         assert not [call for server in (jd, tms) for call in server.calls if call.writing]
 
         # Exactly what was approved goes, and what has changed since stays.
-        answer = desk.json("apply", "plan.csv", "--yes", "--expect", "9990", status=1)
+        answer = work.json("apply", "plan.csv", "--yes", "--expect", "9990", status=1)
         assert answer["pairs"] == {"removed": 9_987, "absent": 3}
         assert {(one["kind"], one["id"], one["key"], one["now"]) for one in answer["drift"]} == {
             ("other_value", row["id"], row["key"], "in use again") for row in changed
@@ -95,7 +95,7 @@ def test_forty_keys_go_from_three_accounts_after_somebody_has_approved(tmp_path:
         assert len(others) == 5_000
 
         # The ledger tells the same as the clouds' own history.
-        ledger = Ledger(desk.ledger)
+        ledger = Ledger(work.ledger)
         totals = ledger.totals("cleanup-2026-11")
         assert totals is not None
         assert (totals.pairs, totals.waiting, totals.complete) == ({"removed": 9_987, "absent": 3}, 0, True)
@@ -105,3 +105,18 @@ def test_forty_keys_go_from_three_accounts_after_somebody_has_approved(tmp_path:
         assert sorted(kept_rows.fetchall()) == sorted(
             (one.account, one.type, one.id, one.key, one.before) for server in (jd, tms) for one in server.tags.history
         )
+
+        status = work.json("status", "cleanup-2026-11")
+        assert (status["pairs"], status["waiting"], status["complete"]) == ({"removed": 9_987, "absent": 3}, 0, True)
+
+        # Back again: all but what somebody else has changed meanwhile.
+        back = work.json("undo", "cleanup-2026-11", "--yes", "--expect", "9987")
+        assert back["pairs"] == {"restored": 9_987}
+        after = _legacy(jd, tms)
+        assert after ^ before == {
+            pair
+            for row in changed
+            for pair in before | after
+            if (pair.account, pair.id, pair.key) == (row["account"], row["id"], row["key"])
+        }
+        assert work.json("status", back["batch"])["complete"]
