@@ -3,6 +3,7 @@
 `python -m local` starts it for a person; `local.stack.Stack` is the same thing for a test or a script.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,3 +17,10 @@ ROOT = _PACKAGED if INSTALLED else _HERE.parent
 
 RUNTIME_PYTHON = Path(sys.executable) if INSTALLED else ROOT / ".venv-runtime" / "bin" / "python"
 """The interpreter that runs functions: a checkout has the deployed one's packages in an environment of their own."""
+
+STATE = (
+    Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "untag"
+    if INSTALLED
+    else ROOT / ".local"
+)
+"""Where a stack that is up leaves word of itself."""

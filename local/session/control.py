@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local import ROOT
+from local import STATE
 from local.errors import LocalError, NotRunning
 from local.live.observer import Observer
 from local.session.fault_switches import FaultSwitches
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from local.session.real import Plan, RealClouds
     from local.stack import Stack
 
-SESSION = ROOT / ".local" / "stack.json"
+SESSION = STATE / "stack.json"
 _KEY = "X-Local-Key"
 # Longer than any function may run.
 _SECONDS = 960.0

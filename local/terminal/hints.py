@@ -18,6 +18,8 @@ PROGRAM = ".venv/bin/python -m local"
 SCRIPT = "untag-local"
 """The command that shells complete (tools/untag-local): `python` is not ours to complete."""
 
+_called: list[str] = []
+
 _COMMAND = re.compile(r"`local\b ?([^`]*)`")
 
 
@@ -31,8 +33,15 @@ def command(words: str) -> str:
     return " ".join(filter(None, (program(), words, _session())))
 
 
+def call_it(name: str) -> None:
+    """From now on hints call the local stack by this name: it was called by it."""
+    _called[:] = [name]
+
+
 def program() -> str:
     """How the local stack is called from here."""
+    if _called:
+        return _called[0]
     if shutil.which(SCRIPT) and os.path.realpath(shutil.which(SCRIPT) or "") == str(ROOT / "tools" / SCRIPT):
         by_name = SCRIPT
     else:

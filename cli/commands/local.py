@@ -1,0 +1,30 @@
+"""`untag local`: the commands of the local stack, loaded when one of them is called."""
+
+import os
+import sys
+
+import typer
+
+from cli import base
+from local.terminal import hints
+
+_NAME = "local"
+_HELP = "The template on this machine: queues, topic, functions and clouds, without Docker or an account."
+_AS_THEY_ARE = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def _call(ctx: typer.Context) -> None:
+    from local import commands  # noqa: PLC0415 - they take a good part of a second
+
+    called = f"{base.PROGRAM} {_NAME}"
+    hints.call_it(called)
+    status = commands.app(ctx.args, prog_name=called, standalone_mode="--json" not in sys.argv)
+    raise typer.Exit(status or 0)
+
+
+if f"_{base.PROGRAM.upper()}_COMPLETE" in os.environ:
+    from local.commands import app as commands_of_local
+
+    base.app.add_typer(commands_of_local, name=_NAME, help=_HELP)
+else:
+    base.app.command(_NAME, help=_HELP, context_settings=_AS_THEY_ARE, add_help_option=False)(_call)
