@@ -11,7 +11,6 @@ import secrets
 import shutil
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from untag.hosts.here import Here, Waiting, carry_out
 
 REQUESTS = "requests.jsonl"
 _SAY_SECONDS = 2.0
+_PAIR = ("type", "resource_id", "key", "value")
 
 
 def new_name() -> str:
@@ -112,8 +112,8 @@ class Run:
             if waiting.exists()
             else [Waiting(0.0, json.dumps(request, ensure_ascii=False)) for request in requests]
         )
-        done = self._reported()
-        return [one for one in kept if not _ids(one.body) <= done]
+        settled = self._settled()
+        return [one for one in kept if not settled.issuperset(_pairs(one.body))]
 
     def pairs_left(self) -> int:
         """The pairs in it."""
@@ -133,16 +133,13 @@ class Run:
             self.host.published = published
             carry_out(self.host, Remover, left)
 
-    def _reported(self) -> set[tuple[str, int]]:
-        """Requests with an attempt, of whose last report every page is written."""
-        pages = Counter[tuple[str, int]]()
-        wanted: dict[tuple[str, int], int] = {}
-        for report in _objects(self.folder / "reports.jsonl"):
-            if report.get("complete") is True:
-                key = str(report.get("id")), int(report.get("attempt", 1))
-                pages[key] += 1
-                wanted[key] = int(report["page"]["of"])
-        return {key for key, number in pages.items() if number >= wanted[key]}
+    def _settled(self) -> set[tuple[Any, ...]]:
+        """The pairs that have an outcome, each with its request's id and attempt."""
+        return {
+            (report.get("id"), report.get("attempt", 1), *(row.get(name) for name in _PAIR))
+            for report in _objects(self.folder / "reports.jsonl")
+            for row in report.get("outcomes") or ()
+        }
 
 
 def runs_of(batch: str) -> Iterator[Run]:
@@ -161,10 +158,20 @@ def _without(request: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in request.items() if key != name}
 
 
-def _ids(body: str) -> set[tuple[str, int]]:
+def _pairs(body: str) -> Iterator[tuple[Any, ...]]:
+    """The pairs of a message as `Run._settled` has them. What means every tag is never settled: it is asked once more,
+    which finds nothing that was removed.
+    """
     content = json.loads(body)
-    requests = content if isinstance(content, list) else [content]
-    return {(str(one.get("id")), int(one.get("attempt", 1))) for one in requests}
+    for request in content if isinstance(content, list) else [content]:
+        about = request.get("id"), request.get("attempt", 1)
+        for group in request["resources"]:
+            for id_ in group["ids"]:
+                if request["tags"] == "all":
+                    yield (*about, group["type"], id_)
+                    continue
+                for tag in request["tags"]:
+                    yield (*about, group["type"], id_, tag["key"], tag.get("value"))
 
 
 def _objects(path: Path) -> Iterator[dict[str, Any]]:
@@ -182,7 +189,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
     """While it lasts, SIGTERM interrupts as Ctrl-C does."""
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from untag.core import Accounts, Deadline, Engine
@@ -45,11 +44,8 @@ class Runtime:
         self.engine = Engine(
             host.client, accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency
         )
-
-    @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        # At the first invocation: a loop holds sockets.
-        return asyncio.new_event_loop()
+        # Its loop, which holds sockets, is made at the first invocation.
+        self._runner = asyncio.Runner()
 
     def window(self, left: Callable[[], float]) -> Window:
         """What one invocation has; `left` gives its remaining seconds."""
@@ -57,13 +53,16 @@ class Runtime:
         return Window(Deadline(left, reserve=min(_RESERVE_SECONDS, left() * _RESERVE_SHARE)), outbox)
 
     def close(self) -> None:
-        """End the event loop, where a process outlives its work."""
-        self._loop.run_until_complete(self.host.client.aclose())
-        self._loop.close()
+        """End the event loop and what still runs in it, where a process outlives its work."""
+        self._runner.run(self.host.client.aclose())
+        self._runner.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run an invocation's work to its end; metrics are written whatever happens."""
+        """Run an invocation's work to its end; metrics are written whatever happens.
+
+        Ctrl-C cancels the work, and raises KeyboardInterrupt once it has ended.
+        """
         try:
-            return self._loop.run_until_complete(work)
+            return self._runner.run(work)
         finally:
             self.telemetry.flush()
