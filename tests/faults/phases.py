@@ -15,6 +15,7 @@ from scale import (
     ENVIRONMENTS,
     NEIGHBOURS,
     OUTAGE_SECONDS,
+    POISON_VISIBILITY_SECONDS,
     SHORT_VISIBILITY_SECONDS,
     SPEED,
     VISIBILITY_SECONDS,
@@ -64,7 +65,7 @@ def outage(campaign: "Campaign") -> None:
 
 def poison(campaign: "Campaign") -> None:
     """A record that kills the process, again and again, among neighbours that share its calls."""
-    campaign.stack.aws.queues.visibility_timeout = CALM_VISIBILITY_SECONDS
+    campaign.stack.aws.queues.visibility_timeout = POISON_VISIBILITY_SECONDS
     (campaign.flags / "killers").touch()
     # Few enough that they can be worked at one by one before they come back: the queue's time is cut short, the
     # processes' is not.
@@ -78,6 +79,7 @@ def poison(campaign: "Campaign") -> None:
     # be hidden for as long as a function has: else two hold the same records, and each puts them back.
     campaign.stack.aws.queues.visibility_timeout = SHORT_VISIBILITY_SECONDS
     campaign.stack.drain(campaign.patience)
+    campaign.stack.aws.queues.visibility_timeout = CALM_VISIBILITY_SECONDS
     (campaign.flags / "killers").unlink()
     crashed = {request["id"] for letter in campaign.trouble().buried for request in unwrapped(letter.body)}
     beside = sorted(id_ for id_ in crashed if id_.startswith("beside"))

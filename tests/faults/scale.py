@@ -10,6 +10,9 @@ multiply until nothing else is done."""
 VISIBILITY_SECONDS = 7.0
 CALM_VISIBILITY_SECONDS = 6.0
 """While no function hangs, and messages only come back because it died or could not deliver."""
+POISON_VISIBILITY_SECONDS = 12.0
+"""While a record kills its process: a new process takes seconds to start, which pass no faster, and a record that two
+processes hold is put back by both. On AWS a queue hides a message for six times a function's time."""
 SHORT_VISIBILITY_SECONDS = 2.0
 """While there is but one message left, or little to do."""
 MAX_DELAY_SECONDS = 1.0
