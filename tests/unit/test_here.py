@@ -109,6 +109,12 @@ def test_what_a_killed_process_has_begun_to_write_spoils_no_report_but_its_own(
     assert json.loads(report)["id"] == "a"
 
 
+def test_half_a_character_in_a_value_is_reported_as_it_is(tmp_path: Path, jd: JdcloudServer) -> None:
+    carry_out(here(tmp_path, jd), [request("i-1", id="a", tags=[{"key": "env", "value": "\ud800"}])])
+    (report,) = lines(tmp_path / "reports.jsonl")
+    assert report["kind"] in {"removal", "rejected"}
+
+
 def test_credentials_come_from_the_environment_or_a_file_and_from_nowhere_else(
     tmp_path: Path, jd: JdcloudServer
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from untag.core import Accounts, Deadline, Engine
@@ -44,8 +45,12 @@ class Runtime:
         self.engine = Engine(
             host.client, accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency
         )
-        # Its loop, which holds sockets, is made at the first invocation.
-        self._runner = asyncio.Runner()
+        self._work: asyncio.Task[Any] | None = None
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        # At the first invocation: a loop holds sockets.
+        return asyncio.new_event_loop()
 
     def window(self, left: Callable[[], float]) -> Window:
         """What one invocation has; `left` gives its remaining seconds."""
@@ -54,15 +59,31 @@ class Runtime:
 
     def close(self) -> None:
         """End the event loop and what still runs in it, where a process outlives its work."""
-        self._runner.run(self.host.client.aclose())
-        self._runner.close()
+        self._loop.run_until_complete(self._end())
+        self._loop.close()
+
+    async def _end(self) -> None:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await self.host.client.aclose()
+
+    def cancel(self) -> bool:
+        """Cancel the work that is run, from a signal's handler; `run` raises CancelledError then. False if there is
+        none.
+        """
+        if self._work is None:
+            return False
+        self._loop.call_soon_threadsafe(self._work.cancel)
+        return True
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run an invocation's work to its end; metrics are written whatever happens.
-
-        Ctrl-C cancels the work, and raises KeyboardInterrupt once it has ended.
-        """
+        """Run an invocation's work to its end; metrics are written whatever happens."""
+        task = self._loop.create_task(work)
+        self._work = task
         try:
-            return self._runner.run(work)
+            return self._loop.run_until_complete(task)
         finally:
+            self._work = None
             self.telemetry.flush()

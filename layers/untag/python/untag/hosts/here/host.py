@@ -39,7 +39,7 @@ class Waiting(NamedTuple):
     def line(self) -> str:
         """As a line of the folder's file."""
         due = datetime.fromtimestamp(self.due, UTC).isoformat(timespec="milliseconds")
-        return json.dumps({"body": self.body, "due": due}, ensure_ascii=False)
+        return json.dumps({"body": self.body, "due": due})
 
     @classmethod
     def read(cls, line: str) -> "Waiting":
@@ -157,7 +157,8 @@ class Files:
             with (self._host.folder / name).open("ab+") as file:
                 if file.tell() and _last_byte(file) != b"\n":
                     file.write(b"\n")  # what a killed process had begun to write spoils no line but its own
-                file.write(text.encode())
+                # Half a character of a tag's value stands as its escape, which JSON reads.
+                file.write(text.encode(errors="backslashreplace"))
         except OSError as error:
             raise DeliveryError(f"{name}: {error.strerror}") from None
 

@@ -1,7 +1,11 @@
 """Work carried out to its end in this process."""
 
+import asyncio
 import itertools
-from collections.abc import Callable, Iterable
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from untag.hosts.base import Function, Record
 from untag.hosts.here.host import Here, Waiting
@@ -30,14 +34,18 @@ def carry_out(host: Here, make: Callable[[Runtime], Function], messages: Iterabl
     queue += [one if isinstance(one, Waiting) else Waiting(now, one) for one in messages]
     numbers = itertools.count(1)
     try:
-        while queue:
-            host.keep(queue)
-            queue.sort()
-            if (pause := queue[0].due - host.timing.now()) > 0.0:
-                # In slices: a clock that is set, or a machine that was asleep, must not make the wait longer.
-                runtime.run(_sleep(host, min(pause, _SLICE_SECONDS)))
-            else:
-                _round(host, function, queue, numbers)
+        with _cancelled_by_ctrl_c(runtime) as check:
+            while queue:
+                host.keep(queue)
+                queue.sort()
+                if (pause := queue[0].due - host.timing.now()) > 0.0:
+                    # In slices: a clock that is set, or a machine that was asleep, must not make the wait longer.
+                    runtime.run(_sleep(host, min(pause, _SLICE_SECONDS)))
+                else:
+                    _round(host, function, queue, numbers)
+                check()
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     finally:
         host.keep(queue)
         runtime.close()
@@ -59,6 +67,34 @@ def _round(host: Here, function: Function, queue: list[Waiting], numbers: "itert
         raise
     later = host.timing.now() + _AGAIN_SECONDS
     queue += [taken[id_]._replace(due=later) for id_ in failed]
+
+
+@contextmanager
+def _cancelled_by_ctrl_c(runtime: Runtime) -> Iterator[Callable[[], None]]:
+    """While it lasts, Ctrl-C cancels the work at its next pause, where Python's own handler would break into the event
+    loop at any place. Gives what raises KeyboardInterrupt for one that came when the work had just ended.
+    """
+    interrupted = False
+
+    def handle(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        if not runtime.cancel():
+            raise KeyboardInterrupt
+
+    def check() -> None:
+        if interrupted:
+            raise KeyboardInterrupt
+
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 async def _sleep(host: Here, seconds: float) -> None:
