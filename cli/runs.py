@@ -131,6 +131,7 @@ class Run:
         left = self.left()
         with _shown(self.results, self.asked().pairs) as published, _interrupted_by_sigterm():
             self.host.published = published
+            self.host.stopping = _say_stopping
             carry_out(self.host, Remover, left)
 
     def _settled(self) -> set[tuple[Any, ...]]:
@@ -196,6 +197,11 @@ def _interrupted_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _say_stopping() -> None:
+    # Unbuffered: in a signal's handler nothing may be written through a buffer that is being written to.
+    os.write(2, b"\nstopping when the calls under way are answered; Ctrl-C again stops at once\n")
 
 
 @contextlib.contextmanager

@@ -155,6 +155,41 @@ def test_ctrl_c_leaves_a_run_that_resume_brings_to_its_end(untag: Any, jd: Jdclo
     resumed(untag, jd)
 
 
+def large(untag: Any, jd: JdcloudServer) -> "subprocess.Popen[str]":
+    """One request for 300 pairs at a slow cloud, under way."""
+    jd.faults.add("delay", seconds=0.3, operation="writing")
+    name = untag.write("a.json", request(ALL))
+    process = subprocess.Popen(
+        untag.command("run", name, "--batch", "b", "--yes", "--expect", "300"),
+        cwd=untag.folder,
+        env={**untag.environ, "UNTAG_CONCURRENCY": "2", "UNTAG_RESOURCES_PER_CALL": "jdcloud.resourcetag=5"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while len(standing(jd)) > 280 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert 0 < len(standing(jd)) <= 280
+    return process
+
+
+def test_ctrl_c_within_a_large_request_reports_what_is_removed_and_undo_puts_it_all_back(
+    untag: Any, jd: JdcloudServer
+) -> None:
+    process = large(untag, jd)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    removed = 300 - len(standing(jd))
+    assert process.returncode == 3, err
+    assert f"{removed} removed, {300 - removed} waiting, complete: no" in out
+    assert "Ctrl-C again stops at once" in err
+    assert untag("status", "b", "--json").json["pairs"] == {"removed": removed}
+    assert resumed(untag, jd).json["pairs"] == {"removed": 300}
+    assert untag("undo", "b", "--yes", "--expect", "300").code == 0
+    assert standing(jd) == set(ALL)
+
+
 def test_a_run_that_is_killed_loses_nothing(untag: Any, jd: JdcloudServer) -> None:
     process = started(untag, jd)
     process.kill()

@@ -69,14 +69,15 @@ class Runtime:
         await asyncio.gather(*rest, return_exceptions=True)
         await self.host.client.aclose()
 
-    def cancel(self) -> bool:
-        """Cancel the work that is run, from a signal's handler; `run` raises CancelledError then. False if there is
-        none.
-        """
-        if self._work is None:
-            return False
-        self._loop.call_soon_threadsafe(self._work.cancel)
-        return True
+    @property
+    def at_work(self) -> bool:
+        """Whether work is run."""
+        return self._work is not None
+
+    def cancel(self) -> None:
+        """Cancel the work that is run, from a signal's handler; `run` raises CancelledError then."""
+        if self._work is not None:
+            self._loop.call_soon_threadsafe(self._work.cancel)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run an invocation's work to its end; metrics are written whatever happens."""

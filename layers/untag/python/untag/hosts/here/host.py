@@ -76,6 +76,8 @@ class Here:
         self.folder = folder
         self.environ = environ
         self.published = published
+        self.stopping: Callable[[], None] = lambda: None
+        """Called by the handler of Ctrl-C's signal when calls in flight are waited for."""
         self.timing = timing or Timing()
         self.client: httpx.AsyncClient = Client(transport or Transport())
         self.telemetry: base.Telemetry = LogLines()
