@@ -22,7 +22,7 @@ from cli.environment import settings
 from cli.errors import INVALID, CommandError
 from cli.files.given import Given, pairs_of
 from cli.results import Results, line_of
-from untag.hosts.here import Here, Waiting, carry_out
+from untag.hosts.here import Begun, Here, Waiting, carry_out
 
 REQUESTS = "requests.jsonl"
 _SAY_SECONDS = 2.0
@@ -113,7 +113,14 @@ class Run:
             else [Waiting(0.0, json.dumps(request, ensure_ascii=False)) for request in requests]
         )
         settled = self._settled()
-        return [one for one in kept if not settled.issuperset(_pairs(one.body))]
+
+        def done(request: Mapping[str, Any], type_: str, id_: str, tag: Mapping[str, Any]) -> bool:
+            about = request.get("id"), request.get("attempt", 1)
+            return (*about, type_, id_, tag["key"], tag.get("value")) in settled
+
+        begun = Begun(self.folder)
+        rest = ((one, begun.rest_of(one.body, done)) for one in kept)
+        return [one._replace(body=body) for one, body in rest if body is not None]
 
     def pairs_left(self) -> int:
         """The pairs in it."""
@@ -157,22 +164,6 @@ def _folder(batch: str, number: int) -> Path:
 
 def _without(request: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in request.items() if key != name}
-
-
-def _pairs(body: str) -> Iterator[tuple[Any, ...]]:
-    """The pairs of a message as `Run._settled` has them. What means every tag is never settled: it is asked once more,
-    which finds nothing that was removed.
-    """
-    content = json.loads(body)
-    for request in content if isinstance(content, list) else [content]:
-        about = request.get("id"), request.get("attempt", 1)
-        for group in request["resources"]:
-            for id_ in group["ids"]:
-                if request["tags"] == "all":
-                    yield (*about, group["type"], id_)
-                    continue
-                for tag in request["tags"]:
-                    yield (*about, group["type"], id_, tag["key"], tag.get("value"))
 
 
 def _objects(path: Path) -> Iterator[dict[str, Any]]:

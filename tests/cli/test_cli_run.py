@@ -155,10 +155,10 @@ def test_ctrl_c_leaves_a_run_that_resume_brings_to_its_end(untag: Any, jd: Jdclo
     resumed(untag, jd)
 
 
-def large(untag: Any, jd: JdcloudServer) -> "subprocess.Popen[str]":
+def large(untag: Any, jd: JdcloudServer, **fields: Any) -> "subprocess.Popen[str]":
     """One request for 300 pairs at a slow cloud, under way."""
     jd.faults.add("delay", seconds=0.3, operation="writing")
-    name = untag.write("a.json", request(ALL))
+    name = untag.write("a.json", request(ALL, **fields))
     process = subprocess.Popen(
         untag.command("run", name, "--batch", "b", "--yes", "--expect", "300"),
         cwd=untag.folder,
@@ -202,6 +202,30 @@ def test_a_run_that_is_killed_loses_nothing(untag: Any, jd: JdcloudServer) -> No
     assert jd.tags.get("default", "cn-north-1", "vm", "i-1") == {"team": "web"}
 
 
+def test_what_a_run_had_removed_when_it_was_killed_is_put_back_by_undo(untag: Any, jd: JdcloudServer) -> None:
+    process = large(untag, jd)
+    process.kill()
+    process.communicate(timeout=60)
+    pairs = resumed(untag, jd).json["pairs"]
+    assert pairs["absent"] >= 20
+    assert untag("undo", "b", "--yes", "--expect", "300").code == 0
+    assert standing(jd) == set(ALL)
+    assert not list((untag.ledger / "b").glob("writes.jsonl"))
+
+
+def test_every_tag_that_a_killed_run_had_removed_is_put_back_by_undo(untag: Any, jd: JdcloudServer) -> None:
+    process = large(untag, jd, tags="all")
+    process.kill()
+    process.communicate(timeout=60)
+    jd.faults.clear()
+    assert untag("run", "--resume", "b").code == 0
+    assert standing(jd) == set()
+    assert untag("undo", "b", "--yes", "--expect", "600").code == 0
+    assert {json.dumps(jd.tags.get("default", "cn-north-1", "vm", id_), sort_keys=True) for id_ in ALL} == {
+        '{"env": "prod", "team": "web"}'
+    }
+
+
 def test_a_run_that_was_killed_before_its_first_call_has_everything_left(untag: Any, jd: JdcloudServer) -> None:
     folder = untag.ledger / "b"
     folder.mkdir(parents=True)
@@ -219,6 +243,31 @@ def test_of_a_remainder_in_several_messages_each_is_gone_on_with_that_no_report_
     (folder / "requests.jsonl").write_text(json.dumps({**asked, "pairs": 3}) + "\n")
     # Two messages of one attempt were left; the process was killed when the first of them was reported on.
     parts = [{**asked, "attempt": 2, "resources": [{"type": "vm", "ids": ids}]} for ids in (["i-1"], ["i-2", "i-3"])]
+    lines = [json.dumps({"body": json.dumps(part), "due": "2026-01-01T00:00:00+00:00"}) for part in parts]
+    (folder / "waiting.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    row = {"type": "vm", "resource_id": "i-1", "key": "env", "value": "prod", "outcome": "removed", "was": "prod"}
+    place = {name: asked.get(name) for name in ("id", "batch", "provider", "region")} | {"account": "default"}
+    counts = {"removed": 1}
+    report = {**place, "kind": "removal", "report_id": "r", "action": "remove", "attempt": 2, "complete": True}
+    report |= {"counts": counts, "request_counts": counts, "outcomes": [row], "page": {"number": 1, "of": 1}}
+    report |= {"status": "succeeded", "dry_run": False, "started_at": "2026-01-01T00:00:00.000Z"}
+    report |= {"finished_at": "2026-01-01T00:00:01.000Z", "summary": "1 of 1 tag removed", "reason": None}
+    (folder / "reports.jsonl").write_text(json.dumps(report) + "\n")
+    done = untag("run", "--resume", "b", "--json")
+    assert (done.code, done.json["pairs"], done.json["complete"]) == (0, {"removed": 3}, True)
+    assert {"i-2", "i-3"}.isdisjoint(standing(jd))
+    assert "i-1" in standing(jd)  # it is settled, so it was not asked for again
+
+
+def test_of_a_message_only_the_pairs_are_asked_for_again_that_no_report_settles(
+    untag: Any, jd: JdcloudServer
+) -> None:
+    asked = request(["i-1", "i-2", "i-3"], id="b-1", batch="b")
+    folder = untag.ledger / "b"
+    folder.mkdir(parents=True)
+    (folder / "requests.jsonl").write_text(json.dumps({**asked, "pairs": 3}) + "\n")
+    # The process was killed when it had reported on the message, and before it had written down what was left of it.
+    parts = [{**asked, "attempt": 2}]
     lines = [json.dumps({"body": json.dumps(part), "due": "2026-01-01T00:00:00+00:00"}) for part in parts]
     (folder / "waiting.jsonl").write_text("".join(f"{line}\n" for line in lines))
     row = {"type": "vm", "resource_id": "i-1", "key": "env", "value": "prod", "outcome": "removed", "was": "prod"}

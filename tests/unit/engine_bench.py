@@ -34,6 +34,9 @@ class Seen:
     def retried(self, provider: str) -> None:  # noqa: ARG002
         self.retries += 1
 
+    def removing(self, *_: object) -> None:
+        pass
+
     def closed(self, provider: str, account: str) -> None:
         self.closings.append((provider, account))
 

@@ -12,17 +12,17 @@ Kept between invocations. Everything that makes a caller wait or turn back stand
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import httpx
 
-from untag.contracts import Deferral, Outcome, Result
+from untag.contracts import Deferral, Outcome, Result, Tag
 from untag.core import limits
 from untag.core.timing import Timing
-from untag.providers import Answer, Provider, Scope, Verdict
+from untag.providers import Answer, Provider, Scope, Seen, Verdict
 from untag.providers.credentials import Credentials
 
 _PROVES = frozenset(
@@ -56,6 +56,9 @@ class Observer(Protocol):
 
     def retried(self, provider: str) -> None:
         """A call is made once more in this invocation."""
+
+    def removing(self, scope: Scope, ids: Sequence[str], tags: Sequence[Tag], seen: Mapping[str, Seen]) -> None:
+        """A call is about to remove tags; `seen` is what was read of the resources before."""
 
     def closed(self, provider: str, account: str) -> None:
         """An account was closed because its credentials are refused."""

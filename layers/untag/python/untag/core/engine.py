@@ -140,6 +140,8 @@ class Engine:
         action, tags, seen = step.group.action, step.sent_tags(), step.seen or {}
 
         async def make(session: Session) -> Answer:
+            if seen and action is Action.REMOVE:
+                self._observer.removing(scope, step.ids, tags, seen)
             return _by_asked_ids(await provider.write(session, action, scope, step.ids, tags, seen), provider, step.ids)
 
         return await self.call(provider, scope, make, deadline, writes=True)

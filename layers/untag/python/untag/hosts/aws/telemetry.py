@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -13,7 +13,8 @@ from untag.core.chunks import chunks
 from untag.providers import Answer, Verdict
 
 if TYPE_CHECKING:
-    from untag.contracts import Report
+    from untag.contracts import Report, Tag
+    from untag.providers import Scope, Seen
 
 logger = Logger(service="untag")
 
@@ -61,6 +62,9 @@ class Telemetry:
     def retried(self, provider: str) -> None:
         """A call is made once more in this invocation."""
         self._counts[provider, "Retries"] += 1
+
+    def removing(self, scope: "Scope", ids: Sequence[str], tags: "Sequence[Tag]", seen: "Mapping[str, Seen]") -> None:
+        """Not noted: there is no place that a call would not have to wait for."""
 
     def closed(self, provider: str, account: str) -> None:
         """An account was closed because its key is refused."""

@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,13 @@ from untag.contracts import InvalidInputError
 from untag.core import CredentialSource, Timing
 from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.base import DeliveryError, Message, Record
+from untag.hosts.here.begun import Begun
 from untag.transport import Client, Transport
 
 if TYPE_CHECKING:
-    from untag.contracts import Report
+    from untag.contracts import Report, Tag
     from untag.hosts import base
-    from untag.providers import Answer
+    from untag.providers import Answer, Scope, Seen
 
 REPORTS = "reports.jsonl"
 DEAD_LETTERS = "dead-letters.jsonl"
@@ -80,7 +81,8 @@ class Here:
         """Called by the handler of Ctrl-C's signal when calls in flight are waited for."""
         self.timing = timing or Timing()
         self.client: httpx.AsyncClient = Client(transport or Transport())
-        self.telemetry: base.Telemetry = LogLines()
+        self.begun = Begun(folder)
+        self.telemetry: base.Telemetry = _Noting(self.begun)
         self.quarantine: base.Quarantine = NoQuarantine()
         self.work: list[Waiting] = []
         self.own: list[Waiting] = []
@@ -89,16 +91,21 @@ class Here:
         """Write what still waits into the folder, in place of what is written there: all of it or nothing."""
         path = self.folder / WAITING
         text = "".join(f"{one.line()}\n" for one in waiting)
-        if not text and not path.exists():
-            return
-        new = path.with_suffix(".new")
-        new.write_text(text, encoding="utf-8")
-        os.replace(new, path)  # noqa: PTH105 - what a killed process has begun to write must not be read
+        if text or path.exists():
+            new = path.with_suffix(".new")
+            new.write_text(text, encoding="utf-8")
+            os.replace(new, path)  # noqa: PTH105 - what a killed process has begun to write must not be read
+        self.begun.clear()
 
     def kept(self) -> list[Waiting]:
         """What an earlier process has left in the folder."""
         path = self.folder / WAITING
-        return [Waiting.read(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+        lines = path.read_text("utf-8").splitlines() if path.exists() else ()
+        return [self.again(Waiting.read(line)) for line in lines]
+
+    def again(self, waiting: Waiting) -> Waiting:
+        """A message that is worked at once more, with the values that stood where a write was begun for it."""
+        return waiting._replace(body=self.begun.rest_of(waiting.body) or waiting.body)
 
     def credentials(self, source: str) -> CredentialSource:
         """From `env` or `file:PATH`. Raises InvalidInputError for any other source: there is none here."""
@@ -194,6 +201,9 @@ class LogLines:
     def retried(self, provider: str) -> None:
         """A call is made once more."""
 
+    def removing(self, scope: "Scope", ids: Sequence[str], tags: "Sequence[Tag]", seen: "Mapping[str, Seen]") -> None:
+        """A call is about to remove tags."""
+
     def closed(self, provider: str, account: str) -> None:
         """An account was closed because its credentials are refused."""
         _log.error("%s/%s is closed: its credentials are refused", provider, account)
@@ -225,3 +235,14 @@ class LogLines:
 
     def flush(self) -> None:
         """Nothing is kept."""
+
+
+class _Noting(LogLines):
+    """Also notes the writes that are begun."""
+
+    def __init__(self, begun: Begun) -> None:
+        self._begun = begun
+
+    def removing(self, scope: "Scope", ids: Sequence[str], tags: "Sequence[Tag]", seen: "Mapping[str, Seen]") -> None:
+        """Note what a call is about to remove."""
+        self._begun.note(scope, ids, tags, seen)

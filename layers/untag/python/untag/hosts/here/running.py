@@ -74,10 +74,10 @@ def _round(
             failed = function.batch(records, left)
     except BaseException:
         # Cancelled: what was being worked at is done again, which asks for nothing twice.
-        queue += due
+        queue += map(host.again, due)
         raise
     later = host.timing.now() + _AGAIN_SECONDS
-    queue += [taken[id_]._replace(due=later) for id_ in failed]
+    queue += [host.again(taken[id_])._replace(due=later) for id_ in failed]
 
 
 class _Stop:
