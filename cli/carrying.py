@@ -30,8 +30,10 @@ def carry_out(runs: Sequence[Run], batch: str, report: Path | None, *, as_json: 
     waiting = sum(one.pairs_left() for one in runs)
     if report is not None:
         results.write_rows(report, rows)
+    names = dict.fromkeys(request["batch"] for one in runs for request in one.asked().requests)
     answer = {
         "batch": batch,
+        "batches": list(names),
         "pairs": counts,
         "waiting": waiting,
         "complete": not waiting,
@@ -58,6 +60,8 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
             f"stopped: {counted(answer['waiting'], 'pair')} left; to go on: {answer['resume']}", soft_wrap=True
         )
     elif answer["pairs"].get("removed"):
-        console.print(f"[dim]to put the tags back: untag undo {answer['batch']}[/]", highlight=False, soft_wrap=True)
+        console.print(
+            f"[dim]to put the tags back: untag undo {' '.join(answer['batches'])}[/]", highlight=False, soft_wrap=True
+        )
     if answer["report"]:
         console.print(f"[dim]rows: {safe(answer['report'])}[/]", highlight=False, soft_wrap=True)

@@ -5,15 +5,17 @@ called, and `waiting.jsonl` from the first round of work on.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -25,6 +27,7 @@ from cli.results import Results, line_of
 from untag.hosts.here import Begun, Here, Waiting, carry_out
 
 REQUESTS = "requests.jsonl"
+LOCK = "lock"
 _SAY_SECONDS = 2.0
 _PAIR = ("type", "resource_id", "key", "value")
 
@@ -41,21 +44,24 @@ class Run:
         self.folder = folder
         self.results = Results()
         self.host: Here
-        self._sweeps = folder.with_name(f"{folder.name}.sweep")
+        # No batch can have such a name.
+        self._sweeps = folder.with_name(f"{folder.name}~sweep")
+        self._begins = False
+        self._lock: IO[str] | None = None
 
     @classmethod
     def new(cls, batch: str) -> "Run":
         """A run of a batch that has work to begin. Raises CommandError where an earlier one has work left."""
-        number = 0
         for earlier in runs_of(batch):
-            number += 1
             if earlier.left():
                 raise CommandError(
                     f"an earlier run of {batch} has work left: nothing was sent",
                     f"untag run --resume {batch}",
                     status=INVALID,
                 )
-        return cls(_folder(batch, number + 1))
+        made = cls(next(folder for number in itertools.count(1) if not (folder := _folder(batch, number)).exists()))
+        made._begins = True
+        return made
 
     @property
     def name(self) -> str:
@@ -63,10 +69,22 @@ class Run:
         return self.folder.name
 
     def open(self) -> None:
-        """Make the folder and the host. Raises CommandError for the environment, or a folder that cannot be made."""
+        """Make the folder and the host. Raises CommandError for the environment, a folder that cannot be made, and a
+        run at which another process is at work.
+        """
         settings()
         try:
+            self.folder.mkdir(parents=True, exist_ok=not self._begins)
+            self._lock = _locked(self.folder / LOCK)
             self.host = Here(self.folder, os.environ)
+        except (BlockingIOError, FileExistsError) as error:
+            if isinstance(error, FileExistsError) and not self.folder.is_dir():
+                raise CommandError(f"{self.folder} is no folder", "set UNTAG_LEDGER") from None
+            raise CommandError(
+                f"another process is at work at {self.name}: nothing was sent",
+                "untag status BATCH --watch follows it",
+                status=INVALID,
+            ) from None
         except OSError as error:
             raise CommandError(
                 f"the ledger's folder {self.folder} cannot be made: {error.strerror}", "set UNTAG_LEDGER"
@@ -151,15 +169,31 @@ class Run:
 
 
 def runs_of(batch: str) -> Iterator[Run]:
-    """The runs of a batch, the first one first."""
-    number = 1
-    while (folder := _folder(batch, number)).is_dir():
-        yield Run(folder)
-        number += 1
+    """The runs with requests of a batch, the first one first; and the run of this name, whatever its requests say."""
+    name = f'"batch": {json.dumps(batch, ensure_ascii=False)}'.encode()
+    paths = sorted(base.ledger().glob(f"*/{REQUESTS}"), key=lambda path: (len(path.parent.name), path.parent.name))
+    for path in paths:
+        if path.parent.name == batch or name in path.read_bytes():
+            yield Run(path.parent)
 
 
 def _folder(batch: str, number: int) -> Path:
-    return base.ledger() / (batch if number == 1 else f"{batch}.{number}")
+    name = batch if batch.strip(".") else f"{batch}~"  # "." and ".." name other folders
+    return base.ledger() / (name if number == 1 else f"{name}.{number}")
+
+
+def _locked(path: Path) -> IO[str]:
+    """A file that one process holds at a time, until it ends in whatever way. Raises BlockingIOError."""
+    file = path.open("w", encoding="utf-8")
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise
+    return file
 
 
 def _without(request: Mapping[str, Any], name: str) -> dict[str, Any]:

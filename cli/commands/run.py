@@ -75,9 +75,14 @@ def _begin(
         raise CommandError(
             f"{batch} cannot name a batch", "up to 64 letters, digits, dots, hyphens and underscores", status=INVALID
         )
+    named = batch is not None
     batch = batch or new_name()
     made = Run.new(batch)
     given = read(files, batch=batch, name=made.name)
+    if not named and len(own := {one["batch"] for one in (*given.requests, *given.sweeps)}) == 1:
+        # The files name it themselves: by this name it is followed, gone on with and undone.
+        batch = own.pop()
+        made = Run.new(batch)
     for text in (*given.notes, *given.warnings):
         base.err.print(safe(text), style="dim", highlight=False, soft_wrap=True)
     made.open()

@@ -159,8 +159,9 @@ def large(untag: Any, jd: JdcloudServer, **fields: Any) -> "subprocess.Popen[str
     """One request for 300 pairs at a slow cloud, under way."""
     jd.faults.add("delay", seconds=0.3, operation="writing")
     name = untag.write("a.json", request(ALL, **fields))
+    words = () if "batch" in fields else ("--batch", "b")
     process = subprocess.Popen(
-        untag.command("run", name, "--batch", "b", "--yes", "--expect", "300"),
+        untag.command("run", name, *words, "--yes", "--expect", "300"),
         cwd=untag.folder,
         env={**untag.environ, "UNTAG_CONCURRENCY": "2", "UNTAG_RESOURCES_PER_CALL": "jdcloud.resourcetag=5"},
         stdout=subprocess.PIPE,
@@ -259,9 +260,7 @@ def test_of_a_remainder_in_several_messages_each_is_gone_on_with_that_no_report_
     assert "i-1" in standing(jd)  # it is settled, so it was not asked for again
 
 
-def test_of_a_message_only_the_pairs_are_asked_for_again_that_no_report_settles(
-    untag: Any, jd: JdcloudServer
-) -> None:
+def test_of_a_message_only_the_pairs_are_asked_for_again_that_no_report_settles(untag: Any, jd: JdcloudServer) -> None:
     asked = request(["i-1", "i-2", "i-3"], id="b-1", batch="b")
     folder = untag.ledger / "b"
     folder.mkdir(parents=True)
@@ -282,6 +281,57 @@ def test_of_a_message_only_the_pairs_are_asked_for_again_that_no_report_settles(
     assert (done.code, done.json["pairs"], done.json["complete"]) == (0, {"removed": 3}, True)
     assert {"i-2", "i-3"}.isdisjoint(standing(jd))
     assert "i-1" in standing(jd)  # it is settled, so it was not asked for again
+
+
+def test_a_batch_that_the_file_names_is_gone_on_with_and_undone_by_that_name(untag: Any, jd: JdcloudServer) -> None:
+    process = large(untag, jd, batch="own")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert untag("status", "own", "--json").json["resume"] == "untag run --resume own"
+    jd.faults.clear()
+    assert untag("run", "--resume", "own").code == 0
+    done = untag("run", untag.write("b.json", request(["i-1"], batch="own")), "--yes", "--expect", "1", "--json")
+    assert (done.json["batch"], done.json["folder"]) == ("own", str(untag.ledger / "own.2"))
+    mixed = [request([f"i-{n}"], batch=f"part-{n}", dry_run=True) for n in (1, 2)]
+    assert untag("run", untag.write("m.json", mixed), "--json").json["batches"] == ["part-1", "part-2"]
+
+
+def test_a_batch_with_a_number_in_its_name_is_no_run_of_another_batch(untag: Any) -> None:
+    name = untag.write("a.json", request(["i-1"]))
+    for batch in ("v.2", "v", "v"):
+        assert untag("run", name, "--batch", batch, "--dry-run").code == 0
+    assert sorted(path.name for path in untag.ledger.iterdir()) == ["v", "v.2", "v.3"]
+    assert {one["batch"] for one in untag.reports()} == {"v", "v.2"}
+    assert untag("run", "--resume", "v", "--json").json["pairs"] == {"would_remove": 2}
+
+
+@pytest.mark.parametrize("batch", [".", ".."])
+def test_a_batch_of_dots_touches_nothing_beside_its_own_folder(untag: Any, batch: str) -> None:
+    name = untag.write("a.json", request(["i-1"]))
+    untag.write("b.json", request(["i-1"], batch=batch))
+    assert untag("run", name, "--batch", batch).code == 2
+    assert (untag.folder / name).exists()
+    assert untag("run", "b.json", "--yes", "--expect", "1").code == 0
+    assert untag("run", "--resume", batch, "--json").json["pairs"] == {"removed": 1}
+    assert [path.name for path in untag.ledger.iterdir()] == [f"{batch}~"]
+
+
+def test_a_sweep_keeps_its_summary_where_no_other_batch_can_be(untag: Any) -> None:
+    assert untag("run", untag.write("a.json", request(["i-1"])), "--batch", "s.sweep", "--dry-run").code == 0
+    rule = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
+    done = untag("run", untag.write("sweep.json", {"rules": [rule]}), "--batch", "s", "--dry-run")
+    assert done.code == 0
+    assert untag("status", "s.sweep", "--json").json["pairs"] == {"would_remove": 1}
+
+
+def test_a_run_at_which_a_process_is_at_work_is_not_gone_on_with_by_another(untag: Any, jd: JdcloudServer) -> None:
+    process = large(untag, jd)
+    second = untag("run", "--resume", "b")
+    assert (second.code, "another process is at work at b" in second.err) == (2, True)
+    jd.faults.clear()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert untag("status", "b", "--json").json["pairs"] == {"removed": 300}
 
 
 def test_what_is_not_known_cannot_be_gone_on_with(untag: Any) -> None:
