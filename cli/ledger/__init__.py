@@ -3,6 +3,7 @@
 LEDGER/<run>/reports.jsonl    a report in a line, as it was published
 LEDGER/<run>/requests.jsonl   a request in a line, as it was sent, with its number of pairs
 LEDGER/<run>/waiting.jsonl    {"body": …, "due": …}: what is still to be worked at
+LEDGER/<run>/writes.jsonl     what stood where a write was begun, while no report speaks of it; not read here
 
 <run> is any folder's name. The views and queries stand in views.sql, which Athena runs as well.
 """

@@ -28,6 +28,8 @@ class Begun:
     def __init__(self, folder: Path) -> None:
         self._path = folder / WRITES
         self._file: BinaryIO | None = None
+        self._read = 0
+        self._seen: dict[Place, dict[str, str]] = {}
 
     def note(self, scope: Scope, ids: Sequence[str], tags: Sequence[Tag], seen: Mapping[str, Seen]) -> None:
         """Note what stands where a call is about to remove tags. Raises OSError: then the call is not made."""
@@ -44,13 +46,14 @@ class Begun:
             self._file.close()
             self._file = None
         self._path.unlink(missing_ok=True)
+        self._read, self._seen = 0, {}
 
     def rest_of(self, body: str, done: Done = lambda *_: False) -> str | None:
         """A message without the pairs that are done, and with the values that stood where a write was begun.
 
         None where nothing is left of it.
         """
-        seen = dict(self._places())
+        seen = self._places()
         try:
             content = json.loads(body)
             requests = content if isinstance(content, list) else [content]
@@ -61,16 +64,24 @@ class Begun:
             return body
         return json.dumps(rest if len(rest) > 1 else rest[0], ensure_ascii=False) if rest else None
 
-    def _places(self) -> Iterator[tuple[Place, dict[str, str]]]:
-        if not self._path.exists():
-            return
-        for line in self._path.read_bytes().splitlines():
-            try:
-                *place, there = json.loads(line)
-            except ValueError:
-                continue  # the process was killed while it wrote: the call was not made
-            for id_, values in there.items():
-                yield (*place, id_), values
+    def _places(self) -> Mapping[Place, dict[str, str]]:
+        """What stood there, by resource; read anew only where more is in the file."""
+        try:
+            content = self._path.read_bytes() if self._path.stat().st_size != self._read else None
+        except FileNotFoundError:
+            return {}  # also where another process has just cleared it
+        if content is not None:
+            self._read = len(content)
+            self._seen = {}
+            for line in content.splitlines():
+                try:
+                    *place, there = json.loads(line)
+                except ValueError:
+                    continue  # the process was killed while it wrote: the call was not made
+                for id_, values in there.items():
+                    # A resource may be written to in several calls, each for other keys.
+                    self._seen.setdefault((*place, id_), {}).update(values)
+        return self._seen
 
 
 def _rest(request: Mapping[str, Any], seen: Mapping[Place, dict[str, str]], done: Done) -> Iterator[dict[str, Any]]:
