@@ -193,6 +193,8 @@ def _locked(path: Path) -> IO[str]:
         except BlockingIOError:
             file.close()
             raise
+        except OSError:
+            pass  # a file system without locks
     return file
 
 

@@ -64,7 +64,7 @@ class Telemetry:
         self._counts[provider, "Retries"] += 1
 
     def removing(self, scope: "Scope", ids: Sequence[str], tags: "Sequence[Tag]", seen: "Mapping[str, Seen]") -> None:
-        """Not noted: there is no place that a call would not have to wait for."""
+        """Not noted: the next attempt could not read a line of the log."""
 
     def closed(self, provider: str, account: str) -> None:
         """An account was closed because its key is refused."""

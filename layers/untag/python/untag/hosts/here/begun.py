@@ -17,7 +17,7 @@ WRITES = "writes.jsonl"
 _EVERY_TAG = "all"
 
 Place = tuple[str | None, ...]
-"""A resource's provider, account, region, type and id."""
+"""A resource's provider, account, region, project, type and id."""
 Done = Callable[[Mapping[str, Any], str, str, Mapping[str, Any]], bool]
 """Whether a pair has its outcome: of a request, a type, an id and a tag."""
 
@@ -34,7 +34,7 @@ class Begun:
     def note(self, scope: Scope, ids: Sequence[str], tags: Sequence[Tag], seen: Mapping[str, Seen]) -> None:
         """Note what stands where a call is about to remove tags. Raises OSError: then the call is not made."""
         there = {id_: {tag.key: seen[id_].tags[tag.key] for tag in tags if tag.key in seen[id_].tags} for id_ in ids}
-        place = (scope.provider, scope.account, scope.region, scope.type)
+        place = (scope.provider, scope.account, scope.region, scope.project_id, scope.type)
         if self._file is None:
             self._file = self._path.open("ab", buffering=0)
         line = json.dumps([*place, {id_: values for id_, values in there.items() if values}])
@@ -121,7 +121,8 @@ def _values(
     request: Mapping[str, Any], type_: str, id_: str, seen: Mapping[Place, dict[str, str]]
 ) -> Mapping[str, str]:
     provider, account = request["provider"], request.get("account", "default")
-    for region in (request.get("region"), None):  # some APIs have no regions
-        if (values := seen.get((provider, account, region, type_, id_))) is not None:
+    # Some APIs have neither regions nor projects, whatever a request says.
+    for where in ((request.get("region"), request.get("project_id")), (None, None)):
+        if (values := seen.get((provider, account, *where, type_, id_))) is not None:
             return values
     return {}
