@@ -59,6 +59,7 @@ def blocks() -> Iterator[Block]:
             if token.type in ("fence", "code_block"):
                 line = (token.map or [0])[0] + 1
                 yield Block(page, line, token.info, token.content, _FILE_ABOVE.fullmatch(above) is not None)
+                above = ""
 
 
 def examples() -> Iterator[tuple[Block, Any]]:
