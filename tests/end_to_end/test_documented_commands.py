@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md, docs/subscribing.md and docs/ledger.md, run as they stand there against a local stack."""
+"""The commands of docs/operations.md, subscribing.md and ledger.md, run as they stand there against a local stack."""
 
 from __future__ import annotations
 
