@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 from urllib.parse import parse_qsl
 
-from local.providers import SERVERS, HuaweicloudConfigServer, ProviderServer
+from local.providers import SERVERS, HuaweicloudConfigServer, ProviderServer, environment
 from local.providers.wire import HttpServer, Request, Response
 
 _ENTRY = re.compile(r"PublishBatchRequestEntries\.member\.(\d+)\.Id")
@@ -66,6 +66,10 @@ class _Sink:
         self.last = time.monotonic()
 
 
+MEASURED = ("jdcloud", "huaweicloud-config")
+"""The clouds that are called. An endpoint of another would load its provider at each start."""
+
+
 class _Process:
     """What runs in the servers' process."""
 
@@ -74,10 +78,9 @@ class _Process:
         self.sink.http.start()
         self.servers: dict[str, ProviderServer] = {}
         self.connections: dict[str, int] = {}
-        self.environment: dict[str, str] = {}
-        for name, server_class in SERVERS.items():
-            self._start(name, server_class(), None)
-            self.environment |= self.servers[name].environment
+        for name in MEASURED:
+            self._start(name, SERVERS[name](), None)
+        self.environment = environment(self.servers.values())
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)

@@ -128,6 +128,6 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
             rows += sum(len(page.outcomes) for page in report(job, 0.0))
     cpu = time.process_time() - cpu
     tracemalloc.stop()
-    runtime.telemetry.__init__()
+    runtime.telemetry.flush()
     del provider.write
     return {"cpu": cpu, "held": held, "pairs": sum(len(b.results) for job in jobs for b in job.blocks), "rows": rows}
