@@ -119,7 +119,7 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     before = tracemalloc.get_traced_memory()[0]
     loop = runtime._loop  # noqa: SLF001
     cpu = time.process_time()
-    jobs = [open_job(request, runtime.registry, runtime.engine._policy, now=0.0) for request in requests]  # noqa: SLF001
+    jobs = [open_job(request, runtime.registry, runtime.engine.policy, now=0.0) for request in requests]
     loop.run_until_complete(runtime.engine.run(jobs, Deadline(lambda: 600.0, 1.0), lambda _: None))
     held = tracemalloc.get_traced_memory()[0] - before
     rows = 0

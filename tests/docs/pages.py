@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 PAGES = sorted(
     [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *(ROOT / "docs").rglob("*.md")]
 )
-RUN_BY_A_SHELL = ("operations.md", "subscribing.md")
+RUN_BY_A_SHELL = ("ledger.md", "operations.md", "subscribing.md")
 """Pages whose commands are whole scripts: tests/end_to_end/test_documented_commands.py runs them in one."""
 SHELLS = ("", "sh", "bash", "shell", "console")
 _FILE_ABOVE = re.compile(r"`[^`\n]+`(, continued)?:")
@@ -59,6 +59,7 @@ def blocks() -> Iterator[Block]:
             if token.type in ("fence", "code_block"):
                 line = (token.map or [0])[0] + 1
                 yield Block(page, line, token.info, token.content, _FILE_ABOVE.fullmatch(above) is not None)
+                above = ""
 
 
 def examples() -> Iterator[tuple[Block, Any]]:

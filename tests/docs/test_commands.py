@@ -17,6 +17,7 @@ from docs_support import ROOT, Validator, problems
 from pages import Command, commands, examples
 from typer.main import get_command
 
+from cli.commands import app as untag
 from local.commands import app
 from untag.providers import NAMES, apis_of
 
@@ -72,7 +73,7 @@ def kind(command: Command) -> str:
     for name, pattern in (("local", LOCAL), ("tool", TOOL), ("pytest", PYTEST)):
         if pattern.match(line):
             return name
-    if first in ("make", "aws", "sam"):
+    if first in ("make", "aws", "sam", "untag"):
         return first
     by_word = {**dict.fromkeys(FILTERS, "filter"), **dict.fromkeys(ONLINE, "online"), "eval": "shell"}
     if first in by_word:
@@ -216,6 +217,21 @@ def test_a_command_of_the_local_stack_is_one_that_it_takes(command: Command) -> 
     assert found, name
     if rest:  # in running text a command may stand by its name alone
         found.make_context(name, list(rest), resilient_parsing=False)
+
+
+# The command.
+
+
+@of_kind("untag")
+def test_a_command_of_untag_is_one_that_it_takes(command: Command) -> None:
+    words = list(command.words[1:])
+    if words[0].startswith("--"):
+        assert words[0] in ("--install-completion", "--help")
+        return
+    group = get_command(untag)
+    name, found, rest = group.resolve_command(group.make_context("untag", words, resilient_parsing=True), words)
+    assert found, name
+    found.make_context(name, list(rest), resilient_parsing=False)
 
 
 # Examples.

@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md and docs/subscribing.md, run as they stand there against a local stack."""
+"""The commands of docs/operations.md, subscribing.md and ledger.md, run as they stand there against a local stack."""
 
 from __future__ import annotations
 
@@ -184,3 +184,22 @@ def test_a_queue_of_ones_own_gets_the_reports_it_asked_for_raw(stack: Stack, tmp
     (message,) = stack.aws.queues.messages("untag-reports")
     assert json.loads(message.body)["id"] == "i-ill"
     assert message.message_attributes["status"]["StringValue"] == "failed"
+
+
+def test_the_ledgers_views_are_made_of_the_queries_that_the_stack_saved(stack: Stack, tmp_path: Path) -> None:
+    names = {"LedgerWorkGroup": "the-group", "LedgerDatabase": "the_database"}
+    outputs = [{"OutputKey": name, "OutputValue": value} for name, value in names.items()]
+    answers = {
+        "cloudformation describe-stacks": {"Stacks": [{"Outputs": outputs}]},
+        "athena list-named-queries": {"NamedQueryIds": ["id-1"]},
+        "athena get-named-query": {"NamedQuery": {"Name": "batches", "QueryString": "CREATE VIEW batches AS SELECT 1"}},
+        "athena start-query-execution": {"QueryExecutionId": "x"},
+    }
+    shell = Shell(stack, tmp_path, answers)
+    shell.run("sleep() { :; }\n" + blocks("ledger.md", "run")["views"])
+    (started,) = [options for _, what, options, _ in shell.called() if what == "start-query-execution"]
+    assert started == {
+        "work-group": ["the-group"],
+        "query-execution-context": ["Database=the_database"],
+        "query-string": ["CREATE VIEW batches AS SELECT 1"],
+    }
