@@ -6,6 +6,7 @@ import sys
 import typer
 
 from cli import base
+from cli.errors import CommandError
 from local.terminal import hints
 
 _NAME = "local"
@@ -18,7 +19,13 @@ def _call(ctx: typer.Context) -> None:
 
     called = f"{base.PROGRAM} {_NAME}"
     hints.call_it(called)
-    status = commands.app(ctx.args, prog_name=called, standalone_mode="--json" not in sys.argv)
+    try:
+        status = commands.app(ctx.args, prog_name=called, standalone_mode="--json" not in sys.argv)
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            f"the local stack needs packages that are not installed, {error.name} among them",
+            "install untag with its extra `local`: pipx install '.[local]'",
+        ) from None
     raise typer.Exit(status or 0)
 
 

@@ -85,4 +85,5 @@ def _shown(console: Console, answer: dict[str, Any]) -> None:
     show_totals(console, totals)
     show_spared(console, answer["spared_totals"], answer["failed"])
     console.print(f"Written: {', '.join(map(safe, answer['files']))}", highlight=False, soft_wrap=True)
-    console.print(f"[dim]to remove exactly these: untag apply {safe(answer['files'][-1])}[/]", soft_wrap=True)
+    if totals["pairs"]:
+        console.print(f"[dim]to remove exactly these: untag apply {safe(answer['files'][-1])}[/]", soft_wrap=True)
