@@ -1,5 +1,6 @@
 """A local cloud, and the command with its credentials."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,14 @@ import pytest
 from cli_support import Untag
 
 from local.providers import JdcloudServer, environment
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_obeyed() -> Iterator[None]:
+    """Where the tests' own shell runs in the background, it has SIGINT ignored, and commands would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

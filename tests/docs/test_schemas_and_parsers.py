@@ -292,6 +292,7 @@ REFUSED_ALL_THE_SAME: list[tuple[str, Any]] = [
     ("decommission-message", {"topic_urn": "t", "message": {"trace_name": "deleteServer", "trace_id": "t"}}),
     ("removal-request", request(expect=3)),
     ("removal-request", request(resources=[{"type": "vm", "ids": [f"i-{n}" for n in range(100_001)]}])),
+    ("removal-request", request(not_before="2026-12-02T00:00:00Z", not_after="2026-12-01T00:00:00Z")),
     ("removal-request", request(action="restore", tags=BACK)),
     ("removal-message", [request(), request(action="restore", tags=[{"key": "env", "value": "x"}])]),
     ("sweep", rule(match={"key": {"regex": "(?=a)b"}})),
@@ -299,6 +300,9 @@ REFUSED_ALL_THE_SAME: list[tuple[str, Any]] = [
     ("sweep", rule(match={"key": "a", "value": {"expired": "%Y-%m-%d", "timezone": "Nowhere/Here"}})),
     ("sweep", rule(match={"key": {"glob": "*"}})),
     ("sweep", {"rules": [*rule()["rules"], *rule()["rules"]]}),
+    ("sweep", rule(account="a", accounts=["b"])),
+    ("sweep", rule(types=["vm", "all"])),
+    ("sweep", rule(remove={"except": ["a"]})),
     ("sweep", {**rule(), "progress": []}),
 ]
 """One for each limit that the page names, in its order."""

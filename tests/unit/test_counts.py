@@ -90,7 +90,9 @@ def test_the_package_and_each_of_its_providers_stay_small() -> None:
     sizes = {path: path.stat().st_size for path in package.rglob("*.py")}
     for name, folder in providers.items():
         assert sum(size for path, size in sizes.items() if folder in path.parents) <= PROVIDER_BYTES, name
-    own = sum(size for path, size in sizes.items() if not set(providers.values()) & set(path.parents))
+    not_deployed = package / "hosts" / "here"  # layers/untag/Makefile leaves it out
+    apart = {*providers.values(), not_deployed}
+    own = sum(size for path, size in sizes.items() if not apart & set(path.parents))
     assert own <= PACKAGE_BYTES
 
 
