@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from cli.kept import Kept, cancel, list_kept
 from local.stack import Stack
 from untag.core import Timing
 from untag.hosts.aws.client import Aws
-from untag.hosts.aws.kept import Kept, cancel, list_kept
 
 
 def ask(stack: Stack, name: str | None = None) -> list[Kept]:

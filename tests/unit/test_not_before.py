@@ -9,9 +9,9 @@ from service_house import House, jd_request, record
 from support import problems_of
 from virtual_time import NOW
 
+from cli.kept import cancel, list_kept
 from untag.contracts import InvalidInputError, parse_requests
 from untag.contracts.requests import timestamp
-from untag.hosts.aws.kept import cancel, list_kept
 
 SCHEDULER = {
     "UNTAG_SCHEDULE_GROUP": "untag-kept",
