@@ -2,7 +2,7 @@
 
 CommandError            the command cannot do what was asked
 ├── InvalidFilesError   files do not validate: every problem in them, and nothing was sent
-└── UnconfirmedError    nobody confirmed a change of tags, so nothing was changed
+└── UnconfirmedError    a change of tags was not confirmed, so nothing was changed
 """
 
 from collections.abc import Iterable

@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from cli.errors import FAILED, WAITING, CommandError
+from cli.ledger.tables import OUTCOMES
 from local.reports.pairs import Pair, Pairs, order_of, rows_of
 from local.terminal.console import outcome_style, safe, table
 
@@ -27,17 +28,6 @@ COLUMNS = (
     "message",
     "request_id",
     "provider_request_id",
-)
-_ORDER = (
-    "removed",
-    "restored",
-    "would_remove",
-    "would_restore",
-    "absent",
-    "not_found",
-    "protected",
-    "failed",
-    "unconfirmed",
 )
 FAILURES = ("failed", "unconfirmed")
 _EXAMPLES = 3
@@ -93,7 +83,7 @@ def failures_of(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def line_of(counts: Mapping[str, int], waiting: int, *, complete: bool) -> str:
     """A batch in a line, such as `412 removed, 3 failed, 20 waiting, complete: no`."""
-    parts = [f"{counts[outcome]} {outcome.replace('_', ' ')}" for outcome in _ORDER if counts.get(outcome)]
+    parts = [f"{counts[outcome]} {outcome.replace('_', ' ')}" for outcome in OUTCOMES if counts.get(outcome)]
     parts += [f"{waiting} waiting"] if waiting else []
     return ", ".join([*(parts or ["no pairs"]), f"complete: {'yes' if complete else 'no'}"])
 

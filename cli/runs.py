@@ -124,11 +124,10 @@ class Run:
     def left(self) -> list[Waiting]:
         """What is still to be worked at: without what was reported on to its end before the process was killed."""
         waiting = self.folder / "waiting.jsonl"
-        requests = [_without(request, "pairs") for request in _objects(self.folder / REQUESTS)]
         kept = (
             [Waiting.read(line) for line in waiting.read_text("utf-8").splitlines()]
             if waiting.exists()
-            else [Waiting(0.0, json.dumps(request, ensure_ascii=False)) for request in requests]
+            else [Waiting(0.0, json.dumps(request, ensure_ascii=False)) for request in self.asked().requests]
         )
         settled = self._settled()
 

@@ -16,7 +16,7 @@ _ROW = (
     "message",
     "provider_request_id",
 )
-_COUNTS = (
+OUTCOMES = (
     "removed",
     "restored",
     "would_remove",
@@ -26,8 +26,8 @@ _COUNTS = (
     "protected",
     "failed",
     "unconfirmed",
-    "deferred",
 )
+"""What a pair can end as, the best first."""
 
 Shape = dict[str, Any]
 """DuckDB's types by field; a list of one shape is a list, a mapping a structure."""
@@ -49,7 +49,7 @@ REPORTS: Shape = {
     "reason": _TEXT,
     "code": _TEXT,
     "counts": {"requests": _NUMBER, "pairs": _NUMBER},
-    "request_counts": dict.fromkeys(_COUNTS, _NUMBER),
+    "request_counts": dict.fromkeys((*OUTCOMES, "deferred"), _NUMBER),
     "outcomes": [dict.fromkeys(_ROW, _TEXT)],
     "held_back": {"code": _TEXT, "message": _TEXT, "pairs": _NUMBER},
     "page": {"number": _NUMBER, "of": _NUMBER},

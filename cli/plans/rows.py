@@ -26,7 +26,7 @@ class Pair(NamedTuple):
 class Spared(NamedTuple):
     """A pair that would not be removed, or a request or a rule that could not be looked at, and why.
 
-    `value` is what was asked for (None: any) and `was` what was seen (None: nothing, or nobody looked). `pairs` counts
+    `value` is what was asked for (None: any) and `was` what was seen (None: nothing, or not read). `pairs` counts
     what it stands for.
     """
 

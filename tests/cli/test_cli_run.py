@@ -235,16 +235,16 @@ def test_a_run_that_was_killed_before_its_first_call_has_everything_left(untag: 
     assert resumed(untag, jd).json["pairs"] == {"removed": 300}
 
 
-def test_of_a_remainder_in_several_messages_each_is_gone_on_with_that_no_report_settles(
-    untag: Any, jd: JdcloudServer
-) -> None:
+def killed(untag: Any, parts: list[list[str]]) -> None:
+    """A run of three machines of which a second attempt was left in these messages: the process was killed when it had
+    reported on i-1, and before it had written down what was left.
+    """
     asked = request(["i-1", "i-2", "i-3"], id="b-1", batch="b")
     folder = untag.ledger / "b"
     folder.mkdir(parents=True)
     (folder / "requests.jsonl").write_text(json.dumps({**asked, "pairs": 3}) + "\n")
-    # Two messages of one attempt were left; the process was killed when the first of them was reported on.
-    parts = [{**asked, "attempt": 2, "resources": [{"type": "vm", "ids": ids}]} for ids in (["i-1"], ["i-2", "i-3"])]
-    lines = [json.dumps({"body": json.dumps(part), "due": "2026-01-01T00:00:00+00:00"}) for part in parts]
+    bodies = [{**asked, "attempt": 2, "resources": [{"type": "vm", "ids": ids}]} for ids in parts]
+    lines = [json.dumps({"body": json.dumps(body), "due": "2026-01-01T00:00:00+00:00"}) for body in bodies]
     (folder / "waiting.jsonl").write_text("".join(f"{line}\n" for line in lines))
     row = {"type": "vm", "resource_id": "i-1", "key": "env", "value": "prod", "outcome": "removed", "was": "prod"}
     place = {name: asked.get(name) for name in ("id", "batch", "provider", "region")} | {"account": "default"}
@@ -254,6 +254,12 @@ def test_of_a_remainder_in_several_messages_each_is_gone_on_with_that_no_report_
     report |= {"status": "succeeded", "dry_run": False, "started_at": "2026-01-01T00:00:00.000Z"}
     report |= {"finished_at": "2026-01-01T00:00:01.000Z", "summary": "1 of 1 tag removed", "reason": None}
     (folder / "reports.jsonl").write_text(json.dumps(report) + "\n")
+
+
+def test_of_a_remainder_in_several_messages_each_is_gone_on_with_that_no_report_settles(
+    untag: Any, jd: JdcloudServer
+) -> None:
+    killed(untag, [["i-1"], ["i-2", "i-3"]])
     done = untag("run", "--resume", "b", "--json")
     assert (done.code, done.json["pairs"], done.json["complete"]) == (0, {"removed": 3}, True)
     assert {"i-2", "i-3"}.isdisjoint(standing(jd))
@@ -261,22 +267,7 @@ def test_of_a_remainder_in_several_messages_each_is_gone_on_with_that_no_report_
 
 
 def test_of_a_message_only_the_pairs_are_asked_for_again_that_no_report_settles(untag: Any, jd: JdcloudServer) -> None:
-    asked = request(["i-1", "i-2", "i-3"], id="b-1", batch="b")
-    folder = untag.ledger / "b"
-    folder.mkdir(parents=True)
-    (folder / "requests.jsonl").write_text(json.dumps({**asked, "pairs": 3}) + "\n")
-    # The process was killed when it had reported on the message, and before it had written down what was left of it.
-    parts = [{**asked, "attempt": 2}]
-    lines = [json.dumps({"body": json.dumps(part), "due": "2026-01-01T00:00:00+00:00"}) for part in parts]
-    (folder / "waiting.jsonl").write_text("".join(f"{line}\n" for line in lines))
-    row = {"type": "vm", "resource_id": "i-1", "key": "env", "value": "prod", "outcome": "removed", "was": "prod"}
-    place = {name: asked.get(name) for name in ("id", "batch", "provider", "region")} | {"account": "default"}
-    counts = {"removed": 1}
-    report = {**place, "kind": "removal", "report_id": "r", "action": "remove", "attempt": 2, "complete": True}
-    report |= {"counts": counts, "request_counts": counts, "outcomes": [row], "page": {"number": 1, "of": 1}}
-    report |= {"status": "succeeded", "dry_run": False, "started_at": "2026-01-01T00:00:00.000Z"}
-    report |= {"finished_at": "2026-01-01T00:00:01.000Z", "summary": "1 of 1 tag removed", "reason": None}
-    (folder / "reports.jsonl").write_text(json.dumps(report) + "\n")
+    killed(untag, [["i-1", "i-2", "i-3"]])
     done = untag("run", "--resume", "b", "--json")
     assert (done.code, done.json["pairs"], done.json["complete"]) == (0, {"removed": 3}, True)
     assert {"i-2", "i-3"}.isdisjoint(standing(jd))

@@ -218,7 +218,7 @@ class Campaign:
         end = time.monotonic() + 4 * self.patience
         for body in bodies:
             while self.stack.queues()[QUEUE].total > self._most_waiting and time.monotonic() < end:
-                time.sleep(0.1)  # whoever counts keeps moto from its work
+                time.sleep(0.1)  # counting keeps moto from its work
             # Straight to the queue, as a rule or a subscription would: a body as it lies there.
             self.stack.aws.queues.send_message(self.stack.work_queue, body)
             self.sent.append(body)

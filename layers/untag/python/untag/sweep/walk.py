@@ -8,6 +8,7 @@ from typing import Any
 from untag.contracts import ALL, Tag
 from untag.contracts.reports import printable
 from untag.core import Policy
+from untag.core.chunks import chunks
 from untag.core.requests import by_content, write_requests
 from untag.core.timing import Timing
 from untag.providers import EVERY_TYPE, Finder, Listing, Registry
@@ -159,9 +160,8 @@ class Walk:
         """Send what stands behind the resource at which the last invocation ended."""
         tags = listing.tags or {}
         ids = sorted(id_ for id_ in tags if self._progress.after is None or id_ > self._progress.after)
-        for start in range(0, len(ids), WINDOW):
+        for part in chunks(ids, WINDOW):
             self._in_time()
-            part = ids[start : start + WINDOW]
             await self._send(self._chosen(key, ((id_, tags[id_]) for id_ in part), once=False))
             self._progress.after = part[-1]
 
