@@ -17,18 +17,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from cli import base
 from cli.environment import settings
 from cli.errors import INVALID, CommandError
 from cli.files.given import Given, pairs_of
-from cli.results import Results, line_of
+from cli.progress import shown
+from cli.results import Results
+from cli.waits import REFUSED
 from untag.hosts.here import Begun, Here, Waiting, carry_out
 
 REQUESTS = "requests.jsonl"
 LOCK = "lock"
-_SAY_SECONDS = 2.0
 _PAIR = ("type", "resource_id", "key", "value")
 
 
@@ -152,9 +151,11 @@ class Run:
         """Work at what is left until nothing is; KeyboardInterrupt leaves a folder from which the run goes on."""
         from untag.removal import Remover  # noqa: PLC0415 - what only asks for a run's state need not load it
 
-        left = self.left()
-        with _shown(self.results, self.asked().pairs) as published, _interrupted_by_sigterm():
-            self.host.published = published
+        # What waited for other credentials waited in the process that had them: this one may have others.
+        left = [one._replace(due=0.0) if one.code in REFUSED else one for one in self.left()]
+        with shown(self.results, self.asked().pairs, self.name) as progress, _interrupted_by_sigterm():
+            self.host.published = progress.published
+            self.host.pausing = progress.pausing
             self.host.stopping = _say_stopping
             carry_out(self.host, Remover, left)
 
@@ -228,35 +229,3 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 def _say_stopping() -> None:
     # Unbuffered: in a signal's handler nothing may be written through a buffer that is being written to.
     os.write(2, b"\nstopping when the calls under way are answered; Ctrl-C again stops at once\n")
-
-
-@contextlib.contextmanager
-def _shown(results: Results, pairs: int) -> Iterator[Any]:
-    """Progress while it lasts: a bar on a terminal, else a line at most every two seconds. Gives what takes reports."""
-    if not base.err.is_terminal:
-        said = time.monotonic()
-
-        def line(body: str) -> None:
-            nonlocal said
-            results.add(json.loads(body))
-            if time.monotonic() - said >= _SAY_SECONDS:
-                said = time.monotonic()
-                counts = results.counts()
-                print(f"{sum(counts.values())} of {pairs} pairs: {_short(counts)}", file=base.err.file, flush=True)
-
-        yield line
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=base.err, transient=True) as progress:
-        task = progress.add_task("pairs", total=pairs)
-
-        def bar(body: str) -> None:
-            results.add(json.loads(body))
-            counts = results.counts()
-            progress.update(task, completed=sum(counts.values()), description=_short(counts))
-
-        yield bar
-
-
-def _short(counts: Mapping[str, int]) -> str:
-    return line_of(counts, 0, complete=False).rpartition(",")[0]

@@ -9,7 +9,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from cli import base, results
+from cli import base, results, waits
 from local.terminal.console import counted, safe, table
 
 _WATCH_SECONDS = 2.0
@@ -63,11 +63,13 @@ def _look(batch: str, *, failed: bool) -> dict[str, Any]:
     if totals is None:
         raise unknown_batch(ledger, batch)
     rows = ledger.rows(batch, failed_only=True)
-    due = [one.due.astimezone(UTC).isoformat(timespec="seconds") for one in ledger.waiting(batch) if one.due]
+    waiting = ledger.waiting(batch)
+    due = [one.due.astimezone(UTC).isoformat(timespec="seconds") for one in waiting if one.due]
     return {
         **totals._asdict(),
         "failures": results.failures_of(rows),
         "due": due,
+        "waits": [one.body() for one in waits.waits_of((one[1:] for one in waiting), batch=batch)],
         "resume": f"untag run --resume {batch}" if any(run.left() for run in runs_of(batch)) else None,
         **({"rows": [{name: row.get(name) for name in results.COLUMNS} for row in rows]} if failed else {}),
     }
@@ -109,14 +111,12 @@ def _shown(answer: dict[str, Any]) -> RenderableType:
     elif answer["failures"]:
         parts.append(results.failures_table(answer["failures"]))
     if answer["due"]:
-        moments = ", ".join(_from_now(text) for text in answer["due"][:_NEXT])
-        parts.append(f"{counted(len(answer['due']), 'message')} waiting; due {moments}")
+        moments = [datetime.fromisoformat(text) for text in answer["due"]]
+        next_ones = ", ".join(map(waits.from_now, moments[:_NEXT]))
+        parts.append(f"{counted(len(moments), 'message')} waiting; due {next_ones}")
+        if moments[0] > datetime.now(UTC):
+            parts.append(waits.until(moments[0]))
+    parts += [f"[yellow]{safe(waits.words_of(one))}[/]" for one in answer["waits"] if one["code"]]
     if answer["resume"]:
         parts.append(f"[dim]if no run of it is at work: {safe(answer['resume'])}[/]")
     return Group(*parts)
-
-
-def _from_now(text: str) -> str:
-    """When something is due, such as `in 4:12`."""
-    seconds = int((datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds())
-    return f"in {seconds // 60}:{seconds % 60:02}" if seconds > 0 else "now"
