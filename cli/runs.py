@@ -1,7 +1,7 @@
 """A run in this process: its folder in the ledger, its requests carried out to their end, and what is left of it.
 
 The folder holds everything from which a run that was stopped or killed goes on: `requests.jsonl` before anything is
-called, and `waiting.jsonl` from the first round of work on.
+called, and `waiting.jsonl` from the first round of work on. `plan.json` is there where a plan is applied.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ from cli.waits import REFUSED
 from untag.hosts.here import Begun, Here, Waiting, carry_out
 
 REQUESTS = "requests.jsonl"
+PLAN = "plan.json"
 LOCK = "lock"
 _PAIR = ("type", "resource_id", "key", "value")
 
@@ -110,8 +111,13 @@ class Run:
         bodies = [json.loads(one.body) for one in host.work]
         return [request for body in bodies for request in (body if isinstance(body, list) else [body])]
 
-    def record(self, requests: Iterable[Mapping[str, Any]]) -> None:
-        """Write down what is asked for, before anything is called: whole, or not at all."""
+    def record(self, requests: Iterable[Mapping[str, Any]], plan: Mapping[str, Any] | None = None) -> None:
+        """Write down what is asked for, before anything is called: whole, or not at all.
+
+        `plan` is what is to be known of the plan that asks for it.
+        """
+        if plan is not None:
+            (self.folder / PLAN).write_text(json.dumps(plan, ensure_ascii=False), encoding="utf-8")
         text = "".join(
             json.dumps({**request, "pairs": pairs_of(request)}, ensure_ascii=False) + "\n" for request in requests
         )
@@ -142,6 +148,12 @@ class Run:
         """The pairs in it."""
         bodies = [json.loads(one.body) for one in self.left()]
         return sum(pairs_of(request) for body in bodies for request in (body if isinstance(body, list) else [body]))
+
+    def plan(self) -> dict[str, Any] | None:
+        """What is known of the plan that the run applies: its file, and the pairs that were new then; None of a run
+        without a plan.
+        """
+        return next(_objects(self.folder / PLAN), None)
 
     def asked(self) -> Given:
         """The run's requests."""

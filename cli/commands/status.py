@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -11,6 +11,9 @@ from rich.live import Live
 
 from cli import base, results, waits
 from local.terminal.console import counted, safe, table
+
+if TYPE_CHECKING:
+    from cli.ledger import Ledger
 
 _WATCH_SECONDS = 2.0
 _NEXT = 5
@@ -68,11 +71,20 @@ def _look(batch: str, *, failed: bool) -> dict[str, Any]:
     return {
         **totals._asdict(),
         "failures": results.failures_of(rows),
+        "held_back": _held_back(ledger, batch) if totals.pairs.get(results.PROTECTED) else [],
         "due": due,
         "waits": [one.body() for one in waits.waits_of((one[1:] for one in waiting), batch=batch)],
         "resume": f"untag run --resume {batch}" if any(run.left() for run in runs_of(batch)) else None,
         **({"rows": [{name: row.get(name) for name in results.COLUMNS} for row in rows]} if failed else {}),
     }
+
+
+def _held_back(ledger: "Ledger", batch: str) -> list[dict[str, Any]]:
+    """Why pairs of a batch were held back. Read from its reports: a request held back whole has no rows."""
+    reported = results.Results()
+    for report in ledger.rows_of_reports(batch):
+        reported.add(report)
+    return results.held_back([reported])
 
 
 def _watched(batch: str, answer: dict[str, Any], *, failed: bool, as_json: bool) -> dict[str, Any]:
@@ -110,6 +122,7 @@ def _shown(answer: dict[str, Any]) -> RenderableType:
             parts.append(f"[dim]and {more} more; all of them: --failed --csv FILE[/]")
     elif answer["failures"]:
         parts.append(results.failures_table(answer["failures"]))
+    parts += map(results.held_back_line, answer["held_back"])
     if answer["due"]:
         moments = [datetime.fromisoformat(text) for text in answer["due"]]
         next_ones = ", ".join(map(waits.from_now, moments[:_NEXT]))
