@@ -17,7 +17,7 @@ from local.live.lists import QUIET, Cell, Listing, Seen, answer_style, until
 from local.live.view import PAGES, ROWS, View
 from local.terminal.console import clean, counted, outcome_style
 
-QUEUES_WIDTH = 54
+QUEUES_WIDTH = 62
 _HEADING = "bold"
 _FOUND = "black on yellow"
 _FRAME_LINES = 2  # the first and the last
@@ -122,7 +122,9 @@ def _foot(view: View) -> Table:
     else:
         keys = {**PAGES, **({} if view.page == "overview" else {"/": "search"}), "q": "quit"}
     for key, name in keys.items():
-        left.append(f" {key} ", style="reverse" if name == view.page else "bold").append(name, style=QUIET)
+        here = name == view.page
+        left.append(f" {key} ", style="bold reverse" if here else "bold")
+        left.append(f"{name} " if here else name, style="reverse" if here else QUIET)
     right = view.position()
     if view.search:
         missed = "not in this list" if view.missed else "n: next, Esc: end"
