@@ -70,13 +70,16 @@ def shown(results: Results, pairs: int, name: str) -> Iterator[Shown]:
         yield Shown(results, name, base.err, line)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=base.err, transient=True) as progress:
-        task = progress.add_task("pairs", total=pairs)
+    try:
+        with Progress(*columns, console=base.err, transient=True) as progress:
+            task = progress.add_task("pairs", total=pairs)
 
-        def bar(counts: Mapping[str, int]) -> None:
-            progress.update(task, completed=sum(counts.values()), description=_short(counts))
+            def bar(counts: Mapping[str, int]) -> None:
+                progress.update(task, completed=sum(counts.values()), description=_short(counts))
 
-        yield Shown(results, name, progress.console, bar)
+            yield Shown(results, name, progress.console, bar)
+    finally:
+        base.err.show_cursor()  # Ctrl-C while the bar begins leaves it hidden
 
 
 def _short(counts: Mapping[str, int]) -> str:

@@ -96,11 +96,14 @@ def _watched(batch: str, answer: dict[str, Any], *, failed: bool, as_json: bool)
                 print(_line(answer), flush=True)
             answer = _look(batch, failed=failed)
         return answer
-    with Live(_shown(answer), console=base.out, auto_refresh=False) as live:
-        while not answer["complete"]:
-            time.sleep(_WATCH_SECONDS)
-            answer = _look(batch, failed=failed)
-            live.update(_shown(answer), refresh=True)
+    try:
+        with Live(_shown(answer), console=base.out, auto_refresh=False) as live:
+            while not answer["complete"]:
+                time.sleep(_WATCH_SECONDS)
+                answer = _look(batch, failed=failed)
+                live.update(_shown(answer), refresh=True)
+    finally:
+        base.out.show_cursor()  # Ctrl-C while the view begins leaves it hidden
     return answer
 
 

@@ -97,7 +97,7 @@ def _on_a_terminal(line: str, folder: Path, environ: Mapping[str, str]) -> str:
 
 
 def _read_all(file: int) -> str:
-    parts = []
+    parts: list[bytes] = []
     while True:
         try:
             part = os.read(file, 65536)
