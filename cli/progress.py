@@ -19,30 +19,21 @@ _SAY_SECONDS = 2.0
 """A line at most so often, and none about a shorter pause."""
 
 
-class Shown:
-    """What a run calls while it works."""
+class Pauses:
+    """Says what is waited for, once each, when nothing is due."""
 
-    def __init__(
-        self, results: Results, name: str, console: Console, step: Callable[[Mapping[str, int]], None]
-    ) -> None:
-        self._results = results
+    def __init__(self, name: str, console: Console) -> None:
         self._name = name
         self._console = console
-        self._step = step
         self._said: set[str] = set()
 
-    def published(self, body: str) -> None:
-        """Take a report."""
-        self._results.add(json.loads(body))
-        self._step(self._results.counts())
-
-    def pausing(self, queue: Sequence[Waiting]) -> None:
-        """Say once what is waited for, and until when."""
+    def __call__(self, queue: Sequence[Waiting]) -> None:
+        """Take all that waits, the next one first."""
         due = datetime.fromtimestamp(queue[0].due, UTC)
         if (due - datetime.now(UTC)).total_seconds() < _SAY_SECONDS:
             return
         waits = waits_of((one.body, datetime.fromtimestamp(one.due, UTC), one.code, one.message) for one in queue)
-        why = "; ".join(one.words() for one in waits)
+        why = "; ".join(one.words() for one in waits) or "the sweep goes on then"
         if (news := f"{due:%H:%M} {why}") in self._said:
             return
         self._said.add(news)
@@ -53,6 +44,20 @@ class Shown:
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
+
+
+class Shown:
+    """What a run calls while it works: `published` with each report, `pausing` when nothing is due."""
+
+    def __init__(self, results: Results, step: Callable[[Mapping[str, int]], None], pausing: Pauses) -> None:
+        self._results = results
+        self._step = step
+        self.pausing = pausing
+
+    def published(self, body: str) -> None:
+        """Take a report."""
+        self._results.add(json.loads(body))
+        self._step(self._results.counts())
 
 
 @contextlib.contextmanager
@@ -67,7 +72,7 @@ def shown(results: Results, pairs: int, name: str) -> Iterator[Shown]:
                 said = time.monotonic()
                 print(f"{sum(counts.values())} of {pairs} pairs: {_short(counts)}", file=base.err.file, flush=True)
 
-        yield Shown(results, name, base.err, line)
+        yield Shown(results, line, Pauses(name, base.err))
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
@@ -77,7 +82,7 @@ def shown(results: Results, pairs: int, name: str) -> Iterator[Shown]:
             def bar(counts: Mapping[str, int]) -> None:
                 progress.update(task, completed=sum(counts.values()), description=_short(counts))
 
-            yield Shown(results, name, progress.console, bar)
+            yield Shown(results, bar, Pauses(name, progress.console))
     finally:
         base.err.show_cursor()  # Ctrl-C while the bar begins leaves it hidden
 

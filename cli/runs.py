@@ -21,7 +21,7 @@ from cli import base
 from cli.environment import settings
 from cli.errors import INVALID, CommandError
 from cli.files.given import Given, pairs_of
-from cli.progress import shown
+from cli.progress import Pauses, shown
 from cli.results import Results
 from cli.waits import REFUSED
 from untag.hosts.here import Begun, Here, Waiting, carry_out
@@ -106,6 +106,7 @@ class Run:
 
         shutil.rmtree(self._sweeps, ignore_errors=True)
         host = Here(self._sweeps, os.environ)
+        host.pausing = Pauses(self.name, base.err)
         with _interrupted_by_sigterm():
             carry_out(host, Sweeper, [json.dumps(sweep) for sweep in sweeps])
         bodies = [json.loads(one.body) for one in host.work]

@@ -52,13 +52,18 @@ def words_of(wait: Mapping[str, Any]) -> str:
 
 
 def waits_of(waiting: Iterable[tuple[str, datetime | None, str, str]], *, batch: str | None = None) -> list[Wait]:
-    """Messages (body, due, code, message) by account and reason, the next one first; of one batch, if it is named."""
+    """Messages (body, due, code, message) by account and reason, the next one first; of one batch, if it is named.
+
+    What a sweep leaves to go on with names no pairs, and is left out.
+    """
     from cli.files.given import pairs_of  # noqa: PLC0415 - with it the models, which help need not load
 
     waits: dict[tuple[str, str, str], Wait] = {}
     for body, due, code, message in waiting:
         content = json.loads(body)
         for request in content if isinstance(content, list) else [content]:
+            if "rules" in request:
+                continue
             if batch is not None and (request.get("batch") or request.get("id")) != batch:
                 continue
             place = request["provider"], request.get("account", "default")

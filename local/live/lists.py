@@ -22,14 +22,19 @@ _NOT_THERE = "(none)"
 
 
 class Line(NamedTuple):
-    """One thing on a list. `key` is what it is known by, however the list grows."""
+    """One thing on a list. `key` is what it is known by, however the list grows; `more` is shown under the list while
+    the cursor is on it.
+    """
 
     key: Any
     cells: tuple[Cell, ...]
+    more: str = ""
 
     def item(self) -> Item:
         """As a view moves and searches in it."""
-        return Item(self.key, " ".join(cell if isinstance(cell, str) else cell[0] for cell in self.cells))
+        return Item(
+            self.key, " ".join([*(cell if isinstance(cell, str) else cell[0] for cell in self.cells), self.more])
+        )
 
 
 class Listing(NamedTuple):
@@ -84,7 +89,7 @@ def rows(report: Mapping[str, Any]) -> Listing:
     if not report.get("outcomes"):
         lines = [Line(number, cells) for number, cells in enumerate(_instead_of_rows(report))]
         return Listing(("why", "outcome", "code"), lines, follows=False, widths={"outcome": 13}, wide="why")
-    lines = [Line(number, _row(row)) for number, row in enumerate(report["outcomes"])]
+    lines = [Line(number, _row(row), _whole(row)) for number, row in enumerate(report["outcomes"])]
     headings = ("resource", "key", "value", "was", "outcome", "code")
     most = {"key": 14, "value": 12, "was": 12, "code": 16}
     return Listing(headings, lines, follows=False, widths={"outcome": 13}, most=most, wide="resource")
@@ -96,6 +101,12 @@ def _row(row: Mapping[str, Any]) -> tuple[Cell, ...]:
     resource = " ".join(filter(None, (row["type"], row["resource_id"])))
     value = row.get("value")
     return resource, row["key"], "*" if value is None else value, was, outcome, row.get("code") or ""
+
+
+def _whole(row: Mapping[str, Any]) -> str:
+    """What the columns of a row have no room for: the resource's whole id, and why it ended so."""
+    request_id = f"request {row['provider_request_id']}" if row.get("provider_request_id") else ""
+    return "  ".join(filter(None, (f"{row['type']} {row['resource_id']}", row.get("message"), request_id)))
 
 
 def _instead_of_rows(report: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:

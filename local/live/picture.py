@@ -44,7 +44,7 @@ def picture(
     if view.showing == ROWS:
         body = _one_report(report or {}, lines, view)
     elif view.page in _LISTS:
-        body = Layout(_in_view(_LISTS[view.page](seen), lines, view))
+        body = Layout(_in_view(_LISTS[view.page](seen), lines, view)[0])
     else:
         view.window((), lines, follows=True)
         body = _overview(seen, width, lines)
@@ -77,15 +77,16 @@ def _overview(seen: Seen, width: int, lines: int) -> Layout:
 
 
 def _one_report(report: Mapping[str, Any], lines: int, view: View) -> Layout:
-    """What a report is about, and its rows."""
+    """What a report is about, its rows, and all of the row that the cursor is on."""
     page = report.get("page") or {"number": 1, "of": 1}
     part = f", page {page['number']} of {page['of']}" if page["of"] > 1 else ""
     attempt = f", attempt {report['attempt']}" if report.get("attempt", 1) > 1 else ""
     about = f"{report.get('id', '')}{part}{attempt}: {report.get('summary', '')}" if report else "not kept any more"
-    title = _text(about, _HEADING)
-    title.no_wrap, title.overflow = True, "ellipsis"
+    listing = lists.rows(report)
+    shown, cursor = _in_view(listing, lines - 2, view)
+    more = "" if cursor is None else listing.lines[cursor].more
     body = Layout()
-    body.split_column(Layout(title, size=1), Layout(_in_view(lists.rows(report), lines - 1, view)))
+    body.split_column(Layout(_cut(about, _HEADING), size=1), Layout(shown), Layout(_cut(more, QUIET), size=1))
     return body
 
 
@@ -152,14 +153,14 @@ def _table(listing: Listing) -> Table:
     return made
 
 
-def _in_view(listing: Listing, lines: int, view: View) -> Table:
-    """The part of a list that the view is at, with its cursor."""
+def _in_view(listing: Listing, lines: int, view: View) -> tuple[Table, int | None]:
+    """The part of a list that the view is at, and the line that its cursor is on."""
     shown = view.window([line.item() for line in listing.lines], lines - 1, follows=listing.follows)
     made = _table(listing)
     for number in range(shown.first, shown.end):
         cells = [_cell(cell, view.search) for cell in listing.lines[number].cells]
         made.add_row(*cells, style="reverse" if number == shown.cursor else "")
-    return made
+    return made, shown.cursor
 
 
 def _newest(listing: Listing, lines: int, *, heading: bool = True) -> Table:
@@ -249,6 +250,13 @@ def _cell(cell: Cell, search: str = "") -> Text:
 def _text(text: str, style: str = "") -> Text:
     """A text from outside, on one line."""
     return Text(" ".join(clean(text).split()), style=style)
+
+
+def _cut(text: str, style: str) -> Text:
+    """A text from outside that takes one line of the screen, however long it is."""
+    made = _text(text, style) or Text(" ")  # for an empty text rich draws a frame
+    made.no_wrap, made.overflow = True, "ellipsis"
+    return made
 
 
 def _figure(number: int) -> str:

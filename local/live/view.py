@@ -88,7 +88,7 @@ class View:
                 self.search, self.missed = "", False
             case "escape" | "backspace" | "left":
                 self.report = None
-            case "/":
+            case "/" if self._items:
                 self.typing = ""
             case "n" | "N" if self.search:
                 self._seek(1 if key == "n" else -1)

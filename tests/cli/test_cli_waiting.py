@@ -79,6 +79,26 @@ def test_a_request_that_is_kept_says_until_when(untag: Any) -> None:
     assert "1 pair at jdcloud/default waits: the request says so (not_before)" in line
 
 
+def test_a_sweep_that_cannot_go_on_now_says_until_when(untag: Any, jd: JdcloudServer) -> None:
+    jd.faults.add("unauthorized")
+    rule = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
+    name = untag.write("sweep.json", {"rules": [rule]})
+    process = subprocess.Popen(
+        untag.command("run", name, "--batch", "s", "--dry-run"),
+        cwd=untag.folder,
+        env=untag.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines = [process.stderr.readline() for _ in range(2)] if process.stderr else []
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert lines[0] == "jdcloud/default is closed: its credentials are refused\n"
+    assert lines[1].startswith("nothing is due until ")
+    assert lines[1].endswith("the sweep goes on then\n")
+    assert not (untag.ledger / "s").exists()
+
+
 NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC).astimezone().replace(hour=12)
 
 

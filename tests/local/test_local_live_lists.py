@@ -162,7 +162,11 @@ def test_a_report_that_came_twice_and_a_pair_of_a_later_attempt_count_once(stack
 
 def test_an_open_report_shows_its_rows_with_what_stood_there_and_why_they_ended(stack):
     observer = Observer(stack)
-    outcomes = [row(1, was="prod"), row(2, "absent", was=None), row(3, "failed", code="AccessDenied")]
+    outcomes = [
+        row(1, was="prod"),
+        row(2, "absent", was=None),
+        row(3, "failed", code="AccessDenied", message="no leave"),
+    ]
     publish(stack, **PLACE, id="rows", summary="three", status="partial", outcomes=outcomes, counts={})
     publish(
         stack,
@@ -193,6 +197,10 @@ def test_an_open_report_shows_its_rows_with_what_stood_there_and_why_they_ended(
     assert lines["i-2"][2:] == ["env", "prod", "(none)", "absent"]
     assert lines["i-3"][2:] == ["env", "prod", "failed", "AccessDenied"]
     assert "rows: three" in text
+    assert "no leave" not in text
+    assert "(80 x 1)" not in text  # what rich draws for nothing
+    press(view, "end")
+    assert "vm i-3 no leave" in drawn(observer, view)
     view.report = count - 1
     assert "all 9 pairs: 9 pairs, this stack takes 5" in drawn(observer, view)
     view.report = count
@@ -201,7 +209,7 @@ def test_an_open_report_shows_its_rows_with_what_stood_there_and_why_they_ended(
     assert "not kept any more" in drawn(observer, view)
 
 
-@pytest.mark.parametrize("height", [24, 10, 5])
+@pytest.mark.parametrize("height", [24, 10, 6])
 def test_the_cursor_is_on_the_screen_wherever_it_is_moved_to(stack, height):
     observer = Observer(stack)
     outcomes = [row(number) for number in range(300)]
@@ -235,9 +243,14 @@ def test_a_person_opens_a_report_searches_in_it_and_sees_what_comes_back_when(tm
             line = terminal.see_on_screen("back in 47:59:")
             assert line.startswith("back in")
             assert " 2 kept-one" in line
+            once = run("watch", "--once", "--session", session).stdout
+            assert "Waiting (1)" in once
+            assert "47:59:" in once
             terminal.press("r")
             terminal.see_on_screen("Reports (2)")
-            terminal.press(f"{UP}{UP}{DOWN}{UP}\r")
+            terminal.press(f"{UP}{UP}{DOWN}{UP}/removed\r")
+            terminal.see_on_screen("/removed n: next, Esc: end")
+            terminal.press("\r")
             terminal.see_on_screen("Esc back to the reports")
             heading = terminal.see_on_screen("resource")
             assert heading.split() == ["resource", "key", "value", "was", "outcome", "code"]
