@@ -94,6 +94,10 @@ bench: .venv/.stamp .venv-runtime/.stamp .venv-bench/.stamp .venv-bench-own/.sta
 dashboard: .venv/.stamp .venv-runtime/.stamp ## run the local stack for a while and draw the dashboard over it: docs/img/dashboard.svg
 	@.venv/bin/python -W ignore -m tools.dashboard_picture
 
+.PHONY: pictures
+pictures: .venv/.stamp .venv-runtime/.stamp ## carry a small job out and take pictures of it: docs/img/plan.svg, status.svg and live.svg
+	@.venv/bin/python -W ignore -m tools.screenshots
+
 .PHONY: clean
 clean: ## remove what was built and every virtual environment
 	rm -rf .venv .venv-* .aws-sam .local .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

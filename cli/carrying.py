@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 from cli import base, results
-from cli.errors import WAITING
+from cli.errors import FAILED, WAITING
+from cli.plans.drift import drift_of, show_drift, show_new
 from cli.runs import Run
 from local.terminal.console import counted, safe
 
@@ -30,6 +31,7 @@ def carry_out(runs: Sequence[Run], batch: str, report: Path | None, *, as_json: 
     waiting = sum(one.pairs_left() for one in runs)
     if report is not None:
         results.write_rows(report, rows)
+    drift = [one for run in runs for one in _drift(run)]
     names = dict.fromkeys(request["batch"] for one in runs for request in one.asked().requests)
     answer = {
         "batch": batch,
@@ -37,24 +39,38 @@ def carry_out(runs: Sequence[Run], batch: str, report: Path | None, *, as_json: 
         "pairs": counts,
         "waiting": waiting,
         "complete": not waiting,
+        "held_back": results.held_back(one.results for one in runs),
         "failures": results.failures_of(rows),
         "rejected": rejected,
         "resume": f"untag run --resume {batch}" if waiting else None,
         "folder": str(runs[0].folder),
         "report": None if report is None else str(report),
+        **({"drift": drift} if any(one.plan() for one in runs) else {}),
     }
     base.show(answer, _show, as_json=as_json)
     status = results.status_of(counts, waiting, len(rejected))
-    raise typer.Exit(WAITING if stopped and waiting else status)
+    raise typer.Exit(WAITING if stopped and waiting else status or (FAILED if drift else 0))
+
+
+def _drift(run: Run) -> list[dict[str, Any]]:
+    """What a run says of changes since its plan was made; nothing of a run without a plan."""
+    if (plan := run.plan()) is None:
+        return []
+    changed = (drift_of(row) for row in run.results.rows())
+    return [*plan["new"], *(one.body() for one in changed if one is not None)]
 
 
 def _show(console: Console, answer: dict[str, Any]) -> None:
     line = results.line_of(answer["pairs"], answer["waiting"], complete=answer["complete"])
     console.print(f"[bold {results.styled(answer['pairs'])}]{answer['batch']}:[/] {line}", highlight=False)
+    drift = answer.get("drift", [])
+    show_drift(console, [one for one in drift if one["kind"] != "new"])
+    results.show_held_back(console, answer["held_back"])
     if answer["failures"]:
         console.print(results.failures_table(answer["failures"]))
     for error in answer["rejected"]:
         console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}", highlight=False)
+    show_new(console, drift)
     if answer["resume"]:
         console.print(
             f"stopped: {counted(answer['waiting'], 'pair')} left; to go on: {answer['resume']}", soft_wrap=True

@@ -2,16 +2,17 @@
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from cli.errors import FAILED, WAITING, CommandError
 from cli.ledger.tables import OUTCOMES
-from local.reports.pairs import Pair, Pairs, order_of, rows_of
-from local.terminal.console import outcome_style, safe, table
+from local.reports.pairs import Pair, Pairs, order_of, place_of, rows_of
+from local.terminal.console import counted, outcome_style, safe, table
 
 COLUMNS = (
     "provider",
@@ -30,6 +31,7 @@ COLUMNS = (
     "provider_request_id",
 )
 FAILURES = ("failed", "unconfirmed")
+PROTECTED = "protected"
 _EXAMPLES = 3
 
 
@@ -39,6 +41,7 @@ class Results:
     def __init__(self) -> None:
         self._pairs = Pairs()
         self._rows: dict[Pair, tuple[tuple[str, int], dict[str, Any]]] = {}
+        self._held: dict[Pair, dict[str, Any]] = {}
         self.rejected: list[dict[str, str]] = []
         """What is wrong with requests that were rejected."""
 
@@ -47,6 +50,8 @@ class Results:
         if report.get("kind", "removal") == "rejected":
             self.rejected += report["errors"]
         self._pairs.add(report)
+        if (held := report.get("held_back")) is not None:
+            self._held[place_of(report)] = held
         order = order_of(report)
         head = {name: report.get(name) for name in COLUMNS[:4]} | {"request_id": report.get("id")}
         for pair, row in rows_of(report):
@@ -61,6 +66,40 @@ class Results:
     def rows(self) -> list[dict[str, Any]]:
         """A row for each pair."""
         return [{name: row.get(name) for name in COLUMNS} for _, row in self._rows.values()]
+
+    def protected(self) -> Iterator[tuple[str, str, int]]:
+        """What is held back, each with code, message and pairs."""
+        for held in self._held.values():
+            yield held["code"], held["message"], held["pairs"]
+        for _, row in self._rows.values():
+            if row["outcome"] == PROTECTED:
+                yield row.get("code") or "-", row.get("message") or "", 1
+
+
+def all_held_back(counts: Mapping[str, int]) -> bool:
+    """Whether nothing was done because every pair was held back."""
+    return {outcome for outcome, count in counts.items() if count} == {PROTECTED}
+
+
+def held_back(several: Iterable[Results]) -> list[dict[str, Any]]:
+    """Why pairs were held back, by code; the most frequent first."""
+    by_code: dict[str, dict[str, Any]] = {}
+    for one in several:
+        for code, message, pairs in one.protected():
+            by_code.setdefault(code, {"code": code, "pairs": 0, "message": message})["pairs"] += pairs
+    return sorted(by_code.values(), key=lambda row: -row["pairs"])
+
+
+def held_back_line(held: Mapping[str, Any]) -> str:
+    """One code's line, as rich's markup."""
+    why = f"{held['message']} ({held['code']})" if held["message"] else held["code"]
+    return f"[yellow]{counted(held['pairs'], 'pair')} held back:[/] {safe(why)}"
+
+
+def show_held_back(console: Console, held: Iterable[Mapping[str, Any]]) -> None:
+    """Why pairs were held back, a line for each code."""
+    for row in held:
+        console.print(held_back_line(row), highlight=False)
 
 
 def failures_of(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -99,14 +138,15 @@ def failures_table(failures: Iterable[Mapping[str, Any]]) -> Table:
 
 def styled(counts: Mapping[str, int]) -> str:
     """The colour of a result: of its worst outcome."""
-    return next((outcome_style(one) for one in (*FAILURES, "protected", *counts) if counts.get(one)), "default")
+    return next((outcome_style(one) for one in (*FAILURES, PROTECTED, *counts) if counts.get(one)), "default")
 
 
 def status_of(counts: Mapping[str, int], waiting: int, rejected: int = 0) -> int:
-    """The exit code of a batch."""
+    """The exit code of a batch. One of which every pair was held back has failed: nothing of it was done."""
     if waiting:
         return WAITING
-    return FAILED if rejected or any(counts.get(one) for one in FAILURES) else 0
+    failed = rejected or all_held_back(counts) or any(counts.get(one) for one in FAILURES)
+    return FAILED if failed else 0
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Iterable[str] = COLUMNS) -> None:

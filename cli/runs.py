@@ -1,7 +1,7 @@
 """A run in this process: its folder in the ledger, its requests carried out to their end, and what is left of it.
 
 The folder holds everything from which a run that was stopped or killed goes on: `requests.jsonl` before anything is
-called, and `waiting.jsonl` from the first round of work on.
+called, and `waiting.jsonl` from the first round of work on. `plan.json` is there where a plan is applied.
 """
 
 import contextlib
@@ -17,18 +17,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from cli import base
 from cli.environment import settings
 from cli.errors import INVALID, CommandError
 from cli.files.given import Given, pairs_of
-from cli.results import Results, line_of
+from cli.progress import Pauses, shown
+from cli.results import Results
+from cli.waits import REFUSED
 from untag.hosts.here import Begun, Here, Waiting, carry_out
 
 REQUESTS = "requests.jsonl"
+PLAN = "plan.json"
 LOCK = "lock"
-_SAY_SECONDS = 2.0
 _PAIR = ("type", "resource_id", "key", "value")
 
 
@@ -106,13 +106,19 @@ class Run:
 
         shutil.rmtree(self._sweeps, ignore_errors=True)
         host = Here(self._sweeps, os.environ)
+        host.pausing = Pauses(self.name, base.err)
         with _interrupted_by_sigterm():
             carry_out(host, Sweeper, [json.dumps(sweep) for sweep in sweeps])
         bodies = [json.loads(one.body) for one in host.work]
         return [request for body in bodies for request in (body if isinstance(body, list) else [body])]
 
-    def record(self, requests: Iterable[Mapping[str, Any]]) -> None:
-        """Write down what is asked for, before anything is called: whole, or not at all."""
+    def record(self, requests: Iterable[Mapping[str, Any]], plan: Mapping[str, Any] | None = None) -> None:
+        """Write down what is asked for, before anything is called: whole, or not at all.
+
+        `plan` is what is to be known of the plan that asks for it.
+        """
+        if plan is not None:
+            (self.folder / PLAN).write_text(json.dumps(plan, ensure_ascii=False), encoding="utf-8")
         text = "".join(
             json.dumps({**request, "pairs": pairs_of(request)}, ensure_ascii=False) + "\n" for request in requests
         )
@@ -144,6 +150,12 @@ class Run:
         bodies = [json.loads(one.body) for one in self.left()]
         return sum(pairs_of(request) for body in bodies for request in (body if isinstance(body, list) else [body]))
 
+    def plan(self) -> dict[str, Any] | None:
+        """What is known of the plan that the run applies: its file, and the pairs that were new then; None of a run
+        without a plan.
+        """
+        return next(_objects(self.folder / PLAN), None)
+
     def asked(self) -> Given:
         """The run's requests."""
         return Given(requests=[_without(request, "pairs") for request in _objects(self.folder / REQUESTS)])
@@ -152,9 +164,11 @@ class Run:
         """Work at what is left until nothing is; KeyboardInterrupt leaves a folder from which the run goes on."""
         from untag.removal import Remover  # noqa: PLC0415 - what only asks for a run's state need not load it
 
-        left = self.left()
-        with _shown(self.results, self.asked().pairs) as published, _interrupted_by_sigterm():
-            self.host.published = published
+        # What waited for other credentials waited in the process that had them: this one may have others.
+        left = [one._replace(due=0.0) if one.code in REFUSED else one for one in self.left()]
+        with shown(self.results, self.asked().pairs, self.name) as progress, _interrupted_by_sigterm():
+            self.host.published = progress.published
+            self.host.pausing = progress.pausing
             self.host.stopping = _say_stopping
             carry_out(self.host, Remover, left)
 
@@ -228,35 +242,3 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 def _say_stopping() -> None:
     # Unbuffered: in a signal's handler nothing may be written through a buffer that is being written to.
     os.write(2, b"\nstopping when the calls under way are answered; Ctrl-C again stops at once\n")
-
-
-@contextlib.contextmanager
-def _shown(results: Results, pairs: int) -> Iterator[Any]:
-    """Progress while it lasts: a bar on a terminal, else a line at most every two seconds. Gives what takes reports."""
-    if not base.err.is_terminal:
-        said = time.monotonic()
-
-        def line(body: str) -> None:
-            nonlocal said
-            results.add(json.loads(body))
-            if time.monotonic() - said >= _SAY_SECONDS:
-                said = time.monotonic()
-                counts = results.counts()
-                print(f"{sum(counts.values())} of {pairs} pairs: {_short(counts)}", file=base.err.file, flush=True)
-
-        yield line
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=base.err, transient=True) as progress:
-        task = progress.add_task("pairs", total=pairs)
-
-        def bar(body: str) -> None:
-            results.add(json.loads(body))
-            counts = results.counts()
-            progress.update(task, completed=sum(counts.values()), description=_short(counts))
-
-        yield bar
-
-
-def _short(counts: Mapping[str, int]) -> str:
-    return line_of(counts, 0, complete=False).rpartition(",")[0]

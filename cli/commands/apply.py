@@ -11,7 +11,7 @@ from cli import base
 from cli.base import app
 from cli.confirming import confirm
 from cli.errors import FAILED, WAITING
-from local.terminal.console import counted, safe, table
+from local.terminal.console import counted, safe
 
 if TYPE_CHECKING:
     from cli.plans.drift import Drift
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cli.runs import Run
 
 _SHOWN = 20
-_DRIFT = {"gone": "gone since", "other_value": "another value by now", "new": "new, not in the plan"}
 
 MaxAge = Annotated[str, typer.Option("--max-age", metavar="TIME", help="Refuse an older plan: 90m, 24h, 7d.")]
 NoNew = Annotated[bool, typer.Option("--no-new", help="Do not look for pairs that the plan has not.")]
@@ -69,10 +68,12 @@ def _apply(
 ) -> None:
     for warning in plan.warnings:
         base.err.print(f"[yellow]{safe(warning)}[/]", highlight=False, soft_wrap=True)
+    from cli.plans.drift import show_drift  # noqa: PLC0415 - the help need not load it
+
     applied = _Applied()
     if look_for_new and plan.source is not None:
         applied.drift += _new(plan)
-        _show_drift(base.err, [one.body() for one in applied.drift])
+        show_drift(base.err, [one.body() for one in applied.drift])
     asked = _prepared(plan, batch, applied)
     for one in applied.left_out[:_SHOWN]:
         base.err.print(f"[yellow]left out:[/] {safe(f'{one.type} {one.id} {one.key}: {one.message}')}", soft_wrap=True)
@@ -82,7 +83,7 @@ def _apply(
     if applied.pairs or expect is not None:
         confirm(totals, applied.pairs, yes=yes, expect=expect)
     if applied.pairs:
-        _carry_out(asked, applied)
+        _carry_out(plan, asked, applied)
     answer = _answer(plan, applied)
     base.show(answer, _show, as_json=as_json)
     raise typer.Exit(_status(answer, stopped=applied.stopped))
@@ -138,12 +139,12 @@ def _prepared(plan: "Plan", batch: str | None, applied: _Applied) -> dict[str, l
     return asked
 
 
-def _carry_out(asked: dict[str, list[dict[str, Any]]], applied: _Applied) -> None:
+def _carry_out(plan: "Plan", asked: dict[str, list[dict[str, Any]]], applied: _Applied) -> None:
     """All of it is written down before anything is called, so that a run which is killed can go on."""
     runs = {name: run for name, run in applied.runs.items() if name in asked}
     for name, run in runs.items():
         run.open()
-        run.record(asked[name])
+        run.record(asked[name], {"plan": str(plan.path), "new": [one.body() for one in applied.drift]})
     asked.clear()
     try:
         for run in runs.values():
@@ -175,6 +176,7 @@ def _answer(plan: "Plan", applied: _Applied) -> dict[str, Any]:
         "complete": not waiting,
         "drift": [one.body() for one in drift],
         "left_out": [one._asdict() for one in applied.left_out],
+        "held_back": results.held_back(run.results for run in runs),
         "failures": results.failures_of(rows),
         "rejected": [error for run in runs for error in run.results.rejected],
         "resume": [f"untag run --resume {name}" for name in waiting],
@@ -190,33 +192,20 @@ def _status(answer: dict[str, Any], *, stopped: bool) -> int:
     return status or (FAILED if answer["drift"] or answer["left_out"] else 0)
 
 
-def _show_drift(console: Console, drift: list[dict[str, Any]]) -> None:
-    """What has changed since the plan was made, row by row."""
-    if not drift:
-        return
-    made = table("Changed since the plan was made", "what", "account", "type", "id", "key", "planned", "now")
-    for one in drift[:_SHOWN]:
-        values = ("-" if one[name] is None else one[name] for name in ("planned", "now"))
-        place = (f"{one['provider']}/{one['account']}", one["type"], one["id"], one["key"])
-        made.add_row(_DRIFT[one["kind"]], *map(safe, place), *map(safe, values), style="yellow")
-    console.print(made)
-    if len(drift) > _SHOWN:
-        console.print(f"and {len(drift) - _SHOWN} more: --json names them all")
-
-
 def _show(console: Console, answer: dict[str, Any]) -> None:
     from cli import results  # noqa: PLC0415
+    from cli.plans.drift import show_drift, show_new  # noqa: PLC0415
 
     line = results.line_of(answer["pairs"], answer["waiting"], complete=answer["complete"])
     names = ", ".join(answer["batches"]) or answer["plan"]
     console.print(f"[bold {results.styled(answer['pairs'])}]{safe(names)}:[/] {line}", highlight=False)
-    _show_drift(console, [one for one in answer["drift"] if one["kind"] != "new"])
+    show_drift(console, [one for one in answer["drift"] if one["kind"] != "new"])
+    results.show_held_back(console, answer["held_back"])
     if answer["failures"]:
         console.print(results.failures_table(answer["failures"]))
     for error in answer["rejected"]:
         console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}", highlight=False)
-    if new := sum(one["kind"] == "new" for one in answer["drift"]):
-        console.print(f"{counted(new, 'pair')} came up since the plan was made: plan again to remove them too")
+    show_new(console, answer["drift"])
     for command in answer["resume"]:
         console.print(f"stopped with work left; to go on: {command}", highlight=False, soft_wrap=True)
     if not answer["resume"] and answer["pairs"].get("removed"):

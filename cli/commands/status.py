@@ -3,14 +3,17 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from cli import base, results
+from cli import base, results, waits
 from local.terminal.console import counted, safe, table
+
+if TYPE_CHECKING:
+    from cli.ledger import Ledger
 
 _WATCH_SECONDS = 2.0
 _NEXT = 5
@@ -63,14 +66,25 @@ def _look(batch: str, *, failed: bool) -> dict[str, Any]:
     if totals is None:
         raise unknown_batch(ledger, batch)
     rows = ledger.rows(batch, failed_only=True)
-    due = [one.due.astimezone(UTC).isoformat(timespec="seconds") for one in ledger.waiting(batch) if one.due]
+    waiting = ledger.waiting(batch)
+    due = [one.due.astimezone(UTC).isoformat(timespec="seconds") for one in waiting if one.due]
     return {
         **totals._asdict(),
         "failures": results.failures_of(rows),
+        "held_back": _held_back(ledger, batch) if totals.pairs.get(results.PROTECTED) else [],
         "due": due,
+        "waits": [one.body() for one in waits.waits_of((one[1:] for one in waiting), batch=batch)],
         "resume": f"untag run --resume {batch}" if any(run.left() for run in runs_of(batch)) else None,
         **({"rows": [{name: row.get(name) for name in results.COLUMNS} for row in rows]} if failed else {}),
     }
+
+
+def _held_back(ledger: "Ledger", batch: str) -> list[dict[str, Any]]:
+    """Why pairs of a batch were held back. Read from its reports: a request held back whole has no rows."""
+    reported = results.Results()
+    for report in ledger.rows_of_reports(batch):
+        reported.add(report)
+    return results.held_back([reported])
 
 
 def _watched(batch: str, answer: dict[str, Any], *, failed: bool, as_json: bool) -> dict[str, Any]:
@@ -82,11 +96,14 @@ def _watched(batch: str, answer: dict[str, Any], *, failed: bool, as_json: bool)
                 print(_line(answer), flush=True)
             answer = _look(batch, failed=failed)
         return answer
-    with Live(_shown(answer), console=base.out, auto_refresh=False) as live:
-        while not answer["complete"]:
-            time.sleep(_WATCH_SECONDS)
-            answer = _look(batch, failed=failed)
-            live.update(_shown(answer), refresh=True)
+    try:
+        with Live(_shown(answer), console=base.out, auto_refresh=False) as live:
+            while not answer["complete"]:
+                time.sleep(_WATCH_SECONDS)
+                answer = _look(batch, failed=failed)
+                live.update(_shown(answer), refresh=True)
+    finally:
+        base.out.show_cursor()  # Ctrl-C while the view begins leaves it hidden
     return answer
 
 
@@ -108,15 +125,14 @@ def _shown(answer: dict[str, Any]) -> RenderableType:
             parts.append(f"[dim]and {more} more; all of them: --failed --csv FILE[/]")
     elif answer["failures"]:
         parts.append(results.failures_table(answer["failures"]))
+    parts += map(results.held_back_line, answer["held_back"])
     if answer["due"]:
-        moments = ", ".join(_from_now(text) for text in answer["due"][:_NEXT])
-        parts.append(f"{counted(len(answer['due']), 'message')} waiting; due {moments}")
+        moments = [datetime.fromisoformat(text) for text in answer["due"]]
+        next_ones = ", ".join(map(waits.from_now, moments[:_NEXT]))
+        parts.append(f"{counted(len(moments), 'message')} waiting; due {next_ones}")
+        if moments[0] > datetime.now(UTC):
+            parts.append(waits.until(moments[0]))
+    parts += [f"[yellow]{safe(waits.words_of(one))}[/]" for one in answer["waits"] if one["code"]]
     if answer["resume"]:
         parts.append(f"[dim]if no run of it is at work: {safe(answer['resume'])}[/]")
     return Group(*parts)
-
-
-def _from_now(text: str) -> str:
-    """When something is due, such as `in 4:12`."""
-    seconds = int((datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds())
-    return f"in {seconds // 60}:{seconds % 60:02}" if seconds > 0 else "now"

@@ -2,14 +2,18 @@
 
 import csv as csv_files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from cli import base
 from cli.base import app
-from cli.errors import FAILED, CommandError
+from cli.errors import FAILED, INVALID, CommandError
+
+if TYPE_CHECKING:
+    from cli.plans.keys import Where
+    from untag.contracts.problems import Problem
 
 _NAMES = ("provider", "account", "region", "type", "key", "resources", "values")
 
@@ -43,6 +47,7 @@ def tags(
     """Count the keys in use: resources and different values by account, region and type. Changes nothing."""
     from cli.commands.planning import environment, progress  # noqa: PLC0415 - the help need not load it
     from cli.plans.keys import KeyInUse, Unlisted, Where, keys_in_use  # noqa: PLC0415
+    from untag.contracts import InvalidInputError  # noqa: PLC0415
     from untag.providers import EVERY_TYPE  # noqa: PLC0415
 
     regions: list[str | None] = list(region) if region else [None]
@@ -63,7 +68,12 @@ def tags(
                 unlisted.append(one)
             seen(len(counted))
 
-        keys_in_use(places, key or (), environ, take)
+        try:
+            keys_in_use(places, key or (), environ, take)
+        except InvalidInputError as error:
+            if (hint := _hint(error.problems[0], places[0])) is None:
+                raise
+            raise CommandError(str(error), hint, status=INVALID) from None
     rows = [one.body() for one in sorted(counted, key=_order)]
     if csv is not None:
         _write(csv, rows)
@@ -71,6 +81,23 @@ def tags(
     base.show(answer, _shown, as_json=as_json)
     if unlisted:
         raise typer.Exit(FAILED)
+
+
+def _hint(problem: "Problem", where: "Where") -> str | None:
+    """What to write, where an option is missing or wrong; None where it is something else."""
+    from cli.files.suggestions import explained, regions_of, types_of  # noqa: PLC0415
+
+    known = {"region": regions_of(where.provider), "type": types_of(where.provider), "project_id": ()}
+    if problem.path != "provider" and problem.path not in known:
+        return None
+    if meant := explained(problem, {"provider": where.provider, "region": where.region, "type": where.type})[1]:
+        return meant
+    if problem.path == "provider":
+        return "name one of these"
+    # A name without a prefix, of one region and not of all, is the better example.
+    names = sorted(known[problem.path], key=lambda name: (":" in name, name.endswith("-all"), name))
+    option = f"--{problem.path.replace('_', '-')}"
+    return f"name it, such as: {option} {names[0]}" if names else f"name it: {option} …"
 
 
 def _order(one: Any) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 LEDGER/<run>/reports.jsonl    a report in a line, as it was published
 LEDGER/<run>/requests.jsonl   a request in a line, as it was sent, with its number of pairs
-LEDGER/<run>/waiting.jsonl    {"body": …, "due": …}: what is still to be worked at
+LEDGER/<run>/waiting.jsonl    {"body": …, "due": …, "code": …, "message": …}: what is still to be worked at, and why
 LEDGER/<run>/writes.jsonl     what stood where a write was begun, while no report speaks of it; not read here
 
 <run> is any folder's name. The views and queries stand in views.sql, which Athena runs as well.
@@ -51,11 +51,16 @@ class Totals(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A message that is still to be worked at. `due` is None where its line has no time."""
+    """A message that is still to be worked at. `due` is None where its line has no time.
+
+    `code` and `message` say why it waits; they are empty where no attempt has shown that.
+    """
 
     request_id: str
     body: str
     due: datetime | None
+    code: str = ""
+    message: str = ""
 
 
 def default_folder(environ: Mapping[str, str], *, platform: str = sys.platform, home: Path | None = None) -> Path:
@@ -230,7 +235,8 @@ def _waiting(path: Path, batch: str) -> Iterator[Waiting]:
             if isinstance(one, dict) and (one.get("batch") or one.get("id")) == batch
         ]
         if ids:
-            yield Waiting(", ".join(dict.fromkeys(ids)), line["body"], _moment(line.get("due")))
+            why = str(line.get("code") or ""), str(line.get("message") or "")
+            yield Waiting(", ".join(dict.fromkeys(ids)), line["body"], _moment(line.get("due")), *why)
 
 
 def _moment(text: Any) -> datetime | None:

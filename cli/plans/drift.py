@@ -4,7 +4,13 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from rich.console import Console
+
 from cli.plans.rows import Rows
+from local.terminal.console import counted, safe, table
+
+_SHOWN = 20
+_WORDS = {"gone": "gone since", "other_value": "another value by now", "new": "new, not in the plan"}
 
 
 class Kind(StrEnum):
@@ -61,3 +67,23 @@ def new_pairs(fresh: Rows, planned: Rows) -> Iterator[Drift]:
     """The pairs that are there now and are not in the plan, whatever their values."""
     for pair in fresh.missing_in(planned):
         yield Drift(Kind.NEW, *pair[:7], planned=None, now=pair.value)
+
+
+def show_drift(console: Console, drift: list[dict[str, Any]]) -> None:
+    """What has changed since the plan was made, row by row."""
+    if not drift:
+        return
+    made = table("Changed since the plan was made", "what", "account", "type", "id", "key", "planned", "now")
+    for one in drift[:_SHOWN]:
+        values = ("-" if one[name] is None else one[name] for name in ("planned", "now"))
+        place = (f"{one['provider']}/{one['account']}", one["type"], one["id"], one["key"])
+        made.add_row(_WORDS[one["kind"]], *map(safe, place), *map(safe, values), style="yellow")
+    console.print(made)
+    if len(drift) > _SHOWN:
+        console.print(f"and {len(drift) - _SHOWN} more: --json names them all")
+
+
+def show_new(console: Console, drift: list[dict[str, Any]]) -> None:
+    """How many pairs came up since the plan was made."""
+    if new := sum(one["kind"] == "new" for one in drift):
+        console.print(f"{counted(new, 'pair')} came up since the plan was made: plan again to remove them too")

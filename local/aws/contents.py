@@ -1,13 +1,19 @@
-"""A stack's dead letters, and what was published on its topics."""
+"""A stack's dead letters, what comes later, and what was published on its topics."""
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from local.aws import timetable
 from local.shapes import DeadLetter, Notification
 
 if TYPE_CHECKING:
+    from local.aws.services import Aws
     from local.aws.strict import StrictQueues, StrictTopics
+
+
+_MILLISECONDS = 1000
 
 
 def dead_letters(queues: "StrictQueues", names: Iterable[str]) -> list[DeadLetter]:
@@ -41,6 +47,34 @@ def notifications(topics: "StrictTopics", arns: Iterable[str], seen: Mapping[str
             texts = {key: str(value.get("Value")) for key, value in (attributes or {}).items()}
             listed.append(Notification(name, message_id, subject, texts, _parsed(message), number))
     return listed
+
+
+class Delayed(NamedTuple):
+    """A message that comes later: it is delayed on a queue (its logical id), or kept, with no queue. `due` is in
+    seconds since the epoch.
+    """
+
+    queue: str
+    id: str
+    body: str
+    due: float
+
+
+def delayed(aws: "Aws", queues: Mapping[str, str]) -> list[Delayed]:
+    """Everything that comes later, the next one first; `queues` are the queues' names by logical id."""
+    waiting = [
+        Delayed(logical_id, message.id, message.body, message.delayed_until / _MILLISECONDS)
+        for logical_id, name in queues.items()
+        for message in aws.queues.messages(name)
+        if message.delayed
+    ]
+    now = datetime.now(UTC)
+    for group in list(aws.scheduler.schedule_groups.values()):
+        for name, schedule in list(group.schedules.items()):
+            once = timetable.parse(schedule.schedule_expression, schedule.schedule_expression_timezone, now)
+            if isinstance(once, timetable.Once) and schedule.state == "ENABLED":
+                waiting.append(Delayed("", name, schedule.target["Input"], once.moment.timestamp()))
+    return sorted(waiting, key=lambda one: (one.due, one.id))
 
 
 def _parsed(text: str) -> Any:

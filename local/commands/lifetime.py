@@ -139,7 +139,14 @@ class _Run:
 
     def _wait(self, content: dict[str, Any], *, live: bool) -> None:
         if live and self._observer is not None:
-            watch(self._observer.look, out, self._stopped, note=display.note(content), as_json=self._as_json)
+            watch(
+                self._observer.look,
+                out,
+                self._stopped,
+                report=self._observer.report,
+                note=display.note(content),
+                as_json=self._as_json,
+            )
         else:
             self._stopped.wait()
 
@@ -182,7 +189,14 @@ def watch_running(
         return
     stopped = threading.Event()
     with stop_on_signals(stopped):
-        watch(lambda: client.get("activity"), out, stopped, note=display.note(content), as_json=as_json)
+        watch(
+            lambda: client.get("activity"),
+            out,
+            stopped,
+            report=lambda number: client.get(f"report/{number}"),
+            note=display.note(content),
+            as_json=as_json,
+        )
 
 
 @app.command("env")

@@ -6,10 +6,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from local.live.lists import until
 from local.terminal.console import counted, outcome_style, queues_table, safe, table
 
 _SHOWN = 10
-"""Of reports and dead letters so many are shown, the newest."""
+"""Of reports and dead letters so many are shown, the newest; of what waits, the next."""
 
 
 def show(console: Console, seen: Mapping[str, Any], note: str = "") -> None:
@@ -25,6 +26,12 @@ def show(console: Console, seen: Mapping[str, Any], note: str = "") -> None:
         console.print(made)
     else:
         console.print("[dim]No outcomes yet.[/]\n")
+    if seen["waiting"]["count"]:
+        made = table(f"Waiting ({seen['waiting']['count']})", "back in", "where", "pairs", "requests")
+        for one in seen["waiting"]["next"][:_SHOWN]:
+            left = until(one["due"], seen["time"])
+            made.add_row(left, *(safe(one[name] or "") for name in ("where", "pairs", "requests")))
+        console.print(made)
     dead_letters, reports = seen["dead_letters"], seen["reports"]
     if dead_letters["count"]:
         made = table(f"Dead letters ({dead_letters['count']})", "queue", "request", "code", "reason")

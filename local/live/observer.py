@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from local.aws import contents
 from local.reports.pairs import Pairs
 from local.terminal.console import times
 
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 RECENT = 50
-"""Calls of each cloud, reports and dead letters that one look carries."""
+"""Calls of each cloud, dead letters and waiting messages that one look carries."""
+
+REPORTS = 200
+"""Reports that one look carries, and of which the rows can be asked for."""
 
 LOG_LINES = 200
 RATE_SECONDS = 10.0
 """Calls a second are counted over so long."""
+
+_BODY = 80
+"""Characters of a body that is shown where it is no request."""
 
 _CUT = "cut"
 """What stands for the status of a call whose line was cut, or left hanging."""
@@ -36,17 +43,20 @@ class Observer:
         self._began = now()
         self._lock = threading.Lock()
         self._pairs = Pairs()
-        self._reports: deque[dict[str, Any]] = deque(maxlen=RECENT)
+        self._reports: deque[dict[str, Any]] = deque(maxlen=REPORTS)
+        self._bodies: deque[Mapping[str, Any]] = deque(maxlen=REPORTS)
         self._seen: dict[str, int] = {}
         self._published = 0
-        self._logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES)
+        self._logs: deque[dict[str, Any]] = deque(maxlen=LOG_LINES)
+        self._logged = 0
         self._calls = {name: _Calls(server, stack) for name, server in stack.providers.items()}
         self._reported_calls: dict[str, _ReportedCalls] = {}
 
     def logged(self, function: str, line: str) -> None:
         """Take a line that a function printed."""
         with self._lock:
-            self._logs.append({"function": function, "line": line})
+            self._logged += 1
+            self._logs.append({"number": self._logged, "function": function, "line": line})
             if not self._calls:
                 self._count_reported_calls(line)
 
@@ -56,11 +66,13 @@ class Observer:
             self._read_reports()
             now = self._now()
             dead_letters = self._stack.dead_letters()
+            queues = self._stack.queues()
+            delayed = contents.delayed(self._stack.aws, {name: queue.name for name, queue in queues.items()})
             return {
                 "name": self._stack.name,
                 "time": now,
                 "seconds": round(now - self._began, 1),
-                "queues": [asdict(queue) for queue in self._stack.queues().values()],
+                "queues": [asdict(queue) for queue in queues.values()],
                 "functions": {
                     logical_id: {"busy": function.busy, "invocations": function.invocations}
                     for logical_id, function in self._stack.functions.items()
@@ -71,11 +83,22 @@ class Observer:
                     "count": len(dead_letters),
                     "recent": [_dead_letter(one) for one in dead_letters[-RECENT:]],
                 },
+                "waiting": {
+                    "count": len(delayed),
+                    "kept": sum(not one.queue for one in delayed),
+                    "next": [_waiting(one) for one in delayed[:RECENT]],
+                },
                 "reports": {"count": self._published, "recent": list(self._reports)},
                 "missing": self._stack.missing(),
                 "down": list(self._stack.aws.down),
                 "logs": list(self._logs),
             }
+
+    def report(self, number: int) -> Mapping[str, Any]:
+        """A report as it was published, by its number in a look; empty if it is not kept any more."""
+        with self._lock:
+            at = number - self._published - 1
+            return self._bodies[at] if -len(self._bodies) <= at < 0 else {}
 
     def _read_reports(self) -> None:
         for notification in self._stack.notifications(self._seen):
@@ -83,6 +106,7 @@ class Observer:
             self._published += 1
             body = notification.body if isinstance(notification.body, Mapping) else {}
             self._pairs.add(body)
+            self._bodies.append(body)
             self._reports.append(
                 {
                     "number": self._published,
@@ -194,6 +218,29 @@ def _call(call: "Call") -> dict[str, Any]:
     return {name: getattr(call, name) for name in fields} | {
         "status": status,
         "milliseconds": round(call.seconds * 1000, 1),
+    }
+
+
+def _waiting(delayed: contents.Delayed) -> dict[str, Any]:
+    """A message that waits, and what it asks for: the ids of its requests and their pairs, as far as it has such."""
+    ids: list[str] = []
+    pairs = 0
+    try:
+        content = json.loads(delayed.body)
+        for request in content if isinstance(content, list) else [content]:
+            tags = request["tags"]
+            width = 1 if isinstance(tags, str) else len(tags)
+            pairs += width * sum(len(group["ids"]) for group in request["resources"])
+            ids.append(str(request.get("id", "")))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        ids = ids or [" ".join(delayed.body.split())[:_BODY]]
+    return {
+        "id": delayed.id,
+        "queue": delayed.queue,
+        "where": delayed.queue or f"kept: {delayed.id}",
+        "due": delayed.due,
+        "pairs": pairs,
+        "requests": ", ".join(dict.fromkeys(ids)),
     }
 
 

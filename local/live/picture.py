@@ -1,12 +1,10 @@
 """The live view as rich draws it: one picture of what an observer saw, for a terminal of any size from 80 by 24.
 
-A page shows everything in brief, or one thing at length. Nothing wraps: what does not fit is cut with an ellipsis, and
-of a long list the newest is shown.
+A page shows everything in brief, or one list at length. Nothing wraps: what does not fit is cut with an ellipsis, and
+of a long list the part is shown that the view is at.
 """
 
-import json
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rich.layout import Layout
@@ -14,42 +12,49 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from local.terminal.console import clean, counted, outcome_style, status_style
+from local.live import lists
+from local.live.lists import QUIET, Cell, Listing, Seen, answer_style, until
+from local.live.view import PAGES, ROWS, View
+from local.terminal.console import clean, counted, outcome_style
 
-Seen = Mapping[str, Any]
-"""What `Observer.look` gives."""
-
-PAGES = {"o": "overview", "c": "calls", "r": "reports", "d": "dead letters", "l": "logs"}
-"""By the key that leads to each."""
-
-QUEUES_WIDTH = 52
+QUEUES_WIDTH = 62
 _HEADING = "bold"
-_QUIET = "dim"
+_FOUND = "black on yellow"
 _FRAME_LINES = 2  # the first and the last
 _RECENT_CALLS = 4
 _LEAST_REPORTS = 4
 _LEAST_RESULTS = 8
-_ERROR = 400
-_LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+
+_LISTS: Mapping[str, Callable[[Seen], Listing]] = {
+    "calls": lists.calls,
+    "reports": lists.reports,
+    "dead letters": lists.dead_letters,
+    "waiting": lists.waiting,
+    "logs": lists.logs,
+}
 
 
-def picture(seen: Seen, width: int, height: int, page: str = "overview", note: str = "") -> Layout:
-    """One page of the view. `note` stands at the top: what everybody who looks should know."""
+def picture(
+    seen: Seen, width: int, height: int, view: View, note: str = "", report: Mapping[str, Any] | None = None
+) -> Layout:
+    """One page of the view. `note` stands at the top: what everybody who looks should know. `report` is the one whose
+    rows are shown, if the view is at one.
+    """
     lines = height - _FRAME_LINES
-    body = {
-        "overview": lambda: _overview(seen, width, lines),
-        "calls": lambda: Layout(_recent_calls(seen, lines)),
-        "reports": lambda: Layout(_reports(seen, lines)),
-        "dead letters": lambda: Layout(_dead_letters(seen, lines)),
-        "logs": lambda: Layout(_logs(seen, lines)),
-    }[page]()
+    if view.showing == ROWS:
+        body = _one_report(report or {}, lines, view)
+    elif view.page in _LISTS:
+        body = Layout(_in_view(_LISTS[view.page](seen), lines, view)[0])
+    else:
+        view.window((), lines, follows=True)
+        body = _overview(seen, width, lines)
     whole = Layout()
-    whole.split_column(Layout(_head(seen, note), size=1), body, Layout(_foot(page), size=1))
+    whole.split_column(Layout(_head(seen, note), size=1), body, Layout(_foot(view), size=1))
     return whole
 
 
 def _overview(seen: Seen, width: int, lines: int) -> Layout:
-    first = max(len(seen["queues"]) + 1, min(_LEAST_RESULTS, lines // 2))
+    first = max(len(seen["queues"]) + 1 + bool(_kept(seen)), min(_LEAST_RESULTS, lines // 2))
     calls = len(seen["providers"]) + 1
     rest = max(0, lines - first - calls)
     recent = min(
@@ -65,9 +70,23 @@ def _overview(seen: Seen, width: int, lines: int) -> Layout:
     body = Layout()
     sections = [top, Layout(_calls(seen), size=calls)]
     if recent:
-        sections.append(Layout(_recent_calls(seen, recent, heading=False), size=recent))
-    sections.append(Layout(_reports(seen, max(1, rest - recent))))
+        sections.append(Layout(_newest(lists.calls(seen), recent, heading=False), size=recent))
+    sections.append(Layout(_newest(lists.reports(seen), max(1, rest - recent))))
     body.split_column(*sections)
+    return body
+
+
+def _one_report(report: Mapping[str, Any], lines: int, view: View) -> Layout:
+    """What a report is about, its rows, and all of the row that the cursor is on."""
+    page = report.get("page") or {"number": 1, "of": 1}
+    part = f", page {page['number']} of {page['of']}" if page["of"] > 1 else ""
+    attempt = f", attempt {report['attempt']}" if report.get("attempt", 1) > 1 else ""
+    about = f"{report.get('id', '')}{part}{attempt}: {report.get('summary', '')}" if report else "not kept any more"
+    listing = lists.rows(report)
+    shown, cursor = _in_view(listing, lines - 2, view)
+    more = "" if cursor is None else listing.lines[cursor].more
+    body = Layout()
+    body.split_column(Layout(_cut(about, _HEADING), size=1), Layout(shown), Layout(_cut(more, QUIET), size=1))
     return body
 
 
@@ -90,44 +109,101 @@ def _head(seen: Seen, note: str) -> Table:
     return line
 
 
-def _foot(page: str) -> Text:
-    line = Text(no_wrap=True, overflow="ellipsis")
-    for key, name in PAGES.items():
-        line.append(f" {key} ", style="reverse" if name == page else "bold").append(f"{name} ", style=_QUIET)
-    return line.append(" q ", style="bold").append("quit", style=_QUIET)
+def _foot(view: View) -> Table:
+    """The keys on the left; on the right the search, or where in the list the cursor is."""
+    line = Table.grid(expand=True, padding=(0, 1))
+    line.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    line.add_column(no_wrap=True, justify="right")
+    if view.typing is not None:
+        line.add_row(Text.assemble(("/", "bold"), clean(view.typing), ("_", "blink"), ("  Enter Esc", QUIET)), "")
+        return line
+    left = Text()
+    if view.showing == ROWS:
+        keys = {"Esc": "back to the reports", "/": "search", "q": "quit"}
+    else:
+        keys = {**PAGES, **({} if view.page == "overview" else {"/": "search"}), "q": "quit"}
+    for key, name in keys.items():
+        here = name == view.page
+        left.append(f" {key} ", style="bold reverse" if here else "bold")
+        left.append(f"{name} " if here else name, style="reverse" if here else QUIET)
+    right = view.position()
+    if view.search:
+        missed = "not in this list" if view.missed else "n: next, Esc: end"
+        right = f"/{clean(view.search)} {missed}  {right}".rstrip()
+    elif view.page == "reports" and view.report is None:
+        right = f"Enter: rows {right}".rstrip()
+    line.add_row(left, Text(right, style="bold red" if view.missed else ""))
+    return line
 
 
-def _table(*headings: str, numbers: Iterable[str] = (), widths: Mapping[str, int] | None = None) -> Table:
-    """A table of one line for each row; the last column that is no number takes what room there is."""
+def _table(listing: Listing) -> Table:
+    """An empty table with a list's columns, of one line for each row."""
     made = Table(box=None, padding=(0, 1, 0, 0), expand=True, header_style=_HEADING, pad_edge=False)
-    numbers = set(numbers)
-    wide = [heading for heading in headings if heading not in numbers][-1]
-    for heading in headings:
+    wide = listing.wide or [heading for heading in listing.headings if heading not in listing.numbers][-1]
+    for heading in listing.headings:
         made.add_column(
             heading,
             no_wrap=True,
             overflow="ellipsis",
-            justify="right" if heading in numbers else "left",
+            justify="right" if heading in listing.numbers else "left",
             ratio=1 if heading == wide else None,
-            width=(widths or {}).get(heading),
+            width=listing.widths.get(heading),
+            max_width=listing.most.get(heading),
         )
     return made
 
 
+def _in_view(listing: Listing, lines: int, view: View) -> tuple[Table, int | None]:
+    """The part of a list that the view is at, and the line that its cursor is on."""
+    shown = view.window([line.item() for line in listing.lines], lines - 1, follows=listing.follows)
+    made = _table(listing)
+    for number in range(shown.first, shown.end):
+        cells = [_cell(cell, view.search) for cell in listing.lines[number].cells]
+        made.add_row(*cells, style="reverse" if number == shown.cursor else "")
+    return made, shown.cursor
+
+
+def _newest(listing: Listing, lines: int, *, heading: bool = True) -> Table:
+    """The end of a list."""
+    made = _table(listing)
+    made.show_header = heading
+    count = lines - heading
+    for line in listing.lines[-count:] if count > 0 else ():
+        made.add_row(*(_cell(cell) for cell in line.cells), style="" if heading else QUIET)
+    return made
+
+
+def _small(*headings: str, numbers: Iterable[str] = ()) -> Table:
+    return _table(Listing(headings, (), numbers=frozenset(numbers)))
+
+
 def _queues(seen: Seen) -> Table:
-    made = _table("Queues", "visible", "in flight", "delayed", numbers=("visible", "in flight", "delayed"))
+    made = _small("Queues", "visible", "in flight", "delayed", numbers=("visible", "in flight", "delayed"))
     for queue in seen["queues"]:
         counts = [queue[name] for name in ("visible", "in_flight", "delayed")]
         alarming = queue["dead_letters"] and queue["visible"]
-        style = "bold red" if alarming else "" if any(counts) else _QUIET
+        style = "bold red" if alarming else "" if any(counts) else QUIET
         # That it is a queue stands above.
-        made.add_row(queue["logical_id"].removesuffix("Queue"), *map(_figure, counts), style=style)
+        name = queue["logical_id"].removesuffix("Queue")
+        made.add_row(name, *map(_figure, counts[:2]), _delayed(seen, queue["logical_id"], counts[2]), style=style)
+    if kept := _kept(seen):
+        made.add_row("kept requests", "", "", _delayed(seen, "", kept))
     return made
+
+
+def _kept(seen: Seen) -> int:
+    return int(seen["waiting"]["kept"])
+
+
+def _delayed(seen: Seen, queue: str, count: int) -> str:
+    """How many wait, and the time until the first of them is back."""
+    due = min((one["due"] for one in seen["waiting"]["next"] if one["queue"] == queue), default=None)
+    return _figure(count) if due is None or not count else f"{count} in {until(due, seen['time'])}"
 
 
 def _results(seen: Seen, lines: int) -> Table:
     """Outcomes, and under them the reasons of the newest dead letters."""
-    made = _table("Outcomes", "pairs", numbers=("pairs",))
+    made = _small("Outcomes", "pairs", numbers=("pairs",))
     shown = sorted(seen["outcomes"].items(), key=lambda item: -item[1])
     dead_letters = seen["dead_letters"]
     room = lines - 1
@@ -136,21 +212,22 @@ def _results(seen: Seen, lines: int) -> Table:
     for outcome, count in shown:
         made.add_row(_text(outcome, outcome_style(outcome)), str(count))
     if not shown:
-        made.add_row(Text("none yet", style=_QUIET), "")
+        made.add_row(Text("none yet", style=QUIET), "")
     if dead_letters["count"]:
         made.add_row(Text("Dead letters", style="bold red"), str(dead_letters["count"]))
-        for dead_letter in _newest(dead_letters["recent"], for_dead_letters - 1):
+        count = for_dead_letters - 1
+        for dead_letter in dead_letters["recent"][-count:] if count > 0 else ():
             made.add_row(_text(f"{dead_letter['code'] or 'crash'}: {dead_letter['reason']}"), "")
     return made
 
 
 def _calls(seen: Seen) -> Table:
     numbers = ("calls", "a second", "open")
-    made = _table("Clouds", *numbers, "answers", numbers=numbers)
+    made = _small("Clouds", *numbers, "answers", numbers=numbers)
     for name, cloud in seen["providers"].items():
         answers = Text()
         for status, count in sorted(cloud["statuses"].items()):
-            answers.append(f"{count} x {status}  ", style=_status_style(status))
+            answers.append(f"{count} x {status}  ", style=answer_style(status))
         if cloud["faults"]:
             answers.append(f"faults on: {', '.join(sorted(set(cloud['faults'])))}", style="magenta")
         made.add_row(
@@ -163,77 +240,11 @@ def _calls(seen: Seen) -> Table:
     return made
 
 
-def _recent_calls(seen: Seen, lines: int, *, heading: bool = True) -> Table:
-    recent_calls = [(name, call) for name, cloud in seen["providers"].items() for call in cloud["recent"]]
-    recent_calls.sort(key=lambda item: (item[1]["time"], item[1]["number"]))
-    numbers = ("pairs", "changed", "ms")
-    made = _table("time", "cloud", *numbers, "answer", "operation", numbers=numbers, widths={"time": 8, "cloud": 18})
-    made.show_header = heading
-    for name, call in _newest(recent_calls, lines - heading):
-        answer = Text(call["status"] or "…", style=_status_style(call["status"]))
-        if call["fault"]:
-            answer.append(f" {call['fault']}", style="magenta")
-        operation = " ".join(filter(None, (call["operation"], call["type"], call["code"])))
-        made.add_row(
-            _clock(call["time"]),
-            name,
-            str(call["pairs"]),
-            str(call["applied"]),
-            f"{call['milliseconds']:.0f}",
-            answer,
-            _text(operation),
-            style="" if heading else _QUIET,
-        )
-    return made
-
-
-def _reports(seen: Seen, lines: int) -> Table:
-    made = _table(f"Reports ({seen['reports']['count']})", "status", "summary", widths={"status": 10})
-    made.columns[0].max_width = 24
-    for report in _newest(seen["reports"]["recent"], lines - 1):
-        status = _text(report["status"], status_style(report["status"]))
-        made.add_row(_text(report["id"]), status, _text(report["summary"]))
-    return made
-
-
-def _dead_letters(seen: Seen, lines: int) -> Table:
-    dead_letters = seen["dead_letters"]
-    made = _table(f"Dead letters ({dead_letters['count']})", "request", "code", "reason")
-    for column, width in zip(made.columns, (30, 20, 14), strict=False):
-        column.max_width = width
-    for dead_letter in _newest(dead_letters["recent"], lines - 1):
-        made.add_row(
-            dead_letter["queue"].removeprefix(f"{seen['name']}-"),
-            _text(dead_letter["request_id"]),
-            _text(dead_letter["code"]),
-            _text(dead_letter["reason"]),
-        )
-    return made
-
-
-def _logs(seen: Seen, lines: int) -> Table:
-    made = _table("Function", "level", "line")
-    made.columns[0].max_width = 26
-    entries = [
-        (entry["function"], *_level_and_message(entry["line"]))
-        for entry in seen["logs"]
-        if '"_aws"' not in entry["line"]
-    ]
-    for function, level, line in _newest(entries, lines - 1):
-        made.add_row(function.removeprefix(f"{seen['name']}-"), _text(level, _LEVELS.get(level, _QUIET)), _text(line))
-    return made
-
-
-def _level_and_message(line: str) -> tuple[str, str]:
-    """A log line's level, and what it says: a structured one's message, and which request it is about."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        entry = None
-    if not isinstance(entry, dict) or "message" not in entry:
-        return "", line.replace("\r", " ")
-    about = f"{entry['id']}: " if entry.get("id") else ""
-    return str(entry.get("level", "")), f"{about}{entry['message']}"
+def _cell(cell: Cell, search: str = "") -> Text:
+    text = _text(cell) if isinstance(cell, str) else _text(*cell)
+    if search:
+        text.highlight_words([search], _FOUND, case_sensitive=False)
+    return text
 
 
 def _text(text: str, style: str = "") -> Text:
@@ -241,22 +252,12 @@ def _text(text: str, style: str = "") -> Text:
     return Text(" ".join(clean(text).split()), style=style)
 
 
-def _newest(items: Sequence[Any], count: int) -> Sequence[Any]:
-    return items[-count:] if count > 0 else ()
+def _cut(text: str, style: str) -> Text:
+    """A text from outside that takes one line of the screen, however long it is."""
+    made = _text(text, style) or Text(" ")  # for an empty text rich draws a frame
+    made.no_wrap, made.overflow = True, "ellipsis"
+    return made
 
 
 def _figure(number: int) -> str:
     return str(number) if number else "·"
-
-
-def _clock(seconds: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
-
-
-def _status_style(status: str) -> str:
-    """Green for a success, red for what is no answer or an error of the cloud's, yellow for the rest."""
-    if not status:
-        return _QUIET
-    if not status.isdigit():
-        return "red"
-    return "green" if int(status) < _ERROR else "yellow"

@@ -2,10 +2,7 @@
 
 import contextlib
 import json
-import os
-import select
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,7 +11,9 @@ from rich.console import Console
 from rich.live import Live
 
 from local.errors import NotRunning
-from local.live.picture import PAGES, picture
+from local.live.keys import keys
+from local.live.picture import picture
+from local.live.view import View
 from local.terminal.console import counted, outcome_style, safe
 
 Look = Callable[[], Mapping[str, Any]]
@@ -22,16 +21,25 @@ Look = Callable[[], Mapping[str, Any]]
 INTERVAL = 0.25
 """Seconds from one look to the next."""
 
-_QUIT = "q"
+Report = Callable[[int], Mapping[str, Any]]
+"""Gives a report by its number; an empty one if it is not kept any more."""
 
 
-def watch(look: Look, console: Console, stopped: threading.Event, *, note: str = "", as_json: bool = False) -> None:
+def watch(
+    look: Look,
+    console: Console,
+    stopped: threading.Event,
+    *,
+    report: Report = lambda _: {},
+    note: str = "",
+    as_json: bool = False,
+) -> None:
     """Look and show until `stopped` is set, `q` is pressed, or the stack is gone."""
     with contextlib.suppress(NotRunning):
         if as_json:
             _watch_json(look, stopped)
         elif console.is_terminal and not console.is_dumb_terminal:
-            _watch_screen(look, console, stopped, note)
+            _watch_screen(look, report, console, stopped, note)
         else:
             _watch_lines(look, console, stopped)
 
@@ -52,16 +60,24 @@ def stop_on_signals(stopped: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _watch_screen(look: Look, console: Console, stopped: threading.Event, note: str) -> None:
-    page = PAGES["o"]
-    with _keys(stopped) as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
+def _watch_screen(look: Look, report: Report, console: Console, stopped: threading.Event, note: str) -> None:
+    view = View()
+    opened: tuple[Any, Mapping[str, Any]] = None, {}
+
+    def draw(seen: Mapping[str, Any]) -> None:
+        nonlocal opened
+        if view.report is not None and view.report != opened[0]:
+            opened = view.report, report(view.report)
+        width, height = console.size
+        live.update(picture(seen, width, height, view, note, opened[1]), refresh=True)
+
+    with keys(stopped) as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         while not stopped.is_set():
-            width, height = console.size
-            live.update(picture(look(), width, height, page, note), refresh=True)
-            key = pressed(INTERVAL)
-            if key == _QUIT:
-                return
-            page = PAGES.get(key, page)
+            draw(seen := look())
+            for key in pressed(INTERVAL):
+                if not view.press(key):
+                    return
+                draw(seen)  # the next key acts on what is shown
 
 
 def _watch_json(look: Look, stopped: threading.Event) -> None:
@@ -155,31 +171,3 @@ class Lines:
         for name in sorted(down ^ self._down):
             yield f"[magenta]outage[/]    {safe(name)}  {'is down' if name in down else 'is up again'}"
         self._down = down
-
-
-@contextlib.contextmanager
-def _keys(stopped: threading.Event) -> Iterator[Callable[[float], str]]:
-    """Gives a function that waits so many seconds for a key, and says which was pressed; "" for none."""
-
-    def no_key(seconds: float) -> str:
-        stopped.wait(seconds)
-        return ""
-
-    if not sys.stdin.isatty():
-        yield no_key
-        return
-    import termios  # noqa: PLC0415 - where there is no terminal there may be no such module
-    import tty  # noqa: PLC0415
-
-    file = sys.stdin.fileno()
-    before = termios.tcgetattr(file)
-
-    def pressed(seconds: float) -> str:
-        ready, _, _ = select.select([file], [], [], seconds)
-        return os.read(file, 1).decode("ascii", "replace").lower() if ready else ""
-
-    try:
-        tty.setcbreak(file)  # keys one by one and unseen; Ctrl-C stays what it is
-        yield pressed
-    finally:
-        termios.tcsetattr(file, termios.TCSADRAIN, before)

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -184,9 +184,17 @@ class _Handler(BaseHTTPRequestHandler):
                 "describe": lambda: describe(stack, self.server.real),
                 "state": lambda: state(stack),
                 "activity": self.server.observer.look,
+                **self._report(),
                 "faults": self.server.switches.snapshot,
             }
         )
+
+    def _report(self) -> dict[str, Callable[[], Any]]:
+        """The report that the path names by its number, if it names one."""
+        what, _, number = self.path.removeprefix("/").partition("/")
+        if what != "report" or not number.isdecimal():
+            return {}
+        return {f"report/{number}": lambda: self.server.observer.report(int(number))}
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")

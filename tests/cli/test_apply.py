@@ -205,3 +205,41 @@ def test_one_that_is_stopped_goes_on_where_it_was(work: WorkFolder, jd: JdcloudS
     work.json("run", "--resume", "spring")
     assert standing(jd) == {"i-4", "i-5"}
     assert len(jd.tags.history) == 4
+
+
+def test_what_has_changed_since_the_plan_is_told_by_the_run_that_goes_on_with_it(
+    work: WorkFolder, jd: JdcloudServer
+) -> None:
+    rules(work)
+    work.json("plan", "rules.json", "-o", "swept.csv", "--batch", "swept")
+    jd.tags.put("cn-north-1", "vm", "i-new", "env", "prod")
+    jd.latency = 0.3
+    started = subprocess.Popen(
+        [sys.executable, "-m", "cli", "apply", "swept.csv", *confirmed(6)],
+        cwd=work.path,
+        env={**work.environ, "UNTAG_MAX_PAIRS": "1", "UNTAG_RESOURCES_PER_CALL": "jdcloud.resourcetag=1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    before = writes(jd)
+    until = time.monotonic() + 60
+    while not (work.ledger / "swept" / "waiting.jsonl").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    started.kill()
+    started.wait(60)
+    assert before == 0
+    jd.latency = 0.0
+    left = sorted(standing(jd) - {"i-new"})
+    assert left
+    jd.tags.put("cn-north-1", "vm", left[-1], "env", "test")
+    done = work.untag("run", "--resume", "swept")
+    assert done.returncode == 1
+    assert "Changed since the plan was made" in done.stdout
+    assert "another value by now" in done.stdout
+    assert "1 pair came up since the plan was made" in done.stdout
+    answer = work.json("run", "--resume", "swept", status=1)
+    assert [(one["kind"], one["id"], one["now"]) for one in answer["drift"]] == [
+        ("new", "i-new", "prod"),
+        ("other_value", left[-1], "test"),
+    ]
+    assert standing(jd) == {"i-new", left[-1]}

@@ -341,3 +341,34 @@ def test_what_takes_its_time_says_how_far_it_is(untag: Any, jd: JdcloudServer) -
     )
     assert done.code == 0
     assert " of 40 pairs: " in done.err
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"UNTAG_PROTECTED_KEYS": "env"}, "2 pairs held back: this stack protects the key (protected_key)"),
+        ({"UNTAG_MAX_PAIRS": "1"}, "2 pairs held back: 2 pairs, this stack takes 1 in one request (too_many_pairs)"),
+    ],
+)
+def test_a_run_of_which_every_pair_was_held_back_has_done_nothing_and_says_why(
+    untag: Any, jd: JdcloudServer, environ: dict[str, str], said: str
+) -> None:
+    name = untag.write("a.json", request(["i-1", "i-2"]))
+    done = untag("run", name, "--batch", "b", "--yes", "--expect", "2", **environ)
+    assert done.code == 1
+    assert "2 protected, complete: yes" in done.out
+    assert said in done.out
+    assert standing(jd) == set(ALL)
+    again = untag("status", "b")
+    assert (again.code, said in again.out) == (1, True)
+
+
+def test_a_run_of_which_some_pairs_were_held_back_is_done(untag: Any, jd: JdcloudServer) -> None:
+    tags = [{"key": "env"}, {"key": "team"}]
+    name = untag.write("a.json", request(["i-1"], tags=tags))
+    done = untag("run", name, "--yes", "--expect", "2", UNTAG_PROTECTED_KEYS="team")
+    assert done.code == 0
+    assert "1 removed, 1 protected, complete: yes" in done.out
+    assert "1 pair held back: this stack protects the key (protected_key)" in done.out
+    # The same once more: what is gone is gone, and what is protected stays.
+    assert untag("run", name, "--yes", "--expect", "2", UNTAG_PROTECTED_KEYS="team").code == 0

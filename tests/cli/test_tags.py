@@ -88,3 +88,17 @@ def test_a_place_that_the_cloud_does_not_know_is_refused(tmp_path: Path, jd: Jdc
     work = WorkFolder(tmp_path, jd)
     assert work.untag("tags", "--provider", "jdcloud", "--type", "vm").returncode == 2
     assert work.untag("tags", "--provider", "nocloud", "--type", "vm").returncode == 2
+
+
+def test_where_a_cloud_needs_a_region_or_a_type_the_hint_names_the_option(tmp_path: Path, jd: JdcloudServer) -> None:
+    work = WorkFolder(tmp_path, jd)
+    for words, hint in (
+        (("--provider", "jdcloud"), "name it, such as: --region cn-"),
+        (("--provider", "huaweicloud"), "name it, such as: --type "),
+        (("--provider", "aws"), "name it: --region …"),
+        (("--provider", "jdclod"), "did you mean jdcloud?"),
+    ):
+        done = work.untag("tags", *words)
+        assert done.returncode == 2
+        assert hint in done.stderr
+    assert not jd.calls

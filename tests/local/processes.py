@@ -18,6 +18,7 @@ from local.stack import ROOT
 
 COMMAND = [sys.executable, "-m", "local"]
 LINES, COLUMNS = 24, 80
+_HOME = "\x1b[H"
 _ESCAPES = re.compile("\x1b\\[[0-9;?]*[a-zA-Z]")
 
 
@@ -61,7 +62,7 @@ class Terminal:
     The arguments are those of the local stack's command; `command` is another one, as a whole.
     """
 
-    def __init__(self, *arguments, command=None, cwd=ROOT, env=None):
+    def __init__(self, *arguments, command=None, cwd=ROOT, env=None, term="xterm-256color"):
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self.modes_before = termios.tcgetattr(slave)
@@ -71,7 +72,7 @@ class Terminal:
         self.process = subprocess.Popen(
             ["sh", "-c", opened, "sh", *(command or [*COMMAND, *map(str, arguments)])],
             cwd=cwd,
-            env={**(env or os.environ), "TERM": "xterm-256color", "COLUMNS": "", "LINES": ""},
+            env={**(env or os.environ), "TERM": term, "COLUMNS": "", "LINES": ""},
             start_new_session=True,
             # A shell that runs the tests in the background has them ignore Ctrl-C, and what they start with them.
             preexec_fn=_obey_ctrl_c,  # noqa: PLW1509 - one call of the C library
@@ -99,6 +100,21 @@ class Terminal:
     def plain(self):
         """What was sent, without colours and positions."""
         return _ESCAPES.sub("", self.text)
+
+    @property
+    def screen(self):
+        """What a live view has on its screen now: each of its pictures begins at the terminal's first line."""
+        return _ESCAPES.sub("", self.text.rpartition(_HOME)[2]).replace("\r", "")
+
+    def see_on_screen(self, wanted, seconds=30):
+        """Wait until a text stands on the screen of a live view, and gives the line with it."""
+        end = time.monotonic() + seconds
+        while True:
+            for line in self.screen.split("\n"):
+                if wanted in line:
+                    return line
+            assert time.monotonic() < end, f"{wanted!r} is not on the screen:\n{self.screen}"
+            self._read(0.1)
 
     def see(self, wanted, seconds=30, times=1):
         """Wait until a text has been sent to the terminal so many times."""

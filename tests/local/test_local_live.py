@@ -10,7 +10,8 @@ from rich.console import Console
 from throwaway import project
 
 from local.live import Observer, watch
-from local.live.picture import PAGES, picture
+from local.live.picture import picture
+from local.live.view import PAGES, View
 from local.live.watching import Lines
 from local.stack import ROOT
 
@@ -28,7 +29,7 @@ def session(tmp_path_factory):
 def drawn(seen, page="overview", width=COLUMNS, height=LINES, note=""):
     console = Console(record=True, width=width, height=height, file=None, legacy_windows=False, quiet=False)
     with console.capture() as caught:
-        console.print(picture(seen, width, height, page, note), height=height)
+        console.print(picture(seen, width, height, View(page), note), height=height)
     return caught.get().splitlines()
 
 

@@ -56,8 +56,11 @@ def request_messages(bodies: Iterable[dict[str, Any]]) -> list[Message]:
 def remainder_messages(follow_ups: Iterable[FollowUp]) -> list[Message]:
     """What a record leaves to try again, for the work queue: one message, unless it is too large for one."""
     waiting = [one for one in follow_ups if one.bodies]
-    delay = round(max((one.delay for one in waiting), default=0.0))
-    return [Message(text, delay=delay) for text in _packed(body for one in waiting for body in one.bodies)]
+    if not waiting:
+        return []
+    last = max(waiting, key=lambda one: one.delay)
+    bodies = (body for one in waiting for body in one.bodies)
+    return [Message(text, delay=round(last.delay), why=(last.code, last.reason)) for text in _packed(bodies)]
 
 
 def kept_messages(bodies: Iterable[dict[str, Any]], size: int) -> list[Message]:

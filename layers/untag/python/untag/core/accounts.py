@@ -248,7 +248,7 @@ class Account:
                     except TimeoutError:
                         return Deferral("deadline", "no time was left to read the credentials", counted=False)
         if self._credentials is None or not self._fresh():
-            return Deferral("account_closed", "the key was refused", counted=True, delay=self.closed_for())
+            return Deferral("account_closed", "the credentials are refused", counted=True, delay=self.closed_for())
         return self._credentials
 
     def _fresh(self) -> bool:

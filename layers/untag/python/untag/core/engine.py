@@ -185,7 +185,9 @@ class Engine:
         """An answer, or what it means where it is not the call that was refused or failed."""
         if answer.verdict is Verdict.UNAUTHORIZED:
             delay = account.closed_for()
-            return Deferral("account_closed", "the key was refused", counted=True, delay=delay, lost=answer.lost)
+            return Deferral(
+                "account_closed", "the credentials are refused", counted=True, delay=delay, lost=answer.lost
+            )
         if answer.code == "timeout" and cut_off:
             # Cut off by us it is no attempt. A write may have been applied all the same, and is asked for again.
             return _NO_TIME._replace(lost=writes and not answer.unsent)

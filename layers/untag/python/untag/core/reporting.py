@@ -88,7 +88,6 @@ def remainder(job: Job, chance: Callable[[], float]) -> FollowUp:
     request = job.request
     first = timestamp(job.first_attempt_at)
     bodies = []
-    delay = 0.0
     for counted in (True, False):
         attempt = min(request.attempt + 1, MAX_ATTEMPT) if counted else request.attempt
 
@@ -97,12 +96,14 @@ def remainder(job: Job, chance: Callable[[], float]) -> FollowUp:
 
         # What a stack's switch made a dry run stays one, even if the switch is turned off while it is under way.
         bodies += _bodies(job, selected, attempt=attempt, first_attempt_at=first, dry_run=job.dry_run)
-    deferrals = {result for *_, result in job.rows() if isinstance(result, Deferral)}
-    for deferral in deferrals:
+    delays: list[tuple[float, str, str]] = []
+    for deferral in {result for *_, result in job.rows() if isinstance(result, Deferral)}:
         base = BACKOFF_SECONDS * 2 ** min(request.attempt - 1, 10) if deferral.counted else SOON_SECONDS
-        delay = max(delay, deferral.delay + chance() * min(LONGEST_DELAY_SECONDS, base))
+        delay = deferral.delay + chance() * min(LONGEST_DELAY_SECONDS, base)
+        delays.append((delay, deferral.code, deferral.message))
+    delay, code, reason = max(delays)
     # Whole seconds, as queues take them, and never fewer than were asked for.
-    return FollowUp(bodies, delay=min(max(math.ceil(delay), 1.0), LONGEST_DELAY_SECONDS))
+    return FollowUp(bodies, code, reason, delay=min(max(math.ceil(delay), 1.0), LONGEST_DELAY_SECONDS))
 
 
 def kept_requests(job: Job) -> list[dict[str, Any]]:

@@ -61,12 +61,16 @@ Arrival = Record | Handed
 
 
 class Message(NamedTuple):
-    """One message for a queue or a topic. Attributes are texts; an empty one is left out. `delay` is in seconds."""
+    """One message for a queue or a topic. Attributes are texts; an empty one is left out. `delay` is in seconds.
+
+    `why` says why a delayed message has to wait: a code, and a text. It is not sent.
+    """
 
     body: str
     attributes: Mapping[str, str] = MappingProxyType({})
     delay: int = 0
     subject: str = ""
+    why: tuple[str, str] = ("", "")
 
 
 class DeliveryError(Exception):

@@ -32,21 +32,28 @@ _log = logging.getLogger("untag")
 
 
 class Waiting(NamedTuple):
-    """A message that is still to be worked at, and the time from which on it is due, in seconds since the epoch."""
+    """A message that is still to be worked at, and the time from which on it is due, in seconds since the epoch.
+
+    `code` and `message` say why it waits, where an attempt has shown that.
+    """
 
     due: float
     body: str
+    code: str = ""
+    message: str = ""
 
     def line(self) -> str:
         """As a line of the folder's file."""
         due = datetime.fromtimestamp(self.due, UTC).isoformat(timespec="milliseconds")
-        return json.dumps({"body": self.body, "due": due})
+        why = {"code": self.code, "message": self.message} if self.code else {}
+        return json.dumps({"body": self.body, "due": due, **why})
 
     @classmethod
     def read(cls, line: str) -> "Waiting":
         """Out of a line."""
         fields = json.loads(line)
-        return cls(datetime.fromisoformat(fields["due"]).timestamp(), fields["body"])
+        due = datetime.fromisoformat(fields["due"]).timestamp()
+        return cls(due, fields["body"], fields.get("code", ""), fields.get("message", ""))
 
 
 class Here:
@@ -79,6 +86,8 @@ class Here:
         self.published = published
         self.stopping: Callable[[], None] = lambda: None
         """Called by the handler of Ctrl-C's signal when calls in flight are waited for."""
+        self.pausing: Callable[[Sequence[Waiting]], None] = lambda _: None
+        """Called with all that waits, the next one first, when nothing is due; again from time to time."""
         self.timing = timing or Timing()
         self.client: httpx.AsyncClient = Client(transport or Transport())
         self.begun = Begun(folder)
@@ -145,7 +154,7 @@ class Files:
 
     async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
         """Each message waits in this process."""
-        self._host.work += [Waiting(moment, message.body) for message in messages]
+        self._host.work += [Waiting(moment, message.body, "not_before") for message in messages]
 
     async def go_on(self, messages: Iterable[Message]) -> None:
         """The same, for the function itself."""
@@ -153,7 +162,7 @@ class Files:
 
     def _delayed(self, messages: Iterable[Message]) -> list[Waiting]:
         now = self._host.timing.now()
-        return [Waiting(now + message.delay, message.body) for message in messages]
+        return [Waiting(now + message.delay, message.body, *message.why) for message in messages]
 
     def linger(self, *, more: bool) -> None:
         """Nothing is gained by waiting for others."""

@@ -43,6 +43,7 @@ def carry_out(host: Here, make: Callable[[Runtime], Function], messages: Iterabl
                 host.keep(queue)
                 queue.sort()
                 if (pause := queue[0].due - host.timing.now()) > 0.0:
+                    host.pausing(queue)
                     # In slices: a clock that is set, or a machine that was asleep, must not make the wait longer.
                     runtime.run(_sleep(host, min(pause, _SLICE_SECONDS)))
                 else:
