@@ -22,6 +22,15 @@ Expect = Annotated[
     int | None,
     typer.Option("--expect", min=0, metavar="PAIRS", help="Go on only if this is the number of pairs."),
 ]
+ExpectLetters = Annotated[
+    int | None,
+    typer.Option("--expect", min=0, metavar="DEAD_LETTERS", help="Go on only if this is the number of dead letters."),
+]
+StackName = Annotated[str | None, typer.Option("--stack", metavar="NAME", help="A stack that is deployed on AWS.")]
+StackRegion = Annotated[
+    str | None, typer.Option("--stack-region", metavar="REGION", help="Its region; else AWS_REGION.")
+]
+LocalStack = Annotated[bool, typer.Option("--local", help="The local stack that is up.")]
 
 PROGRAM = "untag"
 
