@@ -5,6 +5,7 @@ deleted is made visible again at the end; after a kill it becomes visible by its
 dead-letter queue has none of its own, so a dead letter that is received often goes nowhere.
 """
 
+import asyncio
 import contextlib
 import time
 from collections import Counter
@@ -96,12 +97,16 @@ class Redriven:
 async def listed(aws: Aws, stack: DeployedStack, chosen: Chosen, seen: Callable[[int], None]) -> list[DeadLetter]:
     """The dead letters that are meant, the oldest first; all of them are visible again afterwards. Raises AwsError."""
     letters: list[DeadLetter] = []
-    for queue in _queues(stack):
+
+    async def read(queue: str) -> None:
         async with _Reading(aws, stack.output(queue), queue) as reading:
             async for letter in reading.letters():
                 if letter in chosen:
                     letters.append(letter)
                     seen(len(letters))
+
+    # Side by side: even an empty queue takes a second to say so.
+    await asyncio.gather(*map(read, _queues(stack)))
     return sorted(letters, key=lambda letter: (letter.sent_at, letter.message_id))
 
 
@@ -208,6 +213,6 @@ class _Reading:
 
     def _letter(self, message: Mapping[str, Any]) -> DeadLetter:
         sent = int((message.get("Attributes") or {}).get("SentTimestamp", 0)) / 1000
-        moment = datetime.fromtimestamp(sent, UTC).isoformat(timespec="seconds")
+        moment = datetime.fromtimestamp(sent, UTC).isoformat(timespec="milliseconds")
         attributes = message.get("MessageAttributes") or {}
         return DeadLetter(self._queue, message["MessageId"], message["Body"], attributes, moment)
