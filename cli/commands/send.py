@@ -53,7 +53,7 @@ def send(
     place = Place(stack, stack_region, local)
     target = stack_at(place)
     _prepare(given, token, dry_run=dry_run)
-    _check_cap(target, given)
+    check_cap(target, given)
     if not all(body.get("dry_run") for body in (*given.requests, *given.sweeps)):
         _confirm(given, yes=yes, expect=expect)
     answer = sent_to(target, place, given)
@@ -72,7 +72,7 @@ def _prepare(given: "Given", token: str, *, dry_run: bool) -> None:
     given.sweeps = [body for body in bodies if "rules" in body]
 
 
-def _check_cap(target: "DeployedStack", given: "Given") -> None:
+def check_cap(target: "DeployedStack", given: "Given") -> None:
     """CommandError where the stack would hold a request back whole: nothing of it would be done."""
     from cli.files.given import pairs_of  # noqa: PLC0415
 
@@ -106,6 +106,8 @@ def sent_to(target: "DeployedStack", place: "Place", given: "Given") -> dict[str
     from cli.commands.planning import progress  # noqa: PLC0415
     from cli.deployed.sending import Sent, send  # noqa: PLC0415
 
+    if given.requests and (bucket := target.outputs.get("LedgerBucket")):
+        _copy(target, given, bucket)
     done: list[Sent] = []
     for queue, bodies in (("WorkQueueUrl", given.requests), ("SweepQueueUrl", given.sweeps)):
         if bodies:
@@ -113,6 +115,22 @@ def sent_to(target: "DeployedStack", place: "Place", given: "Given") -> dict[str
             with progress("sending: messages taken") as seen:
                 done.append(target.call(partial(send, queue_url=url, bodies=bodies, seen=seen)))
     return _answer(place, given, done)
+
+
+def _copy(target: "DeployedStack", given: "Given", bucket: str) -> None:
+    """The ledger's own copy, before anything is sent: so it misses what is lost before it is reported on."""
+    from cli.deployed.reports import copied  # noqa: PLC0415
+
+    path, content = copied(given.requests, bucket)
+    try:
+        target.call(lambda aws: aws.put_object(path, content))
+    except CommandError as error:
+        base.err.print(
+            f"{safe(error)}: the ledger has no copy of what is sent, and may call a batch complete too early",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _answer(place: "Place", given: "Given", done: Iterable["Sent"]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ deleted is made visible again at the end; after a kill it becomes visible by its
 dead-letter queue has none of its own, so a dead letter that is received often goes nowhere.
 """
 
-import asyncio
 import contextlib
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from cli.deployed.stack import DeployedStack
+from cli.deployed.stack import DeployedStack, together
 from untag.hosts.aws.client import Aws, AwsError
 
 WAYS_BACK = {
@@ -106,7 +105,7 @@ async def listed(aws: Aws, stack: DeployedStack, chosen: Chosen, seen: Callable[
                     seen(len(letters))
 
     # Side by side: even an empty queue takes a second to say so.
-    await asyncio.gather(*map(read, _queues(stack)))
+    await together(map(read, _queues(stack)))
     return sorted(letters, key=lambda letter: (letter.sent_at, letter.message_id))
 
 

@@ -4,11 +4,12 @@ A local stack is one, too: its queues answer at an address of this machine.
 """
 
 import asyncio
+import hashlib
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from cli.errors import INVALID, CommandError
 from local.terminal import hints
@@ -40,11 +41,18 @@ class StackAws(Aws):
         **Aws.services,
         "cloudformation": "CLOUDFORMATION",
         "athena": "ATHENA",
+        "s3": "S3",
     }
     targets: ClassVar[Mapping[str, tuple[str, str]]] = {
         **Aws.targets,
         "athena": ("AmazonAthena", "application/x-amz-json-1.1"),
     }
+
+    async def put_object(self, path: str, content: bytes) -> None:
+        """Put an object; `path` is /BUCKET/KEY, of characters that need no escape. Raises AwsError."""
+        # S3 alone wants the body's digest among the headers, and signed.
+        headers = {"x-amz-content-sha256": hashlib.sha256(content).hexdigest()}
+        await self._tried("s3", f"PUT {path}", headers, content, bytes)
 
 
 class Place(NamedTuple):
@@ -91,6 +99,20 @@ class DeployedStack:
         return "the local stack" if self.place.local else f"the stack {self.place.stack}"
 
 
+async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What coroutines give that run side by side.
+
+    If one fails, the others are cancelled, and its error is raised when they have put things in order.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def stack_at(place: Place) -> DeployedStack:
     """The stack that is meant. Raises CommandError, and NotRunning for a local one that is not up."""
     if place.local and place.stack is not None:
@@ -102,11 +124,20 @@ def stack_at(place: Place) -> DeployedStack:
     return _local(place) if place.local else _deployed(place)
 
 
-def _local(place: Place) -> DeployedStack:
+def local_state() -> Any:
+    """What can be seen of the local stack. Raises NotRunning where none is up."""
+    return _ask_local("state")
+
+
+def _ask_local(what: str) -> Any:
     from local.session import control  # noqa: PLC0415 - a deployed stack needs none of it
 
     hints.call_it("untag local")
-    content = control.Client(Path(os.environ.get(_SESSION_VARIABLE) or control.SESSION)).get("describe")
+    return control.Client(Path(os.environ.get(_SESSION_VARIABLE) or control.SESSION)).get(what)
+
+
+def _local(place: Place) -> DeployedStack:
+    content = _ask_local("describe")
     environ = {**_LOCAL_KEY, "AWS_REGION": content["region"], "AWS_ENDPOINT_URL": content["aws"]}
     return DeployedStack(place, environ, content["outputs"])
 
