@@ -12,6 +12,14 @@ from cli.errors import CommandError
 from local.terminal.console import counted, safe, table
 
 _COLUMNS = ("queue", "code", "reason", "request_id", "batch", "source", "sent_at", "message_id", "body")
+_SHOWN_AS = {
+    "DeadLetterQueue": "requests",
+    "DecommissionDeadLetterQueue": "events",
+    "SweepDeadLetterQueue": "sweeps",
+    "RuleDeadLetterQueue": "requests (rule)",
+    "DecommissionRuleDeadLetterQueue": "events (rule)",
+    "SweepScheduleDeadLetterQueue": "sweeps (schedule)",
+}
 
 Code = Annotated[
     list[str] | None,
@@ -68,10 +76,11 @@ def _write(path: Path, rows: list[dict[str, str]]) -> None:
 
 def show_by_code(console: Console, groups: list[dict[str, Any]]) -> None:
     """Dead letters by queue and code."""
-    made = table("", "queue", "code", "dead letters", "reason", "for example")
+    made = table("", "of", "code", "count", "reason", "for example")
     for one in groups:
         examples = "\n".join(map(safe, one["examples"]))
-        made.add_row(safe(one["queue"]), safe(one["code"]), str(one["dead_letters"]), safe(one["reason"]), examples)
+        queue = _SHOWN_AS.get(one["queue"], one["queue"])
+        made.add_row(queue, safe(one["code"]), str(one["dead_letters"]), safe(one["reason"]), examples)
     console.print(made)
 
 

@@ -93,7 +93,8 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
     for row in rows:
         where = f"{row['provider']}/{row['account'] or 'default'} {row['region'] or ''}".strip()
         pairs = "all tags" if row["pairs"] is None else str(row["pairs"])
-        cells = [row["due"], row["id"], row["batch"] or "-", where, pairs]
+        due = row["due"].replace("T", " ").removesuffix("Z").removesuffix(":00")
+        cells = [due, row["id"], row["batch"] or "-", where, pairs]
         if "cancelled" in answer:
             cells.append("yes" if row["cancelled"] else "no: it was sent meanwhile")
         made.add_row(*map(safe, cells))

@@ -37,7 +37,7 @@ def send(
 ) -> None:
     """Check files as `check` does, ask, and send them to the queues of a stack, which carries them out.
 
-    A rule of a sweep counts as one where the number of pairs is asked for. Exit code: 0 all sent, 1 not all of it was
+    Where the number is asked for, a rule of a sweep counts as one pair. Exit code: 0 all sent, 1 not all of it was
     taken, 2 invalid or not confirmed.
     """
     from cli.commands.planning import check_batch  # noqa: PLC0415 - the models take a good part of a second
@@ -91,13 +91,13 @@ def _confirm(given: "Given", *, yes: bool, expect: int | None) -> None:
     rules = sum(len(sweep["rules"]) for sweep in given.sweeps if not sweep.get("dry_run"))
     if rules:
         base.err.print(
-            f"{counted(rules, 'rule')} of sweeps: how many pairs they match is known only when the stack reads the "
-            "clouds; `untag plan` shows it beforehand",
+            f"{counted(rules, 'rule')} of sweeps: what is matched is known only when the stack reads the clouds "
+            "(`untag plan` shows it beforehand); each rule counts as one item, as each pair does",
             style="yellow",
             highlight=False,
             soft_wrap=True,
         )
-    what = "pair or sweep rule" if rules else "pair"
+    what = "item" if rules else "pair"
     confirm(given.totals(), given.pairs + rules, yes=yes, expect=expect, what=what, show=bool(given.requests))
 
 

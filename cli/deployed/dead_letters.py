@@ -37,6 +37,8 @@ _READING_SECONDS = 240.0
 _WAIT_SECONDS = 1
 _ENTRIES = 10
 _EXAMPLES = 3
+_BEGINNING = 40
+"""Characters of a body that stand for a dead letter that has no request's id."""
 
 
 class DeadLetter(NamedTuple):
@@ -147,7 +149,7 @@ def by_code(letters: Iterable[DeadLetter]) -> list[dict[str, Any]]:
             "code": code,
             "dead_letters": len(rows),
             "reason": Counter(row["reason"] for row in rows).most_common(1)[0][0],
-            "examples": [row["request_id"] or row["message_id"] for row in rows[:_EXAMPLES]],
+            "examples": [row["request_id"] or row["body"][:_BEGINNING] for row in rows[:_EXAMPLES]],
         }
         for (queue, code), rows in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]

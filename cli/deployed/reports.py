@@ -32,10 +32,29 @@ def ledger_of(stack: DeployedStack, folder: Path) -> BatchLedger:
         return AthenaLedger(stack)
     made = folder / "local"
     made.mkdir(exist_ok=True)
+    # The queues first: what leaves them meanwhile is in the reports then.
+    busy = any(one["visible"] + one["in_flight"] + one["delayed"] for one in _work_of(local_state()))
     bodies = [one["body"] for one in local_state()["reports"] if isinstance(one["body"], dict)]
     lines = "".join(f"{json.dumps(body, ensure_ascii=False)}\n" for body in bodies)
     (made / REPORTS).write_text(lines, encoding="utf-8")
-    return Ledger(folder)
+    return _LocalLedger(folder, busy=busy)
+
+
+def _work_of(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The queues of a local stack that its functions read."""
+    return [one for one in state["queues"] if not one["dead_letters"]]
+
+
+class _LocalLedger(Ledger):
+    """The reports of a local stack. While its queues hold anything, no batch is called complete."""
+
+    def __init__(self, folder: Path, *, busy: bool) -> None:
+        super().__init__(folder)
+        self._busy = busy
+
+    def totals(self, batch: str) -> Totals | None:
+        totals = super().totals(batch)
+        return totals and totals._replace(complete=totals.complete and not self._busy)
 
 
 def copied(requests: Sequence[Mapping[str, Any]], bucket: str) -> tuple[str, bytes]:

@@ -191,7 +191,7 @@ def _check_credentials(environ: Mapping[str, str]) -> None:
     profile = environ.get("AWS_PROFILE")
     raise CommandError(
         "there is no AWS_ACCESS_KEY_ID with its AWS_SECRET_ACCESS_KEY in this shell; profiles are not read",
-        _EXPORT.format(f"--profile {profile} " if profile else ""),
+        f"to export them: {_EXPORT.format(f'--profile {profile} ' if profile else '')}",
         status=INVALID,
     )
 
@@ -214,7 +214,7 @@ def _called(environ: Mapping[str, str], work: Callable[[StackAws], Awaitable[T]]
 def _refused(error: AwsError) -> CommandError:
     hint = ""
     if error.code.startswith(_REFUSED):
-        hint = "docs/command.md lists the rights that these commands need"
+        hint = "docs/stacks.md lists the rights that these commands need"
     elif error.code.startswith(_WRONG_KEY):
         hint = f"the credentials of this shell are not accepted; to export others: {_EXPORT.format('')}"
     elif error.code in {"connection", "timeout"}:

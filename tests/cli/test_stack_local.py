@@ -57,6 +57,21 @@ def test_what_is_sent_is_carried_out_followed_and_undone(untag: Untag, stack: St
     assert tags(stack, "i-b") == {}
 
 
+def test_a_batch_is_not_complete_while_something_lies_on_the_queues(untag: Untag, stack: Stack) -> None:
+    put(stack, "i-q1", "i-q2")
+    words = ("--local", "--batch", "queued", "--yes", "--expect", "1")
+    assert untag("send", untag.write("a.json", request(["i-q1"])), *words).code == 0
+    stack.drain()
+    assert untag("status", "queued", "--local").code == 0
+    with stack.paused():
+        assert untag("send", untag.write("b.json", request(["i-q2"])), *words).code == 0
+        status = untag("status", "queued", "--local", "--json")
+        assert (status.code, status.json["pairs"], status.json["complete"]) == (3, {"removed": 1}, False)
+    stack.drain()
+    watched = untag("status", "queued", "--local", "--watch", "--json")
+    assert (watched.code, watched.json["pairs"]) == (0, {"removed": 2})
+
+
 def test_a_sweep_is_sent_to_the_sweeps_and_removes_what_matches(untag: Untag, stack: Stack) -> None:
     put(stack, "i-s1", "i-s2")
     match = {"key": "env", "value": "prod"}
