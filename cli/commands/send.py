@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 DryRun = Annotated[bool, typer.Option("--dry-run", help="The stack reads the clouds and reports what would be done.")]
 Batch = Annotated[str | None, typer.Option("--batch", metavar="NAME", help="Name the batch; else it gets a name.")]
 
+Follow = Annotated[bool, typer.Option("--follow", help="Stay until every pair has an outcome. Needs no ledger.")]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", metavar="F", dir_okay=False, help="With --follow: write a row for each pair, .csv or .json."
+    ),
+]
+
 
 @base.app.command()
 def send(
@@ -31,6 +40,8 @@ def send(
     local: base.LocalStack = False,
     batch: Batch = None,
     dry_run: DryRun = False,
+    follow: Follow = False,
+    report: ReportFile = None,
     yes: base.Yes = False,
     expect: base.Expect = None,
     as_json: base.Json = False,
@@ -38,8 +49,10 @@ def send(
     """Check files as `check` does, ask, and send them to the queues of a stack, which carries them out.
 
     Where the number is asked for, a rule of a sweep counts as one pair. Exit code: 0 all sent, 1 not all of it was
-    taken, 2 invalid or not confirmed.
+    taken, 2 invalid or not confirmed; with --follow also 1 something failed, 3 stopped with work left.
     """
+    if report is not None and not follow:
+        raise CommandError("--report needs --follow", "or untag status BATCH --csv FILE later", status=INVALID)
     from cli.commands.planning import check_batch  # noqa: PLC0415 - the models take a good part of a second
     from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
     from cli.files.given import read  # noqa: PLC0415
@@ -56,6 +69,10 @@ def send(
     check_cap(target, given)
     if not all(body.get("dry_run") for body in (*given.requests, *given.sweeps)):
         _confirm(given, yes=yes, expect=expect)
+    if follow:
+        from cli.commands.following import send_and_follow  # noqa: PLC0415
+
+        send_and_follow(target, given, lambda: sent_to(target, place, given), report, as_json=as_json)
     answer = sent_to(target, place, given)
     base.show(answer, show_sent, as_json=as_json)
     raise typer.Exit(FAILED if answer["unsent"] else 0)

@@ -32,7 +32,7 @@ class AthenaLedger:
         if not stack.outputs.get("LedgerWorkGroup"):
             raise CommandError(
                 f"{stack} keeps no reports, so it does not know what a batch has come to",
-                "deploy it with Ledger=on; what is logged of a batch: the query one-batch of docs/operations.md",
+                "deploy it with Ledger=on; without it `untag send --follow` says what comes of what it sends",
                 status=INVALID,
             )
         self._stack = stack

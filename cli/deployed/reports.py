@@ -1,7 +1,7 @@
 """What a stack says of its batches: Athena's ledger of a deployed one, the published reports of a local one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -57,11 +57,16 @@ class _LocalLedger(Ledger):
         return totals and totals._replace(complete=totals.complete and not self._busy)
 
 
-def copied(requests: Sequence[Mapping[str, Any]], bucket: str) -> tuple[str, bytes]:
-    """The path and the content of the ledger's copy of requests: what is lost on the way is missed by it then."""
-    lines = "".join(
+def ledger_lines(requests: Iterable[Mapping[str, Any]]) -> bytes:
+    """Requests as the ledger keeps them: a line for each, with its number of pairs."""
+    return "".join(
         json.dumps({**one, "pairs": None if one["tags"] == "all" else pairs_of(one)}, ensure_ascii=False) + "\n"
         for one in requests
     ).encode()
+
+
+def copied(requests: Sequence[Mapping[str, Any]], bucket: str) -> tuple[str, bytes]:
+    """The path and the content of the ledger's copy of requests: what is lost on the way is missed by it then."""
+    lines = ledger_lines(requests)
     name = f"{requests[0]['batch']}-{sha256(lines).hexdigest()[:_DIGEST]}.jsonl"
     return f"/{bucket}/requests/{datetime.now(UTC):%Y/%m/%d}/{name}", lines

@@ -1,11 +1,15 @@
 """The commands with `--local`: the template on this machine carries out what they send."""
 
 import json
+import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
+from aws_support import wait_until
 from cli_support import Untag, request
 
 from local.session import control
@@ -126,3 +130,71 @@ def test_a_request_for_later_is_kept_listed_and_given_up(untag: Untag, stack: St
     assert untag("send", again, "--local", "--yes", "--expect", "1").code == 0
     stack.drain()
     assert tags(stack, "i-later") == {}
+
+
+def left_behind(stack: Stack) -> list[str]:
+    """Queues and subscriptions of commands that follow."""
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    sqs, sns = (
+        boto3.client(service, region_name=stack.region, endpoint_url=stack.aws.url, **keys)
+        for service in ("sqs", "sns")
+    )
+    places = [
+        *sqs.list_queues(QueueNamePrefix="untag-follow-").get("QueueUrls", []),
+        *(one["Endpoint"] for one in sns.list_subscriptions()["Subscriptions"]),
+    ]
+    return [place for place in places if "untag-follow-" in place]
+
+
+def test_what_is_sent_can_be_followed_to_its_end_without_a_ledger(untag: Untag, stack: Stack) -> None:
+    put(stack, "i-f1", "i-f2", "i-f3")
+    stack.providers["jdcloud"].faults.add("partial", ids=("i-f3",), operation="writing", times=8)
+    name = untag.write("a.json", [request([f"i-f{n}"]) for n in (1, 2, 3)])
+    words = ("send", name, "--local", "--batch", "followed", "--yes", "--expect", "3", "--follow")
+    done = untag(*words, "--report", "rows.csv", "--json")
+    stack.providers["jdcloud"].faults.clear()
+    assert done.code == 1, done.err
+    result = done.json["result"]
+    assert (result["pairs"], result["waiting"], result["complete"]) == ({"removed": 2, "failed": 1}, 0, True)
+    assert [one["code"] for one in result["failures"]] == ["resource_failed"]
+    assert left_behind(stack) == []
+    # The rows are enough to undo it, with no ledger either.
+    undone = untag("undo", "rows.csv", "--local", "--yes", "--expect", "2", "--json")
+    assert undone.code == 0, undone.err
+    stack.drain()
+    assert tags(stack, "i-f1") == {"env": "prod"}
+    again = untag("send", name, "--local", "--batch", "again", "--yes", "--expect", "3", "--follow")
+    assert again.code == 0, again.err
+    assert "again: 3 removed, complete: yes" in again.out
+    assert untag("send", name, "--local", "--dry-run", "--report", "rows.csv").code == 2
+
+
+def test_a_sweep_is_followed_until_its_summary_and_all_that_it_asked_for_are_there(untag: Untag, stack: Stack) -> None:
+    for number in range(5):
+        stack.providers["jdcloud"].tags.put("cn-north-1", "vm", f"i-w{number}", "swept", str(number))
+    rule = {"name": "r", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "swept"}}
+    name = untag.write("s.json", {"rules": [rule]})
+    done = untag("send", name, "--local", "--batch", "s", "--yes", "--expect", "1", "--follow", "--json")
+    assert done.code == 0, done.err
+    assert (done.json["result"]["pairs"], done.json["result"]["complete"]) == ({"removed": 5}, True)
+
+
+def test_following_that_is_stopped_leaves_nothing_behind_and_says_that_work_is_left(untag: Untag, stack: Stack) -> None:
+    put(stack, "i-x")
+    name = untag.write("a.json", request(["i-x"]))
+    words = ("send", name, "--local", "--batch", "stopped", "--yes", "--expect", "1", "--follow")
+    with stack.paused():
+        command = untag.command(*words)
+        with subprocess.Popen(
+            command, cwd=untag.folder, env=untag.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            wait_until(lambda: stack.queues()["WorkQueue"].visible)
+            assert left_behind(stack)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+    assert process.returncode == 3, err
+    assert "Traceback" not in err
+    assert "stopped: 1 waiting, complete: no" in out
+    assert left_behind(stack) == []
+    stack.drain()
+    assert tags(stack, "i-x") == {}
