@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from cli.errors import INVALID, CommandError
-from local.terminal import hints
+from local.errors import NotRunning
 from untag.contracts import InvalidInputError
 from untag.core import Timing
 from untag.hosts.aws.client import Aws, AwsError
@@ -114,7 +114,7 @@ async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def stack_at(place: Place) -> DeployedStack:
-    """The stack that is meant. Raises CommandError, and NotRunning for a local one that is not up."""
+    """The stack that is meant. Raises CommandError."""
     if place.local and place.stack is not None:
         raise CommandError("--stack and --local mean different stacks", "name one of them", status=INVALID)
     if not place:
@@ -125,15 +125,17 @@ def stack_at(place: Place) -> DeployedStack:
 
 
 def local_state() -> Any:
-    """What can be seen of the local stack. Raises NotRunning where none is up."""
+    """What can be seen of the local stack. Raises CommandError where none is up."""
     return _ask_local("state")
 
 
 def _ask_local(what: str) -> Any:
     from local.session import control  # noqa: PLC0415 - a deployed stack needs none of it
 
-    hints.call_it("untag local")
-    return control.Client(Path(os.environ.get(_SESSION_VARIABLE) or control.SESSION)).get(what)
+    try:
+        return control.Client(Path(os.environ.get(_SESSION_VARIABLE) or control.SESSION)).get(what)
+    except NotRunning as error:
+        raise CommandError(str(error), "start one in another terminal: untag local up") from None
 
 
 def _local(place: Place) -> DeployedStack:
