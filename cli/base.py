@@ -36,7 +36,8 @@ PROGRAM = "untag"
 
 app = typer.Typer(
     help="Removes tags from cloud resources: checks, carries out, follows and undoes requests.\n\n"
-    "It acts in this process, with the credentials of this shell or of a file; no account at AWS is needed.",
+    "It acts in this process, with the credentials of this shell or of a file; no account at AWS is needed. "
+    "With --stack or --local it hands the work to a stack.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,

@@ -6,7 +6,6 @@ dead-letter queue has none of its own, so a dead letter that is received often g
 """
 
 import contextlib
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -32,8 +31,8 @@ NEVER = "invalid"
 """The code of those that cannot be carried out however often they are sent."""
 
 _HIDDEN_SECONDS = 300
-_READING_SECONDS = 240.0
-"""For how long messages are received: the first must not be visible again while the last are read."""
+_NOTHING_NEW = 3
+"""Receives in a row without a message that is new: what comes then is visible again, and all has been seen."""
 _WAIT_SECONDS = 1
 _ENTRIES = 10
 _EXAMPLES = 3
@@ -185,8 +184,8 @@ class _Reading:
                 await self._aws.json("sqs", "ChangeMessageVisibilityBatch", {"QueueUrl": self._url, "Entries": entries})
 
     async def letters(self) -> AsyncIterator[DeadLetter]:
-        """What lies there, until there is nothing more or it takes too long. Raises AwsError."""
-        end = time.monotonic() + _READING_SECONDS
+        """What lies there, until there is nothing more. Raises AwsError."""
+        old = 0
         asked = {
             "QueueUrl": self._url,
             "MaxNumberOfMessages": _ENTRIES,
@@ -195,16 +194,17 @@ class _Reading:
             "MessageAttributeNames": ["All"],
             "MessageSystemAttributeNames": ["SentTimestamp"],
         }
-        while time.monotonic() < end:
+        while old < _NOTHING_NEW:
             messages = (await self._aws.json("sqs", "ReceiveMessage", asked)).get("Messages") or ()
             if not messages:
                 return
             # All of them before the first is handed on: whoever stops there must not leave the others hidden.
             self._hidden |= {one["MessageId"]: one["ReceiptHandle"] for one in messages}
-            for one in messages:
-                if one["MessageId"] not in self._seen:
-                    self._seen.add(one["MessageId"])
-                    yield self._letter(one)
+            fresh = [one for one in messages if one["MessageId"] not in self._seen]
+            self._seen |= {one["MessageId"] for one in fresh}
+            old = 0 if fresh else old + 1
+            for one in fresh:
+                yield self._letter(one)
 
     async def delete(self, letter: DeadLetter) -> None:
         """Delete one of them. Raises AwsError."""

@@ -1,12 +1,14 @@
 """`untag send` to a stack on AWS (moto's server), and which stack and credentials are meant."""
 
 import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
 
 import pytest
-from aws_support import DeployedOnMoto, moto_server
+from aws_support import KEYS, DeployedOnMoto, moto_server
 from cli_support import request
 
 from local.template.reading import read
@@ -153,6 +155,45 @@ def test_without_credentials_the_error_says_how_to_export_them(untag: Any, stack
     regionless = untag("send", name, "--stack", stack.name, AWS_REGION="")
     assert regionless.code == 2
     assert "--stack-region" in regionless.err
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    code = ""
+
+    def do_POST(self) -> None:
+        body = f"<ErrorResponse><Error><Code>{self.code}</Code></Error></ErrorResponse>".encode()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [("AccessDenied", "docs/stacks.md lists the rights"), ("ExpiredToken", "aws configure export-credentials")],
+)
+def test_what_aws_refuses_is_named_with_what_to_do(untag: Any, stack: DeployedOnMoto, code: str, hint: str) -> None:
+    name = untag.write("a.json", request(["i-1"]))
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Refusing", (_Refusing,), {"code": code})) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        done = untag("send", name, "--stack", stack.name, "--json", AWS_ENDPOINT_URL_CLOUDFORMATION=url)
+        server.shutdown()
+    assert done.code == 1
+    assert done.json["error"] == f"AWS refuses or cannot be reached: cloudformation DescribeStacks: {code}"
+    assert hint in done.json["hint"]
+    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in done.out + done.err
+
+
+def test_where_aws_cannot_be_reached_the_error_asks_for_region_and_network(untag: Any, stack: DeployedOnMoto) -> None:
+    name = untag.write("a.json", request(["i-1"]))
+    done = untag("send", name, "--stack", stack.name, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert done.code == 1
+    assert "is the region right" in done.err
 
 
 def test_a_local_stack_that_is_not_up_is_an_error_that_says_how_to_start_one(untag: Any) -> None:
