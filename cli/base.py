@@ -22,12 +22,22 @@ Expect = Annotated[
     int | None,
     typer.Option("--expect", min=0, metavar="PAIRS", help="Go on only if this is the number of pairs."),
 ]
+ExpectLetters = Annotated[
+    int | None,
+    typer.Option("--expect", min=0, metavar="DEAD_LETTERS", help="Go on only if this is the number of dead letters."),
+]
+StackName = Annotated[str | None, typer.Option("--stack", metavar="NAME", help="A stack that is deployed on AWS.")]
+StackRegion = Annotated[
+    str | None, typer.Option("--stack-region", metavar="REGION", help="Its region; else AWS_REGION.")
+]
+LocalStack = Annotated[bool, typer.Option("--local", help="The local stack that is up.")]
 
 PROGRAM = "untag"
 
 app = typer.Typer(
     help="Removes tags from cloud resources: checks, carries out, follows and undoes requests.\n\n"
-    "It acts in this process, with the credentials of this shell or of a file; no account at AWS is needed.",
+    "It acts in this process, with the credentials of this shell or of a file; no account at AWS is needed. "
+    "With --stack or --local it hands the work to a stack.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,

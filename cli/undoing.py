@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,14 @@ _PLACE = ("provider", "account", "region", "project_id")
 _SUFFIX = "-undo"
 
 
-def undo_of(targets: Sequence[str], *, overwrite: bool) -> tuple[Undo, str]:
-    """The requests that undo batches and reports, and the batch that they are made one of. Raises CommandError."""
-    reports = [report for target in targets for report in _reports(target)]
+def undo_of(
+    targets: Sequence[str], *, overwrite: bool, batch_reports: Callable[[str], Iterable[Report]] | None = None
+) -> tuple[Undo, str]:
+    """The requests that undo batches and reports, and the batch that they are made one of. Raises CommandError.
+
+    `batch_reports` gives a batch's reports; without it they are those of the ledger of runs here.
+    """
+    reports = [report for target in targets for report in _reports(target, batch_reports or _of_ledger)]
     first = next((report.get("batch") or report.get("id") for report in reports), None) or targets[0]
     # A batch of their own: what undoes a batch is not undone with it.
     batch = batch_name(f"{first}{_SUFFIX}")
@@ -45,18 +50,31 @@ def unknown_batch(ledger: Ledger, batch: str) -> CommandError:
     )
 
 
-def _reports(target: str) -> Iterable[Report]:
+def unknown_at_stack(stack: str, batch: str) -> CommandError:
+    """The error for a batch that a stack's ledger does not know."""
+    return CommandError(
+        f"nothing is known of a batch {batch} at {stack}",
+        "on AWS a report reaches the ledger two minutes after it was published",
+        status=INVALID,
+    )
+
+
+def _reports(target: str, batch_reports: Callable[[str], Iterable[Report]]) -> Iterable[Report]:
     if target == STDIN or Path(target).is_file():
         text = text_of(target)
         rows = _rows(target, text)
         try:
-            return list(_reports_of_rows(rows)) if rows else reports_of(text)
+            return list(reports_of_rows(rows)) if rows else reports_of(text)
         except LocalError as error:
             raise CommandError(f"{target}: {error}", error.hint, status=INVALID) from None
+    return batch_reports(target)
+
+
+def _of_ledger(batch: str) -> Iterable[Report]:
     ledger = Ledger(base.ledger())
-    reports = list(ledger.rows_of_reports(target))
+    reports = list(ledger.rows_of_reports(batch))
     if not reports:
-        raise unknown_batch(ledger, target)
+        raise unknown_batch(ledger, batch)
     return reports
 
 
@@ -74,16 +92,23 @@ def _rows(name: str, text: str) -> list[dict[str, Any]]:
     return rows if all(isinstance(row, Mapping) and needed <= set(row) for row in rows) else []
 
 
-def _reports_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[Report]:
-    """Rows as the reports that they come from. Where a cell is empty nothing is known."""
+def reports_of_rows(rows: Iterable[Mapping[str, Any]], *, reads_first: bool = False) -> Iterator[Report]:
+    """Rows as the reports that they come from. Where a cell is empty nothing is known.
+
+    With `reads_first` it is known that each pair was read: where a restored one has no `was`, nothing stood there.
+    """
     by_head: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         known = {name: cell for name, cell in row.items() if cell not in (None, "")}
         if isinstance(row.get("was"), str) and row.get("value") == row["was"]:
             known |= {"was": row["was"], "value": row["was"]}  # an empty value that was asked for and stood there
+        if reads_first and row["outcome"] == "restored" and row.get("was") is None:
+            known["was"] = None
         action = "restore" if row["outcome"] == "restored" else "remove"
-        head = (known.get("request_id", "report"), action, *(known.get(name) for name in _PLACE))
+        moment = str(known.get("finished_at", ""))
+        head = (known.get("request_id", "report"), action, moment, *(known.get(name) for name in _PLACE))
         by_head.setdefault(head, []).append(known)
-    for (id_, action, *place), several in by_head.items():
+    for (id_, action, moment, *place), several in by_head.items():
         fields = dict(zip(_PLACE, place, strict=True))
-        yield {"kind": "removal", "id": id_, "action": action, "account": "default", **fields, "outcomes": several}
+        report = {"kind": "removal", "id": id_, "action": action, "account": "default", **fields, "outcomes": several}
+        yield {**report, "finished_at": moment}

@@ -3,7 +3,22 @@
 Each module gives its commands to the one `app`, and the help lists them in the order of these imports.
 """
 
-from cli.commands import check, tags, plan, apply, run, status, undo, local  # noqa: I001 - their order is the help's
+from cli.commands import check, tags, plan, apply, run, status, undo  # noqa: I001 - their order is the help's
+from cli.commands import send, dead_letters, redrive, scheduled, local
 from cli.base import app
 
-__all__ = ["app", "apply", "check", "local", "plan", "run", "status", "tags", "undo"]
+__all__ = [
+    "app",
+    "apply",
+    "check",
+    "dead_letters",
+    "local",
+    "plan",
+    "redrive",
+    "run",
+    "scheduled",
+    "send",
+    "status",
+    "tags",
+    "undo",
+]

@@ -1,9 +1,11 @@
 """`untag status`: what a batch has come to, and what of it still waits."""
 
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
 
 import typer
 from rich.console import Group, RenderableType
@@ -13,9 +15,11 @@ from cli import base, results, waits
 from local.terminal.console import counted, safe, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cli.deployed.reports import BatchLedger
     from cli.ledger import Ledger
 
-_WATCH_SECONDS = 2.0
 _NEXT = 5
 _SHOWN = 200
 """Rows on a terminal; a file has them all."""
@@ -35,19 +39,22 @@ def status(
     failed: Failed = False,
     csv_file: CsvFile = None,
     watch: Watch = False,
+    stack: base.StackName = None,
+    stack_region: base.StackRegion = None,
+    local: base.LocalStack = False,
     as_json: base.Json = False,
 ) -> None:
     """Say what a batch has come to: totals, what failed and why, and when what waits comes back.
 
-    Exit code: 0 all done, 1 something failed, 3 something still waits.
+    Without --stack and --local: a batch that was run here. A deployed stack has to keep a ledger. Exit code: 0 all
+    done, 1 something failed, 3 something still waits.
     """
-    answer = _look(batch, failed=failed)
+    asked: _Asked = _AtStack(stack, stack_region, local=local) if stack or local or stack_region else _Here()
+    answer = asked.look(batch, failed=failed)
     if watch:
-        answer = _watched(batch, answer, failed=failed, as_json=as_json)
+        answer = _watched(asked, batch, answer, failed=failed, as_json=as_json)
     if csv_file is not None:
-        from cli.ledger import Ledger  # noqa: PLC0415
-
-        rows = Ledger(base.ledger()).rows(batch, failed_only=failed)
+        rows = asked.rows(batch, failed=failed)
         results.write_rows(csv_file, rows, (*results.COLUMNS, "attempt", "finished_at"))
     if not (watch and base.out.is_terminal and not as_json):
         base.show(answer, lambda console, given: console.print(_shown(given)), as_json=as_json)
@@ -55,26 +62,96 @@ def status(
     raise typer.Exit(results.status_of(answer["pairs"], waiting, answer["rejected"]))
 
 
-def _look(batch: str, *, failed: bool) -> dict[str, Any]:
-    """What the ledger says now. Raises CommandError for a batch that it does not know."""
-    from cli.ledger import Ledger  # noqa: PLC0415
-    from cli.runs import runs_of  # noqa: PLC0415
-    from cli.undoing import unknown_batch  # noqa: PLC0415
+class _Known(NamedTuple):
+    """What only a run's own folder says: why pairs were held back, what waits, and how to go on."""
 
-    ledger = Ledger(base.ledger())
-    totals = ledger.totals(batch)
-    if totals is None:
-        raise unknown_batch(ledger, batch)
-    rows = ledger.rows(batch, failed_only=True)
-    waiting = ledger.waiting(batch)
-    due = [one.due.astimezone(UTC).isoformat(timespec="seconds") for one in waiting if one.due]
+    held_back: "Sequence[Mapping[str, Any]]" = ()
+    due: "Sequence[str]" = ()
+    waits: "Sequence[waits.Wait]" = ()
+    resume: str | None = None
+
+
+class _Asked(Protocol):
+    """Who is asked about a batch, and how many seconds lie between two looks at it."""
+
+    seconds: float
+
+    def look(self, batch: str, *, failed: bool) -> dict[str, Any]:
+        """What is known now. Raises CommandError for a batch that is not known."""
+
+    def rows(self, batch: str, *, failed: bool) -> list[dict[str, Any]]:
+        """The last word on each pair, or on those that failed."""
+
+
+class _Here:
+    """The ledger of what was run in this process and earlier ones."""
+
+    seconds = 2.0
+
+    def look(self, batch: str, *, failed: bool) -> dict[str, Any]:
+        from cli.ledger import Ledger  # noqa: PLC0415
+        from cli.runs import runs_of  # noqa: PLC0415
+        from cli.undoing import unknown_batch  # noqa: PLC0415
+
+        ledger = Ledger(base.ledger())
+        totals = ledger.totals(batch)
+        if totals is None:
+            raise unknown_batch(ledger, batch)
+        waiting = ledger.waiting(batch)
+        known = _Known(
+            held_back=_held_back(ledger, batch) if totals.pairs.get(results.PROTECTED) else [],
+            due=[one.due.astimezone(UTC).isoformat(timespec="seconds") for one in waiting if one.due],
+            waits=waits.waits_of((one[1:] for one in waiting), batch=batch),
+            resume=f"untag run --resume {batch}" if any(run.left() for run in runs_of(batch)) else None,
+        )
+        return _answer(totals._asdict(), ledger.rows(batch, failed_only=True), known, failed=failed)
+
+    def rows(self, batch: str, *, failed: bool) -> list[dict[str, Any]]:
+        from cli.ledger import Ledger  # noqa: PLC0415
+
+        return Ledger(base.ledger()).rows(batch, failed_only=failed)
+
+
+class _AtStack:
+    """The ledger of a stack."""
+
+    def __init__(self, stack: str | None, region: str | None, *, local: bool) -> None:
+        from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+
+        self._stack = stack_at(Place(stack, region, local))
+        # Reports reach the ledger on AWS after a minute or two, and each look is paid for.
+        self.seconds = 2.0 if local else 30.0
+
+    def look(self, batch: str, *, failed: bool) -> dict[str, Any]:
+        from cli.undoing import unknown_at_stack  # noqa: PLC0415
+
+        with self._ledger() as ledger:
+            totals = ledger.totals(batch)
+            if totals is None:
+                raise unknown_at_stack(str(self._stack), batch)
+            return _answer(totals._asdict(), ledger.rows(batch, failed_only=True), _Known(), failed=failed)
+
+    def rows(self, batch: str, *, failed: bool) -> list[dict[str, Any]]:
+        with self._ledger() as ledger:
+            return ledger.rows(batch, failed_only=failed)
+
+    @contextmanager
+    def _ledger(self) -> "Iterator[BatchLedger]":
+        from cli.commands.planning import progress  # noqa: PLC0415
+        from cli.deployed.reports import ledger_of  # noqa: PLC0415
+
+        with progress("asking the ledger"), TemporaryDirectory() as folder:
+            yield ledger_of(self._stack, Path(folder))
+
+
+def _answer(totals: dict[str, Any], rows: list[dict[str, Any]], known: _Known, *, failed: bool) -> dict[str, Any]:
     return {
-        **totals._asdict(),
+        **totals,
         "failures": results.failures_of(rows),
-        "held_back": _held_back(ledger, batch) if totals.pairs.get(results.PROTECTED) else [],
-        "due": due,
-        "waits": [one.body() for one in waits.waits_of((one[1:] for one in waiting), batch=batch)],
-        "resume": f"untag run --resume {batch}" if any(run.left() for run in runs_of(batch)) else None,
+        "held_back": known.held_back,
+        "due": known.due,
+        "waits": [one.body() for one in known.waits],
+        "resume": known.resume,
         **({"rows": [{name: row.get(name) for name in results.COLUMNS} for row in rows]} if failed else {}),
     }
 
@@ -87,20 +164,20 @@ def _held_back(ledger: "Ledger", batch: str) -> list[dict[str, Any]]:
     return results.held_back([reported])
 
 
-def _watched(batch: str, answer: dict[str, Any], *, failed: bool, as_json: bool) -> dict[str, Any]:
+def _watched(asked: _Asked, batch: str, answer: dict[str, Any], *, failed: bool, as_json: bool) -> dict[str, Any]:
     """Look again until the batch is complete; Ctrl-C ends the watching."""
     if as_json or not base.out.is_terminal:
         while not answer["complete"]:
-            time.sleep(_WATCH_SECONDS)
+            time.sleep(asked.seconds)
             if not as_json:
                 print(_line(answer), flush=True)
-            answer = _look(batch, failed=failed)
+            answer = asked.look(batch, failed=failed)
         return answer
     try:
         with Live(_shown(answer), console=base.out, auto_refresh=False) as live:
             while not answer["complete"]:
-                time.sleep(_WATCH_SECONDS)
-                answer = _look(batch, failed=failed)
+                time.sleep(asked.seconds)
+                answer = asked.look(batch, failed=failed)
                 live.update(_shown(answer), refresh=True)
     finally:
         base.out.show_cursor()  # Ctrl-C while the view begins leaves it hidden

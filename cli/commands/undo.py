@@ -1,14 +1,20 @@
 """`untag undo`: puts back what a batch or a report says was removed."""
 
 import json
-from typing import Annotated
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from cli import base
 from cli.confirming import confirm, show_totals
-from cli.errors import INVALID, CommandError
+from cli.errors import FAILED, INVALID, CommandError
 from local.terminal.console import counted, safe
+
+if TYPE_CHECKING:
+    from cli.files.given import Given
+    from local.reports import Report
 
 Targets = Annotated[
     list[str],
@@ -29,18 +35,23 @@ def undo(
     print_requests: Print = False,
     yes: base.Yes = False,
     expect: ExpectRows = None,
+    stack: base.StackName = None,
+    stack_region: base.StackRegion = None,
+    local: base.LocalStack = False,
     as_json: base.Json = False,
 ) -> None:
     """Show what would be put back, ask, and put it back. What is undone can be undone again.
 
-    A batch of restores is undone by removals of what was put back. Exit codes are those of `run`.
+    A batch of restores is undone by removals of what was put back. With --stack or --local a batch is one of the
+    stack's ledger, and the stack puts it back. Exit codes are those of `run`, or of `send` at a stack.
     """
     from cli.carrying import carry_out  # noqa: PLC0415 - the models take a good part of a second
     from cli.files.given import Given  # noqa: PLC0415
     from cli.runs import Run  # noqa: PLC0415
     from cli.undoing import undo_of  # noqa: PLC0415
 
-    made, batch = undo_of(targets, overwrite=overwrite)
+    there = _AtStack(stack, stack_region, local=local) if stack or local or stack_region else None
+    made, batch = undo_of(targets, overwrite=overwrite, batch_reports=None if there is None else there.reports)
     if made.unknown:
         made.notes.append(f"{counted(made.unknown, 'row')} left out: what stood there before is not known")
     for note in made.notes:
@@ -53,8 +64,60 @@ def undo(
     asked = Given(requests=made.requests)
     if not as_json:
         show_totals(asked.totals())
+    if there is not None:
+        asked = there.fitting(asked)
     confirm(asked.totals(), asked.pairs, yes=yes, expect=expect, what="row", show=False)
+    if there is not None:
+        there.send(asked, as_json=as_json)
     run = Run.new(batch)
     run.open()
     run.record(made.requests)
     carry_out([run], batch, None, as_json=as_json)
+
+
+class _AtStack:
+    """A stack whose ledger has the reports, and whose queue takes what undoes them."""
+
+    def __init__(self, stack: str | None, region: str | None, *, local: bool) -> None:
+        from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+
+        self._place = Place(stack, region, local)
+        self._stack = stack_at(self._place)
+
+    def reports(self, batch: str) -> "list[Report]":
+        """What the ledger says of a batch. Raises CommandError for one that it does not know."""
+        from cli.commands.planning import progress  # noqa: PLC0415
+        from cli.deployed.reports import ledger_of  # noqa: PLC0415
+        from cli.ledger import Ledger  # noqa: PLC0415
+        from cli.undoing import reports_of_rows, unknown_at_stack  # noqa: PLC0415
+
+        with progress("asking the ledger"), TemporaryDirectory() as folder:
+            ledger = ledger_of(self._stack, Path(folder))
+            totals = ledger.totals(batch)
+            if totals is None:
+                raise unknown_at_stack(str(self._stack), batch)
+            if not totals.complete:
+                text = f"{batch} is not complete: what is still removed later is not undone by this"
+                base.err.print(text, style="yellow", highlight=False, soft_wrap=True)
+            if isinstance(ledger, Ledger):
+                return list(ledger.rows_of_reports(batch))
+            # Athena's rows do not tell what was read and not there from what was not read.
+            reads_first = self._stack.parameters.get("ReadFirst") == "on"
+            return [{**one, "batch": batch} for one in reports_of_rows(ledger.rows(batch), reads_first=reads_first)]
+
+    def fitting(self, asked: "Given") -> "Given":
+        """The requests as messages can carry them, and as the stack takes them. Raises CommandError."""
+        from cli.commands.send import check_cap  # noqa: PLC0415
+        from cli.deployed.sending import fitting  # noqa: PLC0415
+
+        asked.requests = [part for body in asked.requests for part in fitting(body)]
+        check_cap(self._stack, asked)
+        return asked
+
+    def send(self, asked: "Given", *, as_json: bool) -> NoReturn:
+        """Send what was confirmed."""
+        from cli.commands.send import sent_to, show_sent  # noqa: PLC0415
+
+        answer = sent_to(self._stack, self._place, asked)
+        base.show(answer, show_sent, as_json=as_json)
+        raise typer.Exit(FAILED if answer["unsent"] else 0)

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cli.ledger.questions import REJECTED, Row, Totals, rows_text, statements
 from cli.ledger.tables import TABLES, Shape
 
 if TYPE_CHECKING:
@@ -30,24 +31,6 @@ WAITING = "waiting.jsonl"
 _FILES = {"reports": REPORTS, "sent_requests": REQUESTS}
 _LONGEST_LINE = 268_435_456
 """Bytes of one line. A report's page has 256 KiB at most; a request that was read from a file has no bound."""
-
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-
-Row = dict[str, Any]
-
-
-class Totals(NamedTuple):
-    """What a batch has come to. `pairs` has the pairs by outcome, without those that are none.
-
-    `waiting` counts pairs without a terminal outcome, `rejected` requests of which nothing was called.
-    """
-
-    batch: str
-    requests: int
-    pairs: dict[str, int]
-    waiting: int
-    rejected: int
-    complete: bool
 
 
 class Waiting(NamedTuple):
@@ -73,13 +56,6 @@ def default_folder(environ: Mapping[str, str], *, platform: str = sys.platform, 
     if platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "untag" / "ledger"
     return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "untag" / "ledger"
-
-
-def statements() -> dict[str, str]:
-    """The statements of views.sql by name, without the semicolon."""
-    text = Path(__file__).with_name("views.sql").read_text(encoding="utf-8")
-    _, *parts = _NAME.split(text)
-    return {name: body.strip().removesuffix(";") for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
 class Ledger:
@@ -111,14 +87,9 @@ class Ledger:
         row = next(iter(self.query("what_became_of_a_batch", batch)), None)
         if row is None:
             return None
-        rejected = self._rows(
-            "SELECT count(*) AS number FROM request_totals WHERE rejected AND coalesce(batch, request_id) = ?", batch
-        )[0]["number"]
-        batch, requests = row.pop("batch"), row.pop("requests")
-        waiting, complete = row.pop("waiting"), row.pop("complete")
-        pairs = {outcome: number for outcome, number in row.items() if number}
+        totals = Totals.of(row, self._rows(REJECTED, batch))
         # What still travels here may be about pairs that no report speaks of yet.
-        return Totals(batch, requests, pairs, waiting, rejected, complete and not self.waiting(batch))
+        return totals._replace(complete=totals.complete and not self.waiting(batch))
 
     def batches(self) -> list[Row]:
         """Every batch with its totals."""
@@ -139,12 +110,7 @@ class Ledger:
 
     def rows(self, batch: str, *, failed_only: bool = False) -> list[Row]:
         """The last word on each pair of a batch."""
-        failed = " AND outcome IN ('failed', 'unconfirmed')" if failed_only else ""
-        return self._rows(
-            f"SELECT * FROM outcomes WHERE coalesce(batch, request_id) = ?{failed} "  # noqa: S608 - a constant
-            "ORDER BY request_id, type, resource_id, key, value",
-            batch,
-        )
+        return self._rows(rows_text(failed_only=failed_only), batch)
 
     def resource(self, resource_id: str) -> list[Row]:
         """What happened to a resource, the latest first."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from cli.kept import Kept, cancel, list_kept
+from cli.deployed.kept import Kept, cancel, list_kept
 from local.stack import Stack
 from untag.core import Timing
 from untag.hosts.aws.client import Aws

@@ -113,7 +113,7 @@ def _packed(bodies: Iterable[dict[str, Any]], limit: int = BODY_BYTES) -> Iterat
         body = waiting.popleft()
         text = _json(body)
         weight = len(text.encode())
-        if weight > limit and (halves := _in_two(body)):
+        if weight > limit and (halves := in_two(body)):
             waiting.extendleft(reversed(halves))
             continue
         if part and size + weight > limit:
@@ -129,7 +129,7 @@ def _joined(texts: list[str]) -> str:
     return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
 
 
-def _in_two(body: dict[str, Any]) -> list[dict[str, Any]]:
+def in_two(body: dict[str, Any]) -> list[dict[str, Any]]:
     """A request as two that together name the same pairs; empty if it names but one."""
     for name in ("resources", "tags"):
         parts = body[name]

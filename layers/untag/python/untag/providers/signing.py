@@ -184,7 +184,8 @@ class DerivedKeyAuth(httpx.Auth):
             for name, value in request.headers.items()
             if name == "content-type" or name.startswith(self._scheme.header_prefix)
         }
-        signed.pop(f"{self._scheme.header_prefix}content-sha256", None)
+        if self._scheme.nonce:
+            signed.pop(f"{self._scheme.header_prefix}content-sha256", None)
         signed["host"] = request.headers["host"]
         return signed
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -21,10 +21,6 @@ _SHORTEST_SECONDS = 0.2
 _BACKOFF_SECONDS = 0.1
 _BACKOFF_CAP = 1.0
 
-_JSON = {
-    "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),
-    "secretsmanager": ("secretsmanager", "application/x-amz-json-1.1"),
-}
 _SNS_VERSION = "2010-03-31"
 _TRANSIENT = (
     "RequestLimitExceeded",
@@ -63,6 +59,19 @@ class Aws:
     `AWS_ENDPOINT_URL_<SERVICE>` and `AWS_ENDPOINT_URL` are honoured. `left` gives the seconds that calls still have.
     """
 
+    services: ClassVar[Mapping[str, str]] = {
+        "sqs": "SQS",
+        "sns": "SNS",
+        "secretsmanager": "SECRETS_MANAGER",
+        "scheduler": "SCHEDULER",
+    }
+    """The services that can be called, each with the end of its endpoint's variable."""
+    targets: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),
+        "secretsmanager": ("secretsmanager", "application/x-amz-json-1.1"),
+    }
+    """Those of the JSON protocol, each with the beginning of its operations' names and its content type."""
+
     def __init__(self, environ: Mapping[str, str], client: httpx.AsyncClient, timing: Timing) -> None:
         self._client = client
         self._timing = timing
@@ -71,12 +80,7 @@ class Aws:
         role = HostRole(environ, timing.now)
         self._endpoints = {}
         self._auths = {}
-        for service, variable in (
-            ("sqs", "SQS"),
-            ("sns", "SNS"),
-            ("secretsmanager", "SECRETS_MANAGER"),
-            ("scheduler", "SCHEDULER"),
-        ):
+        for service, variable in self.services.items():
             own = f"https://{service}.{self.region}.{suffix}"
             everywhere = environment.endpoint(environ, "AWS_ENDPOINT_URL", own)
             self._endpoints[service] = environment.endpoint(environ, f"AWS_ENDPOINT_URL_{variable}", everywhere)
@@ -85,16 +89,20 @@ class Aws:
 
     async def json(self, service: str, operation: str, body: Mapping[str, Any], tries: int = TRIES) -> dict[str, Any]:
         """A call in the JSON protocol. Raises AwsError."""
-        prefix, content_type = _JSON[service]
+        prefix, content_type = self.targets[service]
         headers = {"content-type": content_type, "x-amz-target": f"{prefix}.{operation}"}
         content = json.dumps(body).encode()
         return await self._tried(service, operation, headers, content, _read_json, tries)
 
     async def sns(self, operation: str, parameters: Mapping[str, str]) -> ET.Element:
-        """A call to SNS in the Query protocol; the answer's element. Raises AwsError."""
+        """A call to SNS; the answer's element. Raises AwsError."""
+        return await self.query("sns", _SNS_VERSION, operation, parameters)
+
+    async def query(self, service: str, version: str, operation: str, parameters: Mapping[str, str]) -> ET.Element:
+        """A call in the Query protocol; the answer's element. Raises AwsError."""
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
-        content = _form({"Action": operation, "Version": _SNS_VERSION, **parameters})
-        return await self._tried("sns", operation, headers, content, _read_xml)
+        content = _form({"Action": operation, "Version": version, **parameters})
+        return await self._tried(service, operation, headers, content, _read_xml)
 
     async def rest(self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """A call in the REST protocol; `path` is escaped already, with its query. Raises AwsError."""

@@ -1,0 +1,90 @@
+"""`untag send --follow`: stays until what was sent has come to its end."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from cli import base, results
+from cli.deployed.following import Following
+from cli.errors import WAITING
+from local.terminal.console import counted, safe
+
+if TYPE_CHECKING:
+    from cli.deployed.stack import DeployedStack
+    from cli.files.given import Given
+
+
+def send_and_follow(
+    target: "DeployedStack",
+    given: "Given",
+    send: Callable[[], dict[str, Any]],
+    report: Path | None,
+    *,
+    as_json: bool,
+) -> NoReturn:
+    """Send what was confirmed with a queue of one's own at the topic, and say what came of it in the end."""
+    stopped = False
+    with TemporaryDirectory() as folder, Following(target, [*given.requests, *given.sweeps], Path(folder)) as following:
+        sent = send()
+        try:
+            if not sent["unsent"]:
+                _follow(following)
+        except KeyboardInterrupt:
+            stopped = True
+        answer = {**sent, "result": _result(following)}
+        if report is not None:
+            results.write_rows(report, following.rows(), (*results.COLUMNS, "attempt", "finished_at"))
+    base.show(answer, _show, as_json=as_json)
+    result = answer["result"]
+    status = results.status_of(result["pairs"], int(not result["complete"]), result["rejected"])
+    raise typer.Exit(WAITING if stopped and not result["complete"] else status)
+
+
+def _follow(following: Following) -> None:
+    """Receive reports until every batch is complete."""
+    if not base.err.is_terminal:
+        while not (following.receive() and _result(following)["complete"]):
+            pass
+        return
+    with base.err.status("waiting for reports ...") as status:
+        while True:
+            if not following.receive():
+                continue
+            result = _result(following)
+            if result["complete"]:
+                return
+            status.update(f"{results.line_of(result['pairs'], result['waiting'], complete=False)} ...")
+
+
+def _result(following: Following) -> dict[str, Any]:
+    totals = following.totals()
+    pairs = Counter[str]()
+    for one in totals:
+        pairs.update(one.pairs)
+    return {
+        "pairs": dict(pairs),
+        "waiting": sum(one.waiting for one in totals),
+        "rejected": sum(one.rejected for one in totals),
+        "complete": all(one.complete for one in totals),
+        "failures": results.failures_of(following.rows(failed_only=True)),
+    }
+
+
+def _show(console: Console, answer: dict[str, Any]) -> None:
+    result = answer["result"]
+    line = results.line_of(result["pairs"], result["waiting"], complete=result["complete"])
+    names = ", ".join(answer["batches"])
+    console.print(f"[bold {results.styled(result['pairs'])}]{safe(names)}:[/] {line}", highlight=False)
+    if result["failures"]:
+        console.print(results.failures_table(result["failures"]))
+    if result["rejected"]:
+        console.print(f"[red]{counted(result['rejected'], 'request')} rejected: nothing of them was called[/]")
+    if answer["unsent"]:
+        console.print(f"{counted(len(answer['unsent']), 'message')} not taken: {safe(answer['code'])}", highlight=False)
+    elif not result["complete"]:
+        console.print("[yellow]stopped: the stack goes on with it[/]")

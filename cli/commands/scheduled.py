@@ -1,0 +1,101 @@
+"""`untag scheduled`: the requests that a stack keeps until their `not_before`, and how they are given up."""
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cli import base
+from cli.errors import FAILED, INVALID, CommandError
+from local.terminal.console import counted, safe, table
+
+if TYPE_CHECKING:
+    from cli.deployed.kept import Kept
+
+Cancel = Annotated[
+    list[str] | None,
+    typer.Option("--cancel", metavar="ID", help="Give up a request, by its id; several where it comes again."),
+]
+
+
+@base.app.command()
+def scheduled(
+    *,
+    stack: base.StackName = None,
+    stack_region: base.StackRegion = None,
+    local: base.LocalStack = False,
+    cancel: Cancel = None,
+    as_json: base.Json = False,
+) -> None:
+    """Show the requests that a stack keeps until their `not_before`; with --cancel give some of them up.
+
+    What is given up is never sent. Its body is in the answer of --json. Exit code: 0 done, 2 one of the ids is not
+    kept, and then none is given up.
+    """
+    from cli.deployed import kept as schedules  # noqa: PLC0415 - the help need not load it
+    from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+
+    target = stack_at(Place(stack, stack_region, local))
+    group = target.output("ScheduleGroupName")
+    rows = [row for one in target.call(lambda aws: schedules.list_kept(aws, group)) for row in _rows(one)]
+    if not cancel:
+        base.show({"scheduled": rows}, _show, as_json=as_json)
+        return
+    unknown = sorted(set(cancel) - {row["id"] for row in rows} - {row["schedule"] for row in rows})
+    if unknown:
+        raise CommandError(
+            f"not kept (any more): {', '.join(unknown)}; nothing was given up",
+            "without --cancel it shows what is kept",
+            status=INVALID,
+        )
+    rows = [row for row in rows if row["id"] in cancel or row["schedule"] in cancel]
+    for name in dict.fromkeys(row["schedule"] for row in rows):
+        gone = target.call(partial(schedules.cancel, group=group, name=name))
+        for row in rows:
+            if row["schedule"] == name:
+                row["cancelled"] = gone
+    base.show({"cancelled": rows}, _show, as_json=as_json)
+    if not all(row["cancelled"] for row in rows):
+        raise typer.Exit(FAILED)
+
+
+def _rows(kept: "Kept") -> list[dict[str, Any]]:
+    """A row for each request that a schedule keeps."""
+    from cli.files.given import pairs_of  # noqa: PLC0415
+
+    try:
+        content = json.loads(kept.body)
+    except ValueError:
+        content = {}
+    rows = []
+    for body in content if isinstance(content, list) else [content]:
+        try:
+            pairs: int | None = None if body["tags"] == "all" else pairs_of(body)
+        except (KeyError, TypeError):
+            pairs = None
+        names = ("id", "batch", "action", "provider", "account", "region", "reason")
+        texts = {name: body.get(name) for name in names}
+        rows.append({"due": f"{kept.due}Z", **texts, "pairs": pairs, "schedule": kept.name, "body": body})
+    return rows
+
+
+def _show(console: Console, answer: dict[str, Any]) -> None:
+    rows = answer.get("scheduled", answer.get("cancelled")) or []
+    if not rows:
+        console.print("nothing is kept until later")
+        return
+    if "cancelled" in answer:
+        given_up = sum(row["cancelled"] for row in rows)
+        console.print(f"[bold]{counted(given_up, 'request')} given up[/]", highlight=False)
+    made = table("", "due (UTC)", "id", "batch", "where", "pairs", *(["given up"] if "cancelled" in answer else []))
+    for row in rows:
+        where = f"{row['provider']}/{row['account'] or 'default'} {row['region'] or ''}".strip()
+        pairs = "all tags" if row["pairs"] is None else str(row["pairs"])
+        due = row["due"].replace("T", " ").removesuffix("Z").removesuffix(":00")
+        cells = [due, row["id"], row["batch"] or "-", where, pairs]
+        if "cancelled" in answer:
+            cells.append("yes" if row["cancelled"] else "no: it was sent meanwhile")
+        made.add_row(*map(safe, cells))
+    console.print(made)
