@@ -33,7 +33,9 @@ def main() -> None:
         # A mistake in the arguments: typer's own class for it has no public name.
         if not as_json or not hasattr(error, "format_message"):
             raise
-        _print({"error": error.format_message(), "hint": f"to see what there is: {base.PROGRAM} --help"})
+        path = getattr(getattr(error, "ctx", None), "command_path", base.PROGRAM)
+        help_of = f"{hints.program()}{path.removeprefix(base.PROGRAM)} --help"
+        _print({"error": error.format_message(), "hint": f"to see what there is: {help_of}"})
         sys.exit(getattr(error, "exit_code", 1))
 
 

@@ -7,7 +7,6 @@ import typer
 
 from cli import base
 from cli.errors import CommandError
-from local.terminal import hints
 
 _NAME = "local"
 _HELP = "The template on this machine: queues, topic, functions and clouds, without Docker or an account."
@@ -18,7 +17,6 @@ def _call(ctx: typer.Context) -> None:
     from local import commands  # noqa: PLC0415 - they take a good part of a second
 
     called = f"{base.PROGRAM} {_NAME}"
-    hints.call_it(called)
     try:
         status = commands.app(ctx.args, prog_name=called, standalone_mode="--json" not in sys.argv)
     except ModuleNotFoundError as error:

@@ -12,7 +12,7 @@ import typer
 
 from local import ROOT
 from local.commands import display
-from local.commands.base import SESSION, SESSION_VARIABLE, Json, Session, app, err, out
+from local.commands.base import SESSION, Json, Session, app, err, out
 from local.commands.progress import working
 from local.errors import LocalError
 from local.live import Observer, glance, stop_on_signals, watch
@@ -26,17 +26,10 @@ if TYPE_CHECKING:
 _TEMPLATE = ROOT / "template.yaml"
 
 
-@app.callback(invoke_without_command=True)
-def start(ctx: typer.Context) -> None:
-    """Start everything and show it live, where no command is given."""
-    if ctx.invoked_subcommand is None:
-        up(live=True, session=Path(os.environ.get(SESSION_VARIABLE) or SESSION))
-
-
 @app.command()
 def up(
     *,
-    live: Annotated[bool, typer.Option("--live", help="Show what happens, as no command at all does.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Show live what happens.")] = False,
     template: Annotated[Path, typer.Option(help="The SAM template.", show_default="template.yaml")] = _TEMPLATE,
     parameter: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A template parameter; can be repeated.")
