@@ -23,8 +23,6 @@ Expect = Annotated[
     typer.Option("--expect", min=0, metavar="PAIRS", help="Go on only if this is the number of pairs."),
 ]
 
-PROGRAM = "untag"
-
 app = typer.Typer(
     help="Removes tags from cloud resources: checks, carries out, follows and undoes requests.\n\n"
     "It acts in this process, with the credentials of this shell or of a file; no account at AWS is needed.",

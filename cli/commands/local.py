@@ -7,6 +7,7 @@ import typer
 
 from cli import base
 from cli.errors import CommandError
+from local.terminal import hints
 
 _NAME = "local"
 _HELP = "The template on this machine: queues, topic, functions and clouds, without Docker or an account."
@@ -16,7 +17,7 @@ _AS_THEY_ARE = {"allow_extra_args": True, "ignore_unknown_options": True}
 def _call(ctx: typer.Context) -> None:
     from local import commands  # noqa: PLC0415 - they take a good part of a second
 
-    called = f"{base.PROGRAM} {_NAME}"
+    called = f"{hints.PROGRAM} {_NAME}"
     try:
         status = commands.app(ctx.args, prog_name=called, standalone_mode="--json" not in sys.argv)
     except ModuleNotFoundError as error:
@@ -27,7 +28,7 @@ def _call(ctx: typer.Context) -> None:
     raise typer.Exit(status or 0)
 
 
-if f"_{base.PROGRAM.upper()}_COMPLETE" in os.environ:
+if f"_{hints.PROGRAM.upper()}_COMPLETE" in os.environ:
     from local.commands import app as commands_of_local
 
     base.app.add_typer(commands_of_local, name=_NAME, help=_HELP)
