@@ -20,9 +20,11 @@ from local import ROOT, RUNTIME_PYTHON
 from local import template as templates
 from local.aws import Aws, contents, free_region, mappings, missing, routing, schedules
 from local.aws.create import create
+from local.aws.sending import Sender
 from local.errors import LocalError
 from local.functions.function import Function, name_of
 from local.functions.function import specify as specify_function
+from local.reports.ledger import LedgerFile
 from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, QueueState, Sent
 from local.terminal import hints
 
@@ -47,7 +49,7 @@ class Stack:
     """One template, running on this machine. A context manager; everything listens on 127.0.0.1 only.
 
     `providers` False starts no provider servers. `sink` is given every line that a function prints, with the
-    function's name.
+    function's name. `ledger` is a folder that keeps every report; None keeps none.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Stack:
         providers: bool = True,
         python: Path = RUNTIME_PYTHON,
         sink: Callable[[str, str], None] | None = None,
+        ledger: Path | None = None,
     ) -> None:
         self.name = name
         self.region = region or free_region()
@@ -79,6 +82,7 @@ class Stack:
         self._python = python
         self._sink = sink
         self._with_providers = providers
+        self.ledger = ledger
         self._exit = contextlib.ExitStack()
         self.aws = Aws(
             self.region,
@@ -88,6 +92,7 @@ class Stack:
         self.template: templates.Template
         self._queues: dict[str, str] = {}
         self._dead: set[str] = set()
+        self._sender: Sender
         self._seeded: list[Fault] = []
 
     def __enter__(self) -> Self:
@@ -123,6 +128,8 @@ class Stack:
         )
         self.aws.start()
         self._queues, self._dead = self.template.queues()
+        self._sender = Sender(self.aws, self.template, self._queues, lambda: self.work_queue)
+        self._keep_reports()
         create(self.aws, self.template)
         environment = self._start_providers() | self._environment() | dict(self.overrides.environment)
         if self.providers:
@@ -136,6 +143,31 @@ class Stack:
             self.schedules[logical_id] = schedules.specify(self.template, logical_id, now)
         for mapping in self.mappings.values():
             mapping.start()
+
+    def _keep_reports(self) -> None:
+        if self.ledger is None:
+            return
+        try:
+            file = LedgerFile(self.ledger)
+        except OSError as error:
+            raise LocalError(
+                f"the ledger's folder {self.ledger} cannot be made: {error.strerror}", "set UNTAG_LEDGER"
+            ) from None
+        topics = set(map(self.template.resolver.ref, self.template.of_type("AWS::SNS::Topic")))
+
+        def published(topic: str, message: str) -> None:
+            if topic not in topics:
+                return
+            try:
+                file.add(message)
+            except OSError as error:  # the report is published all the same
+                self._say(f"not kept in {file.path}: {error.strerror}")
+
+        self.aws.topics.published = published
+
+    def _say(self, line: str) -> None:
+        if self._sink is not None:
+            self._sink("ledger", line)
 
     def _environment(self) -> dict[str, str]:
         """What Lambda sets besides, and AWS's address here."""
@@ -212,45 +244,7 @@ class Stack:
 
         A path is read; text is sent as it is. `queue` (a logical id) decides where messages go.
         """
-        content = routing.read(event) if isinstance(event, Path) else event
-        sent: list[Sent] = []
-        for item in routing.route(content):
-            if isinstance(item, routing.BusEvent):
-                sent.append(self._put_event(item))
-            else:
-                sent.append(self._send_message(item, queue))
-        return sent
-
-    def _send_message(self, message: routing.QueueMessage, queue: str | None) -> Sent:
-        from moto.sqs.exceptions import QueueDoesNotExist, SQSException  # noqa: PLC0415
-
-        by_shape = self._queues.get(message.queue)
-        name = self._queue_name(queue) if queue else self._queue_of_arn(message.arn) or by_shape or self.work_queue
-        try:
-            message_sent = self.aws.queues.send_message(name, message.body, dict(message.attributes))
-        except QueueDoesNotExist:
-            raise LocalError(f"there is no queue {name} any more", missing.HINT) from None
-        except SQSException as error:
-            hint = "SQS takes 1 MiB, ten attributes and no control characters"
-            raise LocalError(f"{name} does not take the message: {error}", hint) from None
-        return Sent("queue", name, (message_sent.id,))
-
-    def _put_event(self, event: routing.BusEvent) -> Sent:
-        from moto.events.exceptions import ResourceNotFoundException, ValidationException  # noqa: PLC0415
-
-        buses = self.template.of_type("AWS::Events::EventBus")
-        if len(buses) > 1:
-            raise LocalError(f"the template has {len(buses)} buses", "an event can be sent where there is just one")
-        bus = self.template.resolver.name(buses[0]) if buses else "default"
-        try:
-            (answer,) = self.aws.events.put_events([{**event.entry, "EventBusName": bus}])
-        except ResourceNotFoundException:
-            raise LocalError(f"there is no bus {bus} any more", missing.HINT) from None
-        except ValidationException as error:
-            raise LocalError(f"the bus does not take the event: {error.message}") from None
-        if "EventId" not in answer:
-            raise LocalError(f"the bus does not take the event: {answer['ErrorMessage']}")
-        return Sent("bus", bus, (str(answer["EventId"]),))
+        return self._sender.send(routing.read(event) if isinstance(event, Path) else event, queue)
 
     def invoke(self, function: str, payload: Any) -> "Answer":
         """Runs a function once, by logical id, name or ARN; the payload is anything that is JSON, or its bytes."""
@@ -268,14 +262,14 @@ class Stack:
         if ":lambda:" in fired.target:
             sent = Sent("function", name, (self.invoke(name, payload.encode()).request_id,))
         else:
-            sent = self._send_message(routing.QueueMessage(payload, arn=fired.target), None)
+            sent = self._sender.send_message(routing.QueueMessage(payload, arn=fired.target))
         return replace(sent, note=fired.note)
 
     def fire_kept(self, moment: datetime | None = None) -> None:
         """Fires what is kept until later and is due at a moment; now, where none is named."""
         schedules.fire_kept(
             self.aws,
-            lambda arn, body: self._send_message(routing.QueueMessage(body, arn=arn), None),
+            lambda arn, body: self._sender.send_message(routing.QueueMessage(body, arn=arn)),
             moment or datetime.now(UTC),
         )
 
@@ -323,7 +317,7 @@ class Stack:
 
     def purge(self, queue: str) -> None:
         """Empties a queue, by logical id; unlike SQS, any number of times."""
-        self.aws.queues.clear(self._queue_name(queue))
+        self.aws.queues.clear(self._sender.name_of(queue))
 
     def put_secret(self, name: str, value: Mapping[str, Any]) -> None:
         """Puts a secret, as JSON, where functions that read secrets find it."""
@@ -351,7 +345,7 @@ class Stack:
 
     def messages(self, queue: str) -> "list[Message]":
         """The messages in a queue (by logical id), without receiving it."""
-        return self.aws.queues.messages(self._queue_name(queue))
+        return self.aws.queues.messages(self._sender.name_of(queue))
 
     def dead_letters(self) -> list[DeadLetter]:
         """Every message on a dead-letter queue, oldest first."""
@@ -390,16 +384,3 @@ class Stack:
         if len(candidates) != 1:
             raise LocalError(f"{len(candidates)} queues could be meant", "name one of them")
         return candidates.pop()
-
-    def _queue_name(self, logical_id: str) -> str:
-        if logical_id not in self._queues:
-            raise LocalError(f"there is no queue {logical_id}", f"there is {', '.join(self._queues)}")
-        return self._queues[logical_id]
-
-    def _queue_of_arn(self, arn: str) -> str | None:
-        """The queue that a record says it came from: by its name, or by its logical id at the end of it."""
-        given = arn.rpartition(":")[2]
-        for logical_id, name in self._queues.items():
-            if given and (given in {name, logical_id} or given.endswith(f"-{logical_id}")):
-                return name
-        return None

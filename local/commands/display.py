@@ -49,6 +49,8 @@ def show_up(console: Console, session: Mapping[str, Any]) -> None:
         made.add_row(f"schedule {logical_id}", "on" if schedule["enabled"] else "off")
     for name in session["buses"]:
         made.add_row("bus", name)
+    if session.get("ledger"):
+        made.add_row("reports are kept in", safe(session["ledger"]))
     console.print(made)
     _show_next(console, session)
     console.print("Ctrl-C stops it.")

@@ -61,6 +61,7 @@ def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]
         "pid": os.getpid(),
         "aws": stack.aws.url,
         "region": stack.region,
+        "ledger": None if stack.ledger is None else str(stack.ledger),
         "seconds_to_start": round(stack.seconds_to_start, 2),
         "providers": {name: server.url for name, server in stack.providers.items()},
         "functions": {
@@ -74,6 +75,22 @@ def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]
         },
         "outputs": {name: str(value) for name, value in stack.outputs.items()},
         "buses": [stack.template.resolver.name(bus) for bus in stack.template.of_type("AWS::Events::EventBus")],
+    }
+
+
+def environment(stack: "Stack") -> dict[str, str]:
+    """The variables that make another process speak to the stack's AWS services and local clouds, and to its ledger."""
+    from local.providers import environment as variables_of  # noqa: PLC0415
+
+    return {
+        # Nothing checks them where the clouds are real, but aws asks for some.
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        **({**variables_of(stack.providers.values()), "UNTAG_CREDENTIALS": "env"} if stack.providers else {}),
+        "AWS_ENDPOINT_URL": stack.aws.url,
+        "AWS_REGION": stack.region,
+        "AWS_DEFAULT_REGION": stack.region,
+        **({} if stack.ledger is None else {"UNTAG_LEDGER": str(stack.ledger.absolute())}),
     }
 
 
@@ -182,6 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._do(
             {
                 "describe": lambda: describe(stack, self.server.real),
+                "environment": lambda: environment(stack),
                 "state": lambda: state(stack),
                 "activity": self.server.observer.look,
                 "faults": self.server.switches.snapshot,
