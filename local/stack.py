@@ -20,6 +20,7 @@ from local import ROOT, RUNTIME_PYTHON
 from local import template as templates
 from local.aws import Aws, contents, free_region, mappings, missing, routing, schedules
 from local.aws.create import create
+from local.aws.credentials import CloudCredentials
 from local.aws.sending import Sender
 from local.errors import LocalError
 from local.functions.function import Function, name_of
@@ -50,6 +51,7 @@ class Stack:
 
     `providers` False starts no provider servers. `sink` is given every line that a function prints, with the
     function's name. `ledger` is a folder that keeps every report; None keeps none.
+    With `secrets` the functions read the clouds' credentials where the template says, from the local Secrets Manager.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Stack:
         python: Path = RUNTIME_PYTHON,
         sink: Callable[[str, str], None] | None = None,
         ledger: Path | None = None,
+        secrets: bool = False,
     ) -> None:
         self.name = name
         self.region = region or free_region()
@@ -89,6 +92,7 @@ class Stack:
             max_delay=self.overrides.max_delay,
             visibility_timeout=self.overrides.visibility_timeout,
         )
+        self.credentials = CloudCredentials(self.aws, self.providers, secrets=secrets)
         self.template: templates.Template
         self._queues: dict[str, str] = {}
         self._dead: set[str] = set()
@@ -131,12 +135,14 @@ class Stack:
         self._sender = Sender(self.aws, self.template, self._queues, lambda: self.work_queue)
         self._keep_reports()
         create(self.aws, self.template)
-        environment = self._start_providers() | self._environment() | dict(self.overrides.environment)
+        self._start_providers()
+        environment = self.credentials.variables() | self._environment() | dict(self.overrides.environment)
         if self.providers:
             from local.providers import account_file  # noqa: PLC0415
 
             environment |= account_file.shared(environment, self.providers.values())
         self._create_functions(environment)
+        self.credentials.hand_out(self.functions.values())
         self._create_mappings()
         now = datetime.now(UTC)
         for logical_id in self.template.of_type("AWS::Scheduler::Schedule"):
@@ -178,17 +184,16 @@ class Stack:
             "AWS_REGION": self.region,
         }
 
-    def _start_providers(self) -> dict[str, str]:
+    def _start_providers(self) -> None:
         if not self._with_providers:
-            return {}
-        from local.providers import SERVERS, environment  # noqa: PLC0415
+            return
+        from local.providers import SERVERS  # noqa: PLC0415
 
         for provider, server_class in SERVERS.items():
             server = server_class()
             server.start()
             self._exit.callback(server.stop)
             self.providers[provider] = server
-        return {"UNTAG_CREDENTIALS": "env", **environment(self.providers.values())}
 
     def _create_functions(self, environment: Mapping[str, str]) -> None:
         for logical_id in self.template.of_type("AWS::Lambda::Function"):
@@ -318,6 +323,10 @@ class Stack:
     def purge(self, queue: str) -> None:
         """Empties a queue, by logical id; unlike SQS, any number of times."""
         self.aws.queues.clear(self._sender.name_of(queue))
+
+    def renew_credentials(self) -> None:
+        """Has the functions know the accounts that the local clouds have by now."""
+        self.credentials.renew(self.functions.values(), self.overrides.environment)
 
     def put_secret(self, name: str, value: Mapping[str, Any]) -> None:
         """Puts a secret, as JSON, where functions that read secrets find it."""

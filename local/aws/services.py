@@ -98,10 +98,13 @@ class Aws:
         self._stack.close()
 
     def put_secret(self, name: str, value: str) -> None:
-        """Creates a secret."""
+        """Creates a secret, or gives it another value."""
         from moto.secretsmanager.models import secretsmanager_backends  # noqa: PLC0415
 
         backend = secretsmanager_backends[ACCOUNT][self.region]
+        if name in backend.secrets:
+            backend.put_secret_value(name, value, "", "", ["AWSCURRENT"])
+            return
         backend.create_secret(
             name,
             secret_string=value,

@@ -109,6 +109,7 @@ class _Run:
             sink=self._logged,
             providers=self._real is None,
             ledger=default_folder(os.environ),
+            secrets=True,
         )
         with stop_on_signals(self._stopped):
             with working(err, "starting queues, functions and clouds"):

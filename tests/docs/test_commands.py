@@ -18,7 +18,7 @@ from pages import Command, commands, examples
 from typer.main import get_command
 
 from cli.commands import app as untag
-from local.commands import app
+from cli.commands.local_files import app
 from untag.providers import NAMES, apis_of
 
 LOCAL = re.compile(r"(\.venv/bin/)?untag local( |$)")
