@@ -21,6 +21,7 @@ from local import template as templates
 from local.aws import Aws, contents, free_region, mappings, missing, routing, schedules
 from local.aws.create import create
 from local.aws.credentials import CloudCredentials
+from local.aws.own_services import CloudFormation, Lambda
 from local.aws.sending import Sender
 from local.errors import LocalError
 from local.functions.function import Function, name_of
@@ -144,6 +145,7 @@ class Stack:
         self._create_functions(environment)
         self.credentials.hand_out(self.functions.values())
         self._create_mappings()
+        self._serve_aws()
         now = datetime.now(UTC)
         for logical_id in self.template.of_type("AWS::Scheduler::Schedule"):
             self.schedules[logical_id] = schedules.specify(self.template, logical_id, now)
@@ -153,27 +155,9 @@ class Stack:
     def _keep_reports(self) -> None:
         if self.ledger is None:
             return
-        try:
-            file = LedgerFile(self.ledger)
-        except OSError as error:
-            raise LocalError(
-                f"the ledger's folder {self.ledger} cannot be made: {error.strerror}", "set UNTAG_LEDGER"
-            ) from None
+        file = LedgerFile(self.ledger, lambda line: self._sink("ledger", line) if self._sink else None)
         topics = set(map(self.template.resolver.ref, self.template.of_type("AWS::SNS::Topic")))
-
-        def published(topic: str, message: str) -> None:
-            if topic not in topics:
-                return
-            try:
-                file.add(message)
-            except OSError as error:  # the report is published all the same
-                self._say(f"not kept in {file.path}: {error.strerror}")
-
-        self.aws.topics.published = published
-
-    def _say(self, line: str) -> None:
-        if self._sink is not None:
-            self._sink("ledger", line)
+        self.aws.topics.published = lambda topic, message: file.add(message) if topic in topics else None
 
     def _environment(self) -> dict[str, str]:
         """What Lambda sets besides, and AWS's address here."""
@@ -216,6 +200,11 @@ class Stack:
                 spec, self.aws.queues, by_name[spec.function], self.region
             )
         self._exit.callback(self._stop_mappings)
+
+    def _serve_aws(self) -> None:
+        self.aws.serve("cloudformation", CloudFormation(self.name, self.region, self.outputs))
+        # With real clouds nothing is invoked without a confirmation.
+        self.aws.serve("lambda", Lambda(self.mappings, self.region, self.invoke if self._with_providers else None))
 
     def _close_functions(self) -> None:
         if self.functions:

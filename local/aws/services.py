@@ -12,9 +12,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import parse_qsl
 
+from local.aws.own_services import Call, Reply, Service
 from local.errors import LocalError
 from local.template.resolve import ACCOUNT
 
@@ -118,6 +121,10 @@ class Aws:
         )
         self._stack.callback(secretsmanager_backends[ACCOUNT].pop, self.region, None)
 
+    def serve(self, service: str, answer: Service) -> None:
+        """Answers every request to a service here: moto is not asked."""
+        self._front.own[service] = answer
+
     @property
     def down(self) -> Mapping[str, int]:
         """The services that are down, and how many requests each has refused since."""
@@ -185,6 +192,8 @@ class _Front:
         self.application: Callable[..., Iterable[bytes]]
         self.down: dict[str, int] = {}
         """The services that are down, and how many requests each has refused."""
+        self.own: dict[str, Service] = {}
+        """What answers for services that moto is not asked for."""
         self._lock = threading.Lock()
         self._turn = threading.BoundedSemaphore(_AT_ONCE)
 
@@ -194,6 +203,9 @@ class _Front:
         # Credential=KEY/DATE/REGION/SERVICE/aws4_request
         scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
         if not self._refuses(scope):
+            own = next((self.own[service] for service in scope if service in self.own), None)
+            if own is not None:
+                return _answered(own(_call(environ, body)), start_response)
             return self._worked_at(environ, start_response)
         # Each in its own protocol: SNS speaks the query protocol, the others JSON.
         kind, body = ("text/xml", _XML_503) if "sns" in scope else ("application/x-amz-json-1.0", _JSON_503)
@@ -222,6 +234,22 @@ class _Front:
                 start_response("408 Request Timeout", [("Content-Length", "0")])
                 return []
             return list(self.application(environ, start_response))
+
+
+def _call(environ: Mapping[str, Any], body: bytes) -> Call:
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").title(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+    return Call(environ["REQUEST_METHOD"], environ["PATH_INFO"], query, headers, body)
+
+
+def _answered(reply: Reply, start_response: Callable[..., Any]) -> list[bytes]:
+    headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *reply.headers]
+    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
+    return [reply.body]
 
 
 def _is_closed(connection: socket.socket) -> bool:

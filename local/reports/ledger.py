@@ -9,10 +9,11 @@ harm to send the same event to one stack after another.
 import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local import package
+from local.errors import LocalError
 
 FOLDER = "local"
 _REPORTS = "reports.jsonl"
@@ -31,24 +32,37 @@ def default_folder(environ: Mapping[str, str], *, platform: str = sys.platform, 
 
 
 class LedgerFile:
-    """The local stack's file in a ledger. Raises OSError where its folder cannot be made."""
+    """The local stack's file in a ledger. `say` is told of a report that could not be kept.
 
-    def __init__(self, ledger: Path) -> None:
+    Raises LocalError where the folder cannot be made.
+    """
+
+    def __init__(self, ledger: Path, say: Callable[[str], object] = lambda _: None) -> None:
         package.find()
         from untag.hosts.here import append  # noqa: PLC0415
 
         self._append = append
+        self._say = say
         self._lock = threading.Lock()
         folder = ledger / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / _REPORTS
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalError(
+                f"the ledger's folder {folder} cannot be made: {error.strerror}", "set UNTAG_LEDGER"
+            ) from None
 
     def add(self, message: str) -> None:
-        """Keep what was published, if it is a report. Raises OSError."""
+        """Keep what was published, if it is a report. It is published all the same if that fails."""
         try:
             report = json.loads(message)
         except ValueError:
             return
-        if isinstance(report, dict):
+        if not isinstance(report, dict):
+            return
+        try:
             with self._lock:
                 self._append(self.path, [json.dumps(report, ensure_ascii=False)])
+        except OSError as error:
+            self._say(f"not kept in {self.path}: {error.strerror}")
