@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local.session.fault_names import AWS_FAULT, AWS_SERVICES, MEANINGS
+from local.session.fault_names import AWS_FAULT, AWS_KINDS, AWS_SERVICES, MEANINGS
 from local.terminal import hints
 from local.terminal.console import clean, counted, outcome_style, queues_table, safe, status_style, table, times
 
@@ -212,6 +212,8 @@ def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
     for name, meaning in AWS_SERVICES.items():
         services.add_row(f"  [cyan]{name}[/]", meaning)
     console.print(services)
+    others = ", ".join(sorted(AWS_KINDS - {AWS_FAULT}))
+    console.print(f"[dim]they also know {others}[/]", highlight=False, soft_wrap=True)
 
 
 def show_switched_on(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:

@@ -66,7 +66,7 @@ def test_only_json_files_and_folders_are_events(tmp_path):
         (["fire", "--session", "{}", "Ni"], ["Nightly"]),
         (["send", "--session", "{}", "--queue", ""], ["Q"]),
         (["invoke", "--session", "{}.gone", ""], []),
-        (["faults", "on", "--session", "{}", "--cloud", "s"], ["sns", "sqs", "secretsmanager"]),
+        (["faults", "on", "--session", "{}", "--cloud", "s"], ["sns", "sqs", "secretsmanager", "scheduler"]),
     ],
 )
 def test_functions_schedules_and_queues_are_those_of_the_stack_that_is_up(session, words, wanted):
