@@ -53,9 +53,10 @@ def put(
 
 
 def _show_put(console: Console, answer: Mapping[str, Any]) -> None:
-    made = table("", *_PLACE, "resources", "tags")
+    places = [name for name in _PLACE if any(row[name] for row in answer["made"])]
+    made = table("", *places, "resources", "tags")
     for row in answer["made"]:
-        made.add_row(*(safe(row[name] or "-") for name in _PLACE), str(row["resources"]), str(row["tags"]))
+        made.add_row(*(safe(row[name] or "-") for name in places), str(row["resources"]), str(row["tags"]))
     console.print(made)
     for name in answer["accounts"]:
         console.print(f"the account [bold]{safe(name)}[/] was made", highlight=False)

@@ -23,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
+    add_completion=False,  # `untag` completes its commands
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -18,6 +18,7 @@ from local.terminal.console import clean, counted, outcome_style, queues_table, 
 LOG_TAIL = 20
 
 _NEXT = (
+    ("the resources and tags that a file names", "put {events}/jdcloud_manual.json"),
     ("an event, to where its shape belongs", "send {events}/jdcloud_eventbridge.json"),
     ("the function once with it", "invoke {function} {events}/jdcloud_manual.json"),
     ("a schedule, whether it is on or off", "fire {schedule}"),

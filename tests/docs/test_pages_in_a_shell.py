@@ -23,6 +23,7 @@ import pytest
 from docs_support import ROOT, problems
 from pages import examples, lines
 
+from local.providers import JdcloudServer
 from tests.end_to_end.documented import AWS
 
 pytestmark = [
@@ -65,6 +66,12 @@ def asked() -> Any:
     """The request that the README begins with."""
     (request,) = [one for _, one in examples() if isinstance(one, dict) and one.get("id") == "chg-20418"]
     return request
+
+
+def cleanup() -> str:
+    """The CSV that the README shows."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return readme.partition("`cleanup.csv`:\n\n```csv\n")[2].partition("```")[0]
 
 
 def rules() -> str:
@@ -150,7 +157,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     reader = Reader(tmp_path_factory.mktemp("checkout"))
     request = asked()
     (reader.folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    (reader.folder / "key.json").write_text("{}", encoding="utf-8")
+    (reader.folder / "key.json").write_text(json.dumps(JdcloudServer().secrets["default"]), encoding="utf-8")
+    (reader.folder / "cleanup.csv").write_text(cleanup(), encoding="utf-8")
     with reader.staying(UP):
         session = json.loads((reader.folder / "session.json").read_text())
         tags = {tag["key"]: tag["value"] for tag in request["tags"]}
@@ -186,6 +194,10 @@ def test_every_line_works_as_it_stands_at_a_stack_that_is_up(reader: Reader) -> 
     printed = {}
     for line in found:
         setting = 'eval "$(untag local env)"'
+        if "create-secret" in line:  # the local stack has put its clouds' credentials there
+            setting += (
+                f"\naws secretsmanager delete-secret --secret-id {line.split()[4]} --force-delete-without-recovery"
+            )
         ended = "timeout --preserve-status -s INT 3 " if command_of(line) in STAYS else ""
         printed[command_of(line)] = reader.run(setting, ended + line)
     assert "SweepRules" in printed[f"{LOCAL} fire SweepSchedule"]
