@@ -71,7 +71,8 @@ class Quarantine:
     async def _put_batch_back(self, queue_url: str, batch: list[tuple[Record, Message]]) -> list[str]:
         async with self._calls:
             try:
-                refused = await send_batch(self._aws, queue_url, [message for _, message in batch])
+                # Once: a send whose answer is lost may have been carried out, and each try would leave one more copy.
+                refused = await send_batch(self._aws, queue_url, [message for _, message in batch], tries=1)
             except AwsError:
                 return [record.id for record, _ in batch]
             taken = [record for place, (record, _) in enumerate(batch) if place not in refused]
