@@ -32,7 +32,7 @@ demo: .venv/.stamp .venv-runtime/.stamp ## run the main job on this machine and 
 
 .PHONY: local
 local: .venv/.stamp .venv-runtime/.stamp ## everything on this machine, live; Ctrl-C stops it
-	@.venv/bin/python -m local
+	@.venv/bin/untag local up --live
 
 .PHONY: test
 test: .venv/.stamp .venv-runtime/.stamp lint ## lint, types, template checks and every test

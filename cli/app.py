@@ -7,12 +7,12 @@ import json
 import sys
 from typing import Any
 
-from cli import base
 from cli.errors import CommandError, InvalidFilesError
 from local import package
 from local.errors import LocalError
 from local.terminal import hints, interrupts
-from local.terminal.console import clean, safe, show_error
+
+# What prints is imported while Ctrl-C ends the process at once: it takes a good part of a second.
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         with interrupts.ends_at_once():
             package.find()
             from cli import commands  # noqa: PLC0415 - with the paths in order
-        sys.exit(commands.app(prog_name=base.PROGRAM, standalone_mode=not as_json) or 0)
+        sys.exit(commands.app(prog_name=hints.PROGRAM, standalone_mode=not as_json) or 0)
     except (CommandError, LocalError) as error:
         _report(error, as_json=as_json)
         sys.exit(getattr(error, "status", 1))
@@ -33,7 +33,9 @@ def main() -> None:
         # A mistake in the arguments: typer's own class for it has no public name.
         if not as_json or not hasattr(error, "format_message"):
             raise
-        _print({"error": error.format_message(), "hint": f"to see what there is: {base.PROGRAM} --help"})
+        path = getattr(getattr(error, "ctx", None), "command_path", hints.PROGRAM)
+        help_of = f"{hints.program()}{path.removeprefix(hints.PROGRAM)} --help"
+        _print({"error": error.format_message(), "hint": f"to see what there is: {help_of}"})
         sys.exit(getattr(error, "exit_code", 1))
 
 
@@ -42,6 +44,9 @@ def _report(error: CommandError | LocalError, *, as_json: bool) -> None:
     if as_json:
         _print({**(error.body() if isinstance(error, CommandError) else {"error": str(error)}), "hint": hint})
         return
+    from cli import base  # noqa: PLC0415
+    from local.terminal.console import clean, safe, show_error  # noqa: PLC0415
+
     for problem in error.problems if isinstance(error, InvalidFilesError) else ():
         base.err.print(f"[bold]{safe(problem.place())}:[/] {safe(problem.message)}", highlight=False, soft_wrap=True)
         if problem.hint:

@@ -32,8 +32,6 @@ StackRegion = Annotated[
 ]
 LocalStack = Annotated[bool, typer.Option("--local", help="The local stack that is up.")]
 
-PROGRAM = "untag"
-
 app = typer.Typer(
     help="Removes tags from cloud resources: checks, carries out, follows and undoes requests.\n\n"
     "It acts in this process, with the credentials of this shell or of a file; no account at AWS is needed. "

@@ -24,6 +24,7 @@ from cli.files.given import Given, pairs_of
 from cli.progress import Pauses, shown
 from cli.results import Results
 from cli.waits import REFUSED
+from local.reports.ledger import FOLDER
 from untag.hosts.here import Begun, Here, Waiting, carry_out
 
 REQUESTS = "requests.jsonl"
@@ -191,7 +192,8 @@ def runs_of(batch: str) -> Iterator[Run]:
 
 
 def _folder(batch: str, number: int) -> Path:
-    name = batch if batch.strip(".") else f"{batch}~"  # "." and ".." name other folders
+    # "." and ".." name other folders, and one is the local stack's.
+    name = f"{batch}~" if not batch.strip(".") or batch == FOLDER else batch
     return base.ledger() / (name if number == 1 else f"{name}.{number}")
 
 

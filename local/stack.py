@@ -20,9 +20,13 @@ from local import ROOT, RUNTIME_PYTHON
 from local import template as templates
 from local.aws import Aws, contents, free_region, mappings, missing, routing, schedules
 from local.aws.create import create
+from local.aws.credentials import CloudCredentials
+from local.aws.own_services import CloudFormation, Lambda
+from local.aws.sending import Sender
 from local.errors import LocalError
 from local.functions.function import Function, name_of
 from local.functions.function import specify as specify_function
+from local.reports.ledger import LedgerFile
 from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, QueueState, Sent
 from local.terminal import hints
 
@@ -47,7 +51,8 @@ class Stack:
     """One template, running on this machine. A context manager; everything listens on 127.0.0.1 only.
 
     `providers` False starts no provider servers. `sink` is given every line that a function prints, with the
-    function's name.
+    function's name. `ledger` is a folder that keeps every report; None keeps none.
+    With `secrets` the functions read the clouds' credentials where the template says, from the local Secrets Manager.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class Stack:
         providers: bool = True,
         python: Path = RUNTIME_PYTHON,
         sink: Callable[[str, str], None] | None = None,
+        ledger: Path | None = None,
+        secrets: bool = False,
     ) -> None:
         self.name = name
         self.region = region or free_region()
@@ -79,15 +86,18 @@ class Stack:
         self._python = python
         self._sink = sink
         self._with_providers = providers
+        self.ledger = ledger
         self._exit = contextlib.ExitStack()
         self.aws = Aws(
             self.region,
             max_delay=self.overrides.max_delay,
             visibility_timeout=self.overrides.visibility_timeout,
         )
+        self.credentials = CloudCredentials(self.aws, self.providers, secrets=secrets)
         self.template: templates.Template
         self._queues: dict[str, str] = {}
         self._dead: set[str] = set()
+        self._sender: Sender
         self._seeded: list[Fault] = []
 
     def __enter__(self) -> Self:
@@ -123,19 +133,31 @@ class Stack:
         )
         self.aws.start()
         self._queues, self._dead = self.template.queues()
+        self._sender = Sender(self.aws, self.template, self._queues, lambda: self.work_queue)
+        self._keep_reports()
         create(self.aws, self.template)
-        environment = self._start_providers() | self._environment() | dict(self.overrides.environment)
+        self._start_providers()
+        environment = self.credentials.variables() | self._environment() | dict(self.overrides.environment)
         if self.providers:
             from local.providers import account_file  # noqa: PLC0415
 
             environment |= account_file.shared(environment, self.providers.values())
         self._create_functions(environment)
+        self.credentials.hand_out(self.functions.values())
         self._create_mappings()
+        self._serve_aws()
         now = datetime.now(UTC)
         for logical_id in self.template.of_type("AWS::Scheduler::Schedule"):
             self.schedules[logical_id] = schedules.specify(self.template, logical_id, now)
         for mapping in self.mappings.values():
             mapping.start()
+
+    def _keep_reports(self) -> None:
+        if self.ledger is None:
+            return
+        file = LedgerFile(self.ledger, lambda line: self._sink("ledger", line) if self._sink else None)
+        topics = set(map(self.template.resolver.ref, self.template.of_type("AWS::SNS::Topic")))
+        self.aws.topics.published = lambda topic, message: file.add(message) if topic in topics else None
 
     def _environment(self) -> dict[str, str]:
         """What Lambda sets besides, and AWS's address here."""
@@ -146,17 +168,16 @@ class Stack:
             "AWS_REGION": self.region,
         }
 
-    def _start_providers(self) -> dict[str, str]:
+    def _start_providers(self) -> None:
         if not self._with_providers:
-            return {}
-        from local.providers import SERVERS, environment  # noqa: PLC0415
+            return
+        from local.providers import SERVERS  # noqa: PLC0415
 
         for provider, server_class in SERVERS.items():
             server = server_class()
             server.start()
             self._exit.callback(server.stop)
             self.providers[provider] = server
-        return {"UNTAG_CREDENTIALS": "env", **environment(self.providers.values())}
 
     def _create_functions(self, environment: Mapping[str, str]) -> None:
         for logical_id in self.template.of_type("AWS::Lambda::Function"):
@@ -179,6 +200,11 @@ class Stack:
                 spec, self.aws.queues, by_name[spec.function], self.region
             )
         self._exit.callback(self._stop_mappings)
+
+    def _serve_aws(self) -> None:
+        self.aws.serve("cloudformation", CloudFormation(self.name, self.region, self.outputs))
+        # With real clouds nothing is invoked without a confirmation.
+        self.aws.serve("lambda", Lambda(self.mappings, self.region, self.invoke if self._with_providers else None))
 
     def _close_functions(self) -> None:
         if self.functions:
@@ -212,45 +238,7 @@ class Stack:
 
         A path is read; text is sent as it is. `queue` (a logical id) decides where messages go.
         """
-        content = routing.read(event) if isinstance(event, Path) else event
-        sent: list[Sent] = []
-        for item in routing.route(content):
-            if isinstance(item, routing.BusEvent):
-                sent.append(self._put_event(item))
-            else:
-                sent.append(self._send_message(item, queue))
-        return sent
-
-    def _send_message(self, message: routing.QueueMessage, queue: str | None) -> Sent:
-        from moto.sqs.exceptions import QueueDoesNotExist, SQSException  # noqa: PLC0415
-
-        by_shape = self._queues.get(message.queue)
-        name = self._queue_name(queue) if queue else self._queue_of_arn(message.arn) or by_shape or self.work_queue
-        try:
-            message_sent = self.aws.queues.send_message(name, message.body, dict(message.attributes))
-        except QueueDoesNotExist:
-            raise LocalError(f"there is no queue {name} any more", missing.HINT) from None
-        except SQSException as error:
-            hint = "SQS takes 1 MiB, ten attributes and no control characters"
-            raise LocalError(f"{name} does not take the message: {error}", hint) from None
-        return Sent("queue", name, (message_sent.id,))
-
-    def _put_event(self, event: routing.BusEvent) -> Sent:
-        from moto.events.exceptions import ResourceNotFoundException, ValidationException  # noqa: PLC0415
-
-        buses = self.template.of_type("AWS::Events::EventBus")
-        if len(buses) > 1:
-            raise LocalError(f"the template has {len(buses)} buses", "an event can be sent where there is just one")
-        bus = self.template.resolver.name(buses[0]) if buses else "default"
-        try:
-            (answer,) = self.aws.events.put_events([{**event.entry, "EventBusName": bus}])
-        except ResourceNotFoundException:
-            raise LocalError(f"there is no bus {bus} any more", missing.HINT) from None
-        except ValidationException as error:
-            raise LocalError(f"the bus does not take the event: {error.message}") from None
-        if "EventId" not in answer:
-            raise LocalError(f"the bus does not take the event: {answer['ErrorMessage']}")
-        return Sent("bus", bus, (str(answer["EventId"]),))
+        return self._sender.send(routing.read(event) if isinstance(event, Path) else event, queue)
 
     def invoke(self, function: str, payload: Any) -> "Answer":
         """Runs a function once, by logical id, name or ARN; the payload is anything that is JSON, or its bytes."""
@@ -268,14 +256,14 @@ class Stack:
         if ":lambda:" in fired.target:
             sent = Sent("function", name, (self.invoke(name, payload.encode()).request_id,))
         else:
-            sent = self._send_message(routing.QueueMessage(payload, arn=fired.target), None)
+            sent = self._sender.send_message(routing.QueueMessage(payload, arn=fired.target))
         return replace(sent, note=fired.note)
 
     def fire_kept(self, moment: datetime | None = None) -> None:
         """Fires what is kept until later and is due at a moment; now, where none is named."""
         schedules.fire_kept(
             self.aws,
-            lambda arn, body: self._send_message(routing.QueueMessage(body, arn=arn), None),
+            lambda arn, body: self._sender.send_message(routing.QueueMessage(body, arn=arn)),
             moment or datetime.now(UTC),
         )
 
@@ -323,7 +311,11 @@ class Stack:
 
     def purge(self, queue: str) -> None:
         """Empties a queue, by logical id; unlike SQS, any number of times."""
-        self.aws.queues.clear(self._queue_name(queue))
+        self.aws.queues.clear(self._sender.name_of(queue))
+
+    def renew_credentials(self) -> None:
+        """Has the functions know the accounts that the local clouds have by now."""
+        self.credentials.renew(self.functions.values(), self.overrides.environment)
 
     def put_secret(self, name: str, value: Mapping[str, Any]) -> None:
         """Puts a secret, as JSON, where functions that read secrets find it."""
@@ -351,7 +343,7 @@ class Stack:
 
     def messages(self, queue: str) -> "list[Message]":
         """The messages in a queue (by logical id), without receiving it."""
-        return self.aws.queues.messages(self._queue_name(queue))
+        return self.aws.queues.messages(self._sender.name_of(queue))
 
     def dead_letters(self) -> list[DeadLetter]:
         """Every message on a dead-letter queue, oldest first."""
@@ -390,16 +382,3 @@ class Stack:
         if len(candidates) != 1:
             raise LocalError(f"{len(candidates)} queues could be meant", "name one of them")
         return candidates.pop()
-
-    def _queue_name(self, logical_id: str) -> str:
-        if logical_id not in self._queues:
-            raise LocalError(f"there is no queue {logical_id}", f"there is {', '.join(self._queues)}")
-        return self._queues[logical_id]
-
-    def _queue_of_arn(self, arn: str) -> str | None:
-        """The queue that a record says it came from: by its name, or by its logical id at the end of it."""
-        given = arn.rpartition(":")[2]
-        for logical_id, name in self._queues.items():
-            if given and (given in {name, logical_id} or given.endswith(f"-{logical_id}")):
-                return name
-        return None

@@ -15,12 +15,11 @@ _AS_THEY_ARE = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def _call(ctx: typer.Context) -> None:
-    from local import commands  # noqa: PLC0415 - they take a good part of a second
-
-    called = f"{base.PROGRAM} {_NAME}"
-    hints.call_it(called)
+    called = f"{hints.PROGRAM} {_NAME}"
     try:
-        status = commands.app(ctx.args, prog_name=called, standalone_mode="--json" not in sys.argv)
+        from cli.commands import local_files  # noqa: PLC0415 - with all of the local stack's it takes a while
+
+        status = local_files.app(ctx.args, prog_name=called, standalone_mode="--json" not in sys.argv)
     except ModuleNotFoundError as error:
         raise CommandError(
             f"the local stack needs packages that are not installed, {error.name} among them",
@@ -29,8 +28,8 @@ def _call(ctx: typer.Context) -> None:
     raise typer.Exit(status or 0)
 
 
-if f"_{base.PROGRAM.upper()}_COMPLETE" in os.environ:
-    from local.commands import app as commands_of_local
+if f"_{hints.PROGRAM.upper()}_COMPLETE" in os.environ:
+    from cli.commands.local_files import app as commands_of_local
 
     base.app.add_typer(commands_of_local, name=_NAME, help=_HELP)
 else:

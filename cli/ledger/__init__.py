@@ -5,19 +5,20 @@ LEDGER/<run>/requests.jsonl   a request in a line, as it was sent, with its numb
 LEDGER/<run>/waiting.jsonl    {"body": …, "due": …, "code": …, "message": …}: what is still to be worked at, and why
 LEDGER/<run>/writes.jsonl     what stood where a write was begun, while no report speaks of it; not read here
 
-<run> is any folder's name. The views and queries stand in views.sql, which Athena runs as well.
+<run> is any folder's name; the local stack's is `local`. The views and queries stand in views.sql, which Athena runs as
+well.
 """
 
 import json
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli.ledger.questions import REJECTED, Row, Totals, rows_text, statements
 from cli.ledger.tables import TABLES, Shape
+from local.reports.ledger import default_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,18 +45,6 @@ class Waiting(NamedTuple):
     due: datetime | None
     code: str = ""
     message: str = ""
-
-
-def default_folder(environ: Mapping[str, str], *, platform: str = sys.platform, home: Path | None = None) -> Path:
-    """The ledger's folder: `UNTAG_LEDGER`, else one of the user's own."""
-    if named := environ.get("UNTAG_LEDGER"):
-        return Path(named)
-    home = home or Path.home()
-    if platform == "darwin":
-        return home / "Library" / "Application Support" / "untag" / "ledger"
-    if platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "untag" / "ledger"
-    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "untag" / "ledger"
 
 
 class Ledger:

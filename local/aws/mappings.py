@@ -109,6 +109,8 @@ class EventSourceMapping:
         self._collecting = threading.Lock()
         self._held_back: list[Message] = []
         self._gone = False
+        self.enabled = spec.enabled
+        """Whether it polls: as the template says, until it is switched."""
         self.batches: list[int] = []
         """The number of records in each invocation so far."""
         self.failures: list[str] = []
@@ -142,9 +144,17 @@ class EventSourceMapping:
             pass
 
     def resume(self) -> None:
-        """Polls again, if the template has it enabled."""
-        if self.spec.enabled:
+        """Polls again, if it is enabled."""
+        if self.enabled:
             self._running.set()
+
+    def switch(self, *, on: bool) -> None:
+        """Enables or disables it: what UpdateEventSourceMapping does."""
+        self.enabled = on
+        if on:
+            self.resume()
+        else:
+            self.pause()
 
     def _work(self) -> None:
         while not self._stopped.is_set():

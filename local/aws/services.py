@@ -12,20 +12,18 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import parse_qsl
 
+from local.aws.own_services import Call, Reply, Service
+from local.aws.service_faults import ServiceFaults
 from local.errors import LocalError
 from local.template.resolve import ACCOUNT
 
 # The first is the usual one; the others are for further stacks in the same process.
 REGIONS = ("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1", "eu-south-1", "us-east-1")
-
-_JSON_503 = b'{"__type": "ServiceUnavailable", "message": "The service is down."}'
-_XML_503 = (
-    b"<ErrorResponse><Error><Type>Receiver</Type><Code>ServiceUnavailable</Code>"
-    b"<Message>The service is down.</Message></Error></ErrorResponse>"
-)
 
 _lock = threading.Lock()
 _taken: set[str] = set()
@@ -43,7 +41,9 @@ class Aws:
         self._max_delay = max_delay
         self._visibility_timeout = visibility_timeout
         self._stack = contextlib.ExitStack()
-        self._front = _Front()
+        self.faults = ServiceFaults()
+        """What the services do wrong, by their names."""
+        self._front = _Front(self.faults)
 
     def start(self) -> None:
         """Listens on 127.0.0.1, on a port that the system chooses; `url` says which."""
@@ -98,10 +98,13 @@ class Aws:
         self._stack.close()
 
     def put_secret(self, name: str, value: str) -> None:
-        """Creates a secret."""
+        """Creates a secret, or gives it another value."""
         from moto.secretsmanager.models import secretsmanager_backends  # noqa: PLC0415
 
         backend = secretsmanager_backends[ACCOUNT][self.region]
+        if name in backend.secrets:
+            backend.put_secret_value(name, value, "", "", ["AWSCURRENT"])
+            return
         backend.create_secret(
             name,
             secret_string=value,
@@ -115,18 +118,22 @@ class Aws:
         )
         self._stack.callback(secretsmanager_backends[ACCOUNT].pop, self.region, None)
 
+    def serve(self, service: str, answer: Service) -> None:
+        """Answers every request to a service here: moto is not asked."""
+        self._front.own[service] = answer
+
     @property
     def down(self) -> Mapping[str, int]:
         """The services that are down, and how many requests each has refused since."""
-        return dict(self._front.down)
+        return self.faults.down
 
     def take_down(self, service: str) -> None:
         """From now on every request to a service ("sqs", "sns", ...) is answered with 503."""
-        self._front.down.setdefault(service, 0)
+        self.faults.take_down(service)
 
     def bring_up(self, service: str) -> int:
         """Ends what `take_down` began; gives how many requests were refused meanwhile."""
-        return self._front.down.pop(service, 0)
+        return self.faults.bring_up(service)
 
     @contextlib.contextmanager
     def outage(self, *services: str) -> Iterator[None]:
@@ -176,13 +183,13 @@ _AT_ONCE = 8
 
 
 class _Front:
-    """moto's application behind a switch for each service."""
+    """moto's application behind what the services do wrong, and what answers in its place."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: ServiceFaults) -> None:
+        self._faults = faults
         self.application: Callable[..., Iterable[bytes]]
-        self.down: dict[str, int] = {}
-        """The services that are down, and how many requests each has refused."""
-        self._lock = threading.Lock()
+        self.own: dict[str, Service] = {}
+        """What answers for services that moto is not asked for."""
         self._turn = threading.BoundedSemaphore(_AT_ONCE)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -190,21 +197,12 @@ class _Front:
         environ["wsgi.input"] = io.BytesIO(body)
         # Credential=KEY/DATE/REGION/SERVICE/aws4_request
         scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
-        if not self._refuses(scope):
-            return self._worked_at(environ, start_response)
-        # Each in its own protocol: SNS speaks the query protocol, the others JSON.
-        kind, body = ("text/xml", _XML_503) if "sns" in scope else ("application/x-amz-json-1.0", _JSON_503)
-        start_response("503 Service Unavailable", [("Content-Type", kind), ("Content-Length", str(len(body)))])
-        return [body]
-
-    def _refuses(self, scope: Iterable[str]) -> bool:
-        """Whether one of these services is down; if so, the refusal is counted."""
-        with self._lock:
-            for service in scope:
-                if service in self.down:
-                    self.down[service] += 1
-                    return True
-        return False
+        call = _call(environ, body)
+        refused = self._faults.answer(scope, call)
+        if refused is not None:
+            return _answered(refused, start_response)
+        own = next((self.own[service] for service in scope if service in self.own), None)
+        return self._worked_at(environ, start_response) if own is None else _answered(own(call), start_response)
 
     def _worked_at(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Moto's answer, a few at a time.
@@ -219,6 +217,22 @@ class _Front:
                 start_response("408 Request Timeout", [("Content-Length", "0")])
                 return []
             return list(self.application(environ, start_response))
+
+
+def _call(environ: Mapping[str, Any], body: bytes) -> Call:
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").title(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+    return Call(environ["REQUEST_METHOD"], environ["PATH_INFO"], query, headers, body)
+
+
+def _answered(reply: Reply, start_response: Callable[..., Any]) -> list[bytes]:
+    headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *reply.headers]
+    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
+    return [reply.body]
 
 
 def _is_closed(connection: socket.socket) -> bool:

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,7 +235,11 @@ class StrictQueues(SQSBackend):
 
 
 class StrictTopics(SNSBackend):
-    """SNS as AWS has it, for one region."""
+    """SNS as AWS has it, for one region. `published` is called with a topic's ARN and each message that it took."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.published: Callable[[str, str], None] = lambda _arn, _message: None
 
     def publish(
         self,
@@ -256,7 +260,7 @@ class StrictTopics(SNSBackend):
         if subject is not None and (not 0 < len(subject) <= SUBJECT_LENGTH or _CONTROL.search(subject)):
             raise InvalidTopicParameter("Invalid parameter: Subject")
         try:
-            return super().publish(
+            message_id = super().publish(
                 message,
                 arn,
                 phone_number,
@@ -268,6 +272,8 @@ class StrictTopics(SNSBackend):
             )
         except SQSException as error:
             raise InvalidTopicParameter(f"Invalid parameter: a subscribed queue refused: {error}") from None
+        self.published(arn or "", message)
+        return message_id
 
     def publish_batch(
         self, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]

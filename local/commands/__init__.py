@@ -1,4 +1,4 @@
-"""The commands of `python -m local`: `lifetime` starts and watches a stack, `events` sends to one, `faults` makes its
+"""The commands of `untag local`: `lifetime` starts and watches a stack, `events` sends to one, `faults` makes its
 clouds misbehave. Each module gives its commands to the one `app`, and the help lists them in this order.
 """
 

@@ -19,10 +19,11 @@ SESSION_VARIABLE = "UNTAG_LOCAL_SESSION"
 """Names the session file for every command of a shell that names none."""
 
 app = typer.Typer(
-    help="Runs template.yaml on this machine: queues, topic, bus, functions, clouds. No Docker, no account.\n\n"
-    "Without a command: starts everything and shows it live.",
+    help="Runs template.yaml on this machine: queues, topic, bus, functions, clouds. No Docker, no account.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,  # `untag` completes its commands
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -10,10 +10,11 @@ from local.session.control import SESSION
 from local.session.fault_names import AWS_SERVICES, MEANINGS
 
 _EVENTS = Path("events")
+_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".csv"})
 
 
 def event_files(incomplete: str) -> list[str]:
-    """JSON files and folders that begin so; the project's own events where nothing has been typed."""
+    """Files of events and requests, and folders, that begin so; the project's events where nothing has been typed."""
     if not incomplete and _EVENTS.is_dir():
         return [str(path) for path in sorted(_EVENTS.glob("*.json"))]
     typed = Path(incomplete)
@@ -21,7 +22,7 @@ def event_files(incomplete: str) -> list[str]:
     if not folder.is_dir():
         return []
     matching = [path for path in sorted(folder.iterdir()) if path.name.startswith(start)]
-    return [f"{path}/" if path.is_dir() else str(path) for path in matching if path.is_dir() or path.suffix == ".json"]
+    return [f"{path}/" if path.is_dir() else str(path) for path in matching if path.is_dir() or path.suffix in _ENDINGS]
 
 
 def functions(ctx: typer.Context, incomplete: str) -> list[str]:

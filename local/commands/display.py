@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local.session.fault_names import AWS_FAULT, AWS_SERVICES, MEANINGS
+from local.session.fault_names import AWS_FAULT, AWS_KINDS, AWS_SERVICES, MEANINGS
 from local.terminal import hints
 from local.terminal.console import clean, counted, outcome_style, queues_table, safe, status_style, table, times
 
@@ -18,6 +18,7 @@ from local.terminal.console import clean, counted, outcome_style, queues_table, 
 LOG_TAIL = 20
 
 _NEXT = (
+    ("the resources and tags that a file names", "put {events}/jdcloud_manual.json"),
     ("an event, to where its shape belongs", "send {events}/jdcloud_eventbridge.json"),
     ("the function once with it", "invoke {function} {events}/jdcloud_manual.json"),
     ("a schedule, whether it is on or off", "fire {schedule}"),
@@ -49,6 +50,8 @@ def show_up(console: Console, session: Mapping[str, Any]) -> None:
         made.add_row(f"schedule {logical_id}", "on" if schedule["enabled"] else "off")
     for name in session["buses"]:
         made.add_row("bus", name)
+    if session.get("ledger"):
+        made.add_row("reports are kept in", safe(session["ledger"]))
     console.print(made)
     _show_next(console, session)
     console.print("Ctrl-C stops it.")
@@ -210,6 +213,8 @@ def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
     for name, meaning in AWS_SERVICES.items():
         services.add_row(f"  [cyan]{name}[/]", meaning)
     console.print(services)
+    others = ", ".join(sorted(AWS_KINDS - {AWS_FAULT}))
+    console.print(f"[dim]they also know {others}[/]", highlight=False, soft_wrap=True)
 
 
 def show_switched_on(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """What goes into a stack that is up, and what came out of it."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,31 +18,6 @@ from local.terminal import console, hints
 
 MESSAGE_BYTES = 1024 * 1024
 """What a message of SQS holds."""
-
-
-@app.command()
-def send(
-    event: Event,
-    *,
-    queue: Annotated[
-        str | None,
-        typer.Option(
-            help="The logical id of the queue for messages, where the event does not tell.",
-            autocompletion=complete.queues,
-        ),
-    ] = None,
-    wait: Wait = 0,
-    yes: Yes = False,
-    expect: Expect = None,
-    session: Session = SESSION,
-    as_json: Json = False,
-) -> None:
-    """Send an event to where it belongs, told by its shape.
-
-    An SQS batch: each record's body goes on the queue that it names, or the work queue. An EventBridge event:
-    on the bus. A vendor's event: on the decommission queue. Anything else: on the work queue, as it is.
-    """
-    _send(Client(session), {"event": read(event), "queue": queue}, wait, yes, expect, as_json)
 
 
 @app.command()
@@ -94,6 +70,8 @@ def fire(
     as_json: Json = False,
 ) -> None:
     """Fire a schedule now, whether it is on or off, with a fresh execution id."""
+    if Path(schedule).is_file():
+        raise LocalError(f"{schedule} is a file, and no schedule", f"to send it: `local send {shlex.quote(schedule)}`")
     client = Client(session)
     body: dict[str, Any] = {"schedule": schedule, "at": at}
     body |= confirm.confirm(client, body, yes=False, expect=None, ask=confirm.Asking(err))
@@ -176,11 +154,3 @@ def _reports(name: str, session: Path) -> list[Mapping[str, Any]]:
 
 def _warn(text: str) -> None:
     err.print(f"[yellow]{console.safe(text)}[/]", highlight=False, soft_wrap=True)
-
-
-def _send(client: Client, body: dict[str, Any], wait: float, yes: bool, expect: int | None, as_json: bool) -> None:
-    body |= confirm.confirm(client, body, yes=yes, expect=expect, ask=confirm.Asking(err))
-    sent = client.post("send", body)
-    if wait:
-        progress.drain(client, wait, err)
-    show(sent, display.show_sent, as_json)

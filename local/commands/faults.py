@@ -19,7 +19,7 @@ Clouds = Annotated[
     list[str] | None,
     typer.Option(
         "--cloud",
-        help="Only at this cloud, or at AWS's sns, sqs or secretsmanager; can be repeated.",
+        help="Only at this cloud, or at AWS's sns, sqs, secretsmanager or scheduler; can be repeated.",
         autocompletion=complete.clouds,
     ),
 ]

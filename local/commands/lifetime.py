@@ -12,10 +12,11 @@ import typer
 
 from local import ROOT
 from local.commands import display
-from local.commands.base import SESSION, SESSION_VARIABLE, Json, Session, app, err, out
+from local.commands.base import SESSION, Json, Session, app, err, out
 from local.commands.progress import working
 from local.errors import LocalError
 from local.live import Observer, glance, stop_on_signals, watch
+from local.reports.ledger import default_folder
 from local.session import control
 
 if TYPE_CHECKING:
@@ -26,17 +27,10 @@ if TYPE_CHECKING:
 _TEMPLATE = ROOT / "template.yaml"
 
 
-@app.callback(invoke_without_command=True)
-def start(ctx: typer.Context) -> None:
-    """Start everything and show it live, where no command is given."""
-    if ctx.invoked_subcommand is None:
-        up(live=True, session=Path(os.environ.get(SESSION_VARIABLE) or SESSION))
-
-
 @app.command()
 def up(
     *,
-    live: Annotated[bool, typer.Option("--live", help="Show what happens, as no command at all does.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Show live what happens.")] = False,
     template: Annotated[Path, typer.Option(help="The SAM template.", show_default="template.yaml")] = _TEMPLATE,
     parameter: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A template parameter; can be repeated.")
@@ -109,7 +103,14 @@ class _Run:
         from local.stack import Stack  # noqa: PLC0415
 
         self._prints_logs = logs and not live
-        stack = Stack(self._template, overrides=self._overrides, sink=self._logged, providers=self._real is None)
+        stack = Stack(
+            self._template,
+            overrides=self._overrides,
+            sink=self._logged,
+            providers=self._real is None,
+            ledger=default_folder(os.environ),
+            secrets=True,
+        )
         with stop_on_signals(self._stopped):
             with working(err, "starting queues, functions and clouds"):
                 stack.start()
@@ -201,19 +202,14 @@ def watch_running(
 
 @app.command("env")
 def environment(*, session: Session = SESSION, as_json: Json = False) -> None:
-    """Print what makes a shell's `aws` and the variables of the pages mean the stack that is up.
+    """Print what makes a shell's `aws`, the variables of the pages and `untag` itself mean the stack that is up.
 
-    To be evaluated: eval "$(... env)".
+    To be evaluated: eval "$(untag local env)".
     """
-    content = control.Client(session).get("describe")
-    variables = {
-        "AWS_ENDPOINT_URL": content["aws"],
-        "AWS_REGION": content["region"],
-        "AWS_DEFAULT_REGION": content["region"],
-        # Nothing checks them here, but aws asks for some.
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-    } | {_variable(name): value for name, value in content["outputs"].items()}
+    client = control.Client(session)
+    content = client.get("describe")
+    outputs = {_variable(name): value for name, value in content["outputs"].items()}
+    variables = {**client.get("environment"), "UNTAG_LOCAL_SESSION": str(session.absolute()), **outputs}
     if as_json:
         print(json.dumps(variables))
         return

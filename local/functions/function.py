@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ class Function:
         self._lock = threading.Lock()
         self._idle: list[ExecutionEnvironment] = []
         self._busy: set[ExecutionEnvironment] = set()
+        self._old: set[ExecutionEnvironment] = set()
+        """Busy ones that are not taken again, since the configuration has changed."""
         self._closed = False
         self.invocations = 0
         self.cold_starts = 0
@@ -41,6 +44,16 @@ class Function:
             self.invocations += 1
             self.cold_starts += answer.cold
         return answer
+
+    def renew(self, variables: Mapping[str, str]) -> None:
+        """Change some variables: from now on invocations run in new environments, as after an update on Lambda."""
+        with self._lock:
+            self.spec = replace(self.spec, environment={**self.spec.environment, **variables})
+            idle = list(self._idle)
+            self._idle.clear()
+            self._old |= self._busy
+        for environment in idle:
+            environment.close()
 
     @property
     def busy(self) -> int:
@@ -75,9 +88,10 @@ class Function:
     def _give_back(self, environment: ExecutionEnvironment) -> None:
         with self._lock:
             self._busy.discard(environment)
-            if environment.alive and not self._closed:
+            if environment.alive and not self._closed and environment not in self._old:
                 self._idle.append(environment)
                 return
+            self._old.discard(environment)
         environment.close()
 
 

@@ -1,6 +1,9 @@
 """The accounts that a local cloud knows."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +18,22 @@ class Account:
     security_token: str | None = field(default=None, repr=False)
     domain_id: str | None = None
     name: str = "default"
+    projects: Mapping[str, str] = field(default_factory=dict)
+    """Huawei Cloud's project ids by region, as a secret names them."""
+
+
+class Resource(NamedTuple):
+    """A resource and its tags as a request names them, to be made at a local cloud."""
+
+    provider: str
+    account: str
+    region: str
+    project_id: str
+    type: str
+    id: str
+    tags: Mapping[str, str]
+
+
+def made_up(*parts: str) -> str:
+    """64 hex digits that are always the same for the same parts: keys and numbers of accounts that are made here."""
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()

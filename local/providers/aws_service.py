@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from local.providers.accounts import Account
+from local import package
+from local.errors import LocalError
+from local.providers.accounts import Account, Resource, made_up
 from local.providers.aws_signature import AwsVerifier, SignatureError
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
 from local.providers.wire import Request, Response
@@ -57,14 +59,39 @@ class AwsService(ProviderServer):
         return {variable: own.get(field, "") for variable, field in names.items()} | {"UNTAG_ACCOUNTS": numbers}
 
     @property
-    def secrets(self) -> dict[str, dict[str, str]]:
+    def secrets(self) -> dict[str, dict[str, Any]]:
         """For each account, what its secret holds."""
-        found: dict[str, dict[str, str]] = {}
+        found: dict[str, dict[str, Any]] = {}
         for access_key, account in self.credentials.items():
             found[account.name] = {"access_key": access_key, "secret_key": account.secret_key}
             if account.security_token is not None:
                 found[account.name]["security_token"] = account.security_token
         return found
+
+    def number_of(self, resource: Resource) -> str | None:
+        """The one that the resource's ARN names, else one of its own."""
+        named = resource.id.split(":")[4] if resource.id.startswith("arn:") and resource.id.count(":") > 4 else ""  # noqa: PLR2004
+        return named or f"{int(made_up('aws', resource.account), 16) % 10**12:012}"
+
+    def place(self, resource: Resource) -> tuple[str, str, str]:
+        """By its ARN, which is built as the functions build it where a bare id is given."""
+        package.find()
+        from untag.providers.aws.arns import TEMPLATES, arn_of, parse_arn  # noqa: PLC0415
+
+        account = self.account(resource.account)
+        number = (account.domain_id if account else None) or NUMBER
+        if resource.id.startswith("arn:") or resource.type in TEMPLATES:
+            arn = arn_of(resource.type, resource.id, resource.region, number)
+        else:
+            kind = resource.type.partition(":")[2]
+            arn = f"arn:aws:iam::{number}:{kind}/{resource.id}"
+        parsed = parse_arn(arn)
+        if parsed is not None and parsed.account not in ("", number):
+            raise LocalError(
+                f"{arn} is of another account: {resource.account} has the number {number} here",
+                "write this number in the ARN, or name an account that is not here yet: it gets the ARN's number",
+            )
+        return resource.region, parsed.type if parsed else resource.type, arn
 
     def claim(self, request: Request) -> tuple[str, str]:
         """What the Authorization header says, unchecked."""

@@ -9,7 +9,7 @@ from itertools import cycle
 from typing import Any, ClassVar, Literal
 
 from local.providers import huaweicloud_shapes as shapes
-from local.providers.accounts import Account
+from local.providers.accounts import Account, Resource, made_up
 from local.providers.huaweicloud_signature import (
     LOCK_TIME,
     MAX_FAILURES,
@@ -105,6 +105,10 @@ class HuaweicloudServer(ProviderServer):
         if "security_token" in secret:
             variables["HUAWEICLOUD_SDK_SECURITY_TOKEN"] = secret["security_token"]
         return variables
+
+    def number_of(self, resource: Resource) -> str | None:
+        """A domain id of its own."""
+        return made_up("domain", resource.account)[:32]
 
     def claim(self, request: Request) -> tuple[str, str]:
         """What the Authorization header says, unchecked."""

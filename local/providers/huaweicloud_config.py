@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from local.providers import huaweicloud_config_input as given
-from local.providers.accounts import Account
+from local.providers.accounts import Account, Resource
 from local.providers.faults import KINDS, Verdict
 from local.providers.huaweicloud import HuaweicloudServer
 from local.providers.server import Answer, Ask, Refusal, Route
@@ -61,6 +61,10 @@ class HuaweicloudConfigServer(HuaweicloudServer):
     ) -> None:
         super().__init__(credentials, **common)
         self.options = options
+
+    def place(self, resource: Resource) -> tuple[str, str, str]:
+        """Config has no regions."""
+        return "", resource.type, resource.id
 
     def match(self, request: Request) -> Route:
         """The colon of a type comes as `%3A` from the SDK and raw from Terraform's provider."""

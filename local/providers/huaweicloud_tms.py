@@ -12,17 +12,21 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 from urllib.parse import unquote
 
+from local.errors import LocalError
 from local.providers import huaweicloud_shapes as shapes
 from local.providers import huaweicloud_tms_input as given
-from local.providers.accounts import Account
+from local.providers.accounts import Account, Resource, made_up
 from local.providers.faults import KINDS, Verdict
 from local.providers.huaweicloud import HuaweicloudServer
-from local.providers.huaweicloud_tms_reads import READS, place
+from local.providers.huaweicloud_tms_reads import GLOBAL, READS, TYPES, place
 from local.providers.server import Answer, Ask, Refusal, Route
 from local.providers.truth import Cause, Pair
 from local.providers.wire import Request
 
 MAX_TAGS_PER_RESOURCE = 20
+
+SAMPLE_REGION, SAMPLE = "cn-north-4", "5f0c2a9d8e7b46310f00c0de00000001"
+"""The region of the files in events/, and its project in the account "default"."""
 
 _ROUTES = (
     ("POST", re.compile(r"/v1\.0/resource-tags/(batch-delete)"), "batch-delete", True),
@@ -78,6 +82,28 @@ class HuaweicloudTmsServer(HuaweicloudServer):
     ) -> None:
         super().__init__(credentials, **common)
         self.options = options
+
+    def place(self, resource: Resource) -> tuple[str, str, str]:
+        """In its project, by the account's projects where it names a region only; a new region gets a project."""
+        if resource.type not in TYPES:
+            raise LocalError(f"TMS knows no type {resource.type}", f"it knows {', '.join(sorted(TYPES))}")
+        if not TYPES[resource.type].regions:
+            return GLOBAL, resource.type, resource.id
+        project = resource.project_id or self._project_of(resource)
+        if not project:
+            raise LocalError(
+                f"{resource.type} {resource.id} stands in a project, and none is named", "name its project_id or region"
+            )
+        return project, resource.type, resource.id
+
+    def _project_of(self, resource: Resource) -> str:
+        (access_key, account), *_ = [one for one in self.credentials.items() if one[1].name == resource.account]
+        if resource.region and resource.region not in account.projects:
+            made = made_up("project", resource.account, resource.region)[:32]
+            project = SAMPLE if (resource.account, resource.region) == ("default", SAMPLE_REGION) else made
+            account = replace(account, projects={**account.projects, resource.region: project})
+            self.credentials[access_key] = account
+        return account.projects.get(resource.region, "")
 
     def match(self, request: Request) -> Route:
         """The route by method and path; a resource's id is the only thing that a path names."""

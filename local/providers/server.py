@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from local.providers.accounts import Account
+from local.providers.accounts import Account, Resource, made_up
 from local.providers.calls import Call, CallLog
 from local.providers.control import Control
 from local.providers.faults import KINDS, STATUS_KINDS, Asked, Fault, Faults, Tag, Verdict
@@ -150,17 +150,39 @@ class ProviderServer(ABC):
         """The variables that hold the credentials of this server's default account, and what belongs to them."""
 
     @property
-    def secrets(self) -> dict[str, dict[str, str]]:
+    def secrets(self) -> dict[str, dict[str, Any]]:
         """For each account, what its secret holds (as JSON) in a secrets manager."""
-        found: dict[str, dict[str, str]] = {}
+        found: dict[str, dict[str, Any]] = {}
         for access_key, account in self.credentials.items():
-            secret = {"access_key": access_key, "secret_key": account.secret_key}
+            secret: dict[str, Any] = {"access_key": access_key, "secret_key": account.secret_key}
             if account.security_token is not None:
                 secret["security_token"] = account.security_token
             if account.domain_id is not None:
                 secret["domain_id"] = account.domain_id
+            if account.projects:
+                secret["projects"] = dict(account.projects)
             found[account.name] = secret
         return found
+
+    # A sandbox: accounts and resources that are made while the cloud is up.
+
+    def account(self, name: str) -> Account | None:
+        """An account by its name."""
+        return next((account for account in self.credentials.values() if account.name == name), None)
+
+    def add_account(self, resource: Resource) -> None:
+        """Make the account of a resource. All servers of a provider make the same one."""
+        digits = made_up(self.provider, resource.account)
+        account = Account(digits[20:60], None, self.number_of(resource), resource.account)
+        self.credentials[f"LOCAL{digits[:15].upper()}"] = account
+
+    def number_of(self, resource: Resource) -> str | None:  # noqa: ARG002 - for clouds whose accounts have one
+        """The number of the account that is made for a resource; None where accounts have none here."""
+        return None
+
+    def place(self, resource: Resource) -> tuple[str, str, str]:
+        """The region, type and id that a resource has in the table of tags. LocalError if it cannot stand here."""
+        return resource.region, resource.type, resource.id
 
     def seed(self, path: Path = SEED_FILE) -> None:
         """Put the tags and the fault rules that the payloads in events/ are made for."""

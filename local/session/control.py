@@ -22,6 +22,7 @@ from local import STATE
 from local.errors import LocalError, NotRunning
 from local.live.observer import Observer
 from local.session.fault_switches import FaultSwitches
+from local.session.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from local.functions.runtime import Answer
@@ -61,6 +62,7 @@ def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]
         "pid": os.getpid(),
         "aws": stack.aws.url,
         "region": stack.region,
+        "ledger": None if stack.ledger is None else str(stack.ledger),
         "seconds_to_start": round(stack.seconds_to_start, 2),
         "providers": {name: server.url for name, server in stack.providers.items()},
         "functions": {
@@ -74,6 +76,23 @@ def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]
         },
         "outputs": {name: str(value) for name, value in stack.outputs.items()},
         "buses": [stack.template.resolver.name(bus) for bus in stack.template.of_type("AWS::Events::EventBus")],
+    }
+
+
+def environment(stack: "Stack", accounts: Path) -> dict[str, str]:
+    """The variables that make another process speak to the stack's AWS services and local clouds, and to its ledger."""
+    from local.providers import environment as variables_of  # noqa: PLC0415
+
+    return {
+        # Nothing checks them where the clouds are real, but aws asks for some.
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        **(variables_of(stack.providers.values()) if stack.providers else {}),
+        **({"UNTAG_CREDENTIALS": f"file:{accounts}"} if stack.providers else {}),
+        "AWS_ENDPOINT_URL": stack.aws.url,
+        "AWS_REGION": stack.region,
+        "AWS_DEFAULT_REGION": stack.region,
+        **({} if stack.ledger is None else {"UNTAG_LEDGER": str(stack.ledger.absolute())}),
     }
 
 
@@ -112,17 +131,20 @@ def serve(
 ) -> Iterator[dict[str, Any]]:
     """While it lasts, commands in other processes find the stack; gives the session file's content."""
     key = secrets.token_urlsafe(24)
-    server = _Server(stack, key, observer or Observer(stack), real)
+    session.parent.mkdir(parents=True, exist_ok=True)
+    sandbox = Sandbox(stack, session.absolute().with_suffix(".accounts.json"))
+    server = _Server(stack, key, observer or Observer(stack), real, sandbox)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="control", daemon=True)
     thread.start()
     content = {**describe(stack, real), "control": f"127.0.0.1:{server.server_port}", "key": key}
-    session.parent.mkdir(parents=True, exist_ok=True)
+    sandbox.write_accounts()
     with open(session, "w", encoding="utf-8", opener=_only_mine) as file:
         json.dump(content, file, indent=2)
     try:
         yield content
     finally:
         session.unlink(missing_ok=True)
+        sandbox.accounts.unlink(missing_ok=True)
         server.shutdown()
         server.server_close()
         thread.join()
@@ -165,8 +187,11 @@ class Client:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, stack: "Stack", key: str, observer: Observer, real: "RealClouds | None") -> None:
+    def __init__(
+        self, stack: "Stack", key: str, observer: Observer, real: "RealClouds | None", sandbox: Sandbox
+    ) -> None:
         self.stack = stack
+        self.sandbox = sandbox
         self.key = key
         self.observer = observer
         self.real = real
@@ -182,6 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._do(
             {
                 "describe": lambda: describe(stack, self.server.real),
+                "environment": lambda: environment(stack, self.server.sandbox.accounts),
                 "state": lambda: state(stack),
                 "activity": self.server.observer.look,
                 **self._report(),
@@ -201,6 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._do(
             {
                 "plan": lambda: self._plan(body),
+                "put": lambda: self.server.sandbox.put(body["resources"]),
                 "send": lambda: [asdict(sent) for sent in self._send(body)],
                 "invoke": lambda: self._invoke(body),
                 "fire": lambda: [asdict(self._fire(body))],

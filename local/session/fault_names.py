@@ -30,8 +30,11 @@ AWS_SERVICES: Mapping[str, str] = {
     "sns": "no report can be published",
     "sqs": "no message can be sent by a function",
     "secretsmanager": "no credentials can be read",
+    "scheduler": "no request can be kept for later",
 }
-"""AWS's services that can be down beside the clouds, and what that means for the functions."""
+"""AWS's services beside the clouds, and what it means for the functions that one is down."""
 
 AWS_FAULT = "unavailable"
-"""The only misbehaviour of AWS's services: each request is answered with 503."""
+"""The misbehaviour by which a service of AWS is down: each request is answered with 503."""
+AWS_KINDS = frozenset({"unavailable", "throttle", "forbidden", "status", "delay"})
+"""What AWS's services know."""

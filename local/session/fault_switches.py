@@ -9,9 +9,9 @@ from dataclasses import MISSING, fields
 from typing import Any, Protocol
 
 from local.errors import LocalError
-from local.providers.faults import Fault
+from local.providers.faults import Fault, Faults
 from local.providers.server import ProviderServer
-from local.session.fault_names import AWS_FAULT, AWS_SERVICES
+from local.session.fault_names import AWS_KINDS, AWS_SERVICES
 
 _COUNTS = frozenset({"matched", "injected"})
 _USUAL: Mapping[str, Any] = {
@@ -25,21 +25,15 @@ _SENSIBLE: Mapping[str, Mapping[str, Any]] = {
 
 
 class Services(Protocol):
-    """AWS's services as a stack has them: each up or down as a whole."""
+    """AWS's services as a stack has them."""
 
     @property
-    def down(self) -> Mapping[str, int]:
-        """The services that are down, and how many requests each has refused."""
-
-    def take_down(self, service: str) -> None:
-        """Refuse every request to a service."""
-
-    def bring_up(self, service: str) -> int:
-        """Refuse no more; gives how many requests were refused."""
+    def faults(self) -> Mapping[str, Faults]:
+        """The rules of each, by its name."""
 
 
 class FaultSwitches:
-    """The faults of one stack: of its local clouds by rules, of AWS's services by outages.
+    """The faults of one stack: of its local clouds, and of AWS's services.
 
     `is_seeded` says which rules the files in events/ rely on.
     """
@@ -54,7 +48,7 @@ class FaultSwitches:
     def on(self, do: str, clouds: Sequence[str], how: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Switch a kind of misbehaviour on, at these clouds or at all that know it; `how` is fields of a Fault.
 
-        AWS's services go down only where they are named among `clouds`.
+        AWS's services misbehave only where they are named among `clouds`.
         """
         struck = []
         refusals = []
@@ -64,7 +58,7 @@ class FaultSwitches:
             except (TypeError, ValueError) as error:
                 raise LocalError(f"no such fault: {error}", "the names: `local faults`") from None
             try:
-                struck.append(self._take_down(name, rule, how) if name in AWS_SERVICES else self._add(name, rule))
+                struck.append(self._add(name, rule))
             except ValueError as error:
                 refusals.append(f"{name}: {error}")
         if not struck:
@@ -74,12 +68,8 @@ class FaultSwitches:
     def off(self, names: Sequence[str], clouds: Sequence[str], *, seeded: bool) -> list[dict[str, Any]]:
         """Switch off the kinds that are named, or all of them, and give what was on and how often it struck."""
         ended = []
-        for cloud in self._checked(clouds) or [*self._servers, *self._services.down] or self._clouds():
-            if cloud in AWS_SERVICES:
-                if cloud in self._services.down and (not names or AWS_FAULT in names):
-                    ended.append(_outage(cloud, self._services.bring_up(cloud)))
-                continue
-            faults = self._servers[cloud].faults
+        for cloud in self._checked(clouds) or [*self._servers, *AWS_SERVICES]:
+            faults = self._faults(cloud)
             for rule in faults:
                 if (not names or rule.do in names) and (seeded or not self._is_seeded(rule)):
                     faults.remove(rule)
@@ -87,22 +77,17 @@ class FaultSwitches:
         return ended
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """Every rule and outage that is on, with how often it matched and struck."""
-        rules = [self._row(name, rule) for name, server in self._servers.items() for rule in server.faults]
-        return rules + [_outage(service, refused) for service, refused in self._services.down.items()]
+        """Every rule that is on, with how often it matched and struck."""
+        return [self._row(name, rule) for name in (*self._servers, *AWS_SERVICES) for rule in self._faults(name)]
+
+    def _faults(self, cloud: str) -> Faults:
+        return self._services.faults[cloud] if cloud in AWS_SERVICES else self._servers[cloud].faults
 
     def _add(self, cloud: str, rule: Fault) -> dict[str, Any]:
-        self._servers[cloud].faults.add(rule)
+        if cloud in AWS_SERVICES:
+            _check_for_aws(rule)
+        self._faults(cloud).add(rule)
         return self._row(cloud, rule)
-
-    def _take_down(self, service: str, rule: Fault, how: Mapping[str, Any]) -> dict[str, Any]:
-        """Take a service of AWS down; ValueError where anything but a whole outage is asked for."""
-        if rule.do != AWS_FAULT:
-            raise ValueError(f"AWS's services know {AWS_FAULT} only, not {rule.do}")
-        if how:
-            raise ValueError(f"a service of AWS is down as a whole, without {', '.join(sorted(how))}")
-        self._services.take_down(service)
-        return _outage(service, self._services.down[service])
 
     def _row(self, cloud: str, rule: Fault) -> dict[str, Any]:
         """A rule with what is not as usual about it."""
@@ -127,6 +112,9 @@ class FaultSwitches:
         return names
 
 
-def _outage(service: str, refused: int) -> dict[str, Any]:
-    """An outage as a row beside the clouds' rules: every request that comes is refused."""
-    return {"cloud": service, "do": AWS_FAULT, "how": {}, "seeded": False, "matched": refused, "injected": refused}
+def _check_for_aws(rule: Fault) -> None:
+    """ValueError for what AWS's services do not know."""
+    if rule.do not in AWS_KINDS:
+        raise ValueError(f"AWS's services know {', '.join(sorted(AWS_KINDS))}, not {rule.do}")
+    if rule.ids or rule.keys:
+        raise ValueError("a call to AWS's services names no resource and no tag key")

@@ -2,7 +2,7 @@
 
 A hint writes a command of the local stack as `local state`, in backticks and at the end of what it says; it may have
 been written in another process, which runs in another folder. Where it is shown the backticks become a command that
-works in this shell: from this folder, with the session file that this command was given.
+works in this shell, with the session file that this command was given.
 """
 
 import os
@@ -14,41 +14,27 @@ from pathlib import Path
 
 from local import ROOT
 
-PROGRAM = ".venv/bin/python -m local"
-SCRIPT = "untag-local"
-"""The command that shells complete (tools/untag-local): `python` is not ours to complete."""
-
-_called: list[str] = []
-
-_COMMAND = re.compile(r"`local\b ?([^`]*)`")
+PROGRAM = "untag"
+_COMMAND = re.compile(r"`(local\b[^`]*)`")
 
 
 def pasteable(text: str) -> str:
     """A hint with its commands as this shell takes them."""
-    return _COMMAND.sub(lambda match: command(match[1]), text)
+    return _COMMAND.sub(lambda match: _command(match[1]), text)
 
 
 def command(words: str) -> str:
     """A command of the local stack, as this shell takes it."""
-    return " ".join(filter(None, (program(), words, _session())))
-
-
-def call_it(name: str) -> None:
-    """From now on hints call the local stack by this name: it was called by it."""
-    _called[:] = [name]
+    return _command(f"local {words}")
 
 
 def program() -> str:
-    """How the local stack is called from here."""
-    if _called:
-        return _called[0]
-    if shutil.which(SCRIPT) and os.path.realpath(shutil.which(SCRIPT) or "") == str(ROOT / "tools" / SCRIPT):
-        by_name = SCRIPT
-    else:
-        by_name = shlex.quote(str(ROOT / "tools" / SCRIPT))
-    if _runs_as_script() or Path.cwd() != ROOT or not (ROOT / PROGRAM.split(maxsplit=1)[0]).exists():
-        return by_name
-    return PROGRAM
+    """The command: by its name where the shell finds it so, else as it was called: `.venv/bin/untag` in a checkout."""
+    called = sys.argv[0]
+    by_name = shutil.which(PROGRAM)
+    if Path(called).name != PROGRAM or (by_name and os.path.realpath(by_name) == os.path.realpath(called)):
+        return PROGRAM
+    return shlex.quote(called)
 
 
 def file(path: str) -> str:
@@ -61,9 +47,8 @@ def make(target: str) -> str:
     return f"make -C {shlex.quote(str(ROOT))} {target}"
 
 
-def _runs_as_script() -> bool:
-    """Whether this process is tools/untag-local: it hands its code over as an argument."""
-    return sys.argv[:1] == ["-c"]
+def _command(words: str) -> str:
+    return " ".join(filter(None, (program(), words, _session())))
 
 
 def _session() -> str:

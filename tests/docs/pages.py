@@ -19,7 +19,8 @@ RUN_BY_A_SHELL = ("ledger.md", "operations.md", "subscribing.md")
 SHELLS = ("", "sh", "bash", "shell", "console")
 _FILE_ABOVE = re.compile(r"`[^`\n]+`(, continued)?:")
 _INLINE_COMMAND = re.compile(
-    r"(make [a-z][a-z-]*( [A-Z]+=\S+)?|(\S*/)?python -m \S+.*|aws [a-z-]+ [a-z-]+ .*|sam [a-z]+.*)"
+    r"(make [a-z][a-z-]*( [A-Z]+=\S+)?|(\S*/)?python -m \S+.*|untag local [a-z]+ .*"
+    r"|aws [a-z-]+ [a-z-]+ .*|sam [a-z]+.*)"
 )
 
 

@@ -18,10 +18,10 @@ from pages import Command, commands, examples
 from typer.main import get_command
 
 from cli.commands import app as untag
-from local.commands import app
+from cli.commands.local_files import app
 from untag.providers import NAMES, apis_of
 
-LOCAL = re.compile(r"(\.venv/bin/)?python -m local( |$)")
+LOCAL = re.compile(r"(\.venv/bin/)?untag local( |$)")
 TOOL = re.compile(r"(\.venv/bin/)?python -m ((tools|bench)[a-z_.]*)( |$)")
 PYTEST = re.compile(r"\.venv/bin/python -m pytest( |$)")
 FILTERS = ("jq", "head", "tee", "less", "sort")

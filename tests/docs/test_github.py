@@ -126,6 +126,7 @@ def test_a_page_names_targets_files_and_commands_that_are_there(page):
     written = {"docs/reliability.md"}  # by make faults
     named = set(re.findall(r"`([\w./-]+/[\w.*/-]+|[A-Z]+\.md|[\w-]+\.(?:toml|yaml))`", text)) - written
     assert [name for name in named if not list(ROOT.glob(name.rstrip("/")))] == []
-    commands = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "local" / "commands").glob("*.py"))
-    for command in re.findall(r"-m local ([a-z]+)", text):
+    rooms = (ROOT / "local" / "commands", ROOT / "cli" / "commands")
+    commands = "".join(path.read_text(encoding="utf-8") for room in rooms for path in room.glob("*.py"))
+    for command in re.findall(r"untag local ([a-z]+)", text):
         assert f"def {command}(" in commands or f'name="{command}"' in commands

@@ -87,6 +87,7 @@ def test_every_constant_and_variable_that_a_page_names_exists(page: Path) -> Non
     sources = [
         *PACKAGE.rglob("*.py"),
         *(ROOT / "cli").rglob("*.py"),
+        *(ROOT / "local").rglob("*.py"),
         *(ROOT / "tools").rglob("*.py"),
         ROOT / "template.yaml",
     ]

@@ -12,6 +12,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ import pytest
 from docs_support import ROOT, problems
 from pages import examples, lines
 
+from local.providers import JdcloudServer
 from tests.end_to_end.documented import AWS
 
 pytestmark = [
@@ -29,8 +31,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
-LOCAL = ".venv/bin/python -m local"
-STAYS = {LOCAL, f"{LOCAL} watch"}
+LOCAL = "untag local"
+UP = f"{LOCAL} up --live"
+STAYS = {UP, f"{LOCAL} watch"}
 """What stays until Ctrl-C: the first is the stack that all others speak to."""
 SERVICES = ("sqs", "sns", "events", "secretsmanager")
 """Those of AWS that the local stack has."""
@@ -52,9 +55,9 @@ def shell_lines() -> list[str]:
     found = {}
     for _, line in lines():
         command = command_of(line)
-        if not command.startswith(("eval ", LOCAL, *(f"aws {one} " for one in SERVICES))):
+        if not command.startswith(("eval ", f"{LOCAL} ", *(f"aws {one} " for one in SERVICES))):
             continue
-        if command != LOCAL and not any(word in command.lower() for word in ELSEWHERE):
+        if command != UP and not any(word in command.lower() for word in ELSEWHERE):
             found.setdefault(command, line)
     return list(found.values())
 
@@ -63,6 +66,12 @@ def asked() -> Any:
     """The request that the README begins with."""
     (request,) = [one for _, one in examples() if isinstance(one, dict) and one.get("id") == "chg-20418"]
     return request
+
+
+def cleanup() -> str:
+    """The CSV that the README shows."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return readme.partition("`cleanup.csv`:\n\n```csv\n")[2].partition("```")[0]
 
 
 def rules() -> str:
@@ -82,10 +91,14 @@ class Reader:
         (folder / "bin").mkdir()
         aws = folder / "bin" / "aws"
         aws.write_text(AWS, encoding="utf-8")
-        aws.chmod(aws.stat().st_mode | stat.S_IXUSR)
+        untag = folder / "bin" / "untag"
+        untag.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cli "$@"\n', encoding="utf-8")
+        for script in (aws, untag):
+            script.chmod(script.stat().st_mode | stat.S_IXUSR)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHONPATH"))}
         self._environment = kept | {
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "UNTAG_LEDGER": str(folder / "ledger"),
             "AWS_ANSWERS": "{}",
             "UNTAG_LOCAL_SESSION": str(folder / "session.json"),
         }
@@ -144,8 +157,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     reader = Reader(tmp_path_factory.mktemp("checkout"))
     request = asked()
     (reader.folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    (reader.folder / "key.json").write_text("{}", encoding="utf-8")
-    with reader.staying(LOCAL):
+    (reader.folder / "key.json").write_text(json.dumps(JdcloudServer().secrets["default"]), encoding="utf-8")
+    (reader.folder / "cleanup.csv").write_text(cleanup(), encoding="utf-8")
+    with reader.staying(UP):
         session = json.loads((reader.folder / "session.json").read_text())
         tags = {tag["key"]: tag["value"] for tag in request["tags"]}
         resources = [
@@ -179,14 +193,18 @@ def test_every_line_works_as_it_stands_at_a_stack_that_is_up(reader: Reader) -> 
     assert len(found) > 15
     printed = {}
     for line in found:
-        setting = 'eval "$(.venv/bin/python -m local env)"'
+        setting = 'eval "$(untag local env)"'
+        if "create-secret" in line:  # the local stack has put its clouds' credentials there
+            setting += (
+                f"\naws secretsmanager delete-secret --secret-id {line.split()[4]} --force-delete-without-recovery"
+            )
         ended = "timeout --preserve-status -s INT 3 " if command_of(line) in STAYS else ""
         printed[command_of(line)] = reader.run(setting, ended + line)
     assert "SweepRules" in printed[f"{LOCAL} fire SweepSchedule"]
     for request in json.loads((reader.folder / "undo.json").read_text()):
         assert problems("removal-request", request) == []
     reader.run(f"{LOCAL} faults off")
-    words = {command.split()[3] for command in printed if command.startswith(LOCAL)}
+    words = {command.split()[2] for command in printed if command.startswith(LOCAL)}
     assert words >= {"send", "invoke", "fire", "undo", "state", "faults", "watch"}
 
 
@@ -207,5 +225,5 @@ def test_every_line_is_run_here_or_somewhere_else_that_is_named() -> None:
     run = {command_of(line) for line in shell_lines()}
     for place, line in lines():
         command = command_of(line)
-        if command.startswith(LOCAL) and command != LOCAL and command not in run:
+        if command.startswith(LOCAL) and command != UP and command not in run:
             assert any(word in command.lower() for word in ELSEWHERE), f"{place}: {line}"

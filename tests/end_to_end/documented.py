@@ -67,6 +67,8 @@ else:
         given[member] = {{
             "list": lambda: values, "integer": lambda: int(text), "map": lambda: json.loads(text)
         }}.get(kind, lambda: text)()
+    for name, value in flags.items():
+        given[names[name][0]] = value
     answer = getattr(client, method)(**given)
     answer.pop("ResponseMetadata", None)
 found = jmespath.search(query, answer) if query else answer
@@ -93,13 +95,11 @@ class Shell:
         command.chmod(command.stat().st_mode | stat.S_IXUSR)
         self.folder = folder
         self._called = folder / "called.jsonl"
-        outputs = [{"OutputKey": name, "OutputValue": value} for name, value in stack.outputs.items()]
-        # What the local services do not have; what was asked is written down.
-        known = {"cloudformation describe-stacks": {"Stacks": [{"Outputs": outputs}]}, **(answers or {})}
         self._environment = {
             **os.environ,
             "PATH": f"{folder}:{os.environ['PATH']}",
-            "AWS_ANSWERS": json.dumps(known),
+            # What the local services do not have; what was asked is written down.
+            "AWS_ANSWERS": json.dumps(answers or {}),
             "AWS_CALLED": str(self._called),
             "AWS_ENDPOINT_URL": stack.aws.url,
             "AWS_REGION": stack.region,

@@ -35,11 +35,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def shell(stack: Stack, tmp_path: Path) -> Iterator[Shell]:
-    answers = {
-        "lambda list-event-source-mappings": {"EventSourceMappings": [{"UUID": "u-u-i-d"}]},
-        "lambda update-event-source-mapping": {},
-        "secretsmanager put-secret-value": {},
-    }
+    answers = {"secretsmanager put-secret-value": {}}
     with stack.paused():
         yield Shell(stack, tmp_path, answers)
         for queue in stack.queues():
@@ -144,10 +140,15 @@ def test_a_whole_queue_is_moved_to_where_its_letters_came_from(shell: Shell, sta
 
 
 def test_the_mapping_of_the_work_queue_is_switched_off(shell: Shell, stack: Stack) -> None:
-    shell.run(f"{SETUP}\n{RUN['stop']}")
-    _, asked, switched = shell.called()
-    assert asked[2] == {"event-source-arn": [stack.outputs["WorkQueueArn"]]}
-    assert switched[2:] == [{"uuid": ["u-u-i-d"]}, {"enabled": False}]
+    (mapping,) = [one for one in stack.mappings.values() if one.spec.queue == stack.work_queue]
+    others = [one for one in stack.mappings.values() if one is not mapping]
+    switched = json.loads(shell.run(f"{SETUP}\n{RUN['stop']}"))
+    assert switched["State"] == "Disabled"
+    assert not mapping.enabled
+    assert all(one.enabled for one in others)
+    switched = json.loads(shell.run(f"{SETUP}\n{RUN['stop'].replace('--no-enabled', '--enabled')}"))
+    assert switched["State"] == "Enabled"
+    assert mapping.enabled
 
 
 def test_every_command_of_the_page_is_run_here() -> None:

@@ -272,7 +272,7 @@ def test_many_requests_are_cut_into_messages_that_each_hold_whole_ones():
 
 def command(*words, text=None):
     return subprocess.run(
-        [sys.executable, "-m", "local", "undo", *map(str, words)],
+        [sys.executable, "-m", "cli", "local", "undo", *map(str, words)],
         input=text,
         capture_output=True,
         text=True,

@@ -16,10 +16,19 @@ import time
 
 from local.stack import ROOT
 
-COMMAND = [sys.executable, "-m", "local"]
+COMMAND = [sys.executable, "-m", "cli", "local"]
 LINES, COLUMNS = 24, 80
 _HOME = "\x1b[H"
 _ESCAPES = re.compile("\x1b\\[[0-9;?]*[a-zA-Z]")
+
+
+def installed(folder):
+    """The command as an installation has it: a script that runs from any folder."""
+    script = folder / "untag"
+    code = f"import sys\nsys.path[:0] = [{str(ROOT)!r}]\nfrom cli.app import main\nsys.exit(main())\n"
+    script.write_text(f"#!{sys.executable} -P\n{code}", encoding="utf-8")
+    script.chmod(0o755)
+    return script
 
 
 def run(*arguments, text=None, env=None):

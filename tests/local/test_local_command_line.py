@@ -11,7 +11,7 @@ from throwaway import project
 
 from local.stack import ROOT
 
-COMMAND = [sys.executable, "-m", "local"]
+COMMAND = [sys.executable, "-m", "cli", "local"]
 
 
 def run(*arguments, text=None):
@@ -166,7 +166,7 @@ def test_a_mistake_is_told_in_a_line_that_says_what_would_help(session, argument
 def test_without_a_stack_a_command_says_how_to_start_one(tmp_path, arguments):
     answer = run(*arguments, "--session", tmp_path / "none.json", text="{}")
     assert answer.returncode == 1
-    assert "python -m local up" in answer.stderr
+    assert "untag local up" in answer.stderr
 
 
 def test_a_session_file_of_a_stack_that_is_gone_counts_as_none(tmp_path):

@@ -6,22 +6,24 @@ import subprocess
 import sys
 
 import pytest
+from processes import installed
 
 from local.commands import complete
 from local.session.fault_names import MEANINGS
 from local.stack import ROOT
 
-PROGRAM = ROOT / "tools" / "untag-local"
+PROGRAM = [sys.executable, "-m", "cli"]
 
 
 def offered(*words, cwd=ROOT):
     """What bash is told for the words typed so far; the last is the one that is being typed."""
     env = os.environ | {
-        "_UNTAG_LOCAL_COMPLETE": "complete_bash",
-        "COMP_WORDS": "\n".join(("untag-local", *words)),
-        "COMP_CWORD": str(len(words)),
+        "_UNTAG_COMPLETE": "complete_bash",
+        "COMP_WORDS": "\n".join(("untag", "local", *words)),
+        "COMP_CWORD": str(len(words) + 1),
+        "PYTHONPATH": str(ROOT),
     }
-    return subprocess.run([PROGRAM], cwd=cwd, env=env, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(PROGRAM, cwd=cwd, env=env, capture_output=True, text=True, check=True).stdout.split()
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_only_json_files_and_folders_are_events(tmp_path):
         (["fire", "--session", "{}", "Ni"], ["Nightly"]),
         (["send", "--session", "{}", "--queue", ""], ["Q"]),
         (["invoke", "--session", "{}.gone", ""], []),
-        (["faults", "on", "--session", "{}", "--cloud", "s"], ["sns", "sqs", "secretsmanager"]),
+        (["faults", "on", "--session", "{}", "--cloud", "s"], ["sns", "sqs", "secretsmanager", "scheduler"]),
     ],
 )
 def test_functions_schedules_and_queues_are_those_of_the_stack_that_is_up(session, words, wanted):
@@ -78,18 +80,19 @@ def test_a_broken_session_file_offers_nothing(tmp_path):
     assert complete.event_files(str(tmp_path / "nowhere" / "x")) == []
 
 
-@pytest.mark.parametrize("program", [[PROGRAM], [sys.executable, "-m", "local"]])
-def test_the_script_for_the_shell_completes_the_command_that_has_a_name_of_its_own(program):
+def test_the_script_for_the_shell_completes_the_command_by_its_name():
     env = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     shown = subprocess.run(
-        [*program, "--show-completion", "bash"], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+        [*PROGRAM, "--show-completion", "bash"], cwd=ROOT, env=env, capture_output=True, text=True, check=True
     )
-    assert shown.stdout.rstrip().endswith("untag-local")
+    assert shown.stdout.rstrip().endswith("untag")
 
 
 def test_the_command_works_through_a_link_and_from_any_folder(tmp_path):
-    (tmp_path / "untag-local").symlink_to(PROGRAM)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "untag").symlink_to(installed(tmp_path))
     answer = subprocess.run(
-        [tmp_path / "untag-local", "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
+        [tmp_path / "elsewhere" / "untag", "local", "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert "Usage: untag-local" in answer.stdout
+    assert "Usage: untag local" in answer.stdout
+    assert "Start everything and stay until Ctrl-C" in answer.stdout

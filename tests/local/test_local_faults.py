@@ -8,10 +8,10 @@ import pytest
 from processes import run, up
 from throwaway import project
 
-from local.aws import Aws
+from local.aws import Aws, service_faults
 from local.errors import LocalError
 from local.providers import KINDS, SERVERS, HuaweicloudConfigServer, JdcloudServer
-from local.session.fault_names import AWS_SERVICES, MEANINGS
+from local.session.fault_names import AWS_KINDS, AWS_SERVICES, MEANINGS
 from local.session.fault_switches import FaultSwitches
 from untag.providers.jdcloud.credentials import JDCloudCredentials
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
@@ -51,6 +51,7 @@ def untag(described, id_="i-manual01"):
 
 def test_every_kind_of_misbehaviour_has_a_name_that_says_what_it_is():
     assert set(MEANINGS) == KINDS
+    assert (tuple(AWS_SERVICES), AWS_KINDS) == (service_faults.SERVICES, service_faults.KINDS)
 
 
 def test_what_is_switched_on_strikes_until_it_is_switched_off_and_is_counted(described, faults):
@@ -103,6 +104,7 @@ REQUESTS = {
         "{}",
         {"X-Amz-Target": "secretsmanager.ListSecrets", "Content-Type": "application/x-amz-json-1.1"},
     ),
+    "scheduler": (None, {}),
 }
 
 
@@ -112,6 +114,8 @@ def ask_aws(described, service):
     scope = f"AWS4-HMAC-SHA256 Credential=K/20261126/{described['region']}/{service}/aws4_request, Signature=s"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     with httpx.Client(trust_env=False, timeout=20) as client:
+        if body is None:
+            return client.get(f"{described['aws']}/schedules", headers={"Authorization": scope}).status_code
         return client.post(
             described["aws"], content=body, headers={**form, **headers, "Authorization": scope}
         ).status_code
@@ -135,7 +139,20 @@ def test_without_a_cloud_no_service_of_aws_goes_down_and_each_comes_up_again(des
     assert {rule["cloud"] for rule in faults("on", "unavailable")} == set(SERVERS)
     faults("on", "unavailable", "--cloud", "sns", "--cloud", "sqs")
     assert {rule["cloud"] for rule in faults("off")} == {*SERVERS, "sns", "sqs"}
-    assert [ask_aws(described, name) for name in AWS_SERVICES] == [200, 200, 200]
+    assert [ask_aws(described, name) for name in AWS_SERVICES] == [200, 200, 200, 200]
+
+
+def test_a_service_of_aws_can_throttle_forbid_and_take_its_time(described, faults):
+    faults("on", "throttle", "--cloud", "sqs", "--every", "2", "--times", "1", "--retry-after", "3")
+    faults("on", "forbidden", "--cloud", "secretsmanager", "--operation", "GetSecretValue")
+    faults("on", "delay", "--cloud", "sns", "--seconds", "0.3")
+    assert [ask_aws(described, "sqs") for _ in range(4)] == [200, 400, 200, 200]
+    assert ask_aws(described, "secretsmanager") == 200
+    began = time.monotonic()
+    assert ask_aws(described, "sns") == 200
+    assert time.monotonic() - began >= 0.3
+    assert json.loads(run("state", "--session", described["session"], "--json").stdout)["down"] == []
+    assert {rule["cloud"]: rule["injected"] for rule in faults("off")} == {"sqs": 1, "secretsmanager": 0, "sns": 1}
 
 
 def test_a_service_that_is_down_is_seen_by_everybody_who_looks(described, faults):
@@ -167,8 +184,11 @@ def test_a_person_is_shown_what_is_on_and_what_there_is(described, faults):
         (["on", "partial", "--cloud", "huaweicloud-config"], "leave --cloud out"),
         (["on"], "Missing argument"),
         (["on", "unavailable", "--cloud", "sqd"], "sns, sqs, secretsmanager"),
-        (["on", "throttle", "--cloud", "sns"], "sns: AWS's services know unavailable only, not throttle"),
-        (["on", "unavailable", "--cloud", "sqs", "--times", "2"], "down as a whole, without times"),
+        (
+            ["on", "partial", "--cloud", "sns"],
+            "sns: AWS's services know delay, forbidden, status, throttle, unavailable, not partial",
+        ),
+        (["on", "unavailable", "--cloud", "sqs", "--id", "i-*"], "names no resource and no tag key"),
     ],
 )
 def test_a_mistake_says_what_there_is(faults, arguments, complaint):

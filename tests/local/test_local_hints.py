@@ -7,13 +7,11 @@ import shutil
 import subprocess
 
 import pytest
-from processes import up
+from processes import installed, up
 
 from local.stack import ROOT
 
-IN_THE_PROJECT = [str(ROOT / ".venv" / "bin" / "python"), "-m", "local"]
-FROM_ANYWHERE = [str(ROOT / "tools" / "untag-local")]
-COMMAND = re.compile(r"(?:\S*/untag-local|\.venv/bin/python -m local|untag-local|make -C) [^\n]*|(?<=: )ls [^\n]*")
+COMMAND = re.compile(r"(?:'[^'\n]*/untag'|(?:\S*/)?untag|make -C) (?:local|-)[^\n]*|(?<=: )ls [^\n]*")
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +30,13 @@ def place(request, tmp_path):
     # What lies where somebody happens to be is none of the command's.
     (folder / "typing.py").write_text("raise SystemExit('not mine')")
     environ = {name: value for name, value in os.environ.items() if name != "UNTAG_LOCAL_SESSION"}
+    environ["PATH"] = "/usr/bin:/bin"
+    script = installed(folder)
     if request.param == "the project's folder":
-        return ROOT, IN_THE_PROJECT, environ
+        return ROOT, [str(script), "local"], environ
     if request.param == "another folder":
-        return folder, FROM_ANYWHERE, environ
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "untag-local").symlink_to(FROM_ANYWHERE[0])
-    return folder, ["untag-local"], environ | {"PATH": f"{tmp_path / 'bin'}:{environ['PATH']}"}
+        return folder, ["./untag", "local"], environ
+    return folder, [str(script), "local"], environ | {"PATH": f"{folder}:{environ['PATH']}"}
 
 
 def typed(place, *words, text=None):
@@ -137,7 +135,7 @@ def test_what_can_be_done_with_a_stack_that_is_up_can_be_pasted(place, tmp_path)
                 if "Ctrl-C stops it" in line:
                     break
             lines = COMMAND.findall(printed)
-            assert len(lines) == 6
+            assert len(lines) == 7
             for line in lines:
                 told = f"timeout --preserve-status -s INT 3 {line}" if " watch " in line else line
                 done = pasted(place, told)

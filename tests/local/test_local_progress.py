@@ -32,7 +32,7 @@ def test_what_is_not_done_in_time_says_so_and_what_to_look_at(session):
     answer = run("send", "-", "--wait", "0.2", "--session", session, text="{}")
     assert answer.returncode == 1
     assert "there is still work" in answer.stderr
-    assert "python -m local watch" in answer.stderr
+    assert "untag local watch" in answer.stderr
     with Terminal("send", session, "--wait", "0.2", "--session", session) as terminal:
         assert terminal.end() == 1
         assert "there is still work" in terminal.plain

@@ -151,20 +151,6 @@ def test_a_terminal_shows_that_something_moves_and_ctrl_c_leaves_nothing_half_ma
     assert not (project / ".venv").exists()
 
 
-@pytest.mark.parametrize("marker", [".venv", ".venv-runtime"])
-def test_the_command_for_any_folder_does_not_believe_in_a_half_made_environment(tmp_path, marker):
-    (tmp_path / "tools").mkdir()
-    shutil.copy(ROOT / "tools" / "untag-local", tmp_path / "tools")
-    for name in (".venv", ".venv-runtime"):
-        (tmp_path / name / "bin").mkdir(parents=True)
-        (tmp_path / name / "bin" / "python").symlink_to(sys.executable)
-        (tmp_path / name / ".stamp").touch()
-    (tmp_path / marker / ".stamp").unlink()
-    done = subprocess.run([tmp_path / "tools" / "untag-local"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert f"make -C {tmp_path}" in done.stderr
-
-
 @pytest.mark.parametrize("moment", ["untag: template.yaml", "decommission_config"])
 def test_ctrl_c_in_the_demo_ends_it_without_a_traceback(moment):
     with Terminal(command=[sys.executable, "-m", "local.demo"]) as terminal:
@@ -175,7 +161,7 @@ def test_ctrl_c_in_the_demo_ends_it_without_a_traceback(moment):
         assert "Traceback" not in terminal.plain
 
 
-@pytest.mark.parametrize("module", ["local", "local.demo"])
+@pytest.mark.parametrize("module", ["cli", "local.demo"])
 def test_ctrl_c_while_a_program_is_loaded_prints_nothing(module):
     with subprocess.Popen(
         [sys.executable, "-X", "importtime", "-m", module], cwd=ROOT, stderr=subprocess.PIPE, text=True

@@ -5,6 +5,7 @@ No queue, no topic, no account at AWS: credentials come from the environment or 
 
 from untag.hosts.here.begun import Begun
 from untag.hosts.here.host import Here, Waiting
+from untag.hosts.here.lines import append
 from untag.hosts.here.running import carry_out
 
-__all__ = ["Begun", "Here", "Waiting", "carry_out"]
+__all__ = ["Begun", "Here", "Waiting", "append", "carry_out"]

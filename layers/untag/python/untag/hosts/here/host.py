@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
@@ -16,6 +16,7 @@ from untag.core import CredentialSource, Timing
 from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.base import DeliveryError, Message, Record
 from untag.hosts.here.begun import Begun
+from untag.hosts.here.lines import append
 from untag.transport import Client, Transport
 
 if TYPE_CHECKING:
@@ -168,22 +169,10 @@ class Files:
         """Nothing is gained by waiting for others."""
 
     def _append(self, name: str, lines: Iterable[str]) -> None:
-        text = "".join(f"{line}\n" for line in lines)
-        if not text:
-            return
         try:
-            with (self._host.folder / name).open("ab+") as file:
-                if file.tell() and _last_byte(file) != b"\n":
-                    file.write(b"\n")  # what a killed process had begun to write spoils no line but its own
-                # Half a character of a tag's value stands as its escape, which JSON reads.
-                file.write(text.encode(errors="backslashreplace"))
+            append(self._host.folder / name, lines)
         except OSError as error:
             raise DeliveryError(f"{name}: {error.strerror}") from None
-
-
-def _last_byte(file: BinaryIO) -> bytes:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1)
 
 
 class NoQuarantine:
