@@ -7,7 +7,8 @@ import pytest
 from local.providers import HuaweicloudConfigServer, JdcloudServer, ProviderServer
 from untag.providers import apis_of
 from untag.providers.huaweicloud.signing import HuaweiAuth
-from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
+from untag.providers.jdcloud.signing import JDCLOUD3
+from untag.providers.signing import DerivedKeyAuth
 
 Call = Callable[..., httpx.Response]
 

@@ -12,7 +12,8 @@ import pytest
 
 from local.providers import SERVERS, HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, environment
 from untag.providers.jdcloud.credentials import JDCloudCredentials
-from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
+from untag.providers.jdcloud.signing import JDCLOUD3
+from untag.providers.signing import DerivedKeyAuth
 
 Body = Callable[..., dict[str, Any]]
 Call = Callable[..., httpx.Response]

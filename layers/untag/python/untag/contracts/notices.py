@@ -42,11 +42,5 @@ class Notice(BaseModel):
 
     def attributes(self) -> dict[str, str]:
         """What subscribers filter by."""
-        filters = {
-            "kind": self.kind,
-            "provider": self.provider,
-            "account": self.account,
-            "status": self.status,
-            "batch": self.batch,
-        }
-        return {**{name: value for name, value in filters.items() if value}, "id": self.id}
+        names = ("kind", "provider", "account", "status", "batch")
+        return {**{name: value for name in names if (value := getattr(self, name))}, "id": self.id}

@@ -20,8 +20,8 @@ MESSAGE_BYTES = 240
 """A row's code and request id, and its message, in UTF-8; every one of them may be a quotation mark, and so double."""
 
 _ROW_BYTES = 2 * (NAME_BYTES + MESSAGE_BYTES + NAME_BYTES) + 160
-"""What a row takes beside its facts when pages are cut: its code, message and request id, and the names of its fields.
-A constant, so that the same facts are cut into the same pages whatever the provider's texts are."""
+"""What a row takes beside its facts when pages are cut. A constant, so that the same facts make the same pages whatever
+the provider's texts are."""
 
 _SUBJECT_LENGTH = 99
 
@@ -193,9 +193,8 @@ def report_pages(
 ) -> list[Report]:
     """The pages of the report on one request.
 
-    `facts` are the fields of `Report` that the caller knows: kind, id, action, provider, account, region, attempt,
-    dry_run, reason, started_at, finished_at, and batch and project_id if there are any. Rows stand in the order given,
-    which has to be the same for the same facts. `hints` say what looks wrong with the request; they end the summary.
+    `facts` are the fields of `Report` that the caller knows. Rows stand in the order given, which has to be the same
+    for the same facts. `hints` say what looks wrong with the request; they end the summary.
     """
     counts = _counts(rows, deferred)
     if held_back is not None:

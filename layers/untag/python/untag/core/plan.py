@@ -60,9 +60,9 @@ def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now
 def expand(job: Job, policy: Policy) -> None:
     """Give a job for every tag its pairs, now that the tags of its resources are read.
 
-    Reserved and protected tags have no pair. Resources that could not be read keep their one slot with its result. The
-    cap counts what was read: over it, nothing of the job is worked at. Where resources wait to be read that may take it
-    over the cap, all of it waits with them.
+    Reserved and protected tags have no pair. Resources that could not be read keep their one slot. The cap counts what
+    was read: over it, nothing of the job is worked at; where resources still to be read may take it over, all of it
+    waits.
     """
     blocks = [block for whole in job.blocks for block in _expanded(whole, job.read, policy)]
     waiting = [result for block in job.blocks for result in block.results if isinstance(result, Deferral)]
@@ -206,8 +206,7 @@ def _tags(group: Group, blocks: Iterable[Block]) -> tuple[Tag, ...]:
 def conflicting(jobs: Iterable[Job]) -> list[Job]:
     """The jobs that contradict an earlier job: they restore what it removes, or restore another value.
 
-    Which of two such requests is carried out last would be chance, so the later one must not share a batch with the
-    earlier.
+    Which of the two is carried out last would be chance, so they must not share a batch.
     """
     asked: dict[tuple[Scope, str, str], tuple[Action, str | None]] = {}
     jobs = [job for job in jobs if not job.dry_run]

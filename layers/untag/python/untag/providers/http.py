@@ -160,8 +160,8 @@ def message_of(text: object, credentials: Credentials) -> str | None:
 def tags_of(listed: Any) -> dict[str, str]:
     """A list of `{"key", "value"}` as tags by key; no value is an empty one.
 
-    What is left of a character that a cloud cut in two can be in no request, and in no report: it is shown as "?".
-    KeyError, TypeError or AttributeError if it is no such list.
+    What is left of a character that a cloud cut in two is shown as "?". KeyError, TypeError or AttributeError if it is
+    no such list.
     """
     if not isinstance(listed, list):
         raise TypeError("tags should be a list")

@@ -1,10 +1,11 @@
 """Signed calls to AWS in its wire protocols: JSON (SQS, Secrets Manager), Query (SNS) and REST (Scheduler)."""
 
 import asyncio
+import hashlib
 import json
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -25,14 +26,9 @@ _JSON = {
     "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),
     "secretsmanager": ("secretsmanager", "application/x-amz-json-1.1"),
 }
+_EMPTY = hashlib.sha256().hexdigest()
 _SNS_VERSION = "2010-03-31"
-_TRANSIENT = (
-    "RequestLimitExceeded",
-    "TooManyRequests",
-    "InternalError",
-    "InternalFailure",
-    "ServiceUnavailable",
-)
+_TRANSIENT = ("RequestLimitExceeded", "TooManyRequests", "InternalError", "InternalFailure", "ServiceUnavailable")
 
 T = TypeVar("T")
 
@@ -57,6 +53,14 @@ def retry_pause(timing: Timing, number: int) -> float:
     return timing.jitter(_BACKOFF_SECONDS, number, _BACKOFF_CAP)
 
 
+class _Call(NamedTuple, Generic[T]):
+    service: str
+    operation: str
+    headers: Mapping[str, str]
+    content: bytes
+    read: Callable[[httpx.Response], T]
+
+
 class Aws:
     """Calls to AWS in one region, signed afresh at each try.
 
@@ -76,6 +80,7 @@ class Aws:
             ("sns", "SNS"),
             ("secretsmanager", "SECRETS_MANAGER"),
             ("scheduler", "SCHEDULER"),
+            ("s3", "S3"),
         ):
             own = f"https://{service}.{self.region}.{suffix}"
             everywhere = environment.endpoint(environ, "AWS_ENDPOINT_URL", own)
@@ -88,31 +93,29 @@ class Aws:
         prefix, content_type = _JSON[service]
         headers = {"content-type": content_type, "x-amz-target": f"{prefix}.{operation}"}
         content = json.dumps(body).encode()
-        return await self._tried(service, operation, headers, content, _read_json)
+        return await self._tried(_Call(service, operation, headers, content, _read_json))
 
     async def sns(self, operation: str, parameters: Mapping[str, str]) -> ET.Element:
         """A call to SNS in the Query protocol; the answer's element. Raises AwsError."""
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
         content = _form({"Action": operation, "Version": _SNS_VERSION, **parameters})
-        return await self._tried("sns", operation, headers, content, _read_xml)
+        return await self._tried(_Call("sns", operation, headers, content, _read_xml))
 
     async def rest(self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """A call in the REST protocol; `path` is escaped already, with its query. Raises AwsError."""
         content = b"" if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"content-type": "application/json"}
-        return await self._tried(service, f"{method} {path}", headers, content, _read_json)
+        return await self._tried(_Call(service, f"{method} {path}", headers, content, _read_json))
 
-    async def _tried(
-        self,
-        service: str,
-        operation: str,
-        headers: Mapping[str, str],
-        content: bytes,
-        read: Callable[[bytes], T],
-    ) -> T:
+    async def s3_object(self, path: str) -> httpx.Response:
+        """An object of a bucket of this region, `/BUCKET/KEY`. Raises AwsError."""
+        headers = {"x-amz-content-sha256": _EMPTY}
+        return await self._tried(_Call("s3", f"GET {path}", headers, b"", lambda response: response))
+
+    async def _tried(self, call: "_Call[T]") -> T:
         for number in range(TRIES):
             try:
-                return await self._once(service, operation, headers, content, read)
+                return await self._once(call)
             except AwsError as error:
                 pause = retry_pause(self._timing, number)
                 if not error.transient or number + 1 == TRIES or self.left() < pause + _SHORTEST_SECONDS:
@@ -120,14 +123,8 @@ class Aws:
                 await self._timing.sleep(pause)
         raise AssertionError("the loop returns or raises")
 
-    async def _once(
-        self,
-        service: str,
-        operation: str,
-        headers: Mapping[str, str],
-        content: bytes,
-        read: Callable[[bytes], T],
-    ) -> T:
+    async def _once(self, call: "_Call[T]") -> T:
+        service, operation, headers, content, read = call
         timeout = min(_CALL_SECONDS, self.left())
         if timeout < _SHORTEST_SECONDS:
             raise AwsError(service, operation, "deadline", transient=False)
@@ -146,7 +143,7 @@ class Aws:
             raise AwsError(service, operation, "connection", transient=True) from None
         if response.status_code == httpx.codes.OK:
             try:
-                return read(response.content)
+                return read(response)
             except (ValueError, ET.ParseError):
                 raise AwsError(service, operation, "unreadable", transient=True) from None
         code = _error_code(response) or f"HTTP_{response.status_code}"
@@ -167,34 +164,33 @@ _ESCAPES = {
 def _form(parameters: Mapping[str, str]) -> bytes:
     """Parameters as a form; the names are AWS's own, and need no escapes.
 
-    The standard library's `urlencode` looks at each character by itself, which for reports costs more than all else
-    that is done to send them.
+    The standard library's `urlencode` looks at each character, which costs more than all else that is done to send
+    reports.
     """
     pairs = (f"{name}={value.encode().decode('latin-1').translate(_ESCAPES)}" for name, value in parameters.items())
     return "&".join(pairs).encode("ascii")
 
 
-def _read_json(content: bytes) -> dict[str, Any]:
+def _read_json(response: httpx.Response) -> dict[str, Any]:
     # By body and never by content type: not every server that speaks this protocol names it rightly.
-    answer = json.loads(content or b"{}")
+    answer = json.loads(response.content or b"{}")
     if not isinstance(answer, dict):
         raise ValueError  # noqa: TRY004 - an answer that cannot be read, whatever is wrong with it
     return answer
 
 
-def _read_xml(content: bytes) -> ET.Element:
+def _read_xml(response: httpx.Response) -> ET.Element:
     # AWS's own answer over TLS; expat limits entity expansion since 2.4.1, which every supported Python bundles.
-    return ET.fromstring(content)  # noqa: S314
+    return ET.fromstring(response.content)  # noqa: S314
 
 
 def _error_code(response: httpx.Response) -> str:
     """AWS's code out of an error in any protocol, without its namespace; empty where there is none."""
-    content = response.content
     if named := str(response.headers.get("x-amzn-errortype", "")):
         return named.partition(":")[0].rpartition("#")[2]
     try:
-        if content.lstrip().startswith(b"<"):
-            return _read_xml(content).findtext(".//{*}Code", "")
-        return str(_read_json(content).get("__type", "")).rpartition("#")[2]
+        if response.content.lstrip().startswith(b"<"):
+            return _read_xml(response).findtext(".//{*}Code", "")
+        return str(_read_json(response).get("__type", "")).rpartition("#")[2]
     except (ValueError, ET.ParseError):
         return ""

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 class Lambda:
     """Records from SQS, results to SQS and SNS, credentials in Secrets Manager, metrics as EMF lines.
 
-    Under SnapStart a snapshot is taken of what is made here, and many environments start from it. So nothing made here
-    holds a key, a socket, a time or anything by chance; such things come with the first invocation.
+    Nothing made here holds a key, a socket, a time or anything by chance, as in `Runtime`.
     """
 
     message_bytes = SQS_BYTES
@@ -44,6 +43,7 @@ class Lambda:
         self.environ = environ
         self.timing = timing or Timing()
         self._places = Places.from_environment(environ, continues=continues)
+        self.keeps = bool(self._places.schedule_group)
         self.telemetry: base.Telemetry = Telemetry()
         # No proxies out of the environment, and one transport with one TLS context for all calls.
         self.client: httpx.AsyncClient = Client(transport or Transport())
