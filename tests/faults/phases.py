@@ -13,6 +13,7 @@ from scale import (
     CIRCUIT_SECONDS,
     CONCURRENCY,
     ENVIRONMENTS,
+    KILLERS,
     NEIGHBOURS,
     OUTAGE_SECONDS,
     POISON_VISIBILITY_SECONDS,
@@ -64,18 +65,20 @@ def outage(campaign: "Campaign") -> None:
 
 
 def poison(campaign: "Campaign") -> None:
-    """A record that kills the process, again and again, among neighbours that share its calls."""
+    """Records that kill the process, again and again, among neighbours that share their calls."""
     campaign.stack.aws.queues.visibility_timeout = POISON_VISIBILITY_SECONDS
     (campaign.flags / "killers").touch()
     # Few enough that they can be worked at one by one before they come back: the queue's time is cut short, the
     # processes' is not.
     around = list(neighbours(NEIGHBOURS, "beside"))
-    killers = list(neighbours(1, "i-killer"))
-    campaign.ask([*around[: NEIGHBOURS // 3], *killers, *around[NEIGHBOURS // 3 :]])
+    killers = list(neighbours(KILLERS, "i-killer"))
+    campaign.ask([*killers, *around])  # the killers are begun first, when their turn comes one by one
     end = time.monotonic() + campaign.patience
-    while (_some_without_an_end(campaign, "beside", NEIGHBOURS) or _waiting(campaign) > 1) and time.monotonic() < end:
+    while (
+        _some_without_an_end(campaign, "beside", NEIGHBOURS) or _waiting(campaign) > KILLERS
+    ) and time.monotonic() < end:
         pass
-    # Only the killer is left, and goes to the dead letters by SQS's own redrive. With more on the queue that had to
+    # Only the killers are left, and go to the dead letters by SQS's own redrive. With more on the queue that had to
     # be hidden for as long as a function has: else two hold the same records, and each puts them back.
     campaign.stack.aws.queues.visibility_timeout = SHORT_VISIBILITY_SECONDS
     campaign.stack.drain(campaign.patience)

@@ -33,5 +33,7 @@ LATE_SECONDS = 20.0
 ROTATION_SLACK_SECONDS = 60.0
 """For a call that was begun just before its secret was to be read again, on a machine that has much to do; in the
 functions' own time."""
+KILLERS = 3
+"""Records that kill the process. Were their neighbours to go down with each, SQS would bury these before the last."""
 NEIGHBOURS = 24
-"""Requests in one batch with a record that kills the process."""
+"""Requests in one batch with them."""

@@ -49,10 +49,34 @@ def test_suspects_that_are_not_begun_go_back_to_their_queue_and_pay_no_receive(h
     assert [entry["ReceiptHandle"] for entry in deleted["Entries"]] == [f"receipt-m-{n}" for n in range(10, 14)]
 
 
+def test_a_record_that_is_suspect_once_more_is_the_only_one_that_is_begun(house: House) -> None:
+    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(3)]
+    assert house.batch(*records) == []
+    assert [report["id"] for report in house.aws.reports] == ["chg-0"]
+    back = [message for message in house.aws.queues[QUEUE] if "untag_receives" in message["MessageAttributes"]]
+    assert [json.loads(message["MessageBody"])["id"] for message in back] == ["chg-1", "chg-2"]
+
+
+def test_what_is_suspect_for_the_first_time_does_not_share_an_invocation_with_what_was_so_before(house: House) -> None:
+    receives = (4, 3, 5, 3)
+    records = [
+        record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=count) for n, count in enumerate(receives)
+    ]
+    assert house.batch(*records) == []
+    assert [report["id"] for report in house.aws.reports] == ["chg-1", "chg-3"]
+
+
+def test_a_record_is_put_back_by_one_call_even_if_its_answer_is_lost(house: House) -> None:
+    house.aws.trouble = lambda _, operation, __: 503 if operation == "SendMessageBatch" else None
+    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(2)]
+    assert house.batch(*records) == ["m-1"]
+    assert operations(house).count("SendMessageBatch") == 1
+
+
 def test_suspects_for_which_no_time_is_left_go_back_too_and_come_again_where_the_queue_takes_nothing(
     house: House,
 ) -> None:
-    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(3)]
+    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=3) for n in range(3)]
     house.seconds = 0.1
     house.aws.trouble = down("sqs")
     assert house.batch(*records) == ["m-0", "m-1", "m-2"]
@@ -110,7 +134,7 @@ def test_a_suspect_for_which_there_is_no_time_goes_back_to_its_queue_untouched()
     with House(seconds=30.0) as house:
         put(house.jd, "i-1", "i-2", "i-3")
         house.jd.latency = 9.0
-        records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(1, 6)]
+        records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=3) for n in range(1, 6)]
         assert house.batch(*records) == []
         back = [
             json.loads(message["MessageBody"])["id"]

@@ -72,7 +72,7 @@ def parse_leniently(text: str) -> Any:
 def layers(body: Any, own_id: str, parse: Callable[[str], Any] = parse_json) -> Iterator[Layer]:
     """The body itself, then what each of its envelopes holds, from the outermost to the innermost.
 
-    `own_id` is the id of what carried the body here. Raises InvalidInputError that names the field that cannot be read.
+    `own_id` is the id of what carried it here. Raises InvalidInputError that names the field that cannot be read.
     """
     layer = Layer(parse(body) if isinstance(body, str) else body, own_id)
     for _ in range(_MAX_ENVELOPES):

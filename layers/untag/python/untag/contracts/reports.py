@@ -25,17 +25,10 @@ the provider's texts are."""
 
 _SUBJECT_LENGTH = 99
 
-_WORDS = {
-    Outcome.REMOVED: "removed",
-    Outcome.RESTORED: "restored",
+_WORDS: dict[str, str] = {
     Outcome.WOULD_REMOVE: "would be removed",
     Outcome.WOULD_RESTORE: "would be restored",
-    Outcome.ABSENT: "absent",
     Outcome.NOT_FOUND: "on resources not found",
-    Outcome.PROTECTED: "protected",
-    Outcome.FAILED: "failed",
-    Outcome.UNCONFIRMED: "unconfirmed",
-    "deferred": "deferred",
 }
 
 
@@ -175,7 +168,7 @@ def status_of(counts: Mapping[str, int]) -> Status:
 
 def summary_of(head: str, counts: Mapping[str, int]) -> str:
     """One line for a person: `jdcloud/default cn-north-1: 1 of 2 tags removed, 1 failed`."""
-    parts = [(count, _WORDS[outcome]) for outcome, count in counts.items() if count]
+    parts = [(count, _WORDS.get(outcome, outcome)) for outcome, count in counts.items() if count]
     if not parts:
         return f"{head}: no tags there that may be removed"
     (first, word), *rest = parts

@@ -54,8 +54,8 @@ def judge(step: Step, answer: Answer) -> Iterator[Followed]:
 def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followed]:
     """What the end of a step sets free.
 
-    After the last precheck of a group: the writes that waited for others to share their call. After both halves of a
-    forbidden call: the calls that waited for their answers.
+    After the last precheck of a group, the writes that waited for others; after both halves of a forbidden call, the
+    calls that waited for their answers.
     """
     if step.kind is Kind.GUARD:
         step.group.prechecks -= 1

@@ -18,8 +18,8 @@ WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_REST
 def guards(provider: Provider, action: Action, tag: Tag, *, dry_run: bool = False, overwrite: bool = False) -> bool:
     """Whether the resources' tags are read before this tag is removed or put back.
 
-    A dry run has nothing else to go by, and neither has a request for every tag. Without `reads_first` a removal still
-    reads where the provider compares values and the request names none.
+    A dry run and a request for every tag have nothing else to go by. Without `reads_first` a removal still reads where
+    the provider compares values and the request names none.
     """
     if provider.reads_first or dry_run or tag is ALL:
         return True

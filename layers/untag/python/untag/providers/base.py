@@ -160,8 +160,7 @@ class Answer:
 class Listing(Answer):
     """An answer to a listing: resources with all their tags in `tags`, or `names`.
 
-    `next` is the cursor at which it goes on; None: it ends here. `types` has each resource's type, where resources of
-    every type were asked for.
+    `next` is the cursor at which it goes on; None: it ends here. `types` has each resource's, where all were asked for.
     """
 
     names: tuple[str, ...] = ()
@@ -191,9 +190,9 @@ class Session(NamedTuple, Generic[C]):
 
 
 class RenewedAuth(httpx.Auth, ABC):
-    """Authentication that expires, and makes calls of its own before the first: a token's, an assumed role's.
+    """Authentication that expires, and makes calls of its own: a token's, an assumed role's.
 
-    `untag.providers.http.call` asks for the current one before each call, and once more where it is refused.
+    `untag.providers.http.call` asks for it before each call, and once more where it is refused.
     """
 
     @abstractmethod

@@ -64,8 +64,8 @@ async def call(
 ) -> Reply | Answer:
     """Make one call; an `Answer` comes back where there is no reply to read.
 
-    `body` is sent as JSON; bytes are sent as they are. A connection that was kept and turns out to be closed is
-    replaced once, and the request signed anew. So is authentication that expires, where it is refused.
+    `body` is sent as JSON; bytes as they are. A kept connection that turns out to be closed is replaced once, and the
+    request signed anew; so is authentication that expires, where it is refused.
     """
     content = _content(body)
     sent = {

@@ -16,7 +16,7 @@ from untag.sweep.rules import Place, Rule
 from untag.sweep.state import Due, Found, Progress, Sweep
 
 _HOUR = 3600
-"""What is kept goes at a full hour, the first that is surely after its grace: found together, tags go together."""
+"""What is kept goes at the first full hour after its grace: found together, tags go together."""
 _SKEW = 60
 """Seconds that the clock of a schedule may be ahead."""
 _LONGEST_ID = 100

@@ -88,12 +88,12 @@ class Aws:
             self._auths[service] = role.auth(service, self.region)
         self.left: Callable[[], float] = lambda: float("inf")
 
-    async def json(self, service: str, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def json(self, service: str, operation: str, body: Mapping[str, Any], tries: int = TRIES) -> dict[str, Any]:
         """A call in the JSON protocol. Raises AwsError."""
         prefix, content_type = _JSON[service]
         headers = {"content-type": content_type, "x-amz-target": f"{prefix}.{operation}"}
         content = json.dumps(body).encode()
-        return await self._tried(_Call(service, operation, headers, content, _read_json))
+        return await self._tried(_Call(service, operation, headers, content, _read_json), tries)
 
     async def sns(self, operation: str, parameters: Mapping[str, str]) -> ET.Element:
         """A call to SNS in the Query protocol; the answer's element. Raises AwsError."""
@@ -112,13 +112,13 @@ class Aws:
         headers = {"x-amz-content-sha256": _EMPTY}
         return await self._tried(_Call("s3", f"GET {path}", headers, b"", lambda response: response))
 
-    async def _tried(self, call: "_Call[T]") -> T:
-        for number in range(TRIES):
+    async def _tried(self, call: "_Call[T]", tries: int = TRIES) -> T:
+        for number in range(tries):
             try:
                 return await self._once(call)
             except AwsError as error:
                 pause = retry_pause(self._timing, number)
-                if not error.transient or number + 1 == TRIES or self.left() < pause + _SHORTEST_SECONDS:
+                if not error.transient or number + 1 == tries or self.left() < pause + _SHORTEST_SECONDS:
                     raise
                 await self._timing.sleep(pause)
         raise AssertionError("the loop returns or raises")

@@ -207,7 +207,7 @@ def in_batches(sized: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]
         yield batch
 
 
-async def send_batch(aws: Aws, queue_url: str, batch: Sequence[Message]) -> Refusals:
+async def send_batch(aws: Aws, queue_url: str, batch: Sequence[Message], tries: int = TRIES) -> Refusals:
     """Send up to ten messages to a queue. Raises AwsError where the call as a whole failed."""
     entries = [
         {
@@ -220,7 +220,7 @@ async def send_batch(aws: Aws, queue_url: str, batch: Sequence[Message]) -> Refu
         }
         for place, message in enumerate(batch)
     ]
-    answer = await aws.json("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries})
+    answer = await aws.json("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries}, tries)
     taken = {entry.get("Id") for entry in answer.get("Successful") or ()}
     failed = {entry.get("Id"): entry for entry in answer.get("Failed") or ()}
     return _refusals(

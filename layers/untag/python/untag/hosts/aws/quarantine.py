@@ -4,8 +4,8 @@ A record that was received three times was twice not acknowledged: the process d
 last and alone, and is hidden before for longer than its neighbours: should it kill the process, they come back without
 it. Once delivered it is deleted, since the batch's acknowledgement is lost if a later one kills the process.
 
-A record that was not begun goes back to its queue as a new message. To return it would count a receive, and after five
-SQS moves it to the dead-letter queue, although it was never worked at.
+A record that was not begun goes back to its queue as a new message: to return it would count a receive, and after five
+it is a dead letter.
 """
 
 import asyncio
@@ -71,7 +71,8 @@ class Quarantine(base.Quarantine):
     async def _put_batch_back(self, queue_url: str, batch: list[tuple[Record, Message]]) -> list[str]:
         async with self._calls:
             try:
-                refused = await send_batch(self._aws, queue_url, [message for _, message in batch])
+                # Once: a send whose answer is lost may have been carried out, and each try would leave one more copy.
+                refused = await send_batch(self._aws, queue_url, [message for _, message in batch], tries=1)
             except AwsError:
                 return [record.id for record, _ in batch]
             taken = [record for place, (record, _) in enumerate(batch) if place not in refused]
