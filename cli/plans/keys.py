@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from untag.contracts import ALL, InvalidInputError
 from untag.core import Deadline, Timing
-from untag.hosts.here import Here, HereRuntime
+from untag.hosts.here import Here
 from untag.providers import EVERY_TYPE, Finder, Listing, Location, Registry, stored_key
 from untag.runtime import Runtime
 from untag.sweep.listing import RESTARTS, TOO_MUCH, ExpiredError, Lister, ListingError, NotNowError
@@ -82,7 +82,7 @@ def keys_in_use(
     """
     places, globs = list(places), tuple(globs)
     with TemporaryDirectory(prefix="untag-tags-") as folder:
-        runtime = HereRuntime(Here(Path(folder), environ, timing=timing))
+        runtime = Runtime(Here(Path(folder), environ, timing=timing))
         finders = [(where, _finder(runtime.registry, where)) for where in places]
         try:
             runtime.run(_count(runtime, finders, globs, take))

@@ -24,8 +24,7 @@ from local.providers.jdcloud_signature import JdcloudVerifier
 from untag.providers.credentials import AccessKey
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 from untag.providers.huaweicloud.signing import HuaweiAuth
-from untag.providers.jdcloud.signing import JDCLOUD3
-from untag.providers.signing import AWS4, DerivedKeyAuth
+from untag.providers.signing import AWS4, JDCLOUD3, DerivedKeyAuth
 
 # The SDK's parser takes ";x" off the last segment of a path and does not sign it; nothing of ours sends one raw.
 JD_PATHS = made.paths(raw="~:@!$&'()*,=")

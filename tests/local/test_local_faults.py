@@ -14,8 +14,7 @@ from local.providers import KINDS, SERVERS, HuaweicloudConfigServer, JdcloudServ
 from local.session.fault_names import AWS_SERVICES, MEANINGS
 from local.session.fault_switches import FaultSwitches
 from untag.providers.jdcloud.credentials import JDCloudCredentials
-from untag.providers.jdcloud.signing import JDCLOUD3
-from untag.providers.signing import DerivedKeyAuth
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 
 @pytest.fixture(scope="module")

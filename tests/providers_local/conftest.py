@@ -7,8 +7,7 @@ import pytest
 from local.providers import HuaweicloudConfigServer, JdcloudServer, ProviderServer
 from untag.providers import apis_of
 from untag.providers.huaweicloud.signing import HuaweiAuth
-from untag.providers.jdcloud.signing import JDCLOUD3
-from untag.providers.signing import DerivedKeyAuth
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 Call = Callable[..., httpx.Response]
 

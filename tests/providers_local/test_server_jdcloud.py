@@ -9,8 +9,7 @@ import pytest
 
 from local.providers import Account, JdcloudOptions, JdcloudServer, Pair
 from untag.providers.jdcloud.credentials import JDCloudCredentials
-from untag.providers.jdcloud.signing import JDCLOUD3
-from untag.providers.signing import DerivedKeyAuth
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 Body = Callable[..., dict[str, Any]]
 Call = Callable[..., httpx.Response]

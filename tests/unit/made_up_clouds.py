@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, quote, unquote
 import httpx
 from aws_model import AwsModel
 from bookkeeping import Json
-from oauth import Bearer, ask_for_token
 from service_house import ENVIRON, House
 from virtual_time import Clock, VirtualLoop
 
@@ -23,7 +22,7 @@ from untag.hosts.aws import LambdaFunction
 from untag.providers.base import Answer, Limits, Location, Options, Plain, Scope, Seen, Session, Verdict
 from untag.providers.credentials import Credentials, HeaderText
 from untag.providers.http import Reply, call, unexpected
-from untag.providers.tokens import TokenAuth, TokenStore
+from untag.providers.tokens import Bearer, TokenAuth, TokenStore, ask_for_token
 from untag.removal import Remover
 
 LOGIN, CASELESS, VERSIONED = "login.example.com", "caseless.example.com", "versioned.example.com"

@@ -12,7 +12,7 @@ from local.providers import HuaweicloudConfigServer, JdcloudServer, environment
 from untag.contracts import InvalidInputError, Tag
 from untag.core import Timing
 from untag.hosts.base import Record
-from untag.hosts.here import Begun, Here, HereRuntime
+from untag.hosts.here import Begun, Here
 from untag.hosts.here import carry_out as carry_out_by
 from untag.providers import Scope, Seen
 from untag.removal import Remover
@@ -131,7 +131,7 @@ def test_credentials_come_from_the_environment_or_a_file_and_from_nowhere_else(
 
 def test_a_request_before_its_time_waits_here_with_its_time(tmp_path: Path, jd: JdcloudServer) -> None:
     host = here(tmp_path, jd)
-    runtime = HereRuntime(host)
+    runtime = Runtime(host)
     later = "2027-01-01T00:00:00.000Z"
     body = json.dumps(request("i-1", id="a", not_before=later))
     assert Remover(runtime).batch([Record("m", body, 1, "m", "here")], lambda: 60.0) == []

@@ -18,8 +18,7 @@ from untag.providers import Answer, Scope, Session, Verdict
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of
 from untag.providers.jdcloud.credentials import JDCloudCredentials
 from untag.providers.jdcloud.resourcetag import JDCloud
-from untag.providers.jdcloud.signing import JDCLOUD3
-from untag.providers.signing import DerivedKeyAuth
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 URL = "https://api.example.com/v1/path"
 

@@ -13,8 +13,7 @@ from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Clock, Wire, run, stamp
 from untag.providers.credentials import AccessKey
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 from untag.providers.huaweicloud.signing import HuaweiAuth
-from untag.providers.jdcloud.signing import JDCLOUD3
-from untag.providers.signing import AWS4, DerivedKeyAuth, canonical_request
+from untag.providers.signing import AWS4, JDCLOUD3, DerivedKeyAuth, canonical_request
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 JDCLOUD = json.loads((VECTORS / "jdcloud.json").read_text(encoding="utf-8"))["vectors"]

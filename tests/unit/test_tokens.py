@@ -5,7 +5,6 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from oauth import Bearer, ask_for_token
 from support import Wire, run, run_hurried, session
 
 from untag.providers import Answer, Verdict
@@ -16,10 +15,12 @@ from untag.providers.tokens import (
     AGAIN_SECONDS,
     EARLY_SECONDS,
     NEVER,
+    Bearer,
     Issued,
     TokenAuth,
     Tokens,
     TokenStore,
+    ask_for_token,
 )
 
 LOGIN = "https://login.example.com/token"

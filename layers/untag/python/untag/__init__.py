@@ -1,14 +1,14 @@
 """untag: removes tags from cloud resources when something says they should go.
 
-The floors, lowest first; a module imports from its own floor and from those below it only:
+The floors of the package, lowest first; a module imports from its own floor and from those below it only:
 
-1. `contracts`: what comes in and what goes out, as values
-2. `providers`: a folder for each cloud, with everything that it says
-3. `core`: requests -> calls -> outcomes
-4. `hosts.base`: what the functions ask of their host
+1. `contracts`   what comes in and what goes out, as values
+2. `providers`   a folder for each cloud: everything that the cloud says
+3. `core`        requests -> calls -> outcomes
+4. `hosts.base`  what the functions ask of the host that they run on
 5. `runtime`, `worker`, `messages`, `settings`: what the functions share
 6. `removal`, `decommission`, `sweep`: what each function does
-7. `hosts.aws`, `hosts.here`: a folder for each host, with everything that its platform says
+7. `hosts.aws`, `hosts.here`: a folder for each host: everything that its platform says
 """
 
 __version__ = "0.1.0"

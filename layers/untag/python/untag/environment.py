@@ -15,7 +15,16 @@ _ENDPOINT = re.compile(
 )
 _HIGHEST_PORT = 65_535
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_SWITCH = {**dict.fromkeys(("on", "true", "1", "yes"), True), **dict.fromkeys(("off", "false", "0", "no"), False)}
+_SWITCH = {
+    "on": True,
+    "true": True,
+    "1": True,
+    "yes": True,
+    "off": False,
+    "false": False,
+    "0": False,
+    "no": False,
+}
 
 
 def text(environ: Mapping[str, str], variable: str, default: str | None = None, pattern: str = r".+") -> str:

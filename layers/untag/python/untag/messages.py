@@ -26,8 +26,15 @@ _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def report_message(report: Report) -> Message:
     """A page of a report for the topic."""
-    names = ("kind", "action", "provider", "account", "status", "id", "batch")
-    attributes = {name: getattr(report, name) or "" for name in names}
+    attributes = {
+        "kind": report.kind,
+        "action": report.action.value,
+        "provider": report.provider,
+        "account": report.account,
+        "status": report.status,
+        "id": report.id,
+        "batch": report.batch or "",
+    }
     return Message(_json(report.body()), _printable(attributes), subject=subject(report.summary))
 
 
@@ -62,15 +69,29 @@ def dead_letters(
     follow_up: FollowUp, *, request_id: str, source: str, attempt: int, batch: str | None = None
 ) -> list[Message]:
     """Requests that ended badly, for the dead-letter queue; they can be redriven unchanged."""
-    told: dict[str, Any] = {"code": follow_up.code, "request_id": request_id, "source": source, "batch": batch}
-    return [
-        rejected_dead_letter(text, follow_up.reason, **told, attempt=str(attempt)) for text in _packed(follow_up.bodies)
-    ]
+    attributes = {
+        "batch": batch or "",
+        "reason": follow_up.reason,
+        "code": follow_up.code,
+        "request_id": request_id,
+        "source": source,
+        "attempt": str(attempt),
+    }
+    return [Message(text, _printable(attributes)) for text in _packed(follow_up.bodies)]
 
 
-def rejected_dead_letter(body: str, reason: str, *, batch: str | None = None, **told: str) -> Message:
-    """A body that was not worked at, verbatim; with its code, request id and source. `invalid` it never can be."""
-    return Message(body, _printable({"batch": batch or "", "reason": reason, **told}))
+def rejected_dead_letter(
+    body: str, reason: str, *, code: str, request_id: str, source: str, batch: str | None = None
+) -> Message:
+    """A body that was not worked at, verbatim. With the code `invalid` it never can be."""
+    attributes = {
+        "batch": batch or "",
+        "reason": reason,
+        "code": code,
+        "request_id": request_id,
+        "source": source,
+    }
+    return Message(body, _printable(attributes))
 
 
 def traced(messages: Iterable[Message], traceparent: str | None) -> list[Message]:

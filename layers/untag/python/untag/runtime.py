@@ -30,8 +30,8 @@ class Window(NamedTuple):
 class Runtime:
     """Everything that the functions of a stack share; made once in a process, and kept between invocations.
 
-    Under SnapStart many environments start from a snapshot of what is made here. So nothing made here holds a key, a
-    socket, a time or anything by chance; such things come with the first invocation.
+    Under SnapStart a snapshot is taken of what is made here, and many environments start from it. So nothing made here
+    holds a key, a socket, a time or anything by chance; such things come with the first invocation.
     """
 
     def __init__(self, host: Host) -> None:
@@ -45,6 +45,7 @@ class Runtime:
         self.engine = Engine(
             host.client, accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency
         )
+        self._work: asyncio.Task[Any] | None = None
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -56,9 +57,34 @@ class Runtime:
         outbox = self.host.outbox(lambda: left() - _MARGIN_SECONDS)
         return Window(Deadline(left, reserve=min(_RESERVE_SECONDS, left() * _RESERVE_SHARE)), outbox)
 
+    def close(self) -> None:
+        """End the event loop and what still runs in it, where a process outlives its work."""
+        self._loop.run_until_complete(self._end())
+        self._loop.close()
+
+    async def _end(self) -> None:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await self.host.client.aclose()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether work is run."""
+        return self._work is not None
+
+    def cancel(self) -> None:
+        """Cancel the work that is run, from a signal's handler; `run` raises CancelledError then."""
+        if self._work is not None:
+            self._loop.call_soon_threadsafe(self._work.cancel)
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run an invocation's work to its end; metrics are written whatever happens."""
+        task = self._loop.create_task(work)
+        self._work = task
         try:
-            return self._loop.run_until_complete(work)
+            return self._loop.run_until_complete(task)
         finally:
+            self._work = None
             self.telemetry.flush()

@@ -1,7 +1,9 @@
 """HTTP/1.1 for httpx over asyncio's own streams: a free list of connections, and nothing that grows with their number.
 
-httpx's own transport walks through every connection at each request. This one takes the connection that was used last,
-or opens another; the caller bounds the calls in flight. It knows no proxies, no HTTP/2 and no compression.
+httpx's own transport walks through every connection at each request, so that one client for many calls in flight gets
+slower with each of them. This one takes the connection that was used last, or opens another; how many calls are in
+flight is the caller's to bound. It speaks what the providers and AWS speak, and no more: no proxies, no HTTP/2, no
+compression.
 """
 
 import asyncio
@@ -70,8 +72,8 @@ class _Connection:
 class Transport(httpx.AsyncBaseTransport):
     """Sends each request on a connection of its own for as long as the call lasts.
 
-    It raises what httpx's own raises, and calls `trace` for each connection that it opens. The TLS context is made at
-    the first https request, and verifies certificates.
+    It raises what httpx's own transport raises, and calls `trace` for each connection that it opens. The TLS context is
+    made once, at the first https request, and verifies certificates.
     """
 
     def __init__(
@@ -136,7 +138,11 @@ class Transport(httpx.AsyncBaseTransport):
         if origin.scheme == "https":
             context = self._context = self._context or self._make_context()
         opening = asyncio.open_connection(
-            origin.host, origin.port, ssl=context, server_hostname=origin.host if context else None, limit=_HEAD_BYTES
+            origin.host,
+            origin.port,
+            ssl=context,
+            server_hostname=origin.host if context else None,
+            limit=_HEAD_BYTES,
         )
         try:
             reader, writer = await _within(seconds, opening, httpx.ConnectTimeout)

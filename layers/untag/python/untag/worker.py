@@ -1,7 +1,8 @@
 """A function that reads a queue: what is common to all of them.
 
 A body that does not validate is reported and goes to the dead-letter queue; a record that may have killed the process
-runs last and alone; one record never takes down another. What was handed over by hand fails the invocation.
+runs last and alone; one record never takes down another. What was handed straight to the function has no queue to come
+again from: what goes wrong with it fails the invocation.
 """
 
 import asyncio

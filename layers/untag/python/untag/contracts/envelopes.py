@@ -1,6 +1,6 @@
 """The envelopes that a body may come in: SNS, EventBridge and CloudEvents, nested either way, as text or as an object.
 
-There is one opener, for requests, events and sweeps alike. What it cannot read is refused.
+There is one opener, for removal requests, decommission events and sweeps alike. What it cannot read is refused.
 """
 
 import base64
@@ -30,9 +30,10 @@ _ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,240}")
 class Layer(NamedTuple):
     """A body, or what one of its envelopes holds.
 
-    `id` is the innermost envelope's that can name a request: every copy of the event shares it. `traceparent` is an
-    envelope's trace. `field` is where the payload stood (`Message`, `detail`, `data`, `data_base64`; empty for the body
-    itself), `type` what the envelope calls it (`detail-type`, a CloudEvent's `type`).
+    `id` is the innermost envelope's so far, which every copy of the event or notification shares, if it can name a
+    request. `traceparent` is the trace that an envelope belongs to. `field` is where the payload stood in its envelope
+    (`Message`, `detail`, `data` or `data_base64`; empty for the body itself), and `type` what the envelope calls it
+    (EventBridge's `detail-type`, a CloudEvent's `type`).
     """
 
     payload: Any
@@ -72,7 +73,7 @@ def parse_leniently(text: str) -> Any:
 def layers(body: Any, own_id: str, parse: Callable[[str], Any] = parse_json) -> Iterator[Layer]:
     """The body itself, then what each of its envelopes holds, from the outermost to the innermost.
 
-    `own_id` is the id of what carried it here. Raises InvalidInputError that names the field that cannot be read.
+    `own_id` is the id of what carried the body here. Raises InvalidInputError that names the field that cannot be read.
     """
     layer = Layer(parse(body) if isinstance(body, str) else body, own_id)
     for _ in range(_MAX_ENVELOPES):

@@ -42,5 +42,11 @@ class Notice(BaseModel):
 
     def attributes(self) -> dict[str, str]:
         """What subscribers filter by."""
-        names = ("kind", "provider", "account", "status", "batch")
-        return {**{name: value for name in names if (value := getattr(self, name))}, "id": self.id}
+        filters = {
+            "kind": self.kind,
+            "provider": self.provider,
+            "account": self.account,
+            "status": self.status,
+            "batch": self.batch,
+        }
+        return {**{name: value for name, value in filters.items() if value}, "id": self.id}

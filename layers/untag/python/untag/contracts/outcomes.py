@@ -49,8 +49,9 @@ class Result(NamedTuple):
 class Deferral(NamedTuple):
     """No outcome yet: the pair travels on in the remainder.
 
-    `counted`: it was an attempt (the provider refused, or the account is closed), and not our own doing (time, rate).
-    `delay`: the next attempt waits so many seconds at least. `lost`: a write whose answer was lost may be applied.
+    `counted` says whether this was an attempt (the provider refused, or the account is closed) or our own doing (time,
+    rate). `delay` is the least number of seconds that the next attempt has to wait. `lost` says that a write was made
+    and its answer was lost: it may have been applied.
     """
 
     code: str

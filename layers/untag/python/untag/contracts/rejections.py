@@ -35,7 +35,7 @@ _NAMES = {
 class InvocationError(Exception):
     """An invocation by hand did not do what it was asked to. The message is JSON: `{"errors": [{"path", "message"}]}`.
 
-    The platform repeats an asynchronous invocation that fails, and keeps it in the end.
+    The platform repeats an asynchronous invocation that fails, and keeps it in the end. It throws an answer away.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -77,9 +77,9 @@ class Rejection:
         facts = {"kind": "rejected", "id": names.id, "errors": errors}
         return cls(
             kind="rejected",
-            status="failed",
             report_id=identity(facts),
             **names._asdict(),
+            status="failed",
             source=source,
             errors=errors,
             started_at=started_at,
@@ -94,8 +94,14 @@ class Rejection:
 
     def attributes(self) -> dict[str, str]:
         """What subscribers filter by; an empty one is not known."""
-        names = ("kind", "provider", "account", "status", "id", "batch")
-        return {name: getattr(self, name) or "" for name in names}
+        return {
+            "kind": self.kind,
+            "provider": self.provider or "",
+            "account": self.account or "",
+            "status": self.status,
+            "id": self.id,
+            "batch": self.batch or "",
+        }
 
 
 def errors_of(problems: Iterable[Problem]) -> list[dict[str, str]]:

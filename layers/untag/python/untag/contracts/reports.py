@@ -20,15 +20,22 @@ MESSAGE_BYTES = 240
 """A row's code and request id, and its message, in UTF-8; every one of them may be a quotation mark, and so double."""
 
 _ROW_BYTES = 2 * (NAME_BYTES + MESSAGE_BYTES + NAME_BYTES) + 160
-"""What a row takes beside its facts when pages are cut. A constant, so that the same facts make the same pages whatever
-the provider's texts are."""
+"""What a row takes beside its facts when pages are cut: its code, message and request id, and the names of its fields.
+A constant, so that the same facts are cut into the same pages whatever the provider's texts are."""
 
 _SUBJECT_LENGTH = 99
 
-_WORDS: dict[str, str] = {
+_WORDS = {
+    Outcome.REMOVED: "removed",
+    Outcome.RESTORED: "restored",
     Outcome.WOULD_REMOVE: "would be removed",
     Outcome.WOULD_RESTORE: "would be restored",
+    Outcome.ABSENT: "absent",
     Outcome.NOT_FOUND: "on resources not found",
+    Outcome.PROTECTED: "protected",
+    Outcome.FAILED: "failed",
+    Outcome.UNCONFIRMED: "unconfirmed",
+    "deferred": "deferred",
 }
 
 
@@ -168,7 +175,7 @@ def status_of(counts: Mapping[str, int]) -> Status:
 
 def summary_of(head: str, counts: Mapping[str, int]) -> str:
     """One line for a person: `jdcloud/default cn-north-1: 1 of 2 tags removed, 1 failed`."""
-    parts = [(count, _WORDS.get(outcome, outcome)) for outcome, count in counts.items() if count]
+    parts = [(count, _WORDS[outcome]) for outcome, count in counts.items() if count]
     if not parts:
         return f"{head}: no tags there that may be removed"
     (first, word), *rest = parts
@@ -186,8 +193,9 @@ def report_pages(
 ) -> list[Report]:
     """The pages of the report on one request.
 
-    `facts` are the fields of `Report` that the caller knows. Rows stand in the order given, which has to be the same
-    for the same facts. `hints` say what looks wrong with the request; they end the summary.
+    `facts` are the fields of `Report` that the caller knows: kind, id, action, provider, account, region, attempt,
+    dry_run, reason, started_at, finished_at, and batch and project_id if there are any. Rows stand in the order given,
+    which has to be the same for the same facts. `hints` say what looks wrong with the request; they end the summary.
     """
     counts = _counts(rows, deferred)
     if held_back is not None:

@@ -24,15 +24,15 @@ from pydantic import Tag as Choice
 from untag.contracts.problems import InvalidInputError, Problem, problems_of
 
 MAX_PAIRS_NAMED = 100_000
-"""Pairs that one body may name at all: a megabyte can name a hundred million, and fill the memory. A stack's own cap,
-far below, is a guardrail."""
+"""Pairs that one body may name at all. A cap of a stack's own, far below, is a guardrail; this one keeps a body of a
+megabyte, which can name a hundred million pairs, from filling the memory."""
 
 MAX_ATTEMPT = 1_000_000
 """Attempts are counted no further: a remainder has to stay a valid request."""
 
 _MOST_PROBLEMS = 100
-"""A list is not read further after so many: a megabyte can hold half a million. For the same reason a list inside a
-request fails at its first bad element."""
+"""A list is not read further after so many: no sender reads them all, and a megabyte can hold half a million. For the
+same reason a list inside a request fails at its first bad element."""
 
 # The engine behind these patterns takes "$" for the very end of the text.
 # An id is any printable text here. A provider that puts ids into a path has a narrower rule of its own.
@@ -188,16 +188,25 @@ class RemovalRequest(_Input):
         return list(dict.fromkeys(Tag(tag.key, tag.value) for tag in self.tags))
 
     def body(
-        self, resources: Mapping[str, Sequence[str]], tags: Sequence[Tag], was: Mapping[Tag, str] = {}, **changes: Any
+        self,
+        resources: Mapping[str, Sequence[str]],
+        tags: Sequence[Tag],
+        was: Mapping[Tag, str] = {},
+        **changes: Any,
     ) -> dict[str, Any]:
         """A valid request body for a part of this request.
 
         `was` has the values seen before a write whose answer was lost. `expect` counted the whole and is left out.
         `changes` replaces fields; None takes a field away.
         """
-        names = ("id", "batch", "action", "provider", "account", "region", "project_id")
         whole: dict[str, Any] = {
-            **{name: getattr(self, name) for name in names},
+            "id": self.id,
+            "batch": self.batch,
+            "action": self.action.value,
+            "provider": self.provider,
+            "account": self.account,
+            "region": self.region,
+            "project_id": self.project_id,
             "resources": [{"type": type_, "ids": ids} for type_, ids in resources.items()],
             "tags": EVERY_TAG if ALL in tags else [_tag_body(tag, was.get(tag)) for tag in tags],
             "dry_run": self.dry_run,

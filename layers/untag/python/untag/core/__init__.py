@@ -1,9 +1,10 @@
 """The removal core: requests in, calls to providers, an outcome for every pair.
 
-`jobs` holds what is asked and what became of it, `policy` the guardrails. `plan` groups pairs into calls across
-requests; `steps` are the calls. `judging` says what an answer means (pure: outcomes and further steps come out),
-`comparing` what the tags on a resource mean; `confirming` reads back what is carried out later. `accounts` guards
-credentials and rates. `engine` runs it all within the time there is. Environment, clock and chance are handed in.
+`jobs` holds what is asked and what became of it, `policy` the guardrails, `plan` groups pairs into calls across
+requests. `steps` are the calls to make. `judging` says what an answer means (pure: an answer in, outcomes and further
+steps out); `comparing` says what the tags on a resource mean, and `confirming` reads back what is carried out later.
+`accounts` guards each account's credentials and rate. `engine` runs it all within the time there is.
+Nothing here reads the environment, a clock or a random source but by injection.
 """
 
 from untag.core.accounts import (

@@ -1,6 +1,10 @@
-"""What is known of each account between invocations, and makes a caller wait or turn back:
+"""What is known of each account in this process: its credentials and whether they were accepted, its pace, and whether
+it is open.
 
-- until credentials have been accepted once, one call is in flight (Huawei Cloud locks a key after five refusals);
+Kept between invocations. Everything that makes a caller wait or turn back stands here:
+
+- until credentials have been accepted once, one call of the account is in flight (Huawei Cloud locks an access key
+  after five refusals);
 - credentials are read again after `FRESH_SECONDS`, whatever happened;
 - a 401 is answered by reading them once more; the same ones close the account for `CLOSED_SECONDS`;
 - calls are paced by the account's rate, and a throttle slows every caller;
@@ -133,7 +137,13 @@ class Account:
     """One account of one provider."""
 
     def __init__(
-        self, provider: Provider, name: str, source: CredentialSource, timing: Timing, observer: Observer, rate: Rate
+        self,
+        provider: Provider,
+        name: str,
+        source: CredentialSource,
+        timing: Timing,
+        observer: Observer,
+        rate: Rate,
     ) -> None:
         self._provider = provider
         self.name = name

@@ -88,10 +88,11 @@ class Engine:
     async def call(
         self, provider: Provider, scope: Scope, make: Make, deadline: Deadline, *, writes: bool = False
     ) -> Answer | Deferral | Result:
-        """Make one call within its account's rules (pace, proof, circuit) and the time left, again if that may help.
+        """Make one call within its account's rules (pace, proof, circuit) and the time left; more than once if that may
+        help.
 
-        A Deferral or a Result comes back where there is no answer to judge. `writes`: the call may have changed
-        something although its answer was lost.
+        A Deferral or a Result comes back where there is no answer to judge. `writes` says that the call may change
+        something, so that it may have been carried out although its answer was lost.
         """
         account = self.account(provider, scope)
         tries = 0
@@ -355,8 +356,8 @@ def _may_be_applied(result: Result | Deferral) -> bool:
 def _with_evidence(block: Block, at: int, result: Result | Deferral) -> Result | Deferral:
     """The result of a pair that an earlier write of ours may have changed, with the value that stood there before it.
 
-    Gone now, it is `absent` with that value. So is a pair on a resource that is not known any more: some clouds know
-    none without tags.
+    Gone now, it is `absent` with that value. So is a pair on a resource that the provider does not know any more: some
+    know no resource without tags.
     """
     was = block.evidence.get(at)
     if not isinstance(result, Result):

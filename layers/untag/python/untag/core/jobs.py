@@ -10,9 +10,9 @@ from untag.providers import Provider, Scope, Seen
 class Block:
     """One type's resources of a request, times its tags: a rectangle of pairs, row by row in `results`.
 
-    A slot is 8 bytes, and points to a result that every pair settled alike shares: a pair costs no object. `seen` has
-    what was read of the resources before the block was made, `evidence`, by slot, the value seen before a write whose
-    answer was lost.
+    A slot is 8 bytes and points to a result that is shared with every pair settled alike: a pair costs no object of
+    its own. `seen` has what was read of every resource, where that was before the block was made. `evidence` has the
+    value seen before a write whose answer was lost, by slot.
     """
 
     __slots__ = ("evidence", "ids", "index", "job", "provider", "results", "scope", "seen", "tags")
@@ -105,7 +105,7 @@ class Job:
     def rows(self) -> Iterator[tuple[str, str, Tag, Result | Deferral]]:
         """Every pair as type, id, tag and result, in the order in which they were asked for.
 
-        Raises AssertionError if a pair has no result: then nothing is reported.
+        Raises AssertionError if a pair has no result: pairs in = terminal outcomes + deferred, or nothing is reported.
         """
         for block in self.blocks:
             for id_, tag, result in block.rows():

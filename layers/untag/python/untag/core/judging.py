@@ -1,7 +1,7 @@
 """What an answer means for the pairs of a call: their outcomes, or further calls.
 
-A step and its answer in, settled rectangles and further steps out: no call, no clock. What is kept between answers
-stands in the step's budget and its group.
+A step and its answer in, settled rectangles and further steps out. Nothing here makes a call or looks at a clock: all
+that is kept between answers stands in the step's budget and its group.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,8 +36,8 @@ def last_checks(group: Group, ids: tuple[str, ...], tags: tuple[Tag, ...], resul
 def judge(step: Step, answer: Answer) -> Iterator[Followed]:
     """What follows from the answer to a step; every pair of the step is in exactly one of the things that come out.
 
-    Some come out of `released` later, and the step's group holds them until then: those of a forbidden call that waits
-    for other answers, and those that wait after their precheck for others to share a write with.
+    Some come out of `released` later: those of a forbidden call that waits for other answers, and those that wait after
+    their precheck for others to share a write with. Until then the step's group holds them.
     """
     if answer.lost:
         step = replace(step, lost=True)
@@ -54,8 +54,8 @@ def judge(step: Step, answer: Answer) -> Iterator[Followed]:
 def released(step: Step, answer: Answer | Deferral | Result) -> Iterator[Followed]:
     """What the end of a step sets free.
 
-    After the last precheck of a group, the writes that waited for others; after both halves of a forbidden call, the
-    calls that waited for their answers.
+    After the last precheck of a group: the writes that waited for others to share their call. After both halves of a
+    forbidden call: the calls that waited for their answers.
     """
     if step.kind is Kind.GUARD:
         step.group.prechecks -= 1

@@ -6,7 +6,8 @@ What one cloud demands is in its provider's folder, what one platform demands in
 # One call
 
 CALL_SECONDS = 10.0
-"""A call's own time-out, as in JD Cloud's SDK. Huawei Cloud's waits for a function's whole life."""
+"""A call's own time-out, as in JD Cloud's SDK. Huawei Cloud's waits for two minutes, which is a function's whole
+life."""
 SHORTEST_CALL_SECONDS = 0.5
 """No call starts with less time than this: it could not finish, and a write cut off is a write unknown."""
 
@@ -22,7 +23,8 @@ PATIENCE_SECONDS = 5.0
 # What follows from a call
 
 CALLS_PER_STEP = 64
-"""Calls that may follow from one planned call: enough to find 5 bad ids among 50. What is left then is deferred."""
+"""Calls that may follow from one planned call: enough to find 5 bad ids among 50. What is left then is deferred, and
+comes again in a smaller request."""
 REREADS = 3
 """Times that a resource is read again because a write was refused as stale. With so many others at it, the pairs are
 better tried again later."""
@@ -44,7 +46,8 @@ MOST_TAGS = 50
 CLOSED_SECONDS = 300.0
 """Huawei Cloud unlocks an access key five minutes after the last refusal."""
 FRESH_SECONDS = 300.0
-"""How long credentials are used before they are read again, so that a rotated or removed secret takes effect."""
+"""How long credentials are used before they are read again, so that a rotated secret, its rate and its projects take
+effect, and a removed one is not used any more."""
 UNREAD_SECONDS = 5.0
 """An account whose credentials cannot be had is looked up again after this time, and not for each of its calls."""
 CIRCUIT_FAILURES = 10

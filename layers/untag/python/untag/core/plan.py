@@ -18,8 +18,8 @@ WOULD = {Action.REMOVE: Outcome.WOULD_REMOVE, Action.RESTORE: Outcome.WOULD_REST
 def guards(provider: Provider, action: Action, tag: Tag, *, dry_run: bool = False, overwrite: bool = False) -> bool:
     """Whether the resources' tags are read before this tag is removed or put back.
 
-    A dry run and a request for every tag have nothing else to go by. Without `reads_first` a removal still reads where
-    the provider compares values and the request names none.
+    A dry run has nothing else to go by, and neither has a request for every tag. Without `reads_first` a removal still
+    reads where the provider compares values and the request names none.
     """
     if provider.reads_first or dry_run or tag is ALL:
         return True
@@ -60,9 +60,9 @@ def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now
 def expand(job: Job, policy: Policy) -> None:
     """Give a job for every tag its pairs, now that the tags of its resources are read.
 
-    Reserved and protected tags have no pair. Resources that could not be read keep their one slot. The cap counts what
-    was read: over it, nothing of the job is worked at; where resources still to be read may take it over, all of it
-    waits.
+    Reserved and protected tags have no pair. Resources that could not be read keep their one slot with its result. The
+    cap counts what was read: over it, nothing of the job is worked at. Where resources wait to be read that may take it
+    over the cap, all of it waits with them.
     """
     blocks = [block for whole in job.blocks for block in _expanded(whole, job.read, policy)]
     waiting = [result for block in job.blocks for result in block.results if isinstance(result, Deferral)]
@@ -206,7 +206,8 @@ def _tags(group: Group, blocks: Iterable[Block]) -> tuple[Tag, ...]:
 def conflicting(jobs: Iterable[Job]) -> list[Job]:
     """The jobs that contradict an earlier job: they restore what it removes, or restore another value.
 
-    Which of the two is carried out last would be chance, so they must not share a batch.
+    Which of two such requests is carried out last would be chance, so the later one must not share a batch with the
+    earlier.
     """
     asked: dict[tuple[Scope, str, str], tuple[Action, str | None]] = {}
     jobs = [job for job in jobs if not job.dry_run]

@@ -37,11 +37,16 @@ def report(job: Job, now: float) -> list[Report]:
             deferred += 1
     if len(rows) + deferred + (0 if held_back is None else held_back["pairs"]) != job.pairs:
         raise AssertionError("the outcomes do not add up to the pairs")
-    names = ("id", "action", "provider", "account", "region", "attempt", "reason")
     facts = {
         "kind": "removal",
-        **{name: getattr(request, name) for name in names},
+        "id": request.id,
+        "action": request.action,
+        "provider": request.provider,
+        "account": request.account,
+        "region": request.region,
+        "attempt": request.attempt,
         "dry_run": job.dry_run,
+        "reason": request.reason,
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(now),
     }

@@ -1,7 +1,7 @@
 """Removal requests as untag itself writes them: for a sweep, for resources that are gone, for anything else.
 
-Each request is checked by the rules that it meets when it comes in, so that it cannot be refused then. What breaks
-them is left out alone, and said.
+There is one writer. Each request that it writes is checked by the rules that it will be checked by when it comes in, so
+that it cannot be refused later. What breaks them is left out alone, and said.
 """
 
 import hashlib
@@ -55,8 +55,9 @@ def write_requests(
 ) -> Written:
     """Requests for these tags of these resources. `untag.contracts.ALL` stands for every tag of a resource.
 
-    Resources with the same tags share a request, up to `max_pairs` pairs. `head` has the fields that all share; None
-    leaves one out. The same pairs in the same order make the same requests under the same ids.
+    Resources with the same tags share a request, up to `max_pairs` pairs. `head` has the fields that all of them share
+    (provider, account, region, project_id, batch, reason, dry_run, action, …); None leaves a field out. The same pairs
+    in the same order make the same requests under the same ids.
     """
     writer = _Writer({key: value for key, value in head.items() if value is not None}, registry)
     most = min(max_pairs, REQUEST_PAIRS)

@@ -50,8 +50,8 @@ class Halves:
 class Group:
     """Pairs that may share calls: one scope, one action, dry or wet.
 
-    `rows` maps each resource to the blocks that ask for it, and its row in each: a pair that several requests ask for
-    is called once, and settled in all of them.
+    `rows` maps each resource to the blocks that ask for it and its row in each, so that a pair that several requests
+    ask for is called once, and settled in all of them.
     """
 
     provider: Provider
@@ -79,9 +79,9 @@ class Group:
 class Doubt(NamedTuple):
     """What a read-back decides: the result if the pair is in the wanted state, if it is not, and if it cannot be read.
 
-    `there` is by resource; None: the pair is asked for once more, alone. `counted` is what the provider counted, where
-    that is the doubt: it is believed if as many pairs are in the wanted state (`confirmed`). `accepted`: the write is
-    carried out later, and a pair that is not in the wanted state is read back again.
+    `there` is by resource; None means that the pair is asked for once more, alone. `counted` is what the provider
+    counted, where that is the doubt: it is believed if as many pairs are in the wanted state (`confirmed`). `accepted`
+    says that the write is carried out later: a pair that is not in the wanted state is read back again.
     """
 
     settled: Result
@@ -96,8 +96,9 @@ class Doubt(NamedTuple):
 class Step:
     """One call to make for a rectangle of pairs.
 
-    `seen` is what was read just before; `alone`: a pair asked for once more after a wrong count; `last`: the last read
-    before a request is declared exhausted; `halves`: one half of a forbidden call; `halved`: it and all that follows.
+    `seen` is what was read just before; `alone` marks a pair asked for once more after a wrong count, `last` the last
+    read before a request is declared exhausted. `halves` marks one half of a forbidden call, `halved` it and
+    everything that follows from it.
     """
 
     group: Group

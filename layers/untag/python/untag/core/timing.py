@@ -10,8 +10,8 @@ from typing import NamedTuple
 class Timing(NamedTuple):
     """`now` is seconds since the epoch, `monotonic` seconds that never go back, `chance` a number from 0 to 1.
 
-    Chance is the operating system's: a generator's state would be part of a SnapStart snapshot, and all environments
-    would wait equally long.
+    Chance comes from the operating system: a generator's state would be part of a SnapStart snapshot, and all
+    environments that start from it would wait for equally long.
     """
 
     now: Callable[[], float] = time.time

@@ -1,6 +1,7 @@
 """What an event says: ours, or a vendor's, whatever envelopes it comes in.
 
-A vendor's event is understood in its provider's folder, which is imported with the first event that is not ours.
+A vendor's event is understood in its provider's folder. The providers' modules are imported when the first event comes
+that is not ours.
 """
 
 from collections.abc import Mapping
@@ -100,9 +101,14 @@ def _own(layer: Layer) -> Gone | None:
         resources.setdefault(group.type, []).extend(group.ids)
     return Gone(
         event_id=layer.id,
+        provider=said.provider,
+        account=said.account,
+        region=said.region,
+        project_id=said.project_id,
         resources=resources,
         tags=None if said.tags is None else [Tag(tag.key, tag.value) for tag in said.tags],
-        **{name: getattr(said, name) for name in ("provider", "account", "region", "project_id", "reason", "batch")},
+        reason=said.reason,
+        batch=said.batch,
     )
 
 

@@ -30,9 +30,9 @@ _REST = "-rest"
 class Findings:
     """What became of one thing that an event says.
 
-    `bodies` are the requests. `left_out` says why there is nothing to request of a resource, `unread` why its tags
-    cannot be read; `rest` is an event of the unread only. `unnamed` are tags that no request can name, `by_key` counts
-    those asked for by their key alone. `error` is why there is none of all this.
+    `bodies` are the requests. `left_out` has why there is nothing to request of a resource. `unread` has why its tags
+    cannot be read, and `rest` is an event that speaks of these resources only. `unnamed` are tags that no request can
+    name; `by_key` counts those that are asked for by their key alone. `error` is why there is none of all this.
     """
 
     said: Said
@@ -51,8 +51,14 @@ class Findings:
         said = self.said
         if not isinstance(said, Gone):
             return {}
-        names = ("provider", "region", "project_id", "batch", "reason")
-        return {"account": self.account, **{name: getattr(said, name) for name in names}}
+        return {
+            "provider": said.provider,
+            "account": self.account,
+            "region": said.region,
+            "project_id": said.project_id,
+            "batch": said.batch,
+            "reason": said.reason,
+        }
 
 
 def notice_of(findings: Findings, limits: Policy, *, started_at: str, finished_at: str) -> Notice | None:

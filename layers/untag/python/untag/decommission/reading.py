@@ -10,8 +10,8 @@ from untag.core.chunks import chunks
 from untag.providers import Answer, Provider, Scope, Verdict
 
 MOST_READS = 1000
-"""Reading calls for one event: what Huawei Cloud's pace, 10 a second, makes in an invocation. More would begin anew
-each time."""
+"""Reading calls for one event: what an environment's share of Huawei Cloud's pace, 10 a second, makes in an
+invocation. More would begin anew each time."""
 
 _LATER = frozenset({Verdict.THROTTLED, Verdict.UNAVAILABLE, Verdict.UNAUTHORIZED})
 _SPLIT = frozenset({Verdict.NOT_FOUND, Verdict.REFUSED})

@@ -18,8 +18,8 @@ MANUAL = "manual"
 class Record(NamedTuple):
     """A message of a queue.
 
-    `receives` counts how often the queue has handed it over, before it was put back, too. `source` names the queue,
-    `receipt` this receive.
+    `receives` says how often the queue has handed it over, and those of the messages before it where it was put back.
+    `source` names the queue. `receipt` is the host's own way to name this receive.
     """
 
     id: str

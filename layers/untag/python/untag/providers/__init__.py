@@ -1,6 +1,7 @@
 """The clouds: a folder for each, that holds everything the cloud says.
 
-A folder's `__init__` names its tag APIs as `APIS`, and is imported when its first request comes.
+To add one, make its folder here; its `__init__` names its tag APIs as `APIS`. A provider is imported when its first
+request comes: a process pays for the clouds that it meets.
 """
 
 from collections.abc import Iterator, Mapping

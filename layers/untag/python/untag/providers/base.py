@@ -31,8 +31,8 @@ class Location(NamedTuple):
 class Scope(NamedTuple):
     """What one call is made within: pairs share a call only if they share all of this.
 
-    `account` chooses the credentials; the rest is the provider's, and `more` is what else it needs. The core compares
-    scopes, and hands them back.
+    `account` chooses the credentials. The rest is the provider's: the core compares scopes, and hands them back. In
+    `more` a provider keeps what else its calls need to be made within, as any value that can be hashed.
     """
 
     provider: str
@@ -133,10 +133,11 @@ class Failure(NamedTuple):
 class Answer:
     """A provider's answer to one call, read as far as the core needs it.
 
-    `confirmed`: the pairs that the provider says it has changed; None where its API does not count, -1 where the count
-    is missing. `tags`: what was read, each resource's tags by key; one that is left out is unknown. `versions`: those
-    of what was read. `unsent`: the call was not made, for want of a token. `lost`, set by the core: the same write was
-    made before, and its answer was lost.
+    `confirmed` is the number of pairs that the provider says it has changed: None where its API does not count, -1
+    where the count is missing. `tags` is a read's result: each resource's tags by key; a resource that it leaves out is
+    unknown. `versions` has the version of each resource that was read, where its API has versions. `unsent` says that
+    the call itself was not made, since no token could be had for it. `lost` is set by the core: the same write was made
+    before, and its answer was lost.
     """
 
     verdict: Verdict
@@ -160,7 +161,8 @@ class Answer:
 class Listing(Answer):
     """An answer to a listing: resources with all their tags in `tags`, or `names`.
 
-    `next` is the cursor at which it goes on; None: it ends here. `types` has each resource's, where all were asked for.
+    `next` is the cursor at which it goes on; None: it ends here. `types` has each resource's type, where resources of
+    every type were asked for.
     """
 
     names: tuple[str, ...] = ()
@@ -190,9 +192,9 @@ class Session(NamedTuple, Generic[C]):
 
 
 class RenewedAuth(httpx.Auth, ABC):
-    """Authentication that expires, and makes calls of its own: a token's, an assumed role's.
+    """Authentication that expires, and makes calls of its own before the first: a token's, an assumed role's.
 
-    `untag.providers.http.call` asks for it before each call, and once more where it is refused.
+    `untag.providers.http.call` asks for the current one before each call, and once more where it is refused.
     """
 
     @abstractmethod
@@ -323,9 +325,10 @@ def stored_key(provider: Provider, key: str, tags: Mapping[str, str]) -> str | N
 class Finder(Provider[C], Protocol[C]):
     """A tag API that can also say which resources bear a tag.
 
-    A listing begins with the cursor None, and goes on with the `next` of the answer before; messages carry it from one
-    invocation to the next. No resource may be missed where removals shift what is listed: such pages are read from the
-    last to the first. A cursor that is not taken any more is REFUSED: the listing begins anew.
+    A listing begins with the cursor None, and goes on with the `next` of the answer before. Cursors are kept in
+    messages between invocations and mean nothing to the core. The provider sees to it that no resource is missed where
+    removals shift what is listed: such pages are read from the last to the first. A cursor that is not taken any more
+    is REFUSED: the listing begins anew.
 
     An answer that is no `Listing` is a failure, whatever its verdict: no listing that went wrong says "no tags".
     """

@@ -1,6 +1,7 @@
 """What an account's credentials are: a model of each provider's own, that never shows what is in it.
 
-A model names its fields, which of them are secret, and the environment variables of the default account.
+A provider's model says which fields there are, which of them are secret, and which environment variables hold those of
+the default account.
 """
 
 from collections.abc import Mapping

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from untag.contracts import InvalidInputError, Tag
+from untag.contracts.envelopes import parse_json
 from untag.contracts.reports import clip
 
 SHOWN_BYTES = 60
@@ -92,3 +93,21 @@ def text_in(event: Mapping[str, Any], name: str) -> str | None:
 def shown_in(event: Mapping[str, Any], name: str) -> str:
     """A field for a person to read, whatever stands there."""
     return clip(text_in(event, name) or f"of no {name}", SHOWN_BYTES)
+
+
+def object_in(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object in a field, where some services write it as a JSON text; empty where nothing stands there.
+
+    Raises InvalidInputError, which names the field, where something else stands there.
+    """
+    value = event.get(name)
+    if isinstance(value, str) and value.strip():
+        try:
+            value = parse_json(value)
+        except InvalidInputError as error:
+            raise error.under(name) from None
+    if isinstance(value, Mapping):
+        return value
+    if value is None or isinstance(value, str):
+        return {}
+    raise InvalidInputError.of("Input should be an object", name)

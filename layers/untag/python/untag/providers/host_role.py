@@ -1,7 +1,7 @@
 """The host's own AWS role: its keys in the environment, or from the endpoint that gives them out.
 
-Lambda sets the variables; under SnapStart, and in containers, it names the endpoint. The host signs its own calls with
-these keys, and so does AWS as a provider where an account has no others.
+Lambda sets the variables; under SnapStart, and in containers, it names the endpoint in their place. The host signs its
+own calls with these keys, and AWS as a provider signs with them where an account has no others.
 """
 
 import time

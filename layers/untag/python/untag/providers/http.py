@@ -64,8 +64,8 @@ async def call(
 ) -> Reply | Answer:
     """Make one call; an `Answer` comes back where there is no reply to read.
 
-    `body` is sent as JSON; bytes as they are. A kept connection that turns out to be closed is replaced once, and the
-    request signed anew; so is authentication that expires, where it is refused.
+    `body` is sent as JSON; bytes are sent as they are. A connection that was kept and turns out to be closed is
+    replaced once, and the request signed anew. So is authentication that expires, where it is refused.
     """
     content = _content(body)
     sent = {
@@ -160,8 +160,8 @@ def message_of(text: object, credentials: Credentials) -> str | None:
 def tags_of(listed: Any) -> dict[str, str]:
     """A list of `{"key", "value"}` as tags by key; no value is an empty one.
 
-    What is left of a character that a cloud cut in two is shown as "?". KeyError, TypeError or AttributeError if it is
-    no such list.
+    What is left of a character that a cloud cut in two can be in no request, and in no report: it is shown as "?".
+    KeyError, TypeError or AttributeError if it is no such list.
     """
     if not isinstance(listed, list):
         raise TypeError("tags should be a list")

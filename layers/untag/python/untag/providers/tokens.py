@@ -1,18 +1,20 @@
 """Credentials that expire: tokens and the keys of an assumed role, issued by a call of their own.
 
-One renewal at a time for everybody, ahead of the expiry. A refusal's verdict is UNAUTHORIZED where the credentials are
-wrong; THROTTLED and UNAVAILABLE pass. A token that an API refuses is replaced once before they count as refused.
+One renewal at a time for everybody, ahead of the expiry. What a refusal means is in the answer's verdict: UNAUTHORIZED
+says that the account's credentials are wrong, THROTTLED and UNAVAILABLE pass. A token that an API refuses is replaced
+once before the account's credentials count as refused.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
 from untag.providers.base import AGAIN, Answer, RenewedAuth, Session, Verdict
-from untag.providers.http import Reply
+from untag.providers.http import Reply, call, name_of, unexpected
 
 T = TypeVar("T")
 
@@ -20,11 +22,17 @@ EARLY_SECONDS = 300.0
 """A token is renewed so long before it expires, as Azure's client does; one that lives shorter at half of its life."""
 
 AGAIN_SECONDS = 30.0
-"""A renewal ahead of time that failed is tried again so much later, and so is what was refused for a lasting reason
-other than the credentials, such as a role that may not be assumed."""
+"""After a renewal ahead of time has failed, the next is tried so much later: the old token is still good. So is what
+was refused for a lasting reason other than the credentials, such as a role that may not be assumed."""
 
 MOST_ACCOUNTS = 256
 """Accounts whose tokens are kept. Replaced credentials leave an entry behind: the oldest goes."""
+
+FORM = "application/x-www-form-urlencoded"
+
+_FINAL = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+_PASSING_ERRORS = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+
 
 NEVER = float("inf")
 
@@ -157,3 +165,62 @@ class TokenAuth(RenewedAuth, Generic[T]):
         if not self._refuses(reply):
             return False
         return self._made is None or self._made[1] is not auth or self._tokens.drop(self._made[0])
+
+
+class Bearer(httpx.Auth):
+    """A bearer token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the token to the request, then let it go."""
+        request.headers["authorization"] = f"Bearer {self._token}"
+        yield request
+
+
+def form(fields: Mapping[str, str]) -> bytes:
+    """Fields as the body of a form."""
+    return urlencode(fields).encode()
+
+
+async def ask_for_token(
+    session: Session,
+    url: str,
+    fields: Mapping[str, str],
+    *,
+    passes: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+    clock: Callable[[], float] = time.time,
+) -> Issued[str] | Answer:
+    """One call to an OAuth 2.0 token endpoint (RFC 6749). `passes` says of an error's body that it is not final.
+
+    No text of an error is passed on: it may name what was sent.
+    """
+    reply = await call(session, "POST", url, form(fields), content_type=FORM)
+    if isinstance(reply, Answer):
+        return reply
+    payload = reply.json()
+    payload = payload if isinstance(payload, dict) else {}
+    if reply.status == httpx.codes.OK:
+        return _issued(payload, clock()) or unexpected(reply, None)
+    error = name_of(payload.get("error")) if isinstance(payload.get("error"), str) else None
+    code = error or f"HTTP_{reply.status}"
+    message = f"no token was issued: {code}"
+    if reply.status == httpx.codes.TOO_MANY_REQUESTS:
+        return Answer(Verdict.THROTTLED, code, message, retry_after=reply.retry_after())
+    if error is not None and reply.status in _FINAL and error not in _PASSING_ERRORS and not passes(payload):
+        return Answer(Verdict.UNAUTHORIZED, code, message)
+    # Without the documented body a refusal is a proxy's, or the endpoint's own trouble.
+    return Answer(Verdict.UNAVAILABLE, code, message, retry_after=reply.retry_after())
+
+
+def _issued(payload: Mapping[str, Any], now: float) -> Issued[str] | None:
+    """The token in an answer of success; None where there is none that can be sent."""
+    token, seconds = payload.get("access_token"), payload.get("expires_in")
+    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+        return None
+    if isinstance(seconds, str) and seconds.isdecimal():
+        seconds = int(seconds[:9])
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        return None
+    return Issued(token, now + seconds)

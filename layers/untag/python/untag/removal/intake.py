@@ -12,8 +12,9 @@ def open_jobs(
 ) -> list[Job]:
     """The jobs of a body or of a payload; `own_id` names the requests that have no id of their own.
 
-    `traceparent` is the trace of what carried it here, unless an envelope has one. Raises InvalidInputError if one of
-    the requests is not valid.
+    `traceparent` is the trace of what carried it here; an envelope's own goes before it.
+
+    All of its requests or none: raises InvalidInputError if one of them is not valid.
     """
     unwrapped = unwrap(payload, own_id)
     requests = parse_requests(unwrapped.payload, unwrapped.id)

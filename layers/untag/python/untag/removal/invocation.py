@@ -1,8 +1,8 @@
 """One invocation: records in, results delivered as they complete, and the records that have to come again.
 
-The order of delivery keeps results from being lost and messages from multiplying: reports, dead letters, what is kept
-until later, and last the remainder, before the record is acknowledged. If a send fails nothing further is sent for the
-record, and it comes again: at least once, and removal is idempotent.
+The order of delivery is what keeps results from being lost and messages from multiplying: reports first, then dead
+letters, what is kept until later, and the remainder as the last act before the record is acknowledged. If a send fails
+nothing further is sent for that record, and it comes again: at least once, and removal is idempotent.
 """
 
 import asyncio
@@ -118,8 +118,8 @@ class Invocation(Worker):
     async def _finish(self, deliveries: list[asyncio.Task[None]]) -> None:
         """Wait for deliveries until the invocation's end is near.
 
-        One that takes longer is given up, and its record comes again: were the invocation ended under way, nothing
-        would be acknowledged.
+        One that takes longer is given up, and its record comes again. Were the invocation to be ended under way, the
+        records that are delivered would not be acknowledged either.
         """
         if not deliveries:
             return

@@ -5,7 +5,7 @@ import hashlib
 import json
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -28,7 +28,13 @@ _JSON = {
 }
 _EMPTY = hashlib.sha256().hexdigest()
 _SNS_VERSION = "2010-03-31"
-_TRANSIENT = ("RequestLimitExceeded", "TooManyRequests", "InternalError", "InternalFailure", "ServiceUnavailable")
+_TRANSIENT = (
+    "RequestLimitExceeded",
+    "TooManyRequests",
+    "InternalError",
+    "InternalFailure",
+    "ServiceUnavailable",
+)
 
 T = TypeVar("T")
 
@@ -51,14 +57,6 @@ def is_transient(code: str) -> bool:
 def retry_pause(timing: Timing, number: int) -> float:
     """The seconds to wait before the next of `TRIES`; `number` counts the tries before it, from 0."""
     return timing.jitter(_BACKOFF_SECONDS, number, _BACKOFF_CAP)
-
-
-class _Call(NamedTuple, Generic[T]):
-    service: str
-    operation: str
-    headers: Mapping[str, str]
-    content: bytes
-    read: Callable[[httpx.Response], T]
 
 
 class Aws:
@@ -93,29 +91,37 @@ class Aws:
         prefix, content_type = _JSON[service]
         headers = {"content-type": content_type, "x-amz-target": f"{prefix}.{operation}"}
         content = json.dumps(body).encode()
-        return await self._tried(_Call(service, operation, headers, content, _read_json), tries)
+        return await self._tried(service, operation, headers, content, _read_json, tries)
 
     async def sns(self, operation: str, parameters: Mapping[str, str]) -> ET.Element:
         """A call to SNS in the Query protocol; the answer's element. Raises AwsError."""
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
         content = _form({"Action": operation, "Version": _SNS_VERSION, **parameters})
-        return await self._tried(_Call("sns", operation, headers, content, _read_xml))
+        return await self._tried("sns", operation, headers, content, _read_xml)
 
     async def rest(self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """A call in the REST protocol; `path` is escaped already, with its query. Raises AwsError."""
         content = b"" if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"content-type": "application/json"}
-        return await self._tried(_Call(service, f"{method} {path}", headers, content, _read_json))
+        return await self._tried(service, f"{method} {path}", headers, content, _read_json)
 
     async def s3_object(self, path: str) -> httpx.Response:
         """An object of a bucket of this region, `/BUCKET/KEY`. Raises AwsError."""
         headers = {"x-amz-content-sha256": _EMPTY}
-        return await self._tried(_Call("s3", f"GET {path}", headers, b"", lambda response: response))
+        return await self._tried("s3", f"GET {path}", headers, b"", lambda response: response)
 
-    async def _tried(self, call: "_Call[T]", tries: int = TRIES) -> T:
+    async def _tried(
+        self,
+        service: str,
+        operation: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        read: Callable[[httpx.Response], T],
+        tries: int = TRIES,
+    ) -> T:
         for number in range(tries):
             try:
-                return await self._once(call)
+                return await self._once(service, operation, headers, content, read)
             except AwsError as error:
                 pause = retry_pause(self._timing, number)
                 if not error.transient or number + 1 == tries or self.left() < pause + _SHORTEST_SECONDS:
@@ -123,8 +129,14 @@ class Aws:
                 await self._timing.sleep(pause)
         raise AssertionError("the loop returns or raises")
 
-    async def _once(self, call: "_Call[T]") -> T:
-        service, operation, headers, content, read = call
+    async def _once(
+        self,
+        service: str,
+        operation: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        read: Callable[[httpx.Response], T],
+    ) -> T:
         timeout = min(_CALL_SECONDS, self.left())
         if timeout < _SHORTEST_SECONDS:
             raise AwsError(service, operation, "deadline", transient=False)
@@ -164,8 +176,8 @@ _ESCAPES = {
 def _form(parameters: Mapping[str, str]) -> bytes:
     """Parameters as a form; the names are AWS's own, and need no escapes.
 
-    The standard library's `urlencode` looks at each character, which costs more than all else that is done to send
-    reports.
+    The standard library's `urlencode` looks at each character by itself, which for reports costs more than all else
+    that is done to send them.
     """
     pairs = (f"{name}={value.encode().decode('latin-1').translate(_ESCAPES)}" for name, value in parameters.items())
     return "&".join(pairs).encode("ascii")

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Lambda:
     """Records from SQS, results to SQS and SNS, credentials in Secrets Manager, metrics as EMF lines.
 
-    Nothing made here holds a key, a socket, a time or anything by chance, as in `Runtime`.
+    Under SnapStart a snapshot is taken of what is made here, and many environments start from it. So nothing made here
+    holds a key, a socket, a time or anything by chance; such things come with the first invocation.
     """
 
     message_bytes = SQS_BYTES

@@ -1,20 +1,18 @@
 """Records that may have killed the process: kept apart from the others, so that none of them goes down with one.
 
-A record that was received three times was twice not acknowledged: the process died on it or on a neighbour. It runs
-last and alone, and is hidden before for longer than its neighbours: should it kill the process, they come back without
-it. Once delivered it is deleted, since the batch's acknowledgement is lost if a later one kills the process.
+A record that was received three times or more was twice not acknowledged, most likely because the process died on it or
+on a neighbour in its batch. It runs last and alone. Before it starts, it is hidden for longer than its neighbours:
+should it kill the process, they come back without it and go through. Once it is delivered it is deleted at once, since
+the batch's own acknowledgement is lost if a later one kills the process.
 
-A record that was not begun goes back to its queue as a new message: to return it would count a receive, and after five
-it is a dead letter.
+A record that was not begun pays nothing for it: it goes back to its queue as a new message. To return it would count a
+receive, and after five of them SQS moves a message to the dead-letter queue, although it was never worked at.
 """
 
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 
-from typing_extensions import override
-
-from untag.hosts import base
 from untag.hosts.aws.client import Aws, AwsError
 from untag.hosts.aws.outbox import SQS_BYTES, in_batches, send_batch, size_of
 from untag.hosts.aws.records import RECEIVES, RECORD_ID
@@ -26,7 +24,7 @@ _CALLS = 8
 """Batches that are put back side by side."""
 
 
-class Quarantine(base.Quarantine):
+class Quarantine:
     """Hides and deletes suspect records on their own queues. What fails here makes it weaker, and nothing wrong."""
 
     def __init__(self, aws: Aws) -> None:
@@ -35,8 +33,8 @@ class Quarantine(base.Quarantine):
         """Each queue's visibility timeout in seconds, by its URL."""
         self._calls = asyncio.Semaphore(_CALLS)
 
-    @override
     async def hide(self, record: Record) -> None:
+        """Hide a record for half as long again as its neighbours."""
         queue_url = _queue_url(record.source)
         try:
             if queue_url not in self._visibility:
@@ -49,15 +47,17 @@ class Quarantine(base.Quarantine):
         except (AwsError, KeyError, ValueError):
             return
 
-    @override
     async def delete(self, record: Record) -> None:
+        """Delete a record whose results are delivered."""
         try:
             await self._call("DeleteMessage", record)
         except AwsError:
             return
 
-    @override
     async def put_back(self, records: Iterable[Record]) -> list[str]:
+        """Put records that were not begun back on their queues, with the receives that they had before; the ids of
+        those that are not taken.
+        """
         by_queue: dict[str, list[tuple[Record, Message]]] = {}
         for record in records:
             by_queue.setdefault(_queue_url(record.source), []).append((record, _unbegun(record)))

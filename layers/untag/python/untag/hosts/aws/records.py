@@ -30,7 +30,8 @@ RECORD_ID = "untag_record_id"
 def sqs_records(event: Any) -> list[Record] | None:
     """The records of an SQS event, or of the bare array that EventBridge Pipes hands over.
 
-    None if the event is something else. Raises InvocationError for records that no function here reads.
+    None if the event is something else: a notification, or a payload sent by hand. Raises InvocationError for
+    records that no function here reads.
     """
     source, records = _records(event) or (None, [])
     if source != _SQS:

@@ -16,8 +16,8 @@ _ROLE_ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+"
 class Places(NamedTuple):
     """The queues and the topic. `own_queue_url` is set for a function that goes on by messages to itself.
 
-    Requests are kept as schedules of `schedule_group`, which send as `schedule_role_arn`; without them they go round
-    the work queue until their time has come.
+    Requests are kept until later as schedules of `schedule_group`, which send as `schedule_role_arn`; without them they
+    go round the work queue until their time has come.
     """
 
     queue_url: str

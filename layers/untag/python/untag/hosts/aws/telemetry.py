@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
-from typing_extensions import override
 
 from untag.core.chunks import chunks
-from untag.hosts import base
 from untag.providers import Answer, Verdict
 
 if TYPE_CHECKING:
@@ -30,12 +28,13 @@ _MOST_VALUES = 99
 """Values of one metric in one line: EMF takes 100, but at the hundredth powertools writes the line by itself."""
 
 
-class Telemetry(base.Telemetry):
+class Telemetry:
     """What happened in one invocation; it is the core's observer.
 
-    Metrics by provider: Calls, ProviderLatency (milliseconds), Retries, Throttles, ClosedAccounts; by provider and
-    outcome: Outcomes. Of the function: Rejected (bodies), Undelivered (records returned), InternalErrors, and for
-    alarms, which name no provider, ClosedAccounts of all and Settled (pairs that have their outcome).
+    Metrics by provider: Calls, ProviderLatency (milliseconds), Retries, Throttles, ClosedAccounts. By provider and
+    outcome: Outcomes. Of the function: Rejected (bodies that do not validate), Undelivered (records returned),
+    InternalErrors, and, since an alarm can only watch a metric whose dimensions it names and providers are added:
+    ClosedAccounts of all providers, Settled (pairs that have their outcome; deferred ones do not).
     """
 
     def __init__(self) -> None:
@@ -43,8 +42,8 @@ class Telemetry(base.Telemetry):
         self._counts: Counter[tuple[str, str]] = Counter()
         self._outcomes: Counter[tuple[str, str]] = Counter()
 
-    @override
     def called(self, provider: str, seconds: float, answer: Answer) -> None:
+        """A provider call was answered, or was not."""
         self._latencies[provider].append(seconds * 1000)
         if logger.log_level <= logging.DEBUG:
             logger.debug(
@@ -60,47 +59,46 @@ class Telemetry(base.Telemetry):
         if answer.verdict is Verdict.THROTTLED:
             self._counts[provider, "Throttles"] += 1
 
-    @override
     def retried(self, provider: str) -> None:
+        """A call is made once more in this invocation."""
         self._counts[provider, "Retries"] += 1
 
-    @override
     def removing(self, scope: "Scope", ids: Sequence[str], tags: "Sequence[Tag]", seen: "Mapping[str, Seen]") -> None:
         """Not noted: the next attempt could not read a line of the log."""
 
-    @override
     def closed(self, provider: str, account: str) -> None:
+        """An account was closed because its key is refused."""
         self._counts[provider, "ClosedAccounts"] += 1
         self._counts["", "ClosedAccounts"] += 1
         logger.error("account closed: its key is refused", extra={"provider": provider, "account": account})
 
-    @override
     def failed(self, error: Exception) -> None:
+        """Something in the program itself went wrong. The traceback names no values, and the error only its type."""
         self._counts["", "InternalErrors"] += 1
         logger.error("internal error", extra={"error": type(error).__name__, "at": _place(error)})
 
-    @override
     def rejected(self, record: str, reason: str, **names: str | None) -> None:
+        """A body does not validate. `names` are the names in it that can be read."""
         self._counts["", "Rejected"] += 1
         known = {name: text for name, text in names.items() if text is not None}
         logger.warning("rejected", extra={"record": record, "reason": reason[:500], **known})
 
-    @override
     def undelivered(self, record: str, reason: str) -> None:
+        """A record's results could not be sent; it is returned."""
         self._counts["", "Undelivered"] += 1
         logger.error("not delivered", extra={"record": record, "reason": reason})
 
-    @override
     def warned(self, request_id: str, warnings: Iterable[str]) -> None:
+        """A request looks mistaken but may be right."""
         for warning in warnings:
             logger.warning(warning, extra={"id": request_id})
 
-    @override
     def noted(self, line: str, **facts: Any) -> None:
+        """Anything else that is worth a line."""
         logger.info(line, extra=facts)
 
-    @override
     def finished(self, pages: "list[Report]", record: str, traceparent: str | None = None) -> None:
+        """A request is done with for this attempt. Its line joins the record, the provider's calls and the reports."""
         report = pages[0]
         for outcome, count in report.request_counts.items():
             self._outcomes[report.provider, outcome] += count
@@ -109,12 +107,14 @@ class Telemetry(base.Telemetry):
         logger.info(
             report.summary,
             extra={
-                **{
-                    name: getattr(report, name)
-                    for name in ("id", "provider", "account", "status", "attempt", "dry_run")
-                },
+                "id": report.id,
                 **({} if report.batch is None else {"batch": report.batch}),
+                "provider": report.provider,
+                "account": report.account,
+                "status": report.status,
                 "counts": report.request_counts,
+                "attempt": report.attempt,
+                "dry_run": report.dry_run,
                 "record": record,
                 "provider_requests": _provider_requests(pages),
                 "reports": [page.report_id for page in pages],
@@ -122,8 +122,8 @@ class Telemetry(base.Telemetry):
             },
         )
 
-    @override
     def flush(self) -> None:
+        """Write all metrics out and start anew."""
         by_provider: dict[str, Counter[str]] = defaultdict(Counter)
         for (provider, name), count in self._counts.items():
             by_provider[provider][name] += count

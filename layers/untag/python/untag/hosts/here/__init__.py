@@ -6,6 +6,5 @@ No queue, no topic, no account at AWS: credentials come from the environment or 
 from untag.hosts.here.begun import Begun
 from untag.hosts.here.host import Here, Waiting
 from untag.hosts.here.running import carry_out
-from untag.hosts.here.runtime import HereRuntime
 
-__all__ = ["Begun", "Here", "HereRuntime", "Waiting", "carry_out"]
+__all__ = ["Begun", "Here", "Waiting", "carry_out"]

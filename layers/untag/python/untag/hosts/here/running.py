@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from untag.hosts.base import Function, Record
 from untag.hosts.here.host import Here, Waiting
-from untag.hosts.here.runtime import HereRuntime
 from untag.runtime import Runtime
 
 INVOCATION_SECONDS = 900.0
@@ -32,7 +31,7 @@ def carry_out(host: Here, make: Callable[[Runtime], Function], messages: Iterabl
 
     Ctrl-C ends the round: calls in flight are answered and reported, no other begins. A second one cancels them.
     """
-    runtime = HereRuntime(host)
+    runtime = Runtime(host)
     function = make(runtime)
     queue = host.own if function.continues else host.work
     now = host.timing.now()
@@ -84,7 +83,7 @@ def _round(
 class _Stop:
     """What Ctrl-C does: ends a round early, cancels a pause, and cancels a round if it comes again."""
 
-    def __init__(self, host: Here, runtime: HereRuntime) -> None:
+    def __init__(self, host: Here, runtime: Runtime) -> None:
         self._host = host
         self._runtime = runtime
         self._round = False
@@ -117,7 +116,7 @@ class _Stop:
 
 
 @contextmanager
-def _stopped_by_ctrl_c(host: Here, runtime: HereRuntime) -> Iterator[_Stop]:
+def _stopped_by_ctrl_c(host: Here, runtime: Runtime) -> Iterator[_Stop]:
     stop = _Stop(host, runtime)
     usual = signal.getsignal(signal.SIGINT)
     if usual is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():

@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from untag.contracts import InvalidInputError
-from untag.contracts.envelopes import id_of, parse_json
+from untag.contracts.envelopes import id_of
 from untag.contracts.reports import clip
 from untag.contracts.requests import Region
-from untag.providers.events import SHOWN_BYTES, Events, Gone, Ignored, Message, shown_in, text_in
+from untag.providers.events import SHOWN_BYTES, Events, Gone, Ignored, Message, object_in, shown_in, text_in
 from untag.providers.huaweicloud.deletions import CONFIG_TYPES, CTS_DELETIONS, CTS_LISTS, CTS_LISTS_OF_ANY, ID
 
 _HUAWEI = "huaweicloud"
@@ -29,7 +29,7 @@ def cts_trigger(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | None:
     """A trace as FunctionGraph's trigger wraps it."""
     if "cts" not in event:
         return None
-    trace = _object_in(event, "cts")
+    trace = object_in(event, "cts")
     try:
         said = cts_trace(trace, id_of(event, "id", own_id))
     except InvalidInputError as error:
@@ -57,7 +57,7 @@ def cts_trace(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | None:
         return ignored(*why)
     ids = list(dict.fromkeys([*_ids(event, "resource_id"), *_listed_ids(event, type_)]))
     if not ids:
-        _object_in(event, "response")  # what cannot be read may be what names it
+        object_in(event, "response")  # what cannot be read may be what names it
         return ignored("no_resource", "the trace names no resource")
     return Gone(
         event_id=event_id,
@@ -88,7 +88,7 @@ def _why_no_deletion(trace: Mapping[str, Any]) -> tuple[str, str] | None:
 def _listed_ids(trace: Mapping[str, Any], type_: str) -> Iterator[str]:
     """The ids that a deletion's request lists. Only a deletion of many has to have a request that can be read."""
     try:
-        request = _object_in(trace, "request")
+        request = object_in(trace, "request")
     except InvalidInputError:
         if _MANY.match(text_in(trace, "trace_name") or "") or not list(_ids(trace, "resource_id")):
             raise
@@ -100,9 +100,9 @@ def _listed_ids(trace: Mapping[str, Any], type_: str) -> Iterator[str]:
 
 
 def _domain_of_user(trace: Mapping[str, Any]) -> str | None:
-    user = _object_in(trace, "user")
+    user = object_in(trace, "user")
     try:
-        return text_in(_object_in(user, "domain"), "id")
+        return text_in(object_in(user, "domain"), "id")
     except InvalidInputError as error:
         raise error.under("user") from None
 
@@ -117,7 +117,7 @@ def config_change(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | Non
 
     if text_in(event, "notification_type") != "ResourceChanged":
         return ignored("no_deletion", f"the notification is {shown_in(event, 'notification_type')}")
-    detail = _object_in(event, "detail")
+    detail = object_in(event, "detail")
     if text_in(detail, "event_type") != "DELETE":
         return ignored("no_deletion", f"the change is {shown_in(detail, 'event_type')}")
     resource, unreadable = _resource(detail)
@@ -145,7 +145,7 @@ def config_change(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | Non
 def _resource(detail: Mapping[str, Any]) -> tuple[Mapping[str, Any], InvalidInputError | None]:
     """The resource that a notification describes, or why that cannot be read; what it lies in may say enough."""
     try:
-        return _object_in(detail, "resource"), None
+        return object_in(detail, "resource"), None
     except InvalidInputError as error:
         return {}, error.under("detail")
 
@@ -196,21 +196,3 @@ def _region(text: str | None) -> str | None:
 
 
 EVENTS = Events((cts_trigger, cts_trace, config_change), smn_messages, ("HC.",))
-
-
-def _object_in(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The object in a field, where some services write it as a JSON text; empty where nothing stands there.
-
-    Raises InvalidInputError, which names the field, where something else stands there.
-    """
-    value = event.get(name)
-    if isinstance(value, str) and value.strip():
-        try:
-            value = parse_json(value)
-        except InvalidInputError as error:
-            raise error.under(name) from None
-    if isinstance(value, Mapping):
-        return value
-    if value is None or isinstance(value, str):
-        return {}
-    raise InvalidInputError.of("Input should be an object", name)

@@ -37,8 +37,7 @@ from untag.providers.base import (
 )
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.providers.jdcloud.credentials import JDCloudCredentials, JDSession
-from untag.providers.jdcloud.signing import JDCLOUD3
-from untag.providers.signing import DerivedKeyAuth
+from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 DEFAULT_ENDPOINT = "https://resourcetag.jdcloud-api.com"
 
