@@ -38,6 +38,10 @@ REASONS = {
     "ItsOwnLogs": "its log lines, and its metrics in them",
     "ProviderKeys": "the clouds' keys: a secret for each provider and account, which cannot be listed beforehand",
     "SweepsAndWhatCannotBeDelivered": "the schedule sends its rules, and what could not be delivered",
+    "TagsUntilTheirGraceIsOver": "tags that a rule with a grace has found are kept as a schedule; what is kept is read",
+    "WhatIsKeptAlready": "what is kept for a rule is looked for by its name; listing knows no resources",
+    "TheRulesAsTheyAreNow": "when a grace is over, the tags go by the rules as they are then",
+    "TheObjectOfRules": "the rules stand in this object alone",
     "RequestsForLater": "a request with `not_before` is kept as a schedule",
     "TheRoleThatSendsThem": "the schedule sends the request as this role",
     "RequestsWhoseTimeHasCome": "a schedule sends the request back, and what could not be delivered",
@@ -69,6 +73,7 @@ REASONS = {
 # What an operator does so that a condition of the template holds.
 OPTIONS = {
     "ReadsSecrets": "`CredentialsSource=secretsmanager` (the default)",
+    "RulesInS3": "`SweepRules=s3://…`",
     "UsesKey": "`KmsKey`",
     "CreatesKey": "`KmsKey=create`",
     "UsesVpc": "`VpcSubnetIds`",
@@ -112,7 +117,7 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def shown(value: Any) -> str:
+def shown(value: Any) -> str:  # noqa: PLR0911 - a table
     """A resource, or a value of a condition, in the template's own names."""
     match value:
         case "*":
@@ -123,6 +128,8 @@ def shown(value: Any) -> str:
             return f"`{value}`"
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]}:
             return f"`{name}`"
+        case {"Fn::Join": ["", [_, {"Fn::Select": [1, {"Fn::Split": [_, name]}]}]]}:
+            return f"the object that {shown(name)} names"
         case {"Fn::If": [str(), then, otherwise]}:
             return f"{shown(then)}, or {shown(otherwise)}"
         case {"Fn::Sub": str(text)}:

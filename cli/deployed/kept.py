@@ -1,12 +1,9 @@
 """What a stack keeps until later: listed and given up, by the calls that EventBridge Scheduler has for it."""
 
 from typing import NamedTuple
-from urllib.parse import quote
 
 from untag.hosts.aws.client import Aws, AwsError
-
-_MISSING = "ResourceNotFoundException"
-_PAGE = 100
+from untag.hosts.aws.kept import MISSING, kept_names, schedule, schedule_path
 
 
 class Kept(NamedTuple):
@@ -19,25 +16,16 @@ class Kept(NamedTuple):
 
 async def list_kept(aws: Aws, group: str) -> list[Kept]:
     """Every request that a group keeps, the next one first. Raises AwsError."""
-    kept: list[Kept | None] = []
-    token = ""
-    while True:
-        following = f"&NextToken={quote(token, safe='')}" if token else ""
-        page = await aws.rest(
-            "scheduler", "GET", f"/schedules?MaxResults={_PAGE}&ScheduleGroup={quote(group, safe='')}{following}"
-        )
-        kept += [await _kept(aws, group, str(one.get("Name"))) for one in page.get("Schedules") or ()]
-        token = page.get("NextToken") or ""
-        if not token:
-            return sorted(filter(None, kept), key=lambda one: (one.due, one.name))
+    kept = [await _kept(aws, group, name) for name in await kept_names(aws, group)]
+    return sorted(filter(None, kept), key=lambda one: (one.due, one.name))
 
 
 async def cancel(aws: Aws, group: str, name: str) -> bool:
     """Keep a request no longer, and never send it; False if it is not kept (any more). Raises AwsError."""
     try:
-        await aws.rest("scheduler", "DELETE", _path(group, name))
+        await aws.rest("scheduler", "DELETE", schedule_path(group, name))
     except AwsError as error:
-        if error.code != _MISSING:
+        if error.code != MISSING:
             raise
         return False
     return True
@@ -45,16 +33,9 @@ async def cancel(aws: Aws, group: str, name: str) -> bool:
 
 async def _kept(aws: Aws, group: str, name: str) -> Kept | None:
     """One that is kept; None if it has fired meanwhile."""
-    try:
-        whole = await aws.rest("scheduler", "GET", _path(group, name))
-    except AwsError as error:
-        if error.code != _MISSING:
-            raise
+    whole = await schedule(aws, group, name)
+    if whole is None:
         return None
     expression = str(whole.get("ScheduleExpression", ""))
     target = whole.get("Target") or {}
     return Kept(name, expression.removeprefix("at(").removesuffix(")"), str(target.get("Input", "")))
-
-
-def _path(group: str, name: str) -> str:
-    return f"/schedules/{quote(name, safe='')}?groupName={quote(group, safe='')}"

@@ -41,7 +41,6 @@ class StackAws(Aws):
         **Aws.services,
         "cloudformation": "CLOUDFORMATION",
         "athena": "ATHENA",
-        "s3": "S3",
     }
     targets: ClassVar[Mapping[str, tuple[str, str]]] = {
         **Aws.targets,
@@ -50,9 +49,8 @@ class StackAws(Aws):
 
     async def put_object(self, path: str, content: bytes) -> None:
         """Put an object; `path` is /BUCKET/KEY, of characters that need no escape. Raises AwsError."""
-        # S3 alone wants the body's digest among the headers, and signed.
         headers = {"x-amz-content-sha256": hashlib.sha256(content).hexdigest()}
-        await self._tried("s3", f"PUT {path}", headers, content, bytes)
+        await self._tried("s3", f"PUT {path}", headers, content, lambda response: response)
 
 
 class Place(NamedTuple):

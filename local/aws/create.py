@@ -26,7 +26,7 @@ def create(aws: "Aws", template: "Template") -> None:
     _create_policies(aws, template)
     _create_subscriptions(aws, template)
     _create_secrets(aws, template)
-    _create_schedule_groups(aws, template)
+    _create_schedules(aws, template)
 
 
 def _create_queues(aws: "Aws", template: "Template") -> None:
@@ -193,9 +193,26 @@ def _create_secrets(aws: "Aws", template: "Template") -> None:
         aws.put_secret(template.resolver.name(logical_id), properties.get("SecretString", "{}"))
 
 
-def _create_schedule_groups(aws: "Aws", template: "Template") -> None:
+def _create_schedules(aws: "Aws", template: "Template") -> None:
+    """The groups, and the template's own schedules, as they can be read. What fires these is the stack's clock."""
     for logical_id in template.of_type("AWS::Scheduler::ScheduleGroup"):
         aws.scheduler.create_schedule_group(template.resolver.name(logical_id), [])
+    for logical_id in template.of_type("AWS::Scheduler::Schedule"):
+        properties = template.properties(logical_id)
+        aws.scheduler.create_schedule(
+            description=properties.get("Description", ""),
+            end_date="",
+            flexible_time_window=properties["FlexibleTimeWindow"],
+            group_name="default",
+            kms_key_arn="",
+            name=template.resolver.name(logical_id),
+            schedule_expression=properties["ScheduleExpression"],
+            schedule_expression_timezone=properties.get("ScheduleExpressionTimezone", "UTC"),
+            start_date=None,  # type: ignore[arg-type]
+            state=properties.get("State", "ENABLED"),
+            target=properties["Target"],
+            action_after_completion=None,
+        )
 
 
 def _text(value: Any) -> Any:

@@ -104,6 +104,8 @@ def fire_kept(aws: "Aws", send: Callable[[str, str], Any], moment: datetime) -> 
     `send` takes the ARN of a queue and what to send there.
     """
     for group in list(aws.scheduler.schedule_groups.values()):
+        if group.name == "default":
+            continue  # the template's own
         for name, schedule in list(group.schedules.items()):
             zone = schedule.schedule_expression_timezone
             once = timetable.parse(schedule.schedule_expression, zone, moment)

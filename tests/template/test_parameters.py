@@ -104,6 +104,7 @@ def test_every_parameter_is_used_and_stands_in_one_group(source: Json) -> None:
         ("MaxAge", "86400"),
         ("DecommissionTags", "env,cost-*,成本"),
         ("SweepRules", '[{"name": "tmp", "provider": "jdcloud"}]'),
+        ("SweepRules", "s3://sweep-rules/team-a/rules.json"),
         ("SweepScheduleExpression", "cron(0/30 3 ? * MON-FRI 2026-2030)"),
         ("SweepScheduleExpression", "rate(7 days)"),
         ("SweepScheduleExpression", "at(2026-12-01T03:00:00)"),
@@ -158,6 +159,9 @@ def test_a_parameter_takes_what_an_operator_would_give(source: Json, name: str, 
         ("MaxAge", "0"),
         ("MaxAge", "24 hours"),
         ("SweepRules", "{}"),
+        ("SweepRules", "s3://sweep-rules"),
+        ("SweepRules", "s3://sweep-rules/*"),
+        ("SweepRules", "s3://sweep-rules/../rules.json"),
         ("SweepRules", "[\n]"),
         ("SweepRules", ""),
         ("SweepScheduleExpression", "0 3 * * *"),
@@ -215,7 +219,7 @@ def test_decommission_is_given_every_setting_that_it_reads(resources: Json) -> N
 
 
 def test_sweep_is_given_every_setting_that_it_reads(resources: Json) -> None:
-    assert set(environments(resources)["SweepFunction"]) == SETTINGS - DECOMMISSIONS - KEPT | POWERTOOLS
+    assert set(environments(resources)["SweepFunction"]) == SETTINGS - DECOMMISSIONS | POWERTOOLS
     assert environments(resources)["SweepFunction"]["UNTAG_SWEEP_QUEUE_URL"] == {"Ref": "SweepQueue"}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.template.reading import arn, named_by, of_type, rule_targets, statements, text
 
 Json = dict[str, Any]
@@ -30,6 +32,7 @@ ON_EVERYTHING = {
     "NetworkInterfaces": "Lambda asks before the interfaces are there, and refuses a function whose role may do less",
     "ButNotByTheFunctionsOwnCode": "denies exactly what NetworkInterfaces allows",
     "Traces": "X-Ray knows no resources",
+    "WhatIsKeptAlready": "to list schedules knows no resources",
     "AwsTagsAreRead": "the tagging API knows no resources; an option that is off by default",
     "AwsTagsAreChanged": "which resources have tags cannot be listed beforehand; an option that is off by default",
 }
@@ -127,15 +130,18 @@ def test_remove_tags_may_do_what_it_does_and_no_more(resources: Json) -> None:
     }
 
 
-def test_the_role_of_what_is_kept_is_handed_to_the_scheduler_only_and_may_only_send_back(resources: Json) -> None:
+@pytest.mark.parametrize("role", ["RemoveTagsRole", "SweepRole"])
+def test_the_role_of_what_is_kept_is_handed_to_the_scheduler_only_and_may_only_send_back(
+    resources: Json, role: str
+) -> None:
     (passing,) = [
-        one
-        for name, one in identity_statements(resources)
-        if name == "RemoveTagsRole" and one["Action"] == "iam:PassRole"
+        one for name, one in identity_statements(resources) if name == role and one["Action"] == "iam:PassRole"
     ]
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
     assert granted(resources, "KeptRequestsRole") == {
-        text([arn("WorkQueue"), arn("DeadLetterQueue")]): ["sqs:SendMessage"],
+        text([arn(name) for name in ("WorkQueue", "DeadLetterQueue", "SweepQueue", "SweepDeadLetterQueue")]): [
+            "sqs:SendMessage"
+        ],
     }
     (trust,) = of_type(resources, "IAM::Role")["KeptRequestsRole"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
@@ -171,7 +177,21 @@ def test_sweep_may_ask_for_removals_and_go_on_by_its_own_queue(resources: Json) 
         text(arn("SweepDeadLetterQueue")): ["sqs:SendMessage"],
         text({"Ref": "NotificationTopic"}): ["sns:Publish"],
         text(arn("SweepLogGroup")): ["logs:CreateLogStream", "logs:PutLogEvents"],
+        text(SCHEDULES): ["scheduler:CreateSchedule", "scheduler:GetSchedule"],
+        text("*"): ["scheduler:ListSchedules"],
+        text(arn("SweepSchedule")): ["scheduler:GetSchedule"],
+        text(arn("KeptRequestsRole")): ["iam:PassRole"],
     }
+
+
+def test_sweep_may_read_the_one_object_that_holds_its_rules(resources: Json, source: Json) -> None:
+    policy = source["Resources"]["SweepRulesPolicy"]
+    assert policy["Condition"] == "RulesInS3"
+    assert policy["Properties"]["Roles"] == [{"Ref": "SweepRole"}]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "s3:GetObject"
+    named = {"Fn::Select": [1, {"Fn::Split": ["s3://", {"Ref": "SweepRules"}]}]}
+    assert statement["Resource"] == {"Fn::Join": ["", [{"Fn::Sub": "arn:${AWS::Partition}:s3:::"}, named]]}
 
 
 def test_the_schedule_may_send_to_its_queue_and_to_its_dead_letters_and_nobody_else_takes_on_its_role(

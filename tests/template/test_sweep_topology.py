@@ -47,9 +47,16 @@ def test_the_schedule_has_a_time_zone_a_flexible_window_dead_letters_and_an_end_
 def test_the_schedules_input_is_a_sweep_named_by_its_execution(source: Json, resources: Json, dry_run: str) -> None:
     assert dry_run in source["Parameters"]["SweepDryRun"]["AllowedValues"]
     ((_, target),) = schedule_targets(resources)
-    text = target["Input"]["Fn::Sub"].replace("${SweepDryRun}", dry_run).replace("${SweepRules}", json.dumps(RULES))
+    condition, in_s3, listed = source["Resources"]["SweepSchedule"]["Properties"]["Target"]["Input"]["Fn::If"]
+    assert target["Input"] in (in_s3, listed)
+    assert condition == "RulesInS3"
+    text = listed["Fn::Sub"].replace("${SweepDryRun}", dry_run).replace("${SweepRules}", json.dumps(RULES))
     assert "${" not in text
     sweep, rules = read_sweep(text, "own")
+    assert sweep.source == "<aws.scheduler.schedule-arn>"
+    place = "s3://sweeps/rules.json"
+    named = json.loads(in_s3["Fn::Sub"].replace("${SweepDryRun}", dry_run).replace("${SweepRules}", place))
+    assert named == {**json.loads(text), "rules": place}
     assert sweep.id == "<aws.scheduler.execution-id>"
     assert sweep.dry_run is (dry_run == "true")
     assert rules == RULES

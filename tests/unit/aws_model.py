@@ -1,8 +1,9 @@
 """AWS in this process: the queues, the topic and the secrets, failing on command."""
 
 import asyncio
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -34,6 +35,8 @@ class AwsModel:
     queues: dict[str, list[Json]] = field(default_factory=lambda: {QUEUE: [], DEAD_LETTERS: []})
     schedules: dict[str, Json] = field(default_factory=dict)
     """What EventBridge Scheduler keeps, by name."""
+    objects: dict[str, tuple[str, Mapping[str, str]] | tuple[int, str]] = field(default_factory=dict)
+    """S3's objects by path: text and headers, or a status and a code."""
     calls: list[tuple[str, str, Json]] = field(default_factory=list)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -41,6 +44,8 @@ class AwsModel:
         assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=FAKEAWSKEY/")
         if service == "scheduler":
             return self._schedule(request)
+        if service == "s3":
+            return self._object(request)
         if service == "sns":
             body: Json = dict(parse_qsl(request.content.decode(), keep_blank_values=True))
             operation = body["Action"]
@@ -136,7 +141,8 @@ class AwsModel:
             self.schedules[name] = body
             return httpx.Response(200, json={"ScheduleArn": name})
         if not name:
-            names = sorted(self.schedules)
+            prefix = request.url.params.get("NamePrefix", "")
+            names = sorted(one for one in self.schedules if one.startswith(prefix))
             first = int(request.url.params.get("NextToken", "0"))
             more = {"NextToken": str(first + 2)} if first + 2 < len(names) else {}
             return httpx.Response(200, json={"Schedules": [{"Name": one} for one in names[first : first + 2]], **more})
@@ -144,6 +150,17 @@ class AwsModel:
             return httpx.Response(404, headers={"x-amzn-errortype": "ResourceNotFoundException"}, json={})
         found = self.schedules.pop(name) if request.method == "DELETE" else self.schedules[name]
         return httpx.Response(200, json={} if request.method == "DELETE" else found)
+
+    def _object(self, request: httpx.Request) -> httpx.Response:
+        # S3 wants the body's hash, and every header of its own signed.
+        assert request.method == "GET"
+        assert request.headers["x-amz-content-sha256"] == hashlib.sha256().hexdigest()
+        signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+        assert {"host", "x-amz-content-sha256", "x-amz-date"} <= set(signed)
+        found, more = self.objects.get(request.url.path, (404, "NoSuchKey"))
+        if isinstance(found, int):
+            return httpx.Response(found, text=f"<?xml version='1.0'?><Error><Code>{more}</Code></Error>")
+        return httpx.Response(200, text=found, headers=more if isinstance(more, Mapping) else {})
 
     def _GetSecretValue(self, body: Json, _: Any) -> httpx.Response:  # noqa: N802
         if body["SecretId"] not in self.secrets:

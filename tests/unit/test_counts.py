@@ -1,5 +1,6 @@
 """What the figures in docs/performance.md rest on, as counts: calls made, modules imported, bytes. No times."""
 
+import marshal
 import os
 import subprocess
 import tracemalloc
@@ -21,12 +22,12 @@ PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
 MODULES = 420
 """372 when it was written: what comes on top is a dependency, or an import that an invocation may not need."""
 
-PACKAGE_BYTES = 400_000
-"""The package's own sources without its providers, unzipped. What `make build` checks is the layers' size when they are
-zipped."""
+PACKAGE_BYTES = 680_000
+"""The package's own code without its providers, compiled. Texts for a reader cost a cold start next to nothing, so they
+are not counted: a limit on them would be paid in explanations. `make build` checks the layers' size, zipped."""
 
-PROVIDER_BYTES = 100_000
-"""One provider's sources. They are read only where a request for it comes."""
+PROVIDER_BYTES = 150_000
+"""One provider's code, counted alike. It is read only where a request for it comes."""
 
 PAIR_BYTES = 150
 
@@ -84,10 +85,14 @@ def test_one_function_does_not_import_the_others() -> None:
     assert not {name for name in imported() if name.startswith(("untag.sweep", "untag.decommission"))}
 
 
+def compiled_bytes(path: Path) -> int:
+    return len(marshal.dumps(compile(path.read_text(encoding="utf-8"), path.name, "exec", optimize=2)))
+
+
 def test_the_package_and_each_of_its_providers_stay_small() -> None:
     package = ROOT / "layers" / "untag" / "python" / "untag"
     providers = {name: package / "providers" / name for name in NAMES}
-    sizes = {path: path.stat().st_size for path in package.rglob("*.py")}
+    sizes = {path: compiled_bytes(path) for path in package.rglob("*.py")}
     for name, folder in providers.items():
         assert sum(size for path, size in sizes.items() if folder in path.parents) <= PROVIDER_BYTES, name
     not_deployed = package / "hosts" / "here"  # layers/untag/Makefile leaves it out

@@ -16,6 +16,7 @@ from tools.schemas.models import (
 )
 from untag.contracts.envelopes import DETAIL_TYPE
 from untag.decommission.events import DETAIL_TYPE as DECOMMISSIONED
+from untag.hosts.aws.rules import OBJECT
 from untag.providers import EVERY_TYPE
 from untag.sweep.state import Sweep
 
@@ -258,6 +259,8 @@ def sweep() -> Json:
         defs[name]["anyOf"] = [_only(kind, kinds, timed="expired" in kinds) for kind in kinds]
         defs[name.removesuffix("Pattern")] = {"anyOf": [{"type": "string", "maxLength": 256}, ref(name)]}
     defs["Key"]["anyOf"].append(defs["KeyPattern"]["properties"]["literals"]["anyOf"][0])
+    listed_rules = schema["properties"]["rules"]
+    schema["properties"]["rules"] = {"anyOf": [listed_rules, {"type": "string", "pattern": f"^{OBJECT.pattern}$"}]}
     match = defs["Match"]["properties"]
     match["key"], match["value"]["anyOf"][0] = ref("Key"), ref("Value")
     rule = defs["Rule"]
@@ -278,7 +281,10 @@ def sweep() -> Json:
         "id": "Names the sweep; its requests are named after it. The schedule's execution id.",
         "batch": "The batch of all its requests; without one, named after the sweep.",
         "dry_run": "Removes nothing; every pair is reported as would_remove.",
-        "rules": "What to look for, where, and what to remove.",
+        "rules": "What to look for, where, and what to remove; or the object of S3 in which that stands.",
+        "source": "Where the rules stand: they are read again there when tags are due that a grace has kept.",
+        "read": "Set by untag: the version of the rules that was read.",
+        "due": "Set by untag: the tags that a grace has kept until now.",
         "progress": "Set by untag in the message by which a sweep goes on.",
         "started_at": "Set by untag in the message by which a sweep goes on.",
         "invocation": "Set by untag in the message by which a sweep goes on.",

@@ -109,7 +109,15 @@ def sweep_notice() -> Json:
         "errors": {"type": "array", "items": {"type": "object", "additionalProperties": MAY_BE_TEXT}},
         "sample": {"type": "array", "items": {"type": "object", "additionalProperties": TEXT}},
     }
-    detail = {"type": "object", "properties": fields, "required": sorted(fields)}
+    more: Json = {
+        "going": {
+            "type": "object",
+            "additionalProperties": COUNT,
+            "description": "How many tags go when, where the rule has a grace.",
+        },
+        "source": {"type": "string", "description": "The object that held the rules, with its version."},
+    }
+    detail = {"type": "object", "properties": {**fields, **more}, "required": sorted(fields)}
     return _notice("sweep", ["failed", "partial", "succeeded"], detail, region={"type": "null"})
 
 

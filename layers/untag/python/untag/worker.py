@@ -5,9 +5,10 @@ runs last and alone; one record never takes down another. What was handed straig
 again from: what goes wrong with it fails the invocation.
 """
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from untag.contracts import InvalidInputError, Problem
@@ -29,7 +30,24 @@ INVALID = "invalid"
 """The code of a body that never can be worked at."""
 
 
-class Worker(ABC):
+class Work(ABC):
+    """What a function does. Made once in a process, and kept between invocations."""
+
+    continues = False
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    @abstractmethod
+    def invocation(self, window: Window) -> "Worker":
+        """One invocation's work."""
+
+    def batch(self, records: list[Record], left: Callable[[], float]) -> list[str]:
+        """Work at a batch; the ids of the records that have to come again. `left` gives the remaining seconds."""
+        return self._runtime.run(self.invocation(self._runtime.window(left)).batch(records))
+
+
+class Worker:
     """One invocation's work at a batch of records."""
 
     def __init__(self, runtime: Runtime, window: Window) -> None:
@@ -40,9 +58,25 @@ class Worker(ABC):
         self._outbox = window.outbox
         self._quarantine = runtime.host.quarantine
 
-    @abstractmethod
     async def together(self, records: list[Record]) -> list[str]:
         """Work at records side by side; the ids of those that have to come again. Raises nothing."""
+        done = await asyncio.gather(*(self._done(record) for record in records))
+        return [record.id for record, well in zip(records, done, strict=True) if not well]
+
+    async def one(self, record: Record) -> bool:
+        """Work at a record by itself; False if it has to come again."""
+        raise NotImplementedError
+
+    async def _done(self, record: Record) -> bool:
+        try:
+            return await self.one(record)
+        except InvalidInputError as error:
+            return await self.reject(record, error)
+        except DeliveryError as error:
+            self._telemetry.undelivered(record.id, str(error))
+        except Exception as error:  # noqa: BLE001 - one record must not take down the others
+            self._telemetry.failed(error)
+        return False
 
     async def batch(self, records: Iterable[Record]) -> list[str]:
         """Work at all records; the ids of those that have to come again."""

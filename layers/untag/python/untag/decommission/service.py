@@ -1,9 +1,10 @@
 """The decommission function: events in, removal requests out, and a notice where not everything is requested."""
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from typing_extensions import override
 
 from untag import environment
 from untag.contracts import InvalidInputError, RemovalRequest, Tag
@@ -16,16 +17,15 @@ from untag.decommission.events import Gone, Ignored, Said, Unreadable, read
 from untag.decommission.findings import Findings, notice_of, rest_dead_letter, rest_of
 from untag.decommission.reading import TagReader, TryAgainError, Why
 from untag.decommission.tags import chosen_tags, globs_of
-from untag.hosts.base import Arrival, DeliveryError, Handed, Record
+from untag.hosts.base import Arrival, Handed, Record
 from untag.messages import notice_message, request_messages, traced
 from untag.providers import Location
 from untag.runtime import Runtime, Window
-from untag.worker import INVALID, Worker
+from untag.worker import INVALID, Work, Worker
 
 GIVE_UP_RECEIVES = 90
-"""Receives after which an event whose tags cannot be read is given up. It leaves no remainder, so it waits on its
-queue; 90 times the 750 seconds that it is hidden there are 19 hours. The queue itself gives up later, so that the
-dead letter says why."""
+"""Receives after which an event whose tags cannot be read is given up: 90 times the 750 seconds that its queue hides it
+are 19 hours. The queue itself gives up later, so that the dead letter says why."""
 
 _DOMAIN_BYTES = 240
 _MOST_IDS = 100
@@ -48,57 +48,41 @@ class EventError(InvalidInputError):
         self.names = names
 
 
-class Decommissioner:
-    """Turns decommission events into removal requests. Made once in a process, and kept between invocations."""
-
-    continues = False
+class Decommissioner(Work):
+    """Turns decommission events into removal requests."""
 
     def __init__(self, runtime: Runtime) -> None:
         """Read the variables of its own; raises InvalidInputError that names the variable."""
         environ = runtime.host.environ
         self._globs = globs_of(environment.words(environ, "UNTAG_DECOMMISSION_TAGS"))
         self._accounts = _accounts(environ)
-        self._runtime = runtime
-
-    def batch(self, records: list[Record], left: Callable[[], float]) -> list[str]:
-        """Work at a batch; the ids of the records that have to come again. `left` gives the remaining seconds."""
-        return self._runtime.run(self._invocation(left).batch(records))
+        super().__init__(runtime)
 
     def payload(self, handed: list[Handed], left: Callable[[], float]) -> dict[str, Any]:
         """Work at what was handed to the function: an event, or notifications; the answer is what it led to.
 
         Raises InvocationError where it is invalid, cannot be served now, or what it led to could not be delivered.
         """
-        findings = self._runtime.run(self._invocation(left).by_hand(handed))
+        findings = self._runtime.run(self.invocation(self._runtime.window(left)).by_hand(handed))
         ids = [body["id"] for one in findings for body in one.bodies]
         notices = [one.notice.model_dump(mode="json") for one in findings if one.notice is not None]
         return {"counts": {"requests": len(ids)}, "requests": ids[:_MOST_IDS], "notices": notices}
 
-    def _invocation(self, left: Callable[[], float]) -> "_Invocation":
-        return _Invocation(self._runtime, self._runtime.window(left), self._globs, self._accounts)
+    @override
+    def invocation(self, window: Window) -> "_Invocation":
+        return _Invocation(self._runtime, window, self._globs, self._accounts)
 
 
 class _Invocation(Worker):
     """One invocation of the function."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        window: Window,
-        globs: Sequence[str],
-        accounts: Mapping[str, str],
-    ) -> None:
+    def __init__(self, runtime: Runtime, window: Window, globs: Sequence[str], accounts: Mapping[str, str]) -> None:
         super().__init__(runtime, window)
         self._registry = runtime.registry
         self._limits = runtime.settings.policy
         self._reader = TagReader(runtime.engine, runtime.timing, window.deadline)
         self._globs = globs
         self._accounts = accounts
-
-    async def together(self, records: list[Record]) -> list[str]:
-        """Each record by itself; the account's pace holds them together."""
-        done = await asyncio.gather(*(self._one(record) for record in records))
-        return [record.id for record, well in zip(records, done, strict=True) if not well]
 
     async def by_hand(self, handed: list[Handed]) -> list[Findings]:
         """Work at what was handed to the function, one after the other. Raises InvocationError."""
@@ -111,26 +95,19 @@ class _Invocation(Worker):
                     raise InvocationError([Problem(one.path, f"not now ({error}): send the event again")]) from None
         return findings
 
-    async def _one(self, record: Record) -> bool:
-        """Work at a record; False if it has to come again."""
+    @override
+    async def one(self, record: Record) -> bool:
         try:
             await self._work_at(record)
         except EventError as error:
             return await self.reject(record, error, error.code, error.names)
-        except InvalidInputError as error:
-            return await self.reject(record, error)
         except TryAgainError as error:
             if record.receives >= GIVE_UP_RECEIVES:
                 message = f"given up after {record.receives} receives; the last: {error}"
                 return await self.reject(record, InvalidInputError.of(message), "exhausted")
             self._telemetry.undelivered(record.id, str(error))
-        except DeliveryError as error:
-            self._telemetry.undelivered(record.id, str(error))
-        except Exception as error:  # noqa: BLE001 - one record must not take down the others
-            self._telemetry.failed(error)
-        else:
-            return True
-        return False
+            return False
+        return True
 
     async def _work_at(self, arrival: Arrival) -> list[Findings]:
         """Work at everything that a body says. Raises InvalidInputError, TryAgainError or DeliveryError."""

@@ -89,14 +89,20 @@ class Outbox(Protocol):
     async def send_back(self, messages: Iterable[Message]) -> None:
         """Send to the work queue."""
 
-    async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
-        """Keep messages for the work queue until a time, in seconds since the epoch.
+    async def keep_until(self, messages: Iterable[Message], moment: float, name: str = "") -> None:
+        """Keep messages for the work queue, or one with a name for this function's own, until seconds since the epoch.
 
-        One that was given before, and is kept already, is kept once.
+        What was given before, or is kept under the name already, is kept once.
         """
 
     async def go_on(self, messages: Iterable[Message]) -> None:
         """Send to this function's own queue, so that it goes on later."""
+
+    async def kept(self, prefix: str) -> list[str]:
+        """The bodies of what is kept under names that begin so."""
+
+    async def rules(self, source: str) -> dict[str, Any]:
+        """A sweep's `rules` where they stand, with `dry_run`, and `read`, the version. Raises InvalidInputError."""
 
     def linger(self, *, more: bool) -> None:
         """Whether messages shall wait for others to share a call with: only while there are `more` to come."""
@@ -157,6 +163,8 @@ class Host(Protocol):
     """A message of a queue with its attributes has this many bytes at most."""
     kept_bytes: int
     """A message that is kept until later has this many at most."""
+    keeps: bool
+    """Whether a function's own messages can be kept, too."""
 
     def credentials(self, source: str) -> CredentialSource:
         """The source of credentials that `UNTAG_CREDENTIALS` names."""

@@ -184,7 +184,7 @@ class DerivedKeyAuth(httpx.Auth):
             for name, value in request.headers.items()
             if name == "content-type" or name.startswith(self._scheme.header_prefix)
         }
-        if self._scheme.nonce:
+        if self._scheme.nonce:  # JD Cloud's is put on behind the signature; S3 wants its own signed
             signed.pop(f"{self._scheme.header_prefix}content-sha256", None)
         signed["host"] = request.headers["host"]
         return signed

@@ -1,6 +1,7 @@
 """Listings: each call through its account's gate, and every failure told apart from "there is nothing"."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from untag.contracts import Deferral, Tag
 from untag.core import Deadline, Engine
@@ -13,24 +14,18 @@ TOO_MUCH = frozenset({"too_large", "timeout"})
 """What a listing answers that does not page and is too long: by value it may be short enough."""
 
 
-class ListingError(Exception):
+class _CodedError(Exception):
+    def __init__(self, code: str, message: str, *, counted: bool = True, delay: float = 0.0) -> None:
+        super().__init__(code)
+        self.code, self.message, self.counted, self.delay = code, message, counted, delay
+
+
+class ListingError(_CodedError):
     """A listing that will not do better later."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.message = message
 
-
-class NotNowError(Exception):
+class NotNowError(_CodedError):
     """The rule cannot go on now. `counted` is False where only our own time or pace is short."""
-
-    def __init__(self, code: str, message: str, *, counted: bool, delay: float = 0.0) -> None:
-        super().__init__(code)
-        self.code = code
-        self.message = message
-        self.counted = counted
-        self.delay = delay
 
 
 class ExpiredError(Exception):
@@ -61,7 +56,8 @@ class Lister:
         restarts = 0
         while True:
             try:
-                page = await self._ask(self._names(key, cursor), cursor)
+                ask = partial(self._finder.names, scope=self._scope, key=key, cursor=cursor)
+                page = await self._ask(ask, cursor)
             except ExpiredError:
                 cursor, restarts = None, restarts + 1
                 if restarts > RESTARTS:
@@ -71,9 +67,6 @@ class Lister:
             cursor = page.next
             if cursor is None:
                 return sorted(names)
-
-    def _names(self, key: str | None, cursor: str | None) -> Callable[[Session], Awaitable[Answer]]:
-        return lambda session: self._finder.names(session, self._scope, key, cursor)
 
     async def _ask(self, make: Callable[[Session], Awaitable[Answer]], cursor: str | None) -> Listing:
         answer = await self._engine.call(self._finder, self._scope, make, self._deadline)

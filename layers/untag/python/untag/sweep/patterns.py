@@ -1,8 +1,8 @@
 """What a rule compares a key or a value with: literals, a glob, a regular expression, or a date that has passed.
 
 Regular expressions are those of the engine behind pydantic (Rust's `regex`): it does not backtrack, so that matching
-takes time in proportion to the text whatever the expression is, and refuses what would take more than 10 MiB once
-compiled. It knows no look-around and no back-reference. An expression describes the whole text, as a glob does.
+takes time in proportion to the text, and refuses what compiles to more than 10 MiB. It knows no look-around and no
+back-reference. An expression describes the whole text, as a glob does.
 """
 
 import re
@@ -57,27 +57,32 @@ class _Pattern(BaseModel):
     regex: Text | None = None
     ignore_case: bool = False
     _expression: SchemaValidator | None = PrivateAttr(default=None)
+    _texts: frozenset[str] = PrivateAttr(default=frozenset())
 
-    def _kinds(self) -> list[str]:
-        return [name for name in ("literal", "glob", "regex") if getattr(self, name) is not None]
+    def _kinds(self) -> dict[str, Any]:
+        return {name: kind for name in ("literal", "glob", "regex") if (kind := getattr(self, name)) is not None}
 
     @model_validator(mode="after")
     def _compiled(self) -> Self:
-        if len(self._kinds()) != 1:
+        kinds = self._kinds()
+        if len(kinds) != 1:
             raise ValueError("should be a text, or an object with exactly one kind of pattern")
         if self.regex is not None:
             self._expression = _compile(self.regex, ignore_case=self.ignore_case)
+        texts = kinds.get("literals", [] if self.literal is None else [self.literal])
+        self._texts = frozenset(map(self._folded, texts))
         return self
+
+    def _folded(self, text: str) -> str:
+        return text.lower() if self.ignore_case else text
 
     def matches(self, text: str) -> bool:
         """Whether the whole text is what is described."""
         if self._expression is not None:
             return self._expression.isinstance_python(text)
-        if self.ignore_case:
-            text = text.lower()
         if self.glob is not None:
-            return fnmatchcase(text, self.glob.lower() if self.ignore_case else self.glob)
-        return text == (self.literal.lower() if self.literal and self.ignore_case else self.literal)
+            return fnmatchcase(self._folded(text), self._folded(self.glob))
+        return self._folded(text) in self._texts
 
     def matches_everything(self) -> bool:
         """Whether nothing is left out."""
@@ -86,40 +91,20 @@ class _Pattern(BaseModel):
     @property
     def only(self) -> str | None:
         """The one text that matches, where there is but one."""
-        return None if self.ignore_case else self.literal
+        return next(iter(self._texts)) if len(self._texts) == 1 and not self.ignore_case else None
 
 
 class KeyPattern(_Pattern):
     """A key, or any of several."""
 
     literals: Annotated[list[Text], Field(min_length=1, max_length=_MOST_LITERALS)] | None = None
-    _any_of: frozenset[str] = PrivateAttr(default=frozenset())
 
-    def _kinds(self) -> list[str]:
-        return super()._kinds() + (["literals"] if self.literals is not None else [])
-
-    @model_validator(mode="after")
-    def _gathered(self) -> Self:
-        self._any_of = frozenset(text.lower() if self.ignore_case else text for text in self.literals or ())
-        return self
-
-    def matches(self, text: str) -> bool:
-        """Whether the whole text is what is described."""
-        if self.literals is None:
-            return super().matches(text)
-        return (text.lower() if self.ignore_case else text) in self._any_of
-
-    @property
-    def only(self) -> str | None:
-        """The one key that matches, where there is but one."""
-        if self.literals is None:
-            return super().only
-        return self.literals[0] if len(self.literals) == 1 and not self.ignore_case else None
+    def _kinds(self) -> dict[str, Any]:
+        return super()._kinds() | ({} if self.literals is None else {"literals": self.literals})
 
     def ignoring_case(self) -> "KeyPattern":
         """The same pattern at a cloud to which keys are the same in any case."""
-        kinds = {name: getattr(self, name) for name in self._kinds()}
-        return KeyPattern(**kinds, ignore_case=True)
+        return KeyPattern(**self._kinds(), ignore_case=True)
 
 
 class ValuePattern(_Pattern):
@@ -129,8 +114,8 @@ class ValuePattern(_Pattern):
     timezone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+:/-]{1,64}$")] | None = None
     _zone: tzinfo = PrivateAttr(default=UTC)
 
-    def _kinds(self) -> list[str]:
-        return super()._kinds() + (["expired"] if self.expired is not None else [])
+    def _kinds(self) -> dict[str, Any]:
+        return super()._kinds() | ({} if self.expired is None else {"expired": self.expired})
 
     @model_validator(mode="after")
     def _dated(self) -> Self:

@@ -87,7 +87,10 @@ def _every_type(value: Any) -> Any:
 
 
 class Rule(_Input):
-    """One rule. `remove` left out means the tags that matched; `limit` counts resources."""
+    """One rule. `remove` left out means the tags that matched; `limit` counts resources.
+
+    With a `grace`, of hours or days, tags are announced when they are found, and go after it if they still match.
+    """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     provider: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -99,6 +102,7 @@ class Rule(_Input):
     remove: Removal | None = None
     match: Match
     limit: Annotated[int, Field(ge=1)] | None = None
+    grace: Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,2}h|[1-9][0-9]?d)$")] | None = None
 
     @field_validator("match")
     @classmethod
@@ -130,6 +134,14 @@ class Rule(_Input):
     def account_names(self) -> list[str]:
         """The accounts that are looked at, each once."""
         return list(dict.fromkeys(self.accounts or [self.account]))
+
+    def where(self, place: Place) -> list[str | None]:
+        """A place with what the rule says of all its places, as a message carries it."""
+        return [self.provider, self.project_id, *place]
+
+    def grace_seconds(self) -> int:
+        """The time between a tag's being found and its removal."""
+        return int(self.grace[:-1]) * (86400 if self.grace[-1] == "d" else 3600) if self.grace else 0
 
     def location(self, place: Place) -> Location:
         """Where the resources of a place are."""

@@ -1,49 +1,47 @@
 """The sweep function: rules in, removal requests out, and a notice at the end, over as many invocations as it takes."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from untag.contracts import InvalidInputError, Problem
+from typing_extensions import override
+
+from untag.contracts import InvalidInputError, Problem, unwrap
 from untag.core.limits import LONGEST_DELAY_SECONDS
-from untag.hosts.base import Arrival, DeliveryError, Handed, Message, Record
-from untag.messages import notice_message, request_messages
+from untag.hosts.base import Arrival, Handed, Message, Record
+from untag.messages import notice_message
 from untag.providers import EVERY_TYPE, Finder
 from untag.runtime import Runtime, Window
+from untag.sweep.grace import narrowed
 from untag.sweep.listing import Lister, ListingError, NotNowError
 from untag.sweep.rules import Place, Rule
 from untag.sweep.state import Progress, Sweep, continuation, read_sweep
 from untag.sweep.summary import summary
 from untag.sweep.walk import Sender, Walk
-from untag.worker import Worker
+from untag.worker import Work, Worker
 
 _RETRY_SECONDS = 10.0
+_REFERENCES = 2
+"""A schedule's rules may name an object in turn."""
 _PATIENCE = 10
 """What only our own time or pace put off is tried so many times oftener: but not for ever, where it gets no further."""
 
 
-class Sweeper:
-    """Carries out sweeps. Made once in a process, and kept between invocations."""
+class Sweeper(Work):
+    """Carries out sweeps."""
 
     continues = True
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-
-    def batch(self, records: list[Record], left: Callable[[], float]) -> list[str]:
-        """Work at a batch; the ids of the records that have to come again. `left` gives the remaining seconds."""
-        return self._runtime.run(self._invocation(left).batch(records))
 
     def payload(self, handed: list[Handed], left: Callable[[], float]) -> dict[str, Any]:
         """Work at what was handed to the function: what the sweep has come to.
 
         Raises InvocationError where it is invalid, or its requests or its summary could not be delivered.
         """
-        answers = self._runtime.run(self._invocation(left).by_hand(handed))
+        answers = self._runtime.run(self.invocation(self._runtime.window(left)).by_hand(handed))
         return answers[0] if len(answers) == 1 else {"sweeps": answers}
 
-    def _invocation(self, left: Callable[[], float]) -> "_Invocation":
-        return _Invocation(self._runtime, self._runtime.window(left))
+    @override
+    def invocation(self, window: Window) -> "_Invocation":
+        return _Invocation(self._runtime, window)
 
 
 class _Invocation(Worker):
@@ -51,14 +49,8 @@ class _Invocation(Worker):
 
     def __init__(self, runtime: Runtime, window: Window) -> None:
         super().__init__(runtime, window)
-        self._registry = runtime.registry
-        self._policy = runtime.settings.policy
-        self._message_bytes = runtime.host.message_bytes
-
-    async def together(self, records: list[Record]) -> list[str]:
-        """Each sweep by itself; the accounts' pace holds them together."""
-        done = await asyncio.gather(*(self._one(record) for record in records))
-        return [record.id for record, well in zip(records, done, strict=True) if not well]
+        self._runtime, self._window, self._host = runtime, window, runtime.host
+        self._registry, self._policy = runtime.registry, runtime.settings.policy
 
     async def by_hand(self, handed: list[Handed]) -> list[dict[str, Any]]:
         """Work at what was handed to the function, one after the other. Raises InvocationError."""
@@ -68,17 +60,9 @@ class _Invocation(Worker):
                 answers.append(await self._sweep(one))
         return answers
 
-    async def _one(self, record: Record) -> bool:
-        try:
-            await self._sweep(record)
-        except InvalidInputError as error:
-            return await self.reject(record, error)
-        except DeliveryError as error:
-            self._telemetry.undelivered(record.id, str(error))
-            return False
-        except Exception as error:  # noqa: BLE001 - one record must not take down the others
-            self._telemetry.failed(error)
-            return False
+    @override
+    async def one(self, record: Record) -> bool:
+        await self._sweep(record)
         return True
 
     async def _sweep(self, arrival: Arrival) -> dict[str, Any]:
@@ -87,21 +71,14 @@ class _Invocation(Worker):
         Requests are sent before either: what a continuation says is behind it has been asked for.
         Raises InvalidInputError or DeliveryError.
         """
-        sweep, rules = read_sweep(arrival.body, arrival.own_id)
+        sweep, rules = await self._read(arrival)
+        if sweep.due is not None:
+            sweep, rules = narrowed(sweep, sweep.due, rules, self._timing.now())
         self._check(sweep)
         started_at = self._timing.now() if sweep.started_at is None else sweep.started_at
         progress = [Progress() for _ in sweep.rules] if sweep.progress is None else sweep.progress
         dry_run = sweep.dry_run or self._policy.dry_run
-        sender = Sender(
-            self._registry,
-            self._policy,
-            self._timing,
-            self._request,
-            self._deadline.for_calls,
-            sweep.id,
-            sweep.batch,
-            dry_run,
-        )
+        sender = Sender(self._runtime, self._window, sweep, dry_run)
         waits = [
             await self._rule(rule, one, sender) for rule, one in zip(sweep.rules, progress, strict=True) if not one.done
         ]
@@ -119,13 +96,23 @@ class _Invocation(Worker):
         )
         return {"continued": {"id": sweep.id, "invocation": sweep.invocation + 1}}
 
-    async def _request(self, bodies: list[dict[str, Any]]) -> None:
-        await self._outbox.send_back(request_messages(bodies))
+    async def _read(self, arrival: Arrival) -> tuple[Sweep, list[Any]]:
+        """The sweep and its rules, which are read where they stand if it only names the place."""
+        unwrapped = unwrap(arrival.body, arrival.own_id, None)
+        body = unwrapped.payload
+        for _ in range(_REFERENCES):
+            if isinstance(body, dict) and isinstance(source := body.get("rules"), str):
+                read = await self._outbox.rules(source)
+                dry_run = body.get("dry_run") or read.get("dry_run", False)
+                body = {"source": source, **body, **read, "dry_run": dry_run}
+        return read_sweep(body, unwrapped.id)
 
     def _check(self, sweep: Sweep) -> None:
         """Raises InvalidInputError if a rule breaks its cloud's rules, as a request of its places would."""
         problems: list[Problem] = []
         for index, rule in enumerate(sweep.rules):
+            if rule.grace and not sweep.dry_run and not self._host.keeps:
+                problems.append(Problem(f"rules.{index}.grace", "nothing here keeps tags until a grace is over"))
             for place in rule.places():
                 problems += [problem.under(f"rules.{index}") for problem in self._place_problems(rule, place)]
         if problems:
@@ -145,7 +132,8 @@ class _Invocation(Worker):
     async def _rule(self, rule: Rule, progress: Progress, sender: Sender) -> float | None:
         """Go on with a rule; the seconds after which it can go on further, None if it is done."""
         before = progress.position()
-        places = list(rule.places())
+        due = sender.sweep.due
+        places = [place for place in rule.places() if due is None or rule.where(place) == due.place]
         while not progress.done and progress.place < len(places):
             place = places[progress.place]
             try:
@@ -199,7 +187,7 @@ class _Invocation(Worker):
     ) -> Message:
         """The continuation, without what it can do without if it is too large for a message."""
         body = continuation(sweep, rules, progress, started_at)
-        if len(body.encode()) > self._message_bytes:
+        if len(body.encode()) > self._host.message_bytes:
             for one in progress:
                 one.seen, one.sample = "", []
             body = continuation(sweep, rules, progress, started_at)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from untag.contracts import InvalidInputError, Problem, Tag, unwrap
 from untag.contracts.problems import problems_of
-from untag.contracts.requests import Batch
+from untag.contracts.requests import Batch, timestamp
 from untag.core.requests import batch_name
 from untag.sweep.rules import CHOICES, MAX_RULES, Rule
 
@@ -25,7 +25,7 @@ MOST_SAMPLES = 50
 Found = tuple[str, tuple[Tag, ...]]
 """A resource's id, and the tags of it that are to go."""
 
-Position = tuple[int, str | None, str | None, str | None, str | None, int, bool]
+Position = tuple[object, ...]
 
 
 def fingerprint(found: Found) -> int:
@@ -36,10 +36,9 @@ def fingerprint(found: Found) -> int:
 class Progress(BaseModel):
     """How far one rule is, and what it has come to so far.
 
-    `place` is the number of the place, `key` the literal key that is listed there, empty for all keys at once. An API
-    that does not page goes on behind the resource `after` (of the value `value`, where the key alone is too much for
-    one answer); one that pages goes on at `cursor`, in its `round`-th pass. An `offset` is the cursor as it was written
-    in older messages.
+    `place` is the number of the place, `key` the key that is listed there, empty for all at once. An API that does not
+    page goes on behind the resource `after` (of the value `value`, where the key alone is too much for one answer), one
+    that pages at `cursor`, in its `round`-th pass. `offset` is the cursor in older messages.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -62,6 +61,8 @@ class Progress(BaseModel):
     counts: dict[str, int] = {}
     errors: list[dict[str, str | None]] = []
     sample: list[dict[str, str]] = []
+    going: dict[str, int] = {}
+    """When tags go that a grace keeps, and how many."""
     seen: str = ""
 
     @model_validator(mode="after")
@@ -90,6 +91,12 @@ class Progress(BaseModel):
         if number:
             self.counts[name] = self.counts.get(name, 0) + number
 
+    def goes(self, at: float, pairs: int = 1) -> None:
+        """Count tags that are kept until a time."""
+        self.count("kept", pairs)
+        time = timestamp(at)
+        self.going[time] = self.going.get(time, 0) + pairs
+
     def error(self, **told: str | None) -> None:
         """Keep what went wrong, the first few of them in full."""
         self.count("errors")
@@ -97,9 +104,9 @@ class Progress(BaseModel):
             self.errors.append(told)
 
     def remember(self, seen: Iterable[int]) -> None:
-        """Keep the fingerprints for the next invocation, if they are not too many for a message.
+        """Keep the fingerprints for the next invocation, unless they are too many for a message.
 
-        Without them a resource that is still there is asked for once more, under the same id: no harm, only work.
+        Without them a resource that is still there is asked for once more, under the same id.
         """
         seen = sorted(seen)
         packed = struct.pack(f">{len(seen)}Q", *seen) if len(seen) <= MOST_SEEN else b""
@@ -111,10 +118,27 @@ class Progress(BaseModel):
         return set(struct.unpack(f">{len(packed) // 8}Q", packed))
 
 
+class Due(BaseModel):
+    """Tags that a rule with a grace found at a place `since` when, and that go `at` a time if they still match."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    rule: str
+    place: list[str | None]
+    since: float
+    at: float
+    tags: dict[str, dict[str, str]]
+
+    def pairs(self) -> int:
+        """How many tags of resources these are."""
+        return sum(map(len, self.tags.values()))
+
+
 class Sweep(BaseModel):
     """A sweep as an event asks for it, or as the message of the invocation before says it goes on.
 
-    All of its requests carry its batch, which is named after the sweep unless it has a name of its own.
+    All of its requests carry its batch, by default its id. `source` is where the rules stand, to be read again when
+    kept tags are `due`; `read` is the version that was read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -124,6 +148,9 @@ class Sweep(BaseModel):
     dry_run: bool = False
     # Without a rule there is nothing to do, as in a stack whose parameter SweepRules has not been set: no mistake.
     rules: Annotated[list[Rule], Field(max_length=MAX_RULES)]
+    source: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    read: str | None = None
+    due: Due | None = None
     progress: list[Progress] | None = None
     started_at: float | None = None
     invocation: Annotated[int, Field(ge=1)] = 1
@@ -163,6 +190,9 @@ def continuation(sweep: Sweep, rules: list[Any], progress: list[Progress], start
         "batch": sweep.batch,
         "dry_run": sweep.dry_run,
         "rules": rules,
+        "source": sweep.source,
+        "read": sweep.read,
+        "due": sweep.due and sweep.due.model_dump(),
         "progress": [one.model_dump(exclude_defaults=True) for one in progress],
         "started_at": started_at,
         "invocation": sweep.invocation + 1,

@@ -17,10 +17,12 @@ _DETAILS_BYTES = 200_000
 def summary(sweep: Sweep, progress: Sequence[Progress], started_at: float, now: float, *, dry_run: bool) -> Notice:
     """The notice of a sweep that has ended."""
     pairs = list(zip(sweep.rules, progress, strict=True))
-    details = [_detail(rule, one) for rule, one in pairs]
+    details = [_detail(rule, one, sweep.read) for rule, one in pairs]
     states = {detail["status"] for detail in details}
     counts = sum((Counter(one.counts) for one in progress), Counter[str]())
     asked = counts["pairs"]
+    if sweep.due is not None:
+        counts["dropped"] = sweep.due.pairs() - asked
     verb = "would be" if dry_run else "is" if asked == 1 else "are"
     asked_for = f"{_number(asked, 'tag')} on {_number(counts['matched'], 'resource')} {verb} asked to be removed"
     wrong = [detail["rule"] for detail in details if detail["status"] != "succeeded"]
@@ -30,6 +32,13 @@ def summary(sweep: Sweep, progress: Sequence[Progress], started_at: float, now: 
         reason = f"not all of what was asked for could be looked at by: {', '.join(wrong)}"[:1000]
     elif not states:
         code, reason = "no_rules", "the list of rules is empty: nothing is looked for"
+        if sweep.due is not None:
+            reason = f"rule {sweep.due.rule} is gone, looks elsewhere or has a longer grace by now: what it kept stays"
+    going = sorted(when for one in progress for when in one.going)
+    if going:
+        asked_for += f"; {_number(counts['kept'], 'tag')} to go from {going[0]} on"
+    if counts["dropped"]:
+        asked_for += f"; {_number(counts['dropped'], 'kept tag')} not asked for"
     cut_short = f"; {_number(len(wrong), 'rule')} not to the end" if wrong else ""
     status = "skipped" if not states else states.pop() if len(states) == 1 else "partial"
     return Notice.of(
@@ -51,7 +60,7 @@ def summary(sweep: Sweep, progress: Sequence[Progress], started_at: float, now: 
     )
 
 
-def _detail(rule: Rule, progress: Progress) -> dict[str, Any]:
+def _detail(rule: Rule, progress: Progress, source: str | None) -> dict[str, Any]:
     places = len(list(rule.places()))
     failed = progress.failed_places >= places
     partly = progress.counts.get("errors") or progress.counts.get("limit_reached")
@@ -63,6 +72,8 @@ def _detail(rule: Rule, progress: Progress) -> dict[str, Any]:
         "counts": dict(sorted(progress.counts.items())),
         "errors": progress.errors,
         "sample": progress.sample,
+        **({"going": dict(sorted(progress.going.items()))} if progress.going else {}),
+        **({"source": source} if source else {}),
     }
 
 

@@ -1,21 +1,23 @@
 """One rule's way through its places: keys, pages, passes; what is found is sent before the place is marked as done."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from untag.contracts import ALL, Tag
 from untag.contracts.reports import printable
-from untag.core import Policy
+from untag.contracts.requests import timestamp
 from untag.core.chunks import chunks
 from untag.core.requests import by_content, write_requests
-from untag.core.timing import Timing
-from untag.providers import EVERY_TYPE, Finder, Listing, Registry
+from untag.messages import request_messages
+from untag.providers import EVERY_TYPE, Finder, Listing
+from untag.runtime import Runtime, Window
+from untag.sweep.grace import Grace
 from untag.sweep.listing import RESTARTS, TOO_MUCH, ExpiredError, Lister, ListingError, NotNowError
 from untag.sweep.patterns import Hit
 from untag.sweep.rules import Place, Rule
-from untag.sweep.state import MOST_SAMPLES, Found, Progress, fingerprint
+from untag.sweep.state import MOST_SAMPLES, Found, Progress, Sweep, fingerprint
 
 WINDOW = 2000
 """Resources that are sent together, and marked as done together. Each may need a request of its own: so many are sent
@@ -38,19 +40,12 @@ class _TooLongError(Exception):
     """The listing of everything does not fit into one answer: it has to be made key by key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """What a walk needs besides its rule."""
 
-    registry: Registry
-    policy: Policy
-    timing: Timing
-    send: Callable[[list[dict[str, Any]]], Awaitable[None]]
-    """Sends removal requests; raises DeliveryError."""
-    left: Callable[[], float]
-    """Seconds that calls still have."""
-    id: str
-    batch: str | None
+    runtime: Runtime
+    window: Window
+    sweep: Sweep
     dry_run: bool
 
 
@@ -58,13 +53,7 @@ class Walk:
     """One rule at one place."""
 
     def __init__(
-        self,
-        rule: Rule,
-        place: Place,
-        lister: Lister,
-        progress: Progress,
-        sender: Sender,
-        finder: Finder,
+        self, rule: Rule, place: Place, lister: Lister, progress: Progress, sender: Sender, finder: Finder
     ) -> None:
         self._rule = rule
         self._place = place
@@ -72,6 +61,8 @@ class Walk:
         self._progress = progress
         self._sender = sender
         self._finder = finder
+        self._policy = sender.runtime.settings.policy
+        self._now = sender.runtime.timing.now
         self._seen = progress.remembered()
         self._types: dict[str, str] = {}
         """The types of what was listed, where resources of every type are."""
@@ -81,10 +72,15 @@ class Walk:
             "account": place.account,
             "region": place.region,
             "project_id": rule.project_id,
-            "batch": sender.batch,
+            "batch": sender.sweep.batch,
             "dry_run": sender.dry_run or None,
-            "reason": f"sweep {sender.id}, rule {rule.name}",
+            "reason": f"sweep {sender.sweep.id}, rule {rule.name}",
         }
+        self._due = sender.sweep.due
+        keeps = rule.grace and self._due is None and not sender.dry_run
+        self._grace = (
+            Grace(rule, place, sender.sweep, sender.window.outbox, sender.runtime.host.kept_bytes) if keeps else None
+        )
 
     async def go(self) -> None:
         """Go through the place from where the progress says. Raises ListingError or NotNowError."""
@@ -139,7 +135,7 @@ class Walk:
                 continue
             if one != begun:
                 self._progress.value, self._progress.after = one, None
-            hit = Hit.YES if value is None else value.hit(one, self._sender.timing.now())
+            hit = Hit.YES if value is None else value.hit(one, self._now())
             if hit is Hit.YES:
                 await self._behind(key, await self._find(key, one))
             elif hit is Hit.NOT_A_DATE:
@@ -180,8 +176,8 @@ class Walk:
                     raise ListingError("expired_marker", "the listing cannot be gone on with") from None
                 progress.cursor = None
                 continue
-            # A dry run removes nothing, so nothing is shifted.
-            if self._sender.dry_run or not progress.fresh or progress.round >= ROUNDS:
+            # Where nothing is removed, nothing is shifted.
+            if self._sender.dry_run or self._grace is not None or not progress.fresh or progress.round >= ROUNDS:
                 return
             progress.round, progress.fresh, progress.cursor = progress.round + 1, False, None
 
@@ -210,11 +206,13 @@ class Walk:
         """A page of a listing. Raises ListingError, NotNowError or ExpiredError."""
         listing = await self._lister.find(key, None if key == ANY_KEY else value, cursor)
         self._types |= listing.types
-        return listing
+        if self._due is None:
+            return listing
+        return replace(listing, tags={id_: tags for id_, tags in (listing.tags or {}).items() if id_ in self._due.tags})
 
     def _chosen(self, key: str, rows: Iterable[tuple[str, Mapping[str, str]]], *, once: bool) -> list[Found]:
         """The tags to remove of each resource that the rule means. `once` leaves out what was sent already."""
-        rule, progress, now = self._rule, self._progress, self._sender.timing.now()
+        rule, progress, now = self._rule, self._progress, self._now()
         chosen: list[Found] = []
         for id_, tags in rows:
             first = progress.round == 1  # later passes read the same resources again
@@ -230,7 +228,7 @@ class Walk:
                 progress.count("type_not_allowed", first)
                 continue
             wanted = rule.chosen(tags, now)
-            kept = tuple(Tag(name, value) for name, value in sorted(wanted.items()) if not self._held(name))
+            kept = tuple(Tag(name, value) for name, value in sorted(wanted.items()) if self._may_go(id_, name, value))
             if once:
                 mark = fingerprint((id_, kept))
                 if mark in self._seen:
@@ -241,7 +239,7 @@ class Walk:
                 self._limited = True
                 break
             progress.count("matched")
-            progress.count("protected", len(wanted) - len(kept))
+            progress.count("protected", sum(map(self._held, wanted)))
             if kept:
                 chosen.append((id_, kept))
         return chosen
@@ -265,24 +263,36 @@ class Walk:
 
     def _allowed(self, id_: str) -> bool:
         """Whether this stack works at resources of the type. The place's own has been looked at before."""
-        allowed = self._sender.policy.allowed_types
+        allowed = self._policy.allowed_types
         return self._place.type != EVERY_TYPE or not allowed or self._type(id_) in allowed
+
+    def _may_go(self, id_: str, key: str, value: str) -> bool:
+        """Whether a tag is not held back and, where a grace is over, is one that was announced."""
+        due = self._due
+        return not self._held(key) and (due is None or due.tags.get(id_, {}).get(key) == value)
 
     def _held(self, key: str) -> bool:
         """Whether the key belongs to the cloud or is protected."""
-        return self._sender.policy.protects(self._finder, key) is not None
+        return self._policy.protects(self._finder, key) is not None
 
     async def _send(self, found: list[Found]) -> None:
-        progress = self._progress
+        progress, head, now = self._progress, self._head, self._now()
+        if self._grace is not None:
+            found = await self._grace.new(found, progress)
+            reason = f"{head['reason']}: goes at {timestamp(self._grace.due(now))} if it still matches"
+            head = {**head, "dry_run": True, "reason": reason}
         written = write_requests(
             {(self._type(id_), id_): tags for id_, tags in found},
-            self._head,
-            self._sender.registry,
-            name=by_content(f"{self._sender.id}.{self._rule.name}"),
-            max_pairs=self._sender.policy.max_pairs,
+            head,
+            self._sender.runtime.registry,
+            name=by_content(f"{self._sender.sweep.id}.{self._rule.name}"),
+            max_pairs=self._policy.max_pairs,
         )
         for body in written.bodies:
-            progress.count("pairs", sum(len(group["ids"]) for group in body["resources"]) * len(body["tags"]))
+            progress.count(
+                "pairs" if self._grace is None else "announced",
+                sum(len(group["ids"]) for group in body["resources"]) * len(body["tags"]),
+            )
             self._sampled(body)
         progress.count("by_key", written.by_key)
         for left in written.left_out:
@@ -296,8 +306,12 @@ class Walk:
                 resource_id=printable(left.resource_id),
                 key=printable(left.tag.key),
             )
-        await self._sender.send(written.bodies)
+        await self._sender.window.outbox.send_back(request_messages(written.bodies))
         progress.count("requests", len(written.bodies))
+        if self._grace is not None:
+            unremovable = {(left.resource_id, left.tag) for left in written.left_out}
+            found = [(id_, tuple(tag for tag in tags if (id_, tag) not in unremovable)) for id_, tags in found]
+            await self._grace.keep([one for one in found if one[1]], now, progress)
         if self._limited:
             raise _LimitError
 
@@ -314,5 +328,5 @@ class Walk:
         self._progress.sample += islice(pairs, MOST_SAMPLES - len(self._progress.sample))
 
     def _in_time(self) -> None:
-        if self._sender.left() <= 0.0:
+        if self._sender.window.deadline.for_calls() <= 0.0:
             raise NotNowError("deadline", "no time was left in this invocation", counted=False)

@@ -1,6 +1,7 @@
 """Signed calls to AWS in its wire protocols: JSON (SQS, Secrets Manager), Query (SNS) and REST (Scheduler)."""
 
 import asyncio
+import hashlib
 import json
 import ssl
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ _SHORTEST_SECONDS = 0.2
 _BACKOFF_SECONDS = 0.1
 _BACKOFF_CAP = 1.0
 
+_EMPTY = hashlib.sha256().hexdigest()
 _SNS_VERSION = "2010-03-31"
 _TRANSIENT = (
     "RequestLimitExceeded",
@@ -64,6 +66,7 @@ class Aws:
         "sns": "SNS",
         "secretsmanager": "SECRETS_MANAGER",
         "scheduler": "SCHEDULER",
+        "s3": "S3",
     }
     """The services that can be called, each with the end of its endpoint's variable."""
     targets: ClassVar[Mapping[str, tuple[str, str]]] = {
@@ -110,13 +113,18 @@ class Aws:
         headers = {} if body is None else {"content-type": "application/json"}
         return await self._tried(service, f"{method} {path}", headers, content, _read_json)
 
+    async def s3_object(self, path: str) -> httpx.Response:
+        """An object of a bucket of this region, `/BUCKET/KEY`. Raises AwsError."""
+        headers = {"x-amz-content-sha256": _EMPTY}
+        return await self._tried("s3", f"GET {path}", headers, b"", lambda response: response)
+
     async def _tried(
         self,
         service: str,
         operation: str,
         headers: Mapping[str, str],
         content: bytes,
-        read: Callable[[bytes], T],
+        read: Callable[[httpx.Response], T],
         tries: int = TRIES,
     ) -> T:
         for number in range(tries):
@@ -135,7 +143,7 @@ class Aws:
         operation: str,
         headers: Mapping[str, str],
         content: bytes,
-        read: Callable[[bytes], T],
+        read: Callable[[httpx.Response], T],
     ) -> T:
         timeout = min(_CALL_SECONDS, self.left())
         if timeout < _SHORTEST_SECONDS:
@@ -155,7 +163,7 @@ class Aws:
             raise AwsError(service, operation, "connection", transient=True) from None
         if response.status_code == httpx.codes.OK:
             try:
-                return read(response.content)
+                return read(response)
             except (ValueError, ET.ParseError):
                 raise AwsError(service, operation, "unreadable", transient=True) from None
         code = _error_code(response) or f"HTTP_{response.status_code}"
@@ -183,27 +191,26 @@ def _form(parameters: Mapping[str, str]) -> bytes:
     return "&".join(pairs).encode("ascii")
 
 
-def _read_json(content: bytes) -> dict[str, Any]:
+def _read_json(response: httpx.Response) -> dict[str, Any]:
     # By body and never by content type: not every server that speaks this protocol names it rightly.
-    answer = json.loads(content or b"{}")
+    answer = json.loads(response.content or b"{}")
     if not isinstance(answer, dict):
         raise ValueError  # noqa: TRY004 - an answer that cannot be read, whatever is wrong with it
     return answer
 
 
-def _read_xml(content: bytes) -> ET.Element:
+def _read_xml(response: httpx.Response) -> ET.Element:
     # AWS's own answer over TLS; expat limits entity expansion since 2.4.1, which every supported Python bundles.
-    return ET.fromstring(content)  # noqa: S314
+    return ET.fromstring(response.content)  # noqa: S314
 
 
 def _error_code(response: httpx.Response) -> str:
     """AWS's code out of an error in any protocol, without its namespace; empty where there is none."""
-    content = response.content
     if named := str(response.headers.get("x-amzn-errortype", "")):
         return named.partition(":")[0].rpartition("#")[2]
     try:
-        if content.lstrip().startswith(b"<"):
-            return _read_xml(content).findtext(".//{*}Code", "")
-        return str(_read_json(content).get("__type", "")).rpartition("#")[2]
+        if response.content.lstrip().startswith(b"<"):
+            return _read_xml(response).findtext(".//{*}Code", "")
+        return str(_read_json(response).get("__type", "")).rpartition("#")[2]
     except (ValueError, ET.ParseError):
         return ""

@@ -44,6 +44,7 @@ class Lambda:
         self.environ = environ
         self.timing = timing or Timing()
         self._places = Places.from_environment(environ, continues=continues)
+        self.keeps = bool(self._places.schedule_group)
         self.telemetry: base.Telemetry = Telemetry()
         # No proxies out of the environment, and one transport with one TLS context for all calls.
         self.client: httpx.AsyncClient = Client(transport or Transport())

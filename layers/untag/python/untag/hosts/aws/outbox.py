@@ -4,13 +4,18 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
+from typing_extensions import override
+
 from untag.core import Timing
 from untag.core.limits import LONGEST_DELAY_SECONDS
+from untag.hosts import base
 from untag.hosts.aws.client import TRIES, Aws, AwsError, is_transient, retry_pause
-from untag.hosts.aws.kept import keep
+from untag.hosts.aws.kept import keep, kept_bodies
+from untag.hosts.aws.rules import read_rules
 from untag.hosts.aws.settings import Places
 from untag.hosts.base import DeliveryError, Message
 
@@ -37,7 +42,7 @@ Refusals = dict[int, tuple[str, bool]]
 Send = Callable[[Sequence[Message]], Awaitable[Refusals]]
 
 
-class Outbox:
+class Outbox(base.Outbox):
     """The places where results go. One per invocation of a function."""
 
     def __init__(self, aws: Aws, timing: Timing, places: Places) -> None:
@@ -52,39 +57,55 @@ class Outbox:
         self._work = to_queue(places.queue_url)
         self._own = to_queue(places.own_queue_url)
 
+    @override
     async def publish(self, messages: Iterable[Message]) -> None:
-        """Publish on the topic. Raises DeliveryError unless every one was taken."""
         await self._reports.put_all(messages)
 
+    @override
     async def send_dead_letters(self, messages: Iterable[Message]) -> None:
-        """Send to the dead-letter queue. Raises DeliveryError unless every one was taken."""
         await self._dead_letters.put_all(messages)
 
+    @override
     async def send_back(self, messages: Iterable[Message]) -> None:
-        """Send to the work queue. Raises DeliveryError unless every one was taken."""
         await self._work.put_all(messages)
 
-    async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
-        """Keep messages for the work queue until a time. Raises DeliveryError unless every one is kept."""
+    @override
+    async def keep_until(self, messages: Iterable[Message], moment: float, name: str = "") -> None:
         seconds = moment - self._timing.now()
-        if seconds <= LONGEST_DELAY_SECONDS or not self._places.schedule_group:
+        if not name and (seconds <= LONGEST_DELAY_SECONDS or not self._places.schedule_group):
             delay = math.ceil(min(max(seconds, 0.0), LONGEST_DELAY_SECONDS))
             await self.send_back([message._replace(delay=delay) for message in messages])
             return
         for message in messages:
-            try:
-                await keep(self._aws, self._places, message.body, moment)
-            except AwsError as error:
-                raise DeliveryError(error.code) from None
+            with _delivering():
+                await keep(self._aws, self._places, name, message.body, moment)
 
+    @override
+    async def kept(self, prefix: str) -> list[str]:
+        with _delivering():
+            return await kept_bodies(self._aws, self._places.schedule_group, prefix)
+
+    @override
+    async def rules(self, source: str) -> dict[str, Any]:
+        with _delivering():
+            return await read_rules(self._aws, source)
+
+    @override
     async def go_on(self, messages: Iterable[Message]) -> None:
-        """Send to this function's own queue. Raises DeliveryError unless every one was taken."""
         await self._own.put_all(messages)
 
+    @override
     def linger(self, *, more: bool) -> None:
-        """Whether messages shall wait for others to share a call with: only while there are `more` to come."""
         for batcher in (self._reports, self._dead_letters, self._work, self._own):
             batcher.seconds = _LINGER_SECONDS if more else 0.0
+
+
+@contextmanager
+def _delivering() -> Iterator[None]:
+    try:
+        yield
+    except AwsError as error:
+        raise DeliveryError(error.code) from None
 
 
 class _Batcher:
@@ -203,9 +224,7 @@ async def send_batch(aws: Aws, queue_url: str, batch: Sequence[Message], tries: 
     taken = {entry.get("Id") for entry in answer.get("Successful") or ()}
     failed = {entry.get("Id"): entry for entry in answer.get("Failed") or ()}
     return _refusals(
-        len(batch),
-        taken,
-        {id_: (entry.get("Code"), entry.get("SenderFault")) for id_, entry in failed.items()},
+        len(batch), taken, {id_: (entry.get("Code"), entry.get("SenderFault")) for id_, entry in failed.items()}
     )
 
 

@@ -67,6 +67,8 @@ class Here:
     message_bytes = 1_073_741_824
     """No queue bounds a message; a gigabyte is more than any request has."""
     kept_bytes = message_bytes
+    keeps = False
+    """A grace is longer than this process lives."""
 
     def __init__(
         self,
@@ -153,13 +155,21 @@ class Files:
         """Each message waits for its delay."""
         self._host.work += self._delayed(messages)
 
-    async def keep_until(self, messages: Iterable[Message], moment: float) -> None:
+    async def keep_until(self, messages: Iterable[Message], moment: float, name: str = "") -> None:  # noqa: ARG002
         """Each message waits in this process."""
         self._host.work += [Waiting(moment, message.body, "not_before") for message in messages]
 
     async def go_on(self, messages: Iterable[Message]) -> None:
         """The same, for the function itself."""
         self._host.own += self._delayed(messages)
+
+    async def kept(self, prefix: str) -> list[str]:  # noqa: ARG002
+        """Nothing."""
+        return []
+
+    async def rules(self, source: str) -> dict[str, Any]:  # noqa: ARG002
+        """Refused: they stand where the stack is."""
+        raise InvalidInputError.of("should be a list: rules that stand elsewhere are read by a stack only", "rules")
 
     def _delayed(self, messages: Iterable[Message]) -> list[Waiting]:
         now = self._host.timing.now()
