@@ -1,6 +1,7 @@
-"""`untag scheduled`: the requests that a stack keeps until their `not_before`, and how they are given up."""
+"""`untag scheduled`: what a stack keeps until its `not_before` or the end of a grace, and how it is given up."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +30,7 @@ def scheduled(
     cancel: Cancel = None,
     as_json: base.Json = False,
 ) -> None:
-    """Show the requests that a stack keeps until their `not_before`; with --cancel give some of them up.
+    """Show what a stack keeps until its `not_before` or the end of a grace; with --cancel give some of it up.
 
     What is given up is never sent. Its body is in the answer of --json. Exit code: 0 done, 2 one of the ids is not
     kept, and then none is given up.
@@ -63,22 +64,31 @@ def scheduled(
 
 def _rows(kept: "Kept") -> list[dict[str, Any]]:
     """A row for each request that a schedule keeps."""
-    from cli.files.given import pairs_of  # noqa: PLC0415
-
     try:
         content = json.loads(kept.body)
     except ValueError:
         content = {}
-    rows = []
-    for body in content if isinstance(content, list) else [content]:
-        try:
-            pairs: int | None = None if body["tags"] == "all" else pairs_of(body)
-        except (KeyError, TypeError):
-            pairs = None
-        names = ("id", "batch", "action", "provider", "account", "region", "reason")
-        texts = {name: body.get(name) for name in names}
-        rows.append({"due": f"{kept.due}Z", **texts, "pairs": pairs, "schedule": kept.name, "body": body})
-    return rows
+    return [{"due": f"{kept.due}Z", **_told(body), "schedule": kept.name, "body": body} for body in _listed(content)]
+
+
+def _listed(content: Any) -> list[dict[str, Any]]:
+    return content if isinstance(content, list) else [content]
+
+
+def _told(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a kept request; of a sweep's tags, which go if they still match then, what their rule says."""
+    from cli.files.given import pairs_of  # noqa: PLC0415
+
+    told = {name: body.get(name) for name in ("id", "batch", "action", "provider", "account", "region", "reason")}
+    if due := body.get("due"):
+        provider, _, account, region, _ = due["place"]
+        reason = f"rule {due['rule']}, if it still matches"
+        pairs = sum(map(len, due["tags"].values()))
+        return {**told, "provider": provider, "account": account, "region": region, "reason": reason, "pairs": pairs}
+    try:
+        return {**told, "pairs": None if body["tags"] == "all" else pairs_of(body)}
+    except (KeyError, TypeError):
+        return {**told, "pairs": None}
 
 
 def _show(console: Console, answer: dict[str, Any]) -> None:

@@ -192,6 +192,24 @@ def test_what_is_kept_is_listed_by_its_time_and_given_up_by_its_id(untag: Any, s
     assert "nothing is kept until later" in untag(*words).out
 
 
+def test_tags_that_wait_for_the_end_of_a_grace_are_listed_with_their_rule(untag: Any, stack: DeployedOnMoto) -> None:
+    due = {
+        "rule": "expired",
+        "place": ["jdcloud", None, "default", "cn-north-1", "vm"],
+        "since": 1_893_456_000.0,
+        "at": 1_894_060_800.0,
+        "tags": {"i-1": {"env": "prod", "team": "web"}, "i-2": {"env": "prod"}},
+    }
+    name = "sweep-0123456789abcdef01234567-0123456789abcdef01234567"
+    body = {"id": "night.01234567", "batch": "night", "rules": "s3://b/rules.json", "due": due}
+    keep(stack, name, "2030-01-08T00:00:00", body)
+    (one,) = untag("scheduled", "--stack", stack.name, "--json").json["scheduled"]
+    assert (one["id"], one["batch"], one["pairs"]) == ("night.01234567", "night", 3)
+    assert one["reason"] == "rule expired, if it still matches"
+    assert "jdcloud/default cn-north-1" in untag("scheduled", "--stack", stack.name).out
+    assert "1 request given up" in untag("scheduled", "--stack", stack.name, "--cancel", "night.01234567").out
+
+
 def test_a_stack_without_the_output_is_an_error_that_says_so(untag: Any, moto: str) -> None:
     stack = DeployedOnMoto(moto, f"old-{next(_numbers)}", parameters={}, outputs={})
     done = untag("scheduled", "--stack", stack.name, **stack.environ)
