@@ -60,6 +60,9 @@ IN_BREAKING = {
     "an optional field that becomes required": lambda s: s["required"].append("account"),
     "a field that is gone": take(*FIELDS, "reason"),
     "a narrower pattern": put(*FIELDS, "account", "pattern", value="^[a-z]{1,64}$"),
+    "a pattern that takes a character less": put(*GROUP, "type", "pattern", value="^[A-Za-z][A-Za-z0-9_:.-]*$"),
+    "a pattern that demands a character more": put(*GROUP, "type", "pattern", value="^[A-Za-z][A-Za-z0-9_:./-]$"),
+    "a pattern that cannot be compared": put(*GROUP, "type", "pattern", value="^[A-Za-z][^%]*$"),
     "a pattern where none was": put(*TAG, "key", "pattern", value="^[a-z]+$"),
     "a narrower enum": lambda s: s["properties"]["provider"]["enum"].remove("jdcloud"),
     "an enum of one less in a definition": lambda s: s["$defs"]["Action"]["enum"].remove("restore"),
@@ -86,6 +89,7 @@ IN_HARMLESS = {
     "a longer text": put(*TAG, "key", "maxLength", value=512),
     "a shorter least length": take(*TAG, "key", "minLength"),
     "no pattern any more": take(*FIELDS, "account", "pattern"),
+    "a pattern that takes a character more": put(*GROUP, "type", "pattern", value="^[A-Za-z_][A-Za-z0-9_:./~-]*$"),
     "a choice more": lambda s: s["properties"]["tags"]["oneOf"].append({"type": "integer"}),
     "a choice of any where it was of one": lambda s: s["properties"]["tags"].update(
         anyOf=s["properties"]["tags"].pop("oneOf")

@@ -25,7 +25,20 @@ MOMENT = [
     *("2026-12-01T00:00:00+24:00", "2026-12-01t00:00:00z", " 2026-12-01T00:00:00Z", "2026-00-10T00:00:00Z"),
 ]
 REGION = ["x" * 32, "x" * 33, "CN", "a--b", "a-", "9a", "cn-north-1\n", "cn-all", "", *ODD]
-TYPE = ["a" * 64, "a" * 65, "9a", "a/b", "a\n", "Vm:x.y-z_1", "cdn", "config:aggregators", "config:other", "", *ODD]
+TYPE = [
+    "a" * 128,
+    "a" * 129,
+    "9a",
+    "a/b",
+    "a%b",
+    "a\n",
+    "Vm:x.y-z_1",
+    "cdn",
+    "config:aggregators",
+    "config:other",
+    "",
+    *ODD,
+]
 ID = [
     *("i" * 512, "i" * 513, ".", "..", "a/b", "é", "A:b.c_d-e", "*.example.com", "a b", ""),
     *("i\n", "i\x00", "i\x7f", "i\x9f", "i\u2028", "i\u2029", *ODD),

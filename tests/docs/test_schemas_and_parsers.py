@@ -64,7 +64,9 @@ TAGS = st.lists(
     ),
     max_size=3,
 ) | st.sampled_from(["all", "All", ""])
-TYPES = st.sampled_from(["vm", "cdn", "ecs", "config:aggregators", "config:other", "9", "a" * 65, "Vm.x-y_z:w"])
+TYPES = st.sampled_from(
+    ["vm", "cdn", "ecs", "config:aggregators", "config:other", "9", "a" * 129, "Vm.x-y_z:w", "Vm/x"]
+)
 GROUPS = st.lists(
     st.fixed_dictionaries({"type": TYPES, "ids": st.lists(IDS, max_size=3)}, optional={"more": ANY}), max_size=2
 )

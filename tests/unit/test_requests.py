@@ -274,7 +274,7 @@ REQUESTS = st.fixed_dictionaries(
         "resources": st.lists(
             st.fixed_dictionaries(
                 {
-                    "type": st.from_regex(r"[A-Za-z][A-Za-z0-9_:.-]{0,63}", fullmatch=True),
+                    "type": st.from_regex(r"[A-Za-z][A-Za-z0-9_:./-]{0,127}", fullmatch=True),
                     "ids": st.lists(
                         st.from_regex(r"[A-Za-z0-9_.:-]{0,9}[A-Za-z0-9]", fullmatch=True), min_size=1, max_size=5
                     ),

@@ -2,10 +2,11 @@
 
 What comes in is breaking if something that was taken could now be refused; what goes out, if something could now be
 sent that it was not said to be. Both are one question asked from two sides: could `b` refuse what `a` accepts? The
-answer errs on the safe side: what cannot be decided (two patterns, say) counts as breaking.
+answer errs on the safe side: what cannot be decided (most pairs of patterns, say) counts as breaking.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ _ANNOTATIONS = frozenset(
 )
 _LOW = ("minLength", "minItems", "minimum", "minProperties")
 _HIGH = ("maxLength", "maxItems", "maximum")
+_CLASS = re.compile(r"(\[[!-Z_-~]+\])(\*?)")
+_ROW_OF_CLASSES = re.compile(r"\^(\[[!-Z_-~]+\]\*?)+\$")
 _EXACT = ("pattern", "format", "propertyNames", "contains")
 """Keywords of which only the same is known to accept as much."""
 _KNOWN = frozenset(
@@ -224,11 +227,30 @@ def _typed(schema: Json, keyword: str) -> bool:
     return of in _types(schema)
 
 
+def _is_wider(pattern: str, other: str) -> bool:
+    """Whether a pattern takes every text that the other takes; False where that cannot be decided.
+
+    It can where both are the same row of character classes but for what stands in these, none of which is negated.
+    """
+    rows = [_ROW_OF_CLASSES.fullmatch(text) and _CLASS.findall(text) for text in (pattern, other)]
+    if not all(rows):
+        return False
+    wide, narrow = rows
+    return [how_often for _, how_often in wide] == [how_often for _, how_often in narrow] and all(
+        re.fullmatch(ours, char)
+        for (ours, _), (theirs, _) in zip(wide, narrow, strict=True)
+        for char in map(chr, range(128))
+        if re.fullmatch(theirs, char)
+    )
+
+
 def _of_exact(a_side: _Side, a: Json, b_side: _Side, b: Json, path: str) -> Iterator[str]:
     given = _values(a)
     for name in _EXACT:
         if name in b and (name not in a or _text(a_side, a[name]) != _text(b_side, b[name])):
             if name in ("pattern", "format") and (given is not None or "string" not in _types(a)):
+                continue
+            if name == "pattern" and name in a and _is_wider(b[name], a[name]):
                 continue
             yield f"{path}: {name} is another"
     left_out = {_text(a_side, one) for one in _excluded(a)}

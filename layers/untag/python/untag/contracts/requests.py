@@ -37,7 +37,7 @@ same reason a list inside a request fails at its first bad element."""
 # The engine behind these patterns takes "$" for the very end of the text.
 # An id is any printable text here. A provider that puts ids into a path has a narrower rule of its own.
 Id = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", min_length=1, max_length=512)]
-Type = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_:.-]*$", max_length=64)]
+Type = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_:./-]*$", max_length=128)]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=32)]
 # Nothing that a request says can change the host or the path of a call, nor the name of a secret: no slash, no percent
 # sign, no dots alone.
