@@ -13,14 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl
 
 from local.aws.own_services import Call, Reply, Service
-from local.aws.service_faults import ServiceFaults
 from local.errors import LocalError
 from local.template.resolve import ACCOUNT
+
+if TYPE_CHECKING:
+    from local.aws.service_faults import ServiceFaults
 
 # The first is the usual one; the others are for further stacks in the same process.
 REGIONS = ("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1", "eu-south-1", "us-east-1")
@@ -41,6 +43,8 @@ class Aws:
         self._max_delay = max_delay
         self._visibility_timeout = visibility_timeout
         self._stack = contextlib.ExitStack()
+        from local.aws.service_faults import ServiceFaults  # noqa: PLC0415 - what only asks a stack needs no clouds
+
         self.faults = ServiceFaults()
         """What the services do wrong, by their names."""
         self._front = _Front(self.faults)
@@ -185,7 +189,7 @@ _AT_ONCE = 8
 class _Front:
     """moto's application behind what the services do wrong, and what answers in its place."""
 
-    def __init__(self, faults: ServiceFaults) -> None:
+    def __init__(self, faults: "ServiceFaults") -> None:
         self._faults = faults
         self.application: Callable[..., Iterable[bytes]]
         self.own: dict[str, Service] = {}

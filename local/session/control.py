@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Any
 from local import STATE
 from local.errors import LocalError, NotRunning
 from local.live.observer import Observer
-from local.session.fault_switches import FaultSwitches
-from local.session.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from local.functions.runtime import Answer
     from local.session.real import Plan, RealClouds
+    from local.session.sandbox import Sandbox
     from local.stack import Stack
 
 SESSION = STATE / "stack.json"
@@ -130,6 +129,8 @@ def serve(
     stack: "Stack", session: Path = SESSION, *, observer: Observer | None = None, real: "RealClouds | None" = None
 ) -> Iterator[dict[str, Any]]:
     """While it lasts, commands in other processes find the stack; gives the session file's content."""
+    from local.session.sandbox import Sandbox  # noqa: PLC0415 - what only asks a stack needs no clouds
+
     key = secrets.token_urlsafe(24)
     session.parent.mkdir(parents=True, exist_ok=True)
     sandbox = Sandbox(stack, session.absolute().with_suffix(".accounts.json"))
@@ -188,13 +189,15 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, stack: "Stack", key: str, observer: Observer, real: "RealClouds | None", sandbox: Sandbox
+        self, stack: "Stack", key: str, observer: Observer, real: "RealClouds | None", sandbox: "Sandbox"
     ) -> None:
         self.stack = stack
         self.sandbox = sandbox
         self.key = key
         self.observer = observer
         self.real = real
+        from local.session.fault_switches import FaultSwitches  # noqa: PLC0415 - as above
+
         self.switches = FaultSwitches(stack.providers, stack.is_seeded, stack.aws)
         super().__init__(("127.0.0.1", 0), _Handler)
 
