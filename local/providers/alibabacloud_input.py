@@ -36,7 +36,7 @@ class Named(NamedTuple):
 
 def numbered(query: Mapping[str, str], name: str) -> list[str]:
     """The values of `name.1`, `name.2` and so on, without a gap."""
-    found = []
+    found: list[str] = []
     while (value := query.get(f"{name}.{len(found) + 1}")) is not None:
         found.append(value)
     if len(found) != sum(key.startswith(f"{name}.") for key in query):
