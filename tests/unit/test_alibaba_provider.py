@@ -347,6 +347,15 @@ def test_a_read_asks_for_custom_tags_and_leaves_the_clouds_own_out():
     assert answer.tags == {ONE: {"env": "prod", "empty": ""}}
 
 
+@pytest.mark.parametrize("kind", ["read", "find", "names"])
+@pytest.mark.parametrize(
+    "cut", [{}, {"TagResources": None, "Keys": None}, {"TagResources": [{"ResourceARN": ONE}], "Keys": {}}]
+)
+def test_a_listing_that_is_not_there_never_says_that_there_are_no_tags(cut, kind):
+    answer, _ = call(done(**cut), kind=kind)
+    assert (answer.verdict, answer.code, answer.tags) == (Verdict.UNAVAILABLE, "unexpected_answer", None)
+
+
 def test_a_read_goes_on_where_the_token_says_so():
     pages = (listing((ONE, {"a": "1"}), token="t-1"), listing((ONE, {"b": "2"}), (TWO, {"c": "3"})))
     answer, (_, second) = call(*pages, kind="read")

@@ -1,6 +1,7 @@
 """How the tag API's lists are read: resources with their tags, keys, values, and the failures of a write.
 
-Where nothing is listed, a list may be empty, null or left out, and so may the object around it: the pages do not say.
+Where nothing failed, the list of failures may be empty, null or left out, and so may the object around it: the pages do
+not say. What a read lists has to be there, empty or not: an answer that was cut would say that there are no tags.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,16 +18,21 @@ _SYSTEM = "System"
 
 
 def rows(found: Any, *names: str) -> list[Any] | None:
-    """The list under these names within each other; None if something else stands there."""
+    """The list under these names within each other; None if none stands there."""
     for name in names:
-        if found is None:
-            return []
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(name)
-    if found is None:
-        return []
+        found = found.get(name) if isinstance(found, Mapping) else None
     return found if isinstance(found, list) else None
+
+
+def _failed_rows(payload: Mapping[str, Any]) -> list[Any] | None:
+    """The list of failures; None if something else stands there."""
+    around = payload.get("FailedResources")
+    if around is None:
+        return []
+    inside = around.get("FailedResource", []) if isinstance(around, Mapping) else around
+    if inside is None:
+        return []
+    return inside if isinstance(inside, list) and isinstance(around, Mapping) else None
 
 
 def next_token(reply: Reply) -> str | None:
@@ -49,7 +55,7 @@ def listed(reply: Reply) -> list[tuple[Arn, dict[str, str]]] | None:
             arn = parse_arn(row["ResourceARN"])
             tags = [
                 {"key": tag["Key"], "value": tag.get("Value")}
-                for tag in row.get("Tags") or ()
+                for tag in row["Tags"] or ()
                 if tag.get("Category") != _SYSTEM
             ]
             if arn is None:
@@ -76,7 +82,7 @@ def failures(
 
     None if it is not the documented answer, or speaks of a resource that was not asked about.
     """
-    found = rows(reply.json(), "FailedResources", "FailedResource")
+    found = _failed_rows(reply.json())
     if found is None:
         return None
     made: dict[str, Failure] = {}
