@@ -1,6 +1,7 @@
 """Clouds on this machine: small servers that check signatures, keep tags, and misbehave on command."""
 
 from local.providers.accounts import Account
+from local.providers.alibabacloud import AlibabaOptions, AlibabaServer
 from local.providers.aws import AwsOptions, AwsServer
 from local.providers.aws_iam import AwsIamServer
 from local.providers.aws_sts import AwsStsServer, Role
@@ -16,6 +17,7 @@ SERVERS: dict[str, type[ProviderServer]] = {
     JdcloudServer.name: JdcloudServer,
     HuaweicloudConfigServer.name: HuaweicloudConfigServer,
     HuaweicloudTmsServer.name: HuaweicloudTmsServer,
+    AlibabaServer.name: AlibabaServer,
     AwsServer.name: AwsServer,
     AwsIamServer.name: AwsIamServer,
     AwsStsServer.name: AwsStsServer,
@@ -25,6 +27,8 @@ __all__ = [
     "KINDS",
     "SERVERS",
     "Account",
+    "AlibabaOptions",
+    "AlibabaServer",
     "AwsIamServer",
     "AwsOptions",
     "AwsServer",
