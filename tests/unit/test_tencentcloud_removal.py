@@ -291,3 +291,38 @@ def test_a_sweep_finds_every_resource_of_the_type_in_the_region_page_by_page(clo
     assert report["status"] == "succeeded"
     asked = [id_ for one in model.messages(QUEUE) for group in one["resources"] for id_ in group["ids"]]
     assert sorted(asked) == [name(id_) for id_ in ids]
+
+
+FORGED = [
+    {"resources": [{"type": "cvm:instance", "ids": [id_]}]}
+    for id_ in (
+        "..",
+        "../../x",
+        "ins-1/../../x",
+        "ins%2f..%2fx",
+        "ins-1#x",
+        "ins-1?Action=DeleteTags",
+        "x@evil.example.com",
+        "https://evil.example.com/",
+        name("*"),
+        name("ins-1").replace(UIN, "*"),
+        name("ins-1").replace(REGION, "*"),
+    )
+]
+FORGED += [
+    {"resources": [{"type": type_, "ids": ["ins-1"]}]} for type_ in ("*:*", "cvm:*", "a.example.com/x:y", "..:..")
+]
+FORGED += [{"region": region} for region in ("evil.example.com", "ap-guangzhou/..", "ap-guangzhou#", "a@b", "*")]
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=range(len(FORGED)))
+def test_what_is_forged_is_rejected_as_a_whole_and_nothing_is_called(
+    cloud: TencentcloudServer, forged: dict[str, Any]
+) -> None:
+    put(cloud, "ins-1")
+    with house_of(cloud) as house:
+        assert house.batch(record(request("ins-1") | forged)) == []
+        ((_, attributes),) = house.aws.letters()
+        assert attributes["code"] == "invalid"
+    assert list(cloud.calls) == []
+    assert len(cloud.tags.pairs()) == 1
