@@ -11,6 +11,7 @@ from local.providers.huaweicloud_config import HuaweicloudConfigOptions, Huaweic
 from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
 from local.providers.server import ProviderServer, environment
+from local.providers.tencentcloud import TencentcloudOptions, TencentcloudServer
 from local.providers.truth import Change, Pair, TagTable
 
 SERVERS: dict[str, type[ProviderServer]] = {
@@ -21,6 +22,7 @@ SERVERS: dict[str, type[ProviderServer]] = {
     AwsServer.name: AwsServer,
     AwsIamServer.name: AwsIamServer,
     AwsStsServer.name: AwsStsServer,
+    TencentcloudServer.name: TencentcloudServer,
 }
 
 __all__ = [
@@ -48,5 +50,7 @@ __all__ = [
     "ProviderServer",
     "Role",
     "TagTable",
+    "TencentcloudOptions",
+    "TencentcloudServer",
     "environment",
 ]

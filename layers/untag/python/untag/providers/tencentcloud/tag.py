@@ -1,0 +1,337 @@
+"""Tencent Cloud's Tag API: `UnTagResources`, `TagResources`, and `GetResources` to read back and to find.
+
+Facts from tencentcloud-sdk-python-tag 3.1.109 (version 2018-08-13) and the API's pages. What they leave open, and what
+follows:
+
+- Every answer has HTTP 200, and an error stands in it. The vendor's SDK looks for it only under two content types, and
+  takes it for a success under any other; here the body alone counts (`errors.py`).
+- What the removal of a key that is not there answers is not documented; a code for it exists. Tags are read before, so
+  that it is hardly asked for, and the code is never a failure by itself: a read-back says what stands there.
+- `FailedResources` names resources, not keys. It is "empty" on success: a list without entries, or null, which is how
+  the SDK's model has it; an answer without the field, or without a request id, is no success.
+- `GetResources` for names gives "all matching resources" that are associated with tags. One that is left out has no
+  tags only if nothing else can be the reason: its type is documented, and its name has the owner's uin that the
+  credentials name (`_is_bare`). Of all others nothing is known.
+- A name has the owner's uin. A bare id needs it from the credentials (`account_id`). A name with another one than the
+  credentials' is refused before a call is made.
+- `GetResources` filters by tags alone: types and regions are picked out of its answers here. Whether it lists every
+  tagged resource without a filter is not documented, so that it is never asked for.
+- Keys are case-sensitive. `project` is a live attribute of resources behind a tag: it is never touched, nor are keys
+  that begin with what is or was reserved.
+- 20 calls a second of each operation are allowed; one pace holds for all of them.
+- No region is signed or sent: a call reaches resources of every region, by their names.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from untag.contracts import Action, Problem, RemovalRequest, Tag
+from untag.providers.base import (
+    EVERY_TYPE,
+    Answer,
+    Failure,
+    Limits,
+    Listing,
+    Location,
+    Options,
+    Plain,
+    Scope,
+    Seen,
+    Verdict,
+)
+from untag.providers.http import call, message_of, name_of, tags_of
+from untag.providers.tencentcloud.credentials import TencentCredentials, TencentSession
+from untag.providers.tencentcloud.errors import Success, judged, verdict_of_resource
+from untag.providers.tencentcloud.names import (
+    LISTED,
+    REGIONAL,
+    TYPE,
+    is_name,
+    name_of_id,
+    parse_name,
+    place_of,
+    problem_of,
+)
+from untag.providers.tencentcloud.signing import Tc3Auth
+
+DEFAULT_ENDPOINT = "https://tag.tencentcloudapi.com"
+VERSION = "2018-08-13"
+
+RESOURCES_PER_CALL = 10
+KEYS_PER_CALL = 10
+FOUND_IN_A_PAGE = 200
+NAMES_IN_A_PAGE = 1000
+
+_KEY_LENGTH = 127
+_OPERATIONS = {Action.REMOVE: "UnTagResources", Action.RESTORE: "TagResources"}
+_BARE = "bare"
+_NO_ACCOUNT = Failure(
+    "no_account_id", "a bare id needs account_id, the owner's uin, in the credentials; else name it by six segments"
+)
+
+
+class NameScope(Scope):
+    """A scope of resources that are all given by names: what may share a call does not depend on their type."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether resources of both may share a call."""
+        return isinstance(other, NameScope) and self._replace(type="")[:] == other._replace(type="")[:]
+
+    def __ne__(self, other: object) -> bool:
+        """Whether they may not."""
+        return not self == other
+
+    def __hash__(self) -> int:
+        """Equal for equal scopes."""
+        return hash(self._replace(type="")[:])
+
+
+class TypeScope(Scope):
+    """A scope of one type. `more` says whether some of its resources are given by bare ids."""
+
+    __slots__ = ()
+
+    def of_ids(self, ids: Sequence[str]) -> Scope:
+        """Names say their type, so that those of several types share a call."""
+        return NameScope(*self) if all(map(is_name, ids)) else self._replace(more=_BARE)
+
+
+class TencentTag(Plain[TencentCredentials]):
+    """The Tag API, version 2018-08-13."""
+
+    name = "tencentcloud"
+    api = "tag"
+    rate = 15.0
+    reserved_prefixes: tuple[str, ...] = ("qcs:", "project", "项目", "qcloud", "tencent")
+    removes_pairs = False
+    credentials = TencentCredentials
+    documented_types = LISTED
+    finds_any_type = True
+
+    def __init__(
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        *,
+        read_first: bool = True,
+        resources_per_call: int = RESOURCES_PER_CALL,
+    ) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self.reads_first = read_first
+        self.limits = Limits(resources=resources_per_call, keys=KEYS_PER_CALL, read_resources=RESOURCES_PER_CALL)
+
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        """With its endpoint and the number of resources that go into one call."""
+        own = f"{cls.name}.{cls.api}"
+        return cls(
+            options.endpoints.get(own, DEFAULT_ENDPOINT),
+            read_first=options.read_first,
+            resources_per_call=min(options.resources_per_call.get(own, RESOURCES_PER_CALL), RESOURCES_PER_CALL),
+        )
+
+    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
+        """Every type is this API's."""
+        return True
+
+    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
+        """Each resource has to be one of its type in the request's region; a tag has to be one that can be."""
+        location = Location(request.account, request.region, request.project_id)
+        for index, group in enumerate(request.resources):
+            found = list(self.location_problems(location, group.type))
+            for path, message in found:
+                if path == "type":
+                    yield Problem(f"resources.{index}.type", message)
+                elif index == 0:
+                    yield Problem(path, message)
+            for number, id_ in enumerate(() if found or request.region is None else group.ids):
+                if (problem := problem_of(group.type, id_, request.region or "")) is not None:
+                    yield Problem(f"resources.{index}.ids.{number}", problem)
+        for index, tag in enumerate(request.named_tags()):
+            if len(tag.key) > _KEY_LENGTH:
+                message = f"String should have at most {_KEY_LENGTH} characters on tencentcloud"
+                yield Problem(f"tags.{index}.key", message)
+            if tag.value == "" and request.action is Action.RESTORE:
+                yield Problem(f"tags.{index}.value", "String should have at least 1 character on tencentcloud")
+
+    def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
+        """A region is needed, and a type of a service and a prefix."""
+        if location.region is None:
+            yield Problem("region", "Field required: tencentcloud has no call without a region")
+        if type_ != EVERY_TYPE and not TYPE.fullmatch(type_):
+            yield Problem("type", "should be service:prefix, as in cvm:instance")
+
+    def warnings(self, request: RemovalRequest) -> Iterator[str]:
+        """What looks like a mistake but may be right."""
+        for type_ in request.ids_by_type():
+            if type_ not in LISTED:
+                yield f"type {type_} is not among those whose names are known from Tencent Cloud's documents"
+
+    def scope(self, location: Location, type_: str) -> Scope:
+        """One account, region and type a call."""
+        return TypeScope(self.name, self.api, location.account, location.region, None, type_)
+
+    def refusal(self, credentials: TencentCredentials, scope: Scope) -> Failure | None:
+        """A bare id cannot be named without the owner's uin."""
+        return _NO_ACCOUNT if scope.more == _BARE and credentials.account_id is None else None
+
+    def auth(self, credentials: TencentCredentials, scope: Scope) -> Tc3Auth:  # noqa: ARG002 - signed without a scope
+        """TC3."""
+        return Tc3Auth(credentials)
+
+    async def write(
+        self,
+        session: TencentSession,
+        action: Action,
+        scope: Scope,
+        ids: tuple[str, ...],
+        tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
+    ) -> Answer:
+        """`UnTagResources` or `TagResources`. Nothing is counted; failures are by resource."""
+        names = _names(session.credentials, scope, ids)
+        if isinstance(names, Answer):
+            return names
+        body: dict[str, Any] = {"ResourceList": list(dict.fromkeys(names.values()))}
+        if action is Action.REMOVE:
+            body["TagKeys"] = [tag.key for tag in tags]
+        else:
+            body["Tags"] = [{"TagKey": tag.key, "TagValue": tag.value or ""} for tag in tags]
+        success = await self._call(session, _OPERATIONS[action], body)
+        if isinstance(success, Answer):
+            return success
+        failed = success.fields.get("FailedResources", False)
+        if not isinstance(failed, list | None):
+            return success.unexpected()
+        asked: dict[str, list[str]] = {}
+        for id_, name in names.items():
+            asked.setdefault(name, []).append(id_)
+        failures: dict[str, Failure] = {}
+        for entry in failed or ():
+            blamed = entry.get("Resource") if isinstance(entry, dict) else None
+            if not isinstance(blamed, str) or blamed not in asked:
+                return success.unexpected()
+            code = name_of(entry.get("Code")) or "resource_failed"
+            told = message_of(entry.get("Message"), session.credentials) or "no reason was given"
+            failures |= dict.fromkeys(asked[blamed], Failure(code, told, verdict_of_resource(code)))
+        return Answer(Verdict.DONE, request_id=success.request_id, failures=failures)
+
+    async def read(self, session: TencentSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
+        """`GetResources` for these resources. What is left out has no tags where that is known, else no entry."""
+        names = _names(session.credentials, scope, ids)
+        if isinstance(names, Answer):
+            return names
+        success = await self._call(session, "GetResources", {"ResourceList": list(dict.fromkeys(names.values()))})
+        if isinstance(success, Answer):
+            return success
+        listed = _listed(success)
+        if listed is None or not listed.keys() <= set(names.values()):
+            return success.unexpected()
+        whole = _next(success) is None
+        tags = {}
+        for id_, name in names.items():
+            if name in listed:
+                tags[id_] = listed[name]
+            elif whole and _is_bare(name, session.credentials):
+                tags[id_] = {}
+        return Answer(Verdict.DONE, request_id=success.request_id, tags=tags)
+
+    async def names(self, session: TencentSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:  # noqa: ARG002
+        """`GetTagKeys`, or `GetTagValues` of a key: all that the account has, in use or not."""
+        body: dict[str, Any] = {"PaginationToken": cursor or "", "MaxResults": NAMES_IN_A_PAGE}
+        if key is None:
+            operation, field = "GetTagKeys", "TagKeys"
+        else:
+            operation, field = "GetTagValues", "Tags"
+            body["TagKeys"] = [key]
+        success = await self._call(session, operation, body)
+        if isinstance(success, Answer):
+            return success
+        rows = success.fields.get(field)
+        if not isinstance(rows, list):
+            return success.unexpected()
+        found = rows if key is None else [row.get("TagValue") if isinstance(row, dict) else None for row in rows]
+        names = tuple(name for name in found if isinstance(name, str))
+        if len(names) != len(rows):
+            return success.unexpected()
+        return Listing(Verdict.DONE, request_id=success.request_id, names=names, next=_next(success))
+
+    async def find(self, session: TencentSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
+        """`GetResources` by the tag; of its resources those of the type and the region, or of no region.
+
+        A page may be short, or empty, with more behind it.
+        """
+        tag_filter: dict[str, Any] = {"TagKey": tag.key}
+        if tag.value is not None:
+            tag_filter["TagValue"] = [tag.value]
+        body = {"TagFilters": [tag_filter], "PaginationToken": cursor or "", "MaxResults": FOUND_IN_A_PAGE}
+        success = await self._call(session, "GetResources", body)
+        if isinstance(success, Answer):
+            return success
+        listed = _listed(success)
+        if listed is None:
+            return success.unexpected()
+        tags: dict[str, dict[str, str]] = {}
+        types: dict[str, str] = {}
+        for name, its in listed.items():
+            if (place := place_of(name)) is None:
+                return success.unexpected()
+            if scope.type in (place[0], EVERY_TYPE) and place[1] in ("", scope.region):
+                tags[name] = its
+                types[name] = place[0]
+        if scope.type != EVERY_TYPE:
+            types = {}
+        return Listing(Verdict.DONE, request_id=success.request_id, tags=tags, next=_next(success), types=types)
+
+    async def _call(self, session: TencentSession, operation: str, body: Mapping[str, Any]) -> Success | Answer:
+        """The answer if it is a success, else what it means."""
+        headers = {"x-tc-action": operation, "x-tc-version": VERSION, "x-tc-language": "en-US"}
+        reply = await call(session, "POST", f"{self._endpoint}/", body, headers=headers)
+        return reply if isinstance(reply, Answer) else judged(reply, session)
+
+
+def _names(credentials: TencentCredentials, scope: Scope, ids: tuple[str, ...]) -> dict[str, str] | Answer:
+    """Each resource's name. An Answer where the owner is not known, or is not that of one of them."""
+    owner = credentials.account_id
+    if owner is None and not all(map(is_name, ids)):
+        return Answer(Verdict.FAILED, _NO_ACCOUNT.code, _NO_ACCOUNT.message, unsent=True)
+    names = {id_: name_of_id(scope.type, id_, scope.region or "", owner or "") for id_ in ids}
+    for name in names.values():
+        parsed = parse_name(name)
+        if owner is not None and parsed is not None and parsed.kind == "uin" and parsed.owner != owner:
+            message = f"{name} is in another account than the credentials, which are of {owner}"
+            return Answer(Verdict.REFUSED, "account_mismatch", message, unsent=True)
+    return names
+
+
+def _listed(success: Success) -> dict[str, dict[str, str]] | None:
+    """The tags of each resource that an answer lists, by name; None if it is not the documented answer."""
+    rows = success.fields.get("ResourceTagMappingList")
+    token = success.fields.get("PaginationToken", "")
+    if not isinstance(rows, list) or not isinstance(token, str | None):
+        return None
+    listed: dict[str, dict[str, str]] = {}
+    try:
+        for row in rows:
+            tags = tags_of([{"key": tag["TagKey"], "value": tag["TagValue"]} for tag in row["Tags"]])
+            if not isinstance(row["Resource"], str):
+                return None
+            listed.setdefault(row["Resource"], {}).update(tags)
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return listed
+
+
+def _next(success: Success) -> str | None:
+    """The token at which a listing goes on; an empty one is none."""
+    token = success.fields.get("PaginationToken")
+    return token if isinstance(token, str) and token else None
+
+
+def _is_bare(name: str, credentials: TencentCredentials) -> bool:
+    """Whether a resource that GetResources leaves out has no tags: no part of its name can be wrong but the id."""
+    parsed = parse_name(name)
+    if parsed is None or parsed.type not in LISTED or parsed.kind != "uin":
+        return False
+    return parsed.owner == credentials.account_id and (parsed.region != "") is (parsed.type in REGIONAL)
