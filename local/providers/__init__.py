@@ -11,6 +11,7 @@ from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTm
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
 from local.providers.server import ProviderServer, environment
 from local.providers.truth import Change, Pair, TagTable
+from local.providers.volcengine import VolcengineOptions, VolcengineServer
 
 SERVERS: dict[str, type[ProviderServer]] = {
     JdcloudServer.name: JdcloudServer,
@@ -19,6 +20,7 @@ SERVERS: dict[str, type[ProviderServer]] = {
     AwsServer.name: AwsServer,
     AwsIamServer.name: AwsIamServer,
     AwsStsServer.name: AwsStsServer,
+    VolcengineServer.name: VolcengineServer,
 }
 
 __all__ = [
@@ -44,5 +46,7 @@ __all__ = [
     "ProviderServer",
     "Role",
     "TagTable",
+    "VolcengineOptions",
+    "VolcengineServer",
     "environment",
 ]

@@ -1,0 +1,478 @@
+"""Volcengine: what is asked, what each documented answer means, and what an answer that leaves a resource out says."""
+
+import json
+
+import httpx
+import pytest
+from support import Wire, run
+
+from untag.contracts import ALL, Action, InvalidInputError, Tag, parse_requests
+from untag.providers import Location, Options, Registry, Session, Verdict
+from untag.providers.volcengine.credentials import VolcengineCredentials
+from untag.providers.volcengine.tag import VolcengineTag
+
+REGION, NUMBER = "cn-shanghai", "2100000001"
+FIELDS = {"access_key": "AKLT-FAKE", "secret_key": "fake-secret-key"}
+KEY = VolcengineCredentials.parse(FIELDS | {"account_id": NUMBER})
+WITHOUT_ACCOUNT = VolcengineCredentials.parse(FIELDS)
+ONE, TWO = (f"trn:ecs:{REGION}:{NUMBER}:instance/i-{n}" for n in (1, 2))
+USER = f"trn:iam::{NUMBER}:user/Bob"
+TAGS = (Tag("env", "prod"), Tag("部门", "研发"))
+KNOWN = [{"Service": "ecs", "ResourceType": "instance"}, {"Service": "iam", "ResourceType": "user"}]
+
+
+def request(type_="ecs:instance", ids=("i-1",), **changes):
+    body = {
+        "id": "chg-1",
+        "provider": "volcengine",
+        "region": REGION,
+        "resources": [{"type": type_, "ids": list(ids)}],
+        "tags": [{"key": "env", "value": "prod"}],
+    } | changes
+    (made,) = parse_requests({name: value for name, value in body.items() if value is not None}, "own")
+    return made
+
+
+def problems(*args, **changes):
+    try:
+        Registry().checked((request(*args, **changes),), listed=False)
+    except InvalidInputError as error:
+        return [tuple(problem) for problem in error.problems]
+    return []
+
+
+def scope_of(provider, type_="ecs:instance", region=REGION):
+    return provider.scope(Location("default", region, None), type_)
+
+
+def done(operation, result, status=200, **metadata):
+    meta = {"RequestId": "req-1", "Action": operation, "Version": "2022-06-01", "Service": "tag", **metadata}
+    return httpx.Response(status, json={"ResponseMetadata": meta, "Result": result})
+
+
+def failed(status, code, number=None, message="m"):
+    error = {"CodeN": number, "Code": code, "Message": message}
+    return httpx.Response(status, json={"ResponseMetadata": {"RequestId": "req-1", "Error": error}})
+
+
+OPERATION = {"write": "UntagResources", "restore": "TagResources", "read": "GetResources", "find": "GetResources"}
+
+
+def cloud(*answers, known=KNOWN):
+    """Answers for the types first, then each of the answers in turn."""
+    left = list(answers)
+
+    def answer(sent):
+        if sent.url.params["Action"] == "ListResourceTypes":
+            return known if isinstance(known, httpx.Response) else done("ListResourceTypes", {"ResourceTypes": known})
+        told = left.pop(0) if len(left) > 1 else left[0]
+        return httpx.Response(told.status_code, headers=told.headers, content=told.content)
+
+    return Wire(answer)
+
+
+def asked(wire, kind="write", ids=(ONE, TWO), type_="ecs:instance", key=KEY, region=REGION, tag=ALL, cursor=None):
+    """The judged answer to one call of that kind."""
+
+    async def ask():
+        provider = VolcengineTag.of(Options())
+        scope = scope_of(provider, type_, region)
+        async with wire.client() as client:
+            session = Session(client, key, provider.auth(key, scope), 5.0)
+            match kind:
+                case "read":
+                    return await provider.read(session, scope, ids)
+                case "find":
+                    return await provider.find(session, scope, tag, cursor)
+                case "names":
+                    return await provider.names(session, scope, None if tag is ALL else tag.key, cursor)
+            action = Action.RESTORE if kind == "restore" else Action.REMOVE
+            return await provider.write(session, action, scope, ids, TAGS)
+
+    return run(ask())
+
+
+def body_of(sent):
+    return json.loads(sent.content)
+
+
+def rows(*trns, **tags):
+    return [
+        {"ResourceTrn": trn, "Tags": [{"Key": k, "Value": v, "Type": "Custom"} for k, v in tags.items()]}
+        for trn in trns
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("write", {"TagKeys": ["env", "部门"]}),
+        ("restore", {"Tags": [{"Key": "env", "Value": "prod"}, {"Key": "部门", "Value": "研发"}]}),
+    ],
+)
+def test_a_write_names_trns_and_keys_and_is_signed_for_the_tag_service(kind, named):
+    wire = cloud(done(OPERATION[kind], {"FailedResources": []}))
+    answer = asked(wire, kind)
+    assert (answer.verdict, answer.confirmed, answer.request_id, answer.failures) == (Verdict.DONE, None, "req-1", {})
+    types, sent = wire.requests
+    assert types.url.params["Action"] == "ListResourceTypes"
+    assert sent.method == "POST"
+    assert str(sent.url) == f"https://open.volcengineapi.com/?Action={OPERATION[kind]}&Version=2022-06-01"
+    assert sent.headers["content-type"] == "application/json; charset=UTF-8"
+    assert body_of(sent) == {"ResourceTrnList": [ONE, TWO], **named}
+    assert (
+        "/cn-beijing/tag/request, SignedHeaders=content-type;host;x-content-sha256;x-date"
+        in (sent.headers["authorization"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("type_", "id_", "region", "trn"),
+    [("ecs:instance", "i-1", REGION, ONE), ("iam:user", "Bob", "cn-beijing", USER)],
+)
+def test_a_bare_id_becomes_a_trn_in_the_accounts_number(type_, id_, region, trn):
+    assert problems(type_, (id_,), region=region) == []
+    wire = cloud(done("UntagResources", {"FailedResources": []}))
+    assert asked(wire, ids=(id_, trn), type_=type_, region=region).verdict is Verdict.DONE
+    assert body_of(wire.requests[1])["ResourceTrnList"] == [trn], "one resource by two names is asked for once"
+
+
+def test_the_types_are_asked_for_once_in_an_hour():
+    wire = cloud(done("UntagResources", {"FailedResources": []}))
+
+    async def ask():
+        provider = VolcengineTag()
+        scope = scope_of(provider)
+        async with wire.client() as client:
+            session = Session(client, KEY, provider.auth(KEY, scope), 5.0)
+            for _ in range(3):
+                await provider.write(session, Action.REMOVE, scope, (ONE,), TAGS)
+
+    run(ask())
+    assert [sent.url.params["Action"] for sent in wire.requests] == ["ListResourceTypes", *["UntagResources"] * 3]
+
+
+@pytest.mark.parametrize("kind", ["write", "read", "find"])
+def test_a_type_that_the_service_does_not_name_is_not_asked_for(kind):
+    wire = cloud(done(OPERATION[kind], {}))
+    trn = f"trn:kms:{REGION}:{NUMBER}:keyrings/x"
+    answer = asked(wire, kind, type_="kms:keyrings", ids=(trn,))
+    assert (answer.verdict, answer.code, answer.unsent) == (Verdict.FAILED, "type_not_supported", True)
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "verdict"),
+    [
+        (failed(403, "AccessDenied"), Verdict.FORBIDDEN),
+        (failed(401, "InvalidAccessKey"), Verdict.UNAUTHORIZED),
+        (failed(200, "AccountFlowLimitExceeded"), Verdict.THROTTLED),
+        (done("ListResourceTypes", {"ResourceTypes": []}), Verdict.UNAVAILABLE),
+        (done("ListResourceTypes", {"ResourceTypes": [{"Service": "ecs"}]}), Verdict.UNAVAILABLE),
+        (done("ListResourceTypes", None), Verdict.UNAVAILABLE),
+    ],
+)
+def test_nothing_is_asked_for_while_the_types_are_not_known(known, verdict):
+    wire = cloud(done("UntagResources", {"FailedResources": []}), known=known)
+    answer = asked(wire)
+    assert (answer.verdict, answer.unsent, len(wire.requests)) == (verdict, True, 1)
+
+
+def test_failures_inside_a_success_are_by_resource_with_their_own_verdicts():
+    codes = {ONE: "AccountFlowLimitExceeded", TWO: "InvalidResource.NotFound"}
+    entries = [{"ResourceTrn": trn, "Code": code, "Message": "m"} for trn, code in codes.items()]
+    answer = asked(cloud(done("UntagResources", {"FailedResources": entries})))
+    assert answer.verdict is Verdict.DONE
+    assert {id_: failure.verdict for id_, failure in answer.failures.items()} == {
+        ONE: Verdict.THROTTLED,
+        TWO: Verdict.NOT_FOUND,
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("InternalError", Verdict.UNAVAILABLE),
+        ("FlowLimitExceeded", Verdict.THROTTLED),
+        ("ErrResourceNotFound", Verdict.NOT_FOUND),
+        ("AccessDenied", Verdict.FAILED),
+        ("LimitExceeded.Tags", Verdict.FAILED),
+        (None, Verdict.FAILED),
+    ],
+)
+def test_an_entry_of_the_failed_means_what_its_code_says(code, verdict):
+    entry = {"ResourceTrn": ONE, "Code": code, "Message": "the key fake-secret-key"}
+    answer = asked(cloud(done("UntagResources", {"FailedResources": [entry]})))
+    assert answer.failures[ONE].verdict is verdict
+    assert "fake-secret-key" not in answer.failures[ONE].message
+
+
+@pytest.mark.parametrize("result", [None, {}], ids=["null", "empty"])
+def test_a_success_without_the_list_of_failures_is_read_back_and_not_believed(result):
+    answer = asked(cloud(done("UntagResources", result)))
+    assert (answer.verdict, answer.confirmed) == (Verdict.DONE, -1)
+
+
+def test_an_explicit_null_for_no_failures_is_the_empty_list():
+    assert asked(cloud(done("UntagResources", {"FailedResources": None}))).confirmed is None
+
+
+@pytest.mark.parametrize("kind", ["write", "read", "find"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200),
+        httpx.Response(200, text='{"ResponseMetadata": {"RequestId": "r", "Action":'),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"Result": {"FailedResources": [], "ResourceTagMappingList": []}}),
+        httpx.Response(200, text="<html></html>"),
+        done("GetTags", {"FailedResources": [], "ResourceTagMappingList": []}),
+        done(None, {"FailedResources": {}, "ResourceTagMappingList": {}}),
+        done(None, {"FailedResources": ["i-1"], "ResourceTagMappingList": ["i-1"]}),
+        done(None, {"FailedResources": [{}], "ResourceTagMappingList": [{"ResourceTrn": ONE}]}),
+        done(None, "done"),
+        done(None, {"FailedResources": [], "ResourceTagMappingList": []}, status=202),
+        httpx.Response(204),
+    ],
+    ids=range(13),
+)
+def test_a_success_without_the_documented_body_is_not_believed(kind, answer):
+    judged = asked(cloud(answer), kind)
+    assert (judged.verdict, judged.code) == (Verdict.UNAVAILABLE, "unexpected_answer")
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
+def test_an_answer_about_another_resource_says_nothing_of_ours(kind):
+    other = ONE.upper()
+    result = {
+        "FailedResources": [{"ResourceTrn": other, "Code": "x", "Message": "m"}],
+        "ResourceTagMappingList": rows(other, env="prod"),
+    }
+    judged = asked(cloud(done(OPERATION[kind], result)), kind)
+    assert (judged.verdict, judged.code) == (Verdict.UNAVAILABLE, "unexpected_answer")
+
+
+@pytest.mark.parametrize("kind", ["write", "read", "find"])
+@pytest.mark.parametrize(
+    ("status", "code", "number", "verdict"),
+    [
+        (200, "AccountFlowLimitExceeded", 100027, Verdict.THROTTLED),
+        (400, "FlowLimitExceeded", None, Verdict.THROTTLED),
+        (200, "Busy", 100027, Verdict.THROTTLED),
+        (429, "", None, Verdict.THROTTLED),
+        (401, "InvalidAccessKey", 100009, Verdict.UNAUTHORIZED),
+        (200, "SignatureDoesNotMatch", 100010, Verdict.UNAUTHORIZED),
+        (400, "InvalidTimestamp", 100006, Verdict.UNAUTHORIZED),
+        (403, "InvalidTimestamp", None, Verdict.UNAUTHORIZED),
+        (401, "InvalidSecretToken", None, Verdict.UNAUTHORIZED),
+        (403, "AccessDenied", 100013, Verdict.FORBIDDEN),
+        (200, "LackPolicy", 100012, Verdict.FORBIDDEN),
+        (404, "ServiceNotFound", 100007, Verdict.FAILED),
+        (404, "InvalidActionOrVersion", 100008, Verdict.FAILED),
+        (404, "", None, Verdict.FAILED),
+        (404, "InvalidResource.NotFound", None, Verdict.NOT_FOUND),
+        (400, "InvalidResource.NotFound", None, Verdict.NOT_FOUND),
+        (400, "LimitExceeded.MaximumResourceIds", None, Verdict.REFUSED),
+        (200, "InvalidTagKey.Malformed", None, Verdict.REFUSED),
+        (500, "InternalError", 100014, Verdict.UNAVAILABLE),
+        (200, "InternalServiceTimeout", 100016, Verdict.UNAVAILABLE),
+        (503, "", None, Verdict.UNAVAILABLE),
+        (408, "", None, Verdict.UNAVAILABLE),
+    ],
+)
+def test_every_error_means_what_its_code_says_whatever_the_status(kind, status, code, number, verdict):
+    answer = asked(cloud(failed(status, code, number, "signed with fake-secret-key, key AKLT-FAKE")), kind)
+    assert answer.verdict is verdict
+    assert answer.request_id == "req-1"
+    assert answer.code == (code or f"HTTP_{status}")
+    assert "fake-secret-key" not in f"{answer.message}"
+    assert "AKLT-FAKE" not in f"{answer.message}"
+
+
+def test_a_redirect_and_a_page_that_is_no_json_mean_what_their_status_says():
+    assert asked(cloud(httpx.Response(302, headers={"location": "http://other"}))).verdict is Verdict.FAILED
+    assert asked(cloud(httpx.Response(502, text="<html>"))).verdict is Verdict.UNAVAILABLE
+    held = httpx.Response(429, headers={"retry-after": "7"})
+    assert asked(cloud(held)).retry_after == 7.0
+
+
+def test_a_read_has_an_entry_for_what_it_lists_and_for_what_is_known_to_have_no_tags():
+    wire = cloud(done("GetResources", {"NextToken": "", "ResourceTagMappingList": rows(TWO, env="prod")}))
+    answer = asked(wire, "read")
+    assert body_of(wire.requests[1]) == {"ResourceTrnList": [ONE, TWO], "MaxResults": 2}
+    assert answer.tags == {ONE: {}, TWO: {"env": "prod"}}
+
+
+def test_a_null_list_with_nothing_behind_it_is_an_empty_one():
+    answer = asked(cloud(done("GetResources", {"NextToken": "", "ResourceTagMappingList": None})), "read")
+    assert answer.tags == {ONE: {}, TWO: {}}
+
+
+@pytest.mark.parametrize(
+    ("key", "id_", "type_", "region"),
+    [
+        (WITHOUT_ACCOUNT, ONE, "ecs:instance", REGION),  # perhaps another account's
+        (KEY, f"trn:ecs:{REGION}::instance/i-1", "ecs:instance", REGION),  # in whichever account
+        (KEY, ONE, "ecs:instance", "cn-beijing"),  # another region
+    ],
+)
+def test_nothing_is_known_of_a_resource_that_a_read_leaves_out_for_another_reason_than_its_tags(
+    key, id_, type_, region
+):
+    wire = cloud(done("GetResources", {"ResourceTagMappingList": []}))
+    answer = asked(wire, "read", key=key, ids=(id_,), type_=type_, region=region)
+    assert (answer.verdict, answer.tags) == (Verdict.DONE, {})
+
+
+def test_a_resource_without_a_region_is_known_in_the_region_of_the_service():
+    wire = cloud(done("GetResources", {"ResourceTagMappingList": []}))
+    assert asked(wire, "read", ids=(USER,), type_="iam:user", region="cn-beijing").tags == {USER: {}}
+
+
+def test_a_read_that_comes_in_pages_is_read_to_its_end():
+    first = done("GetResources", {"NextToken": "t-1", "ResourceTagMappingList": rows(ONE, env="prod")})
+    last = done("GetResources", {"NextToken": "", "ResourceTagMappingList": rows(TWO, env="test")})
+    wire = cloud(first, last)
+    assert asked(wire, "read").tags == {ONE: {"env": "prod"}, TWO: {"env": "test"}}
+    assert body_of(wire.requests[2])["NextToken"] == "t-1"
+
+
+def test_of_what_a_listing_that_does_not_end_leaves_out_nothing_is_known():
+    page = done("GetResources", {"NextToken": "t-1", "ResourceTagMappingList": rows(ONE, env="prod")})
+    wire = cloud(page)
+    assert asked(wire, "read").tags == {ONE: {"env": "prod"}}
+    assert len(wire.requests) == 3
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
+def test_a_resource_of_another_account_is_refused_before_any_call(kind):
+    other = ONE.replace(NUMBER, "2100000002")
+    wire = cloud(done(OPERATION[kind], {}))
+    answer = asked(wire, kind, ids=(ONE, other))
+    assert (answer.verdict, answer.code, answer.unsent) == (Verdict.REFUSED, "account_mismatch", True)
+    assert other in answer.message
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
+def test_a_bare_id_is_refused_where_the_account_is_not_known(kind):
+    wire = cloud(done(OPERATION[kind], {}))
+    answer = asked(wire, kind, ids=(ONE, "i-2"), key=WITHOUT_ACCOUNT)
+    assert (answer.verdict, answer.code, wire.requests) == (Verdict.REFUSED, "account_unknown", [])
+
+
+@pytest.mark.parametrize(
+    ("type_", "id_", "words"),
+    [
+        ("ecs:instance", f"trn:ecs:cn-beijing:{NUMBER}:instance/i-1", "is in region cn-beijing"),
+        ("ecs:instance", f"trn:vpc:{REGION}:{NUMBER}:vpc/vpc-1", "of type vpc:vpc"),
+        ("ecs:instance", f"trn:ecs:{REGION}:{NUMBER}:image/i-1", "of type ecs:image"),
+        ("ecs:instance", "trn:ecs", "should be a TRN"),
+        ("ecs:instance", "i-1:x", "without a colon and a slash"),
+        ("ecs:instance", "../instance/i-1", "without a colon and a slash"),
+        ("ecs:instance", "https://evil.example/i-1", "without a colon and a slash"),
+        ("ecs:instance", f"trn:ecs:{REGION}@evil.example:{NUMBER}:instance/i-1", "should be a TRN"),
+        ("kms:keyrings", "x", "none is built"),
+        ("iam:user", "Bob", "region cn-beijing"),
+        ("iam:user", USER, "region cn-beijing"),
+    ],
+)
+def test_a_resource_that_contradicts_its_request_is_refused_by_name(type_, id_, words):
+    ((path, message),) = problems(type_, (id_,))
+    assert path == "resources.0.ids.0"
+    assert words in message
+
+
+@pytest.mark.parametrize("type_", ["instance", "ecs:", "ecs/x:instance", "ecs:instance/..", "ECS:instance"])
+def test_a_type_is_a_service_and_a_word(type_):
+    ((path, message),) = problems(type_, ("i-1",))
+    assert (path, message) == ("resources.0.type", "should be service:type, such as ecs:instance")
+
+
+def test_a_region_is_required():
+    assert [path for path, _ in problems(region=None)] == ["region"]
+
+
+@pytest.mark.parametrize(
+    "id_", ["i-1?Action=DeleteTags", "i-1#x", "i-1&TagKeys=all", "..", "%2e%2e%2fx", "a@evil.example"]
+)
+def test_an_id_changes_neither_the_address_nor_the_operation_of_a_call(id_):
+    wire = cloud(done("UntagResources", {"FailedResources": []}))
+    assert asked(wire, ids=(id_,)).verdict is Verdict.DONE
+    assert {str(sent.url) for sent in wire.requests} == {
+        "https://open.volcengineapi.com/?Action=ListResourceTypes&Version=2022-06-01",
+        "https://open.volcengineapi.com/?Action=UntagResources&Version=2022-06-01",
+    }
+    assert body_of(wire.requests[1])["ResourceTrnList"] == [f"trn:ecs:{REGION}:{NUMBER}:instance/{id_}"]
+
+
+@pytest.mark.parametrize("key", ["volc:createdBy", "VOLC:x", "sys:ecs:name", "Sys:x"])
+def test_keys_of_volcengine_itself_are_reserved_in_any_case(key):
+    from untag.core.policy import is_reserved
+
+    assert is_reserved(VolcengineTag(), key)
+    assert not is_reserved(VolcengineTag(), "volcano")
+
+
+def test_an_account_number_may_be_written_as_a_number_and_is_no_other_text():
+    assert VolcengineCredentials.parse(FIELDS | {"account_id": 2100000001}).account_id == NUMBER
+    with pytest.raises(InvalidInputError):
+        VolcengineCredentials.parse(FIELDS | {"account_id": "my-company"})
+    assert str(KEY) == repr(KEY) == "VolcengineCredentials()"
+
+
+def test_the_default_account_is_in_the_vendors_own_variables():
+    environ = {
+        "VOLCENGINE_ACCESS_KEY": "ak",
+        "VOLCENGINE_SECRET_KEY": "sk",
+        "VOLCENGINE_SESSION_TOKEN": "st",
+        "VOLCENGINE_ACCOUNT_ID": NUMBER,
+    }
+    key = VolcengineCredentials.from_environment(environ)
+    assert (key.access_key, key.secret_key, key.security_token, key.account_id) == ("ak", "sk", "st", NUMBER)
+    with pytest.raises(InvalidInputError, match="VOLCENGINE_SECRET_KEY"):
+        VolcengineCredentials.from_environment({"VOLCENGINE_ACCESS_KEY": "ak"})
+
+
+def test_endpoint_and_size_of_a_call_are_options():
+    options = Options(
+        endpoints={"volcengine.tag": "https://tag.example.com/"}, resources_per_call={"volcengine.tag": 80}
+    )
+    provider = VolcengineTag.of(options)
+    assert (provider.limits.resources, provider.limits.keys, provider._endpoint) == (50, 20, "https://tag.example.com")
+    assert VolcengineTag.of(Options()).limits == (20, 20, None)
+    assert not VolcengineTag.of(Options(read_first=False)).reads_first
+
+
+# Finding.
+
+
+def test_a_search_asks_by_the_types_word_and_leaves_out_what_is_of_another_type_or_region():
+    others = ("trn:rds:cn-shanghai:1:instance/i-1", f"trn:ecs:cn-beijing:{NUMBER}:instance/i-9", "no-trn")
+    listed = rows(ONE, *others[:2], env="prod") + rows(TWO)
+    listed.append({"ResourceTrn": "no-trn", "ServiceName": "tos", "ResourceType": "bucket", "Tags": []})
+    wire = cloud(done("GetResources", {"NextToken": "more", "ResourceTagMappingList": listed}))
+    answer = asked(wire, "find", tag=Tag("env", "prod"), cursor="t-1")
+    assert body_of(wire.requests[1]) == {
+        "MaxResults": 50,
+        "NextToken": "t-1",
+        "TagFilters": [{"Key": "env", "Values": ["prod"]}],
+        "ResourceTypeFilters": ["instance"],
+    }
+    assert (answer.tags, answer.next, answer.types) == ({ONE: {"env": "prod"}}, "more", {})
+
+
+def test_a_search_of_every_type_says_the_type_of_each_and_asks_for_no_types():
+    wire = cloud(done("GetResources", {"NextToken": "", "ResourceTagMappingList": rows(USER, ONE, env="x")}))
+    answer = asked(wire, "find", type_="all", region="cn-beijing", tag=Tag("env", None))
+    assert (answer.tags, answer.types, answer.next) == ({USER: {"env": "x"}}, {USER: "iam:user"}, None)
+    assert body_of(wire.requests[0]) == {"MaxResults": 50, "TagFilters": [{"Key": "env"}]}
+
+
+def test_keys_and_values_in_use_are_those_of_the_resources():
+    listed = rows(ONE, env="prod", owner="li") + rows(TWO, env="test")
+    wire = cloud(done("GetResources", {"NextToken": "more", "ResourceTagMappingList": listed}))
+    keys = asked(wire, "names")
+    assert (keys.names, keys.next, keys.tags) == (("env", "owner"), "more", None)
+    assert asked(wire, "names", tag=Tag("env", None)).names == ("prod", "test")
