@@ -188,9 +188,7 @@ class VolcengineServer(ProviderServer):
             return {"FailedResources": None}
         return {} if self.options.nothing_failed == "empty" else None
 
-    def _change(
-        self, ask: Ask, cause: Cause, verdict: Verdict, holding: Holding
-    ) -> tuple[list[dict[str, str]], int]:
+    def _change(self, ask: Ask, cause: Cause, verdict: Verdict, holding: Holding) -> tuple[list[dict[str, str]], int]:
         """Change one resource's tags: its entry in the answer if a rule fails it, and how many changed."""
         entries: list[dict[str, str]] = []
         count = 0

@@ -55,7 +55,9 @@ class VolcengineVerifier:
             raise SignatureError("InvalidAuthorization", text, 400)
         access_key, day, region, service, signed, signature = found.groups()
         if (account := self.credentials.get(access_key)) is None:
-            raise SignatureError("InvalidAccessKey", f"The accesskey [{access_key}] included in the request is invalid.")
+            raise SignatureError(
+                "InvalidAccessKey", f"The accesskey [{access_key}] included in the request is invalid."
+            )
         names = signed.split(";")
         date = request.header("x-date") or ""
         self._check_date(date, day)

@@ -86,7 +86,15 @@ def test_a_chunked_body_and_a_careful_client_are_understood(jdcloud: JdcloudServ
 
 
 def test_the_environment_is_what_a_function_reads() -> None:
-    assert set(SERVERS) == {"aws", "aws-iam", "aws-sts", "jdcloud", "huaweicloud-config", "huaweicloud-tms"}
+    assert set(SERVERS) == {
+        "aws",
+        "aws-iam",
+        "aws-sts",
+        "jdcloud",
+        "huaweicloud-config",
+        "huaweicloud-tms",
+        "volcengine",
+    }
     with JdcloudServer() as jdcloud, HuaweicloudConfigServer() as huaweicloud, HuaweicloudTmsServer() as tms:
         assert jdcloud.environment == {
             "JDCLOUD_ACCESS_KEY": "FAKEJDAK0000000000000000000000AA",
