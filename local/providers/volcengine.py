@@ -1,4 +1,4 @@
-"""Volcengine's central tag service on this machine.
+"""Volcengine's central tag service on this machine, and products' own tag operations (`volcengine_products.py`).
 
 Envelopes and codes are the documents' and the SDK's (volcenginesdk-tag 5.0.54). Resources stand in the tag table by
 their TRNs. What no source states is an option, and its default is a guess that says so.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qs
 
-from local.providers import volcengine_input
+from local.providers import volcengine_input, volcengine_products
 from local.providers.accounts import Account
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
@@ -86,7 +86,7 @@ class VolcengineServer(ProviderServer):
     ) -> None:
         super().__init__(credentials, **common)
         self.options = options
-        self.verifier = VolcengineVerifier(self.credentials, self.clock, "tag")
+        self.verifier = VolcengineVerifier(self.credentials, self.clock)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -117,10 +117,15 @@ class VolcengineServer(ProviderServer):
         """Operation and version stand in the query, also of a POST."""
         query = parse_qs(request.query)
         (operation,), (version,) = query.get("Action") or [""], query.get("Version") or [""]
-        if request.method != "POST" or request.path != "/" or operation not in OPERATIONS or version != VERSION:
+        region, service = self.verifier.scope(request)
+        tag = service in ("", "tag")
+        if tag and request.method == "POST" and request.path == "/" and operation in OPERATIONS and version == VERSION:
+            return Route(operation, OPERATIONS[operation])
+        route = None if tag else volcengine_products.route_of(request, service, operation, version, region)
+        if route is None:
             message = f"Could not find operation {operation} for version {version}."
             raise Refusal(self.failure(404, None, message))
-        return Route(operation, OPERATIONS[operation])
+        return route
 
     def verify(self, request: Request) -> str:
         """The account's name; else an error with Volcengine's code."""
@@ -146,6 +151,8 @@ class VolcengineServer(ProviderServer):
         """The body, as JSON or as a form."""
         if len(request.body) > self.max_body:
             raise Refusal(self.failure(413, None, None))
+        if route.type:
+            return volcengine_products.ask_of(route, account, request)
         body = volcengine_input.body_of(request.header("content-type") or "", request.body)
         if not route.writing:
             volcengine_input.filters(body)
@@ -157,7 +164,11 @@ class VolcengineServer(ProviderServer):
 
     def apply(self, ask: Ask, cause: Cause, verdict: Verdict) -> tuple[Answer, int]:
         """Tag, untag, or read."""
+        if ask.route.type and ask.route.writing:
+            return self._success(ask, {}), volcengine_products.write(self.tags, ask, cause, verdict)
         match cause.operation:
+            case "ListTagsForResources":
+                return self._success(ask, volcengine_products.read(self.tags, ask, verdict)), 0
             case "GetResources":
                 return self._success(ask, self._resources(ask, verdict)), 0
             case "ListResourceTypes":

@@ -10,6 +10,7 @@ from local.providers.server import Answer, Refusal
 
 MOST = 50
 """Resources and keys of a call. No document says it for the tag service; the products' own APIs take as many."""
+FORM = "application/x-www-form-urlencoded"
 MAX_KEY = 128
 MAX_VALUE = 255
 MAX_PAGE = 100
@@ -32,7 +33,7 @@ def error(status: int, code: str, message: str, number: int | None = None) -> An
 def body_of(content_type: str, raw: bytes) -> dict[str, Any]:
     """The parameters of a call, from JSON or a form."""
     try:
-        if content_type.startswith("application/x-www-form-urlencoded"):
+        if content_type.startswith(FORM):
             body = _nested(parse_qsl(raw.decode(), keep_blank_values=True))
         else:
             body = json.loads(raw or b"{}")

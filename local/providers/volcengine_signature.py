@@ -34,16 +34,21 @@ class SignatureError(Exception):
 class VolcengineVerifier:
     """Says whose request it is, or raises SignatureError."""
 
-    def __init__(self, credentials: Mapping[str, Account], clock: Callable[[], float], service: str) -> None:
+    def __init__(self, credentials: Mapping[str, Account], clock: Callable[[], float]) -> None:
         self.credentials = credentials
         self.clock = clock
-        self.service = service
 
     @staticmethod
     def claim(request: Request) -> tuple[str, str]:
         """The access key and the signature that a request bears, unchecked; empty where it has none."""
         found = _AUTHORIZATION.fullmatch(request.header("authorization") or "")
         return (found[1], found[6]) if found else ("", "")
+
+    @staticmethod
+    def scope(request: Request) -> tuple[str, str]:
+        """The region and the service that a request is signed for, unchecked: they say where it is led to."""
+        found = _AUTHORIZATION.fullmatch(request.header("authorization") or "")
+        return (found[3], found[4]) if found else ("", "")
 
     def verify(self, request: Request) -> Account:
         """The account that signed this very request."""
@@ -61,8 +66,6 @@ class VolcengineVerifier:
         names = signed.split(";")
         date = request.header("x-date") or ""
         self._check_date(date, day)
-        if service != self.service:
-            raise SignatureError("ServiceNotFound", f"This service[{service}] not found.", 404)
         token = request.header("x-security-token")
         if token != account.security_token or (token is not None and "x-security-token" not in names):
             raise SignatureError("InvalidSecretToken", "Invalid secret token.")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests_made as made
 import volcenginesdkcore
+import volcenginesdkecs
 import volcenginesdktag
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +37,7 @@ def _fill(server: VolcengineServer) -> None:
         server.tags.load([{"region": REGION, "type": type_, "id": trn, "tags": {"env": "prod", "部门": "研发 é"}}])
 
 
-def client(server: VolcengineServer, **changes: str) -> Any:
+def client(server: VolcengineServer, api: Any = volcenginesdktag.TAGApi, **changes: str) -> Any:
     """The official client; `changes` are to its secret."""
     secret = server.secrets["default"] | changes
     configuration = volcenginesdkcore.Configuration()
@@ -46,7 +47,7 @@ def client(server: VolcengineServer, **changes: str) -> Any:
     configuration.host = server.url.removeprefix("http://")
     configuration.auto_retry = False
     configuration.proxy = None
-    return volcenginesdktag.TAGApi(volcenginesdkcore.ApiClient(configuration))
+    return api(volcenginesdkcore.ApiClient(configuration))
 
 
 def untag(server: VolcengineServer, *trns: str, keys: tuple[str, ...] = ("env",), **changes: str) -> Any:
@@ -151,6 +152,21 @@ def test_a_security_token_is_taken_and_needed() -> None:
             untag(server, ONE, security_token="other")
 
 
+def test_a_products_own_operations_take_bare_ids_and_fail_as_a_whole(server: VolcengineServer) -> None:
+    api = client(server, volcenginesdkecs.ECSApi)
+    tag = volcenginesdkecs.TagForTagResourcesInput(key="owner", value="x y")
+    named = {"resource_ids": ["i-1", "i-2"], "resource_type": "instance"}
+    api.tag_resources(volcenginesdkecs.TagResourcesRequest(**named, tags=[tag]))
+    api.untag_resources(volcenginesdkecs.UntagResourcesRequest(**named, tag_keys=["env", "部门"]))
+    listed = api.list_tags_for_resources(volcenginesdkecs.ListTagsForResourcesRequest(**named, max_results=1))
+    assert [(row.resource_id, row.tag_key, row.tag_value) for row in listed.tag_resources] == [("i-1", "owner", "x y")]
+    assert listed.next_token == "1"
+    named["resource_ids"].append("i-gone")
+    with pytest.raises(ApiException, match=r"InvalidResource\.NotFound"):
+        api.untag_resources(volcenginesdkecs.UntagResourcesRequest(**named, tag_keys=["owner"]))
+    assert {(pair.id, pair.key) for pair in server.tags.pairs() if pair.id != EIP} == {(ONE, "owner"), (TWO, "owner")}
+
+
 @given(
     access_key=made.ACCESS_KEYS,
     secret=made.SECRETS,
@@ -184,9 +200,9 @@ def test_volcengine_signs_as_its_sdk_does(access_key, secret, token, region, clo
         signv4.datetime.datetime = kept
     assert ours["authorization"] == headers["Authorization"]
     account = Account(secret, security_token=token)
-    verifier = VolcengineVerifier({access_key: account}, lambda: clock, "tag")
+    verifier = VolcengineVerifier({access_key: account}, lambda: clock)
     assert verifier.verify(made.received(request)) is account
-    late = VolcengineVerifier({access_key: account}, lambda: clock + 901, "tag")
+    late = VolcengineVerifier({access_key: account}, lambda: clock + 901)
     with pytest.raises(SignatureError) as caught:
         late.verify(made.received(request))
     assert caught.value.code == "InvalidTimestamp"

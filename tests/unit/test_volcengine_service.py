@@ -2,80 +2,25 @@
 
 import json
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
-from aws_model import AwsModel
-from service_house import ENVIRON, _Wire, record
+from service_house import record
+from volcengine_support import NUMBER, REGION, SWEEPS, Stack, row, trn
 
-from local.providers import Account, VolcengineOptions, VolcengineServer, environment
-from untag.hosts.aws import LambdaFunction
-from untag.removal import Remover
+from local.providers import Account, VolcengineOptions
 from untag.sweep.service import Sweeper
-
-HOST = "volcengine.example.com"
-REGION, NUMBER = "cn-shanghai", "2100000001"
-SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
-PLAIN = VolcengineOptions()
-
-
-def trn(number, kind="instance"):
-    return f"trn:ecs:{REGION}:{NUMBER}:{kind}/i-{number}"
-
-
-class Stack:
-    """The function with its queues modelled, and a local Volcengine."""
-
-    open: ClassVar = []
-
-    def __init__(self, function=Remover, options=PLAIN, **environ):
-        self.open.append(self)
-        self.cloud = VolcengineServer(options=options)
-        self.model = AwsModel()
-        self.model.queues[SWEEPS] = []
-        settings = {**environment((self.cloud,), volcengine_tag=f"https://{HOST}"), **ENVIRON, **environ}
-        self.function = LambdaFunction(function, settings, transport=_Wire(self.model, {HOST: self.cloud}))
-
-    def put(self, *ids, type_="ecs:instance", **tags):
-        for id_ in ids:
-            self.cloud.tags.load([{"region": REGION, "type": type_, "id": id_, "tags": tags}])
-
-    def ask(self, *ids, type_="ecs:instance", tags=({"key": "env", "value": "prod"},), **changes):
-        body = {
-            "id": "chg-1",
-            "provider": "volcengine",
-            "region": REGION,
-            "resources": [{"type": type_, "ids": list(ids)}],
-            "tags": tags if isinstance(tags, str) else list(tags),
-            **changes,
-        }
-        return self.function.payload(body, "manual-1", lambda: 60.0)["reports"][0]
-
-    def left(self):
-        return {pair.id: pair.value for pair in self.cloud.tags.pairs() if pair.key == "env"}
-
-    def operations(self):
-        return [call.operation for call in self.cloud.calls]
 
 
 @pytest.fixture(autouse=True)
 def _closed():
-    """A function keeps its loop and its connections: each one is closed after its test."""
     yield
     while Stack.open:
-        runtime = Stack.open.pop().function._runtime
-        runtime._loop.run_until_complete(runtime.host.aws._client.aclose())
-        runtime._loop.close()
+        Stack.open[-1].close()
 
 
 @pytest.fixture
 def stack():
     return Stack()
-
-
-def row(report, id_):
-    (found,) = [one for one in report["outcomes"] if one["resource_id"] == id_]
-    return found
 
 
 def test_tags_are_removed_by_bare_id_and_by_trn_and_what_is_not_there_is_absent(stack):

@@ -68,6 +68,11 @@ def result_of(reply: Reply) -> Any:
     return payload.get("Result") if isinstance(payload, dict) else None
 
 
+def operation_of(reply: Reply) -> object:
+    """The operation that the answer says it is of."""
+    return _metadata(reply).get("Action")
+
+
 def request_id(reply: Reply) -> str | None:
     """Volcengine's id of the call."""
     return name_of(_metadata(reply).get("RequestId"))

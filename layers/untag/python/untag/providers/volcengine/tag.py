@@ -15,6 +15,8 @@ leave open, and what follows:
 - What the codes of `FailedResources` are: `InternalError` is documented, which passes. Throttles and missing resources
   are known by their names, and all others are final. An entry names no key.
 - Whether the removal of a key that is not there is a success. Tags are read before, so that it is not asked for.
+- Which types the service knows: `ListResourceTypes` is asked. For others a product's own tag operations are used where
+  they are known (`products.py`); else they are refused by name.
 - Whether `ResourceTypeFilters` takes `instance` alone, as in the example, for the types of every service: what it lists
   is compared with the type that was asked for.
 
@@ -43,6 +45,7 @@ from untag.providers.base import (
 from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
 from untag.providers.volcengine.answers import judged, request_id, result_of, verdict_of_item
 from untag.providers.volcengine.credentials import VolcengineCredentials, VolcengineSession
+from untag.providers.volcengine.products import Product, product_of
 from untag.providers.volcengine.signing import HMAC_SHA256, VolcengineAuth
 from untag.providers.volcengine.trns import (
     GLOBAL_REGION,
@@ -66,6 +69,7 @@ KEYS_PER_CALL = 20
 PAGE = 50
 
 _SERVICE = "tag"
+_UNKNOWN_TYPE = "type_not_supported"
 _CONTENT_TYPE = "application/json; charset=UTF-8"
 _OPERATIONS = {Action.REMOVE: "UntagResources", Action.RESTORE: "TagResources"}
 
@@ -149,10 +153,12 @@ class VolcengineTag(Plain[VolcengineCredentials]):
     ) -> Answer:
         """`UntagResources` or `TagResources`. Nothing is counted; failures are by resource."""
         until = _until(session)
-        trns = await self._trns(session, scope, ids)
-        if isinstance(trns, Answer):
-            return trns
-        body: dict[str, Any] = {"ResourceTrnList": list(dict.fromkeys(trns.values()))}
+        route = await self._route(session, scope, ids)
+        if isinstance(route, Answer):
+            return route
+        if isinstance(route, Product):
+            return await route.write(_rest(session, until), action, scope, ids, tags)
+        body: dict[str, Any] = {"ResourceTrnList": list(dict.fromkeys(route.values()))}
         if action is Action.REMOVE:
             body["TagKeys"] = [tag.key for tag in tags]
         else:
@@ -165,7 +171,7 @@ class VolcengineTag(Plain[VolcengineCredentials]):
         if not isinstance(result, dict | None) or not isinstance(rows, list | tuple | None):
             return unexpected(reply, request_id(reply))
         asked: dict[str, list[str]] = {}
-        for id_, trn in trns.items():
+        for id_, trn in route.items():
             asked.setdefault(trn, []).append(id_)
         failures: dict[str, Failure] = {}
         for row in rows or ():
@@ -181,10 +187,12 @@ class VolcengineTag(Plain[VolcengineCredentials]):
     async def read(self, session: VolcengineSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """`GetResources` for these resources. What is left out has no tags where that is known, else no entry."""
         until = _until(session)
-        trns = await self._trns(session, scope, ids)
-        if isinstance(trns, Answer):
-            return trns
-        asked = list(dict.fromkeys(trns.values()))
+        route = await self._route(session, scope, ids)
+        if isinstance(route, Answer):
+            return route
+        if isinstance(route, Product):
+            return await route.read(_rest(session, until), scope, ids)
+        asked = list(dict.fromkeys(route.values()))
         body: dict[str, Any] = {"ResourceTrnList": asked, "MaxResults": len(asked)}
         listed: dict[str, dict[str, str]] = {}
         while True:
@@ -201,7 +209,7 @@ class VolcengineTag(Plain[VolcengineCredentials]):
                 break
             body["NextToken"] = cursor
         tags = {}
-        for id_, trn in trns.items():
+        for id_, trn in route.items():
             if trn in listed:
                 tags[id_] = listed[trn]
             elif cursor is None and _is_bare(trn, scope, session.credentials):
@@ -253,33 +261,42 @@ class VolcengineTag(Plain[VolcengineCredentials]):
             types={name: type_ for name, (type_, _) in ours.items()} if scope.type == EVERY_TYPE else {},
         )
 
-    async def _trns(self, session: VolcengineSession, scope: Scope, ids: tuple[str, ...]) -> dict[str, str] | Answer:
-        """Each resource's TRN. An Answer where one cannot be named, or where the service does not know the type."""
-        account = session.credentials.account_id
-        if account is None and not all(map(is_trn, ids)):
-            message = "a bare id needs account_id in the account's credentials, or has to be written as a TRN"
-            return Answer(Verdict.REFUSED, "account_unknown", message, unsent=True)
-        trns = {id_: trn_of(scope.type, id_, scope.region or "", account or "") for id_ in ids}
-        for trn in trns.values():
-            if (problem := account_problem(trn, account)) is not None:
+    async def _route(
+        self, session: VolcengineSession, scope: Scope, ids: tuple[str, ...]
+    ) -> dict[str, str] | Product | Answer:
+        """Each resource's TRN where the tag service knows the type, else the product. An Answer: no call is made."""
+        for trn in filter(is_trn, ids):
+            if (problem := account_problem(trn, session.credentials.account_id)) is not None:
                 return Answer(Verdict.REFUSED, problem.code, problem.message, unsent=True)
-        return await self._unknown(session, scope) or trns
+        if (unknown := await self._unknown(session, scope)) is None:
+            return _trns(scope, ids, session.credentials)
+        product = product_of(self._endpoint, scope.type) if unknown.code == _UNKNOWN_TYPE else None
+        return product or unknown
 
     async def _unknown(self, session: VolcengineSession, scope: Scope) -> Answer | None:
-        """Why no call is made for a type: the service does not know it."""
+        """Why the tag service is not asked about a type: it does not name it."""
         types: Types | Answer = await self._types.get(session)
         if isinstance(types, Answer):
             return replace(types, unsent=True)
         if scope.type in types:
             return None
         message = f"the tag service does not name type {scope.type} among those that it knows"
-        return Answer(Verdict.FAILED, "type_not_supported", message, unsent=True)
+        return Answer(Verdict.FAILED, _UNKNOWN_TYPE, message, unsent=True)
 
     async def _call(self, session: VolcengineSession, operation: str, body: Mapping[str, Any]) -> Reply | Answer:
         """The reply if it is a success, else what it means."""
         url = f"{self._endpoint}/?Action={operation}&Version={VERSION}"
         reply = await call(session, "POST", url, body, content_type=_CONTENT_TYPE)
         return judged(reply, session, operation)
+
+
+def _trns(scope: Scope, ids: tuple[str, ...], credentials: VolcengineCredentials) -> dict[str, str] | Answer:
+    """Each resource's TRN. An Answer where one cannot be built."""
+    account = credentials.account_id
+    if account is None and not all(map(is_trn, ids)):
+        message = "a bare id needs account_id in the account's credentials, or has to be written as a TRN"
+        return Answer(Verdict.REFUSED, "account_unknown", message, unsent=True)
+    return {id_: trn_of(scope.type, id_, scope.region or "", account or "") for id_ in ids}
 
 
 def _until(session: VolcengineSession) -> float:
