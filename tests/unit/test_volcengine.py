@@ -1,12 +1,9 @@
 """Volcengine: what is asked, what each documented answer means, and what an answer that leaves a resource out says."""
 
-import json
-
 import httpx
 import pytest
 from support import run
 from volcengine_support import (
-    FIELDS,
     KEY,
     NUMBER,
     ONE,
@@ -14,51 +11,21 @@ from volcengine_support import (
     REGION,
     TAGS,
     TWO,
+    USER,
     WITHOUT_ACCOUNT,
     asked,
+    body_of,
     cloud,
     done,
     failed,
+    problems,
+    rows,
     scope_of,
 )
 
-from untag.contracts import Action, InvalidInputError, Tag, parse_requests
-from untag.providers import Options, Registry, Session, Verdict
-from untag.providers.volcengine.credentials import VolcengineCredentials
+from untag.contracts import Action
+from untag.providers import Session, Verdict
 from untag.providers.volcengine.tag import VolcengineTag
-
-USER = f"trn:iam::{NUMBER}:user/Bob"
-
-
-def request(type_="ecs:instance", ids=("i-1",), **changes):
-    body = {
-        "id": "chg-1",
-        "provider": "volcengine",
-        "region": REGION,
-        "resources": [{"type": type_, "ids": list(ids)}],
-        "tags": [{"key": "env", "value": "prod"}],
-    } | changes
-    (made,) = parse_requests({name: value for name, value in body.items() if value is not None}, "own")
-    return made
-
-
-def problems(*args, **changes):
-    try:
-        Registry().checked((request(*args, **changes),), listed=False)
-    except InvalidInputError as error:
-        return [tuple(problem) for problem in error.problems]
-    return []
-
-
-def body_of(sent):
-    return json.loads(sent.content)
-
-
-def rows(*trns, **tags):
-    return [
-        {"ResourceTrn": trn, "Tags": [{"Key": k, "Value": v, "Type": "Custom"} for k, v in tags.items()]}
-        for trn in trns
-    ]
 
 
 @pytest.mark.parametrize(
@@ -322,38 +289,6 @@ def test_a_bare_id_is_refused_where_the_account_is_not_known(kind):
 
 
 @pytest.mark.parametrize(
-    ("type_", "id_", "words"),
-    [
-        ("ecs:instance", f"trn:ecs:cn-beijing:{NUMBER}:instance/i-1", "is in region cn-beijing"),
-        ("ecs:instance", f"trn:vpc:{REGION}:{NUMBER}:vpc/vpc-1", "of type vpc:vpc"),
-        ("ecs:instance", f"trn:ecs:{REGION}:{NUMBER}:image/i-1", "of type ecs:image"),
-        ("ecs:instance", "trn:ecs", "should be a TRN"),
-        ("ecs:instance", "i-1:x", "without a colon and a slash"),
-        ("ecs:instance", "../instance/i-1", "without a colon and a slash"),
-        ("ecs:instance", "https://evil.example/i-1", "without a colon and a slash"),
-        ("ecs:instance", f"trn:ecs:{REGION}@evil.example:{NUMBER}:instance/i-1", "should be a TRN"),
-        ("kms:keyrings", "x", "none is built"),
-        ("iam:user", "Bob", "region cn-beijing"),
-        ("iam:user", USER, "region cn-beijing"),
-    ],
-)
-def test_a_resource_that_contradicts_its_request_is_refused_by_name(type_, id_, words):
-    ((path, message),) = problems(type_, (id_,))
-    assert path == "resources.0.ids.0"
-    assert words in message
-
-
-@pytest.mark.parametrize("type_", ["instance", "ecs:", "ecs/x:instance", "ecs:instance/..", "ECS:instance"])
-def test_a_type_is_a_service_and_a_word(type_):
-    ((path, message),) = problems(type_, ("i-1",))
-    assert (path, message) == ("resources.0.type", "should be service:type, such as ecs:instance")
-
-
-def test_a_region_is_required():
-    assert [path for path, _ in problems(region=None)] == ["region"]
-
-
-@pytest.mark.parametrize(
     "id_", ["i-1?Action=DeleteTags", "i-1#x", "i-1&TagKeys=all", "..", "%2e%2e%2fx", "a@evil.example"]
 )
 def test_an_id_changes_neither_the_address_nor_the_operation_of_a_call(id_):
@@ -364,74 +299,3 @@ def test_an_id_changes_neither_the_address_nor_the_operation_of_a_call(id_):
         "https://open.volcengineapi.com/?Action=UntagResources&Version=2022-06-01",
     }
     assert body_of(wire.requests[1])["ResourceTrnList"] == [f"trn:ecs:{REGION}:{NUMBER}:instance/{id_}"]
-
-
-@pytest.mark.parametrize("key", ["volc:createdBy", "VOLC:x", "sys:ecs:name", "Sys:x"])
-def test_keys_of_volcengine_itself_are_reserved_in_any_case(key):
-    from untag.core.policy import is_reserved
-
-    assert is_reserved(VolcengineTag(), key)
-    assert not is_reserved(VolcengineTag(), "volcano")
-
-
-def test_an_account_number_may_be_written_as_a_number_and_is_no_other_text():
-    assert VolcengineCredentials.parse(FIELDS | {"account_id": 2100000001}).account_id == NUMBER
-    with pytest.raises(InvalidInputError):
-        VolcengineCredentials.parse(FIELDS | {"account_id": "my-company"})
-    assert str(KEY) == repr(KEY) == "VolcengineCredentials()"
-
-
-def test_the_default_account_is_in_the_vendors_own_variables():
-    environ = {
-        "VOLCENGINE_ACCESS_KEY": "ak",
-        "VOLCENGINE_SECRET_KEY": "sk",
-        "VOLCENGINE_SESSION_TOKEN": "st",
-        "VOLCENGINE_ACCOUNT_ID": NUMBER,
-    }
-    key = VolcengineCredentials.from_environment(environ)
-    assert (key.access_key, key.secret_key, key.security_token, key.account_id) == ("ak", "sk", "st", NUMBER)
-    with pytest.raises(InvalidInputError, match="VOLCENGINE_SECRET_KEY"):
-        VolcengineCredentials.from_environment({"VOLCENGINE_ACCESS_KEY": "ak"})
-
-
-def test_endpoint_and_size_of_a_call_are_options():
-    options = Options(
-        endpoints={"volcengine.tag": "https://tag.example.com/"}, resources_per_call={"volcengine.tag": 80}
-    )
-    provider = VolcengineTag.of(options)
-    assert (provider.limits.resources, provider.limits.keys, provider._endpoint) == (50, 20, "https://tag.example.com")
-    assert VolcengineTag.of(Options()).limits == (20, 20, None)
-    assert not VolcengineTag.of(Options(read_first=False)).reads_first
-
-
-# Finding.
-
-
-def test_a_search_asks_by_the_types_word_and_leaves_out_what_is_of_another_type_or_region():
-    others = ("trn:rds:cn-shanghai:1:instance/i-1", f"trn:ecs:cn-beijing:{NUMBER}:instance/i-9", "no-trn")
-    listed = rows(ONE, *others[:2], env="prod") + rows(TWO)
-    listed.append({"ResourceTrn": "no-trn", "ServiceName": "tos", "ResourceType": "bucket", "Tags": []})
-    wire = cloud(done("GetResources", {"NextToken": "more", "ResourceTagMappingList": listed}))
-    answer = asked(wire, "find", tag=Tag("env", "prod"), cursor="t-1")
-    assert body_of(wire.requests[1]) == {
-        "MaxResults": 50,
-        "NextToken": "t-1",
-        "TagFilters": [{"Key": "env", "Values": ["prod"]}],
-        "ResourceTypeFilters": ["instance"],
-    }
-    assert (answer.tags, answer.next, answer.types) == ({ONE: {"env": "prod"}}, "more", {})
-
-
-def test_a_search_of_every_type_says_the_type_of_each_and_asks_for_no_types():
-    wire = cloud(done("GetResources", {"NextToken": "", "ResourceTagMappingList": rows(USER, ONE, env="x")}))
-    answer = asked(wire, "find", type_="all", region="cn-beijing", tag=Tag("env", None))
-    assert (answer.tags, answer.types, answer.next) == ({USER: {"env": "x"}}, {USER: "iam:user"}, None)
-    assert body_of(wire.requests[0]) == {"MaxResults": 50, "TagFilters": [{"Key": "env"}]}
-
-
-def test_keys_and_values_in_use_are_those_of_the_resources():
-    listed = rows(ONE, env="prod", owner="li") + rows(TWO, env="test")
-    wire = cloud(done("GetResources", {"NextToken": "more", "ResourceTagMappingList": listed}))
-    keys = asked(wire, "names")
-    assert (keys.names, keys.next, keys.tags) == (("env", "owner"), "more", None)
-    assert asked(wire, "names", tag=Tag("env", None)).names == ("prod", "test")

@@ -1,5 +1,6 @@
 """Volcengine in tests: one call of the tag API's, and the whole function at a local cloud."""
 
+import json
 from typing import ClassVar
 
 import httpx
@@ -8,9 +9,9 @@ from service_house import ENVIRON, _Wire
 from support import Wire, run
 
 from local.providers import VolcengineOptions, VolcengineServer, environment
-from untag.contracts import ALL, Action, Tag
+from untag.contracts import ALL, Action, InvalidInputError, Tag, parse_requests
 from untag.hosts.aws import LambdaFunction
-from untag.providers import Location, Options, Session
+from untag.providers import Location, Options, Registry, Session
 from untag.providers.volcengine.credentials import VolcengineCredentials
 from untag.providers.volcengine.tag import VolcengineTag
 from untag.removal import Remover
@@ -20,6 +21,7 @@ FIELDS = {"access_key": "AKLT-FAKE", "secret_key": "fake-secret-key"}
 KEY = VolcengineCredentials.parse(FIELDS | {"account_id": NUMBER})
 WITHOUT_ACCOUNT = VolcengineCredentials.parse(FIELDS)
 ONE, TWO = (f"trn:ecs:{REGION}:{NUMBER}:instance/i-{n}" for n in (1, 2))
+USER = f"trn:iam::{NUMBER}:user/Bob"
 TAGS = (Tag("env", "prod"), Tag("部门", "研发"))
 KNOWN = [{"Service": "ecs", "ResourceType": "instance"}, {"Service": "iam", "ResourceType": "user"}]
 HOST = "volcengine.example.com"
@@ -127,3 +129,34 @@ def asked(wire, kind="write", ids=(ONE, TWO), type_="ecs:instance", key=KEY, reg
             return await provider.write(session, action, scope, ids, TAGS)
 
     return run(ask())
+
+
+def request(type_="ecs:instance", ids=("i-1",), **changes):
+    body = {
+        "id": "chg-1",
+        "provider": "volcengine",
+        "region": REGION,
+        "resources": [{"type": type_, "ids": list(ids)}],
+        "tags": [{"key": "env", "value": "prod"}],
+    } | changes
+    (made,) = parse_requests({name: value for name, value in body.items() if value is not None}, "own")
+    return made
+
+
+def problems(*args, **changes):
+    try:
+        Registry().checked((request(*args, **changes),), listed=False)
+    except InvalidInputError as error:
+        return [tuple(problem) for problem in error.problems]
+    return []
+
+
+def body_of(sent):
+    return json.loads(sent.content)
+
+
+def rows(*trns, **tags):
+    return [
+        {"ResourceTrn": trn, "Tags": [{"Key": k, "Value": v, "Type": "Custom"} for k, v in tags.items()]}
+        for trn in trns
+    ]

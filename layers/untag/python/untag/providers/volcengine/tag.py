@@ -329,8 +329,9 @@ def _listed(reply: Reply) -> dict[str, tuple[str, dict[str, str]]] | None:
 
 
 def _type_of(name: str, row: Mapping[str, Any]) -> str:
-    trn = parse_trn(name)
-    if trn is None or trn.kind is None:
+    if (trn := parse_trn(name)) is None:
+        raise TypeError("a resource should be named by a TRN")
+    if trn.kind is None:
         return f"{row['ServiceName']}:{row['ResourceType']}"
     return f"{trn.service}:{trn.kind}"
 
