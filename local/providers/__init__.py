@@ -13,6 +13,7 @@ from local.providers.jdcloud import JdcloudOptions, JdcloudServer
 from local.providers.server import ProviderServer, environment
 from local.providers.tencentcloud import TencentcloudOptions, TencentcloudServer
 from local.providers.truth import Change, Pair, TagTable
+from local.providers.volcengine import VolcengineOptions, VolcengineServer
 
 SERVERS: dict[str, type[ProviderServer]] = {
     JdcloudServer.name: JdcloudServer,
@@ -23,6 +24,7 @@ SERVERS: dict[str, type[ProviderServer]] = {
     AwsIamServer.name: AwsIamServer,
     AwsStsServer.name: AwsStsServer,
     TencentcloudServer.name: TencentcloudServer,
+    VolcengineServer.name: VolcengineServer,
 }
 
 __all__ = [
@@ -52,5 +54,7 @@ __all__ = [
     "TagTable",
     "TencentcloudOptions",
     "TencentcloudServer",
+    "VolcengineOptions",
+    "VolcengineServer",
     "environment",
 ]

@@ -1,0 +1,354 @@
+"""Volcengine's central tag service: `UntagResources`, `TagResources`, and `GetResources` to read back and to find.
+
+Facts from volcenginesdk-tag and volcenginesdk-core 5.0.54 and the operations' pages, version 2022-06-01. What they
+leave open, and what follows:
+
+- How many resources and keys a call takes: 20 of each, the smallest numbers that any product's own tag API has.
+- How many resources a page of a listing has: 50. A call that is refused for it is asked again with fewer.
+- Which region a call is signed for: `cn-beijing`, as in all examples, wherever the resources are. The service is a
+  global one.
+- Whether `GetResources` lists every resource. It is taken to be complete for resources of the types that
+  `ListResourceTypes` names, of the account that the credentials name (`account_id`), and of the request's region. So
+  one of these that is left out has no tags. Of any other that is left out nothing is known.
+- Whether a success without failures has an empty list, or nothing at all, in its `Result`. Only the list is believed at
+  once; without one the tags are read back.
+- What the codes of `FailedResources` are: `InternalError` is documented, which passes. Throttles and missing resources
+  are known by their names, and all others are final. An entry names no key.
+- Whether the removal of a key that is not there is a success. Tags are read before, so that it is not asked for.
+- Which types the service knows: `ListResourceTypes` is asked. For others a product's own tag operations are used where
+  they are known (`products.py`); else they are refused by name.
+- Whether `ResourceTypeFilters` takes `instance` alone, as in the example, for the types of every service: what it lists
+  is compared with the type that was asked for.
+
+A removal names keys. Keys that begin with `volc:` and `sys:`, in any case, are Volcengine's own.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
+from untag.providers.base import (
+    EVERY_TYPE,
+    Answer,
+    Failure,
+    Limits,
+    Listing,
+    Location,
+    Options,
+    Plain,
+    Scope,
+    Seen,
+    Verdict,
+)
+from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
+from untag.providers.volcengine.answers import judged, request_id, result_of, verdict_of_item
+from untag.providers.volcengine.credentials import VolcengineCredentials, VolcengineSession
+from untag.providers.volcengine.products import Product, product_of
+from untag.providers.volcengine.signing import HMAC_SHA256, VolcengineAuth
+from untag.providers.volcengine.trns import (
+    GLOBAL_REGION,
+    RESERVED,
+    account_problem,
+    is_at_home,
+    is_trn,
+    parse_trn,
+    problem_of,
+    trn_of,
+    type_problem,
+)
+from untag.providers.volcengine.types import KnownTypes, Types
+
+DEFAULT_ENDPOINT = "https://open.volcengineapi.com"
+VERSION = "2022-06-01"
+
+RESOURCES_PER_CALL = 20
+MOST_RESOURCES_PER_CALL = 50
+KEYS_PER_CALL = 20
+PAGE = 50
+
+_SERVICE = "tag"
+_UNKNOWN_TYPE = "type_not_supported"
+_CONTENT_TYPE = "application/json; charset=UTF-8"
+_OPERATIONS = {Action.REMOVE: "UntagResources", Action.RESTORE: "TagResources"}
+
+
+class VolcengineTag(Plain[VolcengineCredentials]):
+    """The tag service, version 2022-06-01."""
+
+    name = "volcengine"
+    api = "tag"
+    rate = 5.0  # the least that a product documents for its own tag API
+    reserved_prefixes: tuple[str, ...] = RESERVED
+    removes_pairs = False
+    credentials = VolcengineCredentials
+    finds_any_key = True
+    finds_any_type = True
+
+    def __init__(
+        self, endpoint: str = DEFAULT_ENDPOINT, *, read_first: bool = True, resources_per_call: int = RESOURCES_PER_CALL
+    ) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._types = KnownTypes(lambda session: self._call(session, "ListResourceTypes", {}))
+        self.reads_first = read_first
+        self.limits = Limits(resources=resources_per_call, keys=KEYS_PER_CALL)
+
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        """With its endpoint and the number of resources that go into one call."""
+        api = f"{cls.name}.{cls.api}"
+        return cls(
+            options.endpoints.get(api, DEFAULT_ENDPOINT),
+            read_first=options.read_first,
+            resources_per_call=min(options.resources_per_call.get(api, RESOURCES_PER_CALL), MOST_RESOURCES_PER_CALL),
+        )
+
+    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
+        """Every type is this API's. Which ones the service knows, it says itself."""
+        return True
+
+    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
+        """Each resource has to be one that its type and the request's region fit."""
+        location = Location(request.account, request.region, request.project_id)
+        for index, group in enumerate(request.resources):
+            found = list(self.location_problems(location, group.type))
+            for path, message in found:
+                if path == "type":
+                    yield Problem(f"resources.{index}.type", message)
+                elif index == 0:
+                    yield Problem(path, message)
+            for number, id_ in enumerate(() if found or request.region is None else group.ids):
+                if (problem := problem_of(group.type, id_, request.region or "")) is not None:
+                    yield Problem(f"resources.{index}.ids.{number}", problem)
+
+    def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
+        """A region is needed, and a type of two words."""
+        if location.region is None:
+            message = f"Field required: volcengine needs a region ({GLOBAL_REGION} for resources without one)"
+            yield Problem("region", message)
+        if type_ != EVERY_TYPE and (problem := type_problem(type_)) is not None:
+            yield Problem("type", problem)
+
+    def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
+        """None: the service says itself which types it knows, and regions are not listed."""
+        return iter(())
+
+    def scope(self, location: Location, type_: str) -> Scope:
+        """One account, region and type a call."""
+        return Scope(self.name, self.api, location.account, location.region, None, type_)
+
+    def auth(self, credentials: VolcengineCredentials, scope: Scope) -> VolcengineAuth:  # noqa: ARG002 - one service
+        """HMAC-SHA256, derived for the tag service, which is a global one."""
+        return VolcengineAuth(HMAC_SHA256, credentials, region=GLOBAL_REGION, service=_SERVICE)
+
+    async def write(
+        self,
+        session: VolcengineSession,
+        action: Action,
+        scope: Scope,
+        ids: tuple[str, ...],
+        tags: tuple[Tag, ...],
+        seen: Mapping[str, Seen] = {},  # noqa: ARG002 - a removal names keys, and compares no version
+    ) -> Answer:
+        """`UntagResources` or `TagResources`. Nothing is counted; failures are by resource."""
+        until = _until(session)
+        route = await self._route(session, scope, ids)
+        if isinstance(route, Answer):
+            return route
+        if isinstance(route, Product):
+            return await route.write(_rest(session, until), action, scope, ids, tags)
+        body: dict[str, Any] = {"ResourceTrnList": list(dict.fromkeys(route.values()))}
+        if action is Action.REMOVE:
+            body["TagKeys"] = [tag.key for tag in tags]
+        else:
+            body["Tags"] = [{"Key": tag.key, "Value": tag.value or ""} for tag in tags]
+        reply = await self._call(_rest(session, until), _OPERATIONS[action], body)
+        if isinstance(reply, Answer):
+            return reply
+        result = result_of(reply)
+        rows = result.get("FailedResources", ()) if isinstance(result, dict) else ()
+        if not isinstance(result, dict | None) or not isinstance(rows, list | tuple | None):
+            return unexpected(reply, request_id(reply))
+        asked: dict[str, list[str]] = {}
+        for id_, trn in route.items():
+            asked.setdefault(trn, []).append(id_)
+        failures: dict[str, Failure] = {}
+        for row in rows or ():
+            if not isinstance(row, dict) or row.get("ResourceTrn") not in asked:
+                return unexpected(reply, request_id(reply))
+            code = name_of(row.get("Code")) or "resource_failed"
+            told = message_of(row.get("Message"), session.credentials) or "no reason was given"
+            failures |= dict.fromkeys(asked[row["ResourceTrn"]], Failure(code, told, verdict_of_item(code)))
+        # Without the list of failures the answer is a success that says nothing: what became of the tags is read.
+        counted = None if isinstance(result, dict) and isinstance(rows, list | None) else -1
+        return Answer(Verdict.DONE, request_id=request_id(reply), failures=failures, confirmed=counted)
+
+    async def read(self, session: VolcengineSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
+        """`GetResources` for these resources. What is left out has no tags where that is known, else no entry."""
+        until = _until(session)
+        route = await self._route(session, scope, ids)
+        if isinstance(route, Answer):
+            return route
+        if isinstance(route, Product):
+            return await route.read(_rest(session, until), scope, ids)
+        asked = list(dict.fromkeys(route.values()))
+        body: dict[str, Any] = {"ResourceTrnList": asked, "MaxResults": len(asked)}
+        listed: dict[str, dict[str, str]] = {}
+        while True:
+            reply = await self._call(_rest(session, until), "GetResources", body)
+            if isinstance(reply, Answer):
+                return reply
+            page = _listed(reply)
+            if page is None or not page.keys() <= set(asked):
+                return unexpected(reply, request_id(reply))
+            cursor = _next(reply)
+            more = page.keys() - listed.keys()
+            listed |= {trn: tags for trn, (_, tags) in page.items() if trn in more}
+            if cursor is None or not more:
+                break
+            body["NextToken"] = cursor
+        tags = {}
+        for id_, trn in route.items():
+            if trn in listed:
+                tags[id_] = listed[trn]
+            elif cursor is None and _is_bare(trn, scope, session.credentials):
+                tags[id_] = {}
+        return Answer(Verdict.DONE, request_id=request_id(reply), tags=tags)
+
+    async def names(self, session: VolcengineSession, scope: Scope, key: str | None, cursor: str | None) -> Answer:
+        """The keys that a page of `GetResources` shows, or the values of one. `GetTagKeys` lists preset ones, too."""
+        answer = await self.find(session, scope, ALL if key is None else Tag(key, None), cursor)
+        if not isinstance(answer, Listing) or answer.tags is None:
+            return answer
+        found = answer.tags.values()
+        names = (
+            {name for tags in found for name in tags} if key is None else {tags[key] for tags in found if key in tags}
+        )
+        return replace(answer, names=tuple(sorted(names)), tags=None)
+
+    async def find(self, session: VolcengineSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
+        """`GetResources` by the type's second word and the tag. What is of another type or region is left out."""
+        until = _until(session)
+        body: dict[str, Any] = {"MaxResults": PAGE}
+        if cursor is not None:
+            body["NextToken"] = cursor
+        if tag != ALL:
+            body["TagFilters"] = [{"Key": tag.key} if tag.value is None else {"Key": tag.key, "Values": [tag.value]}]
+        if scope.type != EVERY_TYPE:
+            if (problem := await self._unknown(session, scope)) is not None:
+                return problem
+            body["ResourceTypeFilters"] = [scope.type.partition(":")[2]]
+        reply = await self._call(_rest(session, until), "GetResources", body)
+        if isinstance(reply, Answer):
+            return reply
+        page = _listed(reply)
+        if page is None:
+            return unexpected(reply, request_id(reply))
+        ours = {
+            name: (type_, tags)
+            for name, (type_, tags) in page.items()
+            if (trn := parse_trn(name)) is not None
+            and is_at_home(trn, scope.region or "")
+            and scope.type in (type_, EVERY_TYPE)
+            and tags
+        }
+        return Listing(
+            Verdict.DONE,
+            request_id=request_id(reply),
+            tags={name: tags for name, (_, tags) in ours.items()},
+            next=_next(reply),
+            types={name: type_ for name, (type_, _) in ours.items()} if scope.type == EVERY_TYPE else {},
+        )
+
+    async def _route(
+        self, session: VolcengineSession, scope: Scope, ids: tuple[str, ...]
+    ) -> dict[str, str] | Product | Answer:
+        """Each resource's TRN where the tag service knows the type, else the product. An Answer: no call is made."""
+        for trn in filter(is_trn, ids):
+            if (problem := account_problem(trn, session.credentials.account_id)) is not None:
+                return Answer(Verdict.REFUSED, problem.code, problem.message, unsent=True)
+        if (unknown := await self._unknown(session, scope)) is None:
+            return _trns(scope, ids, session.credentials)
+        product = product_of(self._endpoint, scope.type) if unknown.code == _UNKNOWN_TYPE else None
+        return product or unknown
+
+    async def _unknown(self, session: VolcengineSession, scope: Scope) -> Answer | None:
+        """Why the tag service is not asked about a type: it does not name it."""
+        types: Types | Answer = await self._types.get(session)
+        if isinstance(types, Answer):
+            return replace(types, unsent=True)
+        if scope.type in types:
+            return None
+        message = f"the tag service does not name type {scope.type} among those that it knows"
+        return Answer(Verdict.FAILED, _UNKNOWN_TYPE, message, unsent=True)
+
+    async def _call(self, session: VolcengineSession, operation: str, body: Mapping[str, Any]) -> Reply | Answer:
+        """The reply if it is a success, else what it means."""
+        url = f"{self._endpoint}/?Action={operation}&Version={VERSION}"
+        reply = await call(session, "POST", url, body, content_type=_CONTENT_TYPE)
+        return judged(reply, session, operation)
+
+
+def _trns(scope: Scope, ids: tuple[str, ...], credentials: VolcengineCredentials) -> dict[str, str] | Answer:
+    """Each resource's TRN. An Answer where one cannot be built."""
+    account = credentials.account_id
+    if account is None and not all(map(is_trn, ids)):
+        message = "a bare id needs account_id in the account's credentials, or has to be written as a TRN"
+        return Answer(Verdict.REFUSED, "account_unknown", message, unsent=True)
+    return {id_: trn_of(scope.type, id_, scope.region or "", account or "") for id_ in ids}
+
+
+def _until(session: VolcengineSession) -> float:
+    """The moment at which all calls of one step have to be over."""
+    return asyncio.get_running_loop().time() + session.timeout
+
+
+def _rest(session: VolcengineSession, until: float) -> VolcengineSession:
+    """The session for what time is left."""
+    return session._replace(timeout=max(until - asyncio.get_running_loop().time(), 0.001))
+
+
+def _listed(reply: Reply) -> dict[str, tuple[str, dict[str, str]]] | None:
+    """The type and the tags of each resource that an answer lists, by TRN; None if it is not the documented answer."""
+    result = result_of(reply)
+    rows = result.get("ResourceTagMappingList", ()) if isinstance(result, dict) else ()
+    if not isinstance(rows, list | None) or (rows is None and _next(reply) is not None):
+        return None
+    listed: dict[str, tuple[str, dict[str, str]]] = {}
+    try:
+        for row in rows or ():
+            tags = tags_of([{"key": tag["Key"], "value": tag["Value"]} for tag in row["Tags"] or ()])
+            name = row["ResourceTrn"]
+            if not isinstance(name, str):
+                return None
+            listed.setdefault(name, (_type_of(name, row), {}))[1].update(tags)
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return listed
+
+
+def _type_of(name: str, row: Mapping[str, Any]) -> str:
+    if (trn := parse_trn(name)) is None:
+        raise TypeError("a resource should be named by a TRN")
+    if trn.kind is None:
+        return f"{row['ServiceName']}:{row['ResourceType']}"
+    return f"{trn.service}:{trn.kind}"
+
+
+def _next(reply: Reply) -> str | None:
+    """The token at which a listing goes on; an empty one is none."""
+    token = (result_of(reply) or {}).get("NextToken")
+    return token if isinstance(token, str) and token else None
+
+
+def _is_bare(name: str, scope: Scope, credentials: VolcengineCredentials) -> bool:
+    """Whether a resource that GetResources leaves out has no tags: it is of the account, the type and the region."""
+    trn = parse_trn(name)
+    return (
+        trn is not None
+        and credentials.account_id is not None
+        and trn.account == credentials.account_id
+        and f"{trn.service}:{trn.kind}" == scope.type
+        and is_at_home(trn, scope.region or "")
+    )
