@@ -10,11 +10,12 @@ from docs_support import DOCUMENTS, OlderValidator, Validator
 
 from tools.schemas.dialects import draft_4
 from tools.schemas.page import LIMITS
-from untag.contracts import InvalidInputError
+from untag.contracts import InvalidInputError, unwrap
 from untag.core import Policy
 from untag.decommission.events import Gone, Unreadable, read
 from untag.decommission.findings import Findings
 from untag.decommission.service import _Invocation as Decommissioning
+from untag.hosts.aws.rules import OBJECT
 from untag.providers import Registry
 from untag.removal.intake import open_jobs
 from untag.sweep.service import _Invocation as Sweeping
@@ -49,10 +50,14 @@ def refused_decommission(body: Any) -> list[str]:
 
 
 def refused_sweep(body: Any) -> list[str]:
-    checking = SimpleNamespace(_registry=REGISTRY)
+    checking = SimpleNamespace(_registry=REGISTRY, _host=SimpleNamespace(keeps=True))
     checking._place_problems = lambda rule, place: Sweeping._place_problems(checking, rule, place)
     try:
-        Sweeping._check(checking, read_sweep(json.dumps(body), "own")[0])
+        unwrapped = unwrap(json.dumps(body), "own", None)
+        said = unwrapped.payload
+        if isinstance(said, dict) and isinstance(rules := said.get("rules"), str) and OBJECT.fullmatch(rules):
+            said = {**said, "rules": []}  # as if that were what the object holds
+        Sweeping._check(checking, read_sweep(said, unwrapped.id)[0])
     except InvalidInputError as error:
         return [problem.message for problem in error.problems]
     return []

@@ -75,7 +75,7 @@ class Terminal:
         """What a line prints; it ends well."""
         ours, theirs = pty.openpty()
         with subprocess.Popen(
-            ["bash", "-euo", "pipefail", "-c", line],
+            ["bash", "-euo", "pipefail", "-c", f"{line}\n:"],  # a shell that stays is found by --install-completion
             cwd=self.folder,
             env=self._environment,
             stdin=theirs,
