@@ -353,3 +353,19 @@ def test_no_pair_goes_before_its_grace_is_over_and_none_is_kept_twice(seed):
             announced = {pair: since for pair, since in announced.items() if pair in kept}
             removed += len(gone.keys() & there)
     assert removed > 5
+
+
+@pytest.mark.parametrize("sent", ["{}", "[]", '{"id": "chg-1", "provider": "jdcloud"}'])
+def test_a_schedule_that_sends_no_rules_is_refused_with_its_name(broom, sent):
+    broom.aws.schedules["untag-sweep"] = {"State": "ENABLED", "Target": {"Input": sent}}
+    assert broom.invoke({"id": "s-1", "rules": ARN}) == []
+    (rejection,) = broom.aws.reports
+    assert rejection["kind"] == "rejected"
+    assert rejection["errors"] == [{"path": "rules", "message": f"{ARN}: sends no rules"}]
+
+
+def test_a_schedule_that_does_not_say_whether_it_is_a_dry_run_is_none(broom):
+    broom.aws.schedules["untag-sweep"] = {"State": "ENABLED", "Target": {"Input": json.dumps({"rules": [JD]})}}
+    assert broom.invoke({"id": "s-1", "rules": ARN}) == []
+    (notice,) = [one for one in broom.aws.reports if one["kind"] == "sweep"]
+    assert notice["dry_run"] is False

@@ -15,11 +15,11 @@ from untag.hosts.aws import LambdaFunction
 
 SAMPLES = Path(__file__).parents[1] / "vectors" / "tencentcloud_events"
 REGION, UIN = "ap-guangzhou", "100000000001"
-INSTANCES = [f"qcs::cvm:{REGION}:uin/{UIN}:instance/ins-0000000{number}" for number in (1, 2)]
+SNAPSHOTS = [f"qcs::cvm:{REGION}:uin/{UIN}:snapshot/snap-0000000{number}" for number in (1, 2)]
 
 
-def sample(product="cvm", **log):
-    event = json.loads((SAMPLES / "cloudaudit_terminate_instances.json").read_text(encoding="utf-8"))
+def sample(product="cbs", **log):
+    event = json.loads((SAMPLES / "cloudaudit_delete_snapshots.json").read_text(encoding="utf-8"))
     data = {name: value for name, value in {**event["data"], **log}.items() if value is not None}
     return {**event, "type": f"{product}:CloudEvent:ApiCall", "source": f"{product}.cloud.tencent", "data": data}
 
@@ -32,32 +32,32 @@ def said(event):
 def test_a_record_names_what_was_deleted_by_the_calls_own_parameters():
     gone = said(sample())
     assert isinstance(gone, Gone)
-    assert gone.resources == {"cvm:instance": INSTANCES}
+    assert gone.resources == {"cvm:snapshot": SNAPSHOTS}
     assert (gone.event_id, gone.provider) == ("13a3f42d-7258-4ada-da6d-023a33000001", "tencentcloud")
     assert (gone.account, gone.domain_id, gone.region) == (None, UIN, REGION)
 
 
 @pytest.mark.parametrize("call", ["ApiCall", "ConsoleCall", "MiniProgramCall"])
 def test_it_does_not_matter_how_the_call_was_made(call):
-    assert isinstance(said(sample() | {"type": f"cvm:CloudEvent:{call}"}), Gone)
+    assert isinstance(said(sample() | {"type": f"cbs:CloudEvent:{call}"}), Gone)
 
 
 @pytest.mark.parametrize(
     ("event", "type_", "ids"),
     [
-        (sample(requestParameters='{"InstanceIds": ["ins-00000001"]}'), "cvm:instance", INSTANCES[:1]),
-        (sample(userIdentity={"accountId": int(UIN)}), "cvm:instance", INSTANCES),
+        (sample(requestParameters='{"SnapshotIds": ["snap-00000001"]}'), "cvm:snapshot", SNAPSHOTS[:1]),
+        (sample(userIdentity={"accountId": int(UIN)}), "cvm:snapshot", SNAPSHOTS),
         (
-            sample("cbs", eventName="TerminateDisks", requestParameters={"DiskIds": ["disk-1", "disk-1"]}),
-            "cvm:volume",
-            [f"qcs::cvm:{REGION}:uin/{UIN}:volume/disk-1"],
+            sample("vpc", eventName="ReleaseAddresses", requestParameters={"AddressIds": ["eip-1", "eip-1"]}),
+            "vpc:eip",
+            [f"qcs::vpc:{REGION}:uin/{UIN}:eip/eip-1"],
         ),
         (
             sample("vpc", eventName="DeleteSecurityGroup", requestParameters={"SecurityGroupId": "sg-1"}),
             "cvm:sg",
             [f"qcs::cvm:{REGION}:uin/{UIN}:sg/sg-1"],
         ),
-        (sample(eventRegion=None), "cvm:instance", INSTANCES),
+        (sample(eventRegion=None), "cvm:snapshot", SNAPSHOTS),
     ],
 )
 def test_ids_become_names_as_the_tag_api_writes_them(event, type_, ids):
@@ -71,12 +71,14 @@ def test_ids_become_names_as_the_tag_api_writes_them(event, type_, ids):
         (sample(errorCode=4102), "not_done"),
         (sample(apiErrorCode="ResourceNotFound"), "not_done"),
         (sample("cdb", eventName="IsolateDBInstance"), "not_done"),
-        (sample(eventName="StopInstances"), "no_deletion"),
+        (sample("cvm", eventName="TerminateInstances", requestParameters={"InstanceIds": ["ins-1"]}), "not_done"),
+        (sample(eventName="TerminateDisks", requestParameters={"DiskIds": ["disk-1"]}), "not_done"),
+        (sample("cvm", eventName="StopInstances"), "no_deletion"),
         (sample("lighthouse"), "no_deletion"),
         (sample(actionType="Read"), "no_deletion"),
         (sample(requestParameters=None), "no_resource"),
-        (sample(requestParameters={"InstanceIds": []}), "no_resource"),
-        (sample(requestParameters={"InstanceIds": ["disk-1", 7]}), "no_resource"),
+        (sample(requestParameters={"SnapshotIds": []}), "no_resource"),
+        (sample(requestParameters={"SnapshotIds": ["disk-1", 7]}), "no_resource"),
     ],
 )
 def test_what_deletes_nothing_or_only_begins_says_so(event, code):
@@ -99,7 +101,7 @@ def test_what_cannot_be_read_is_never_said_to_delete_nothing(event, path):
         said(event)
 
 
-@pytest.mark.parametrize("changes", [{"source": "evil.example.com"}, {"type": "cvm:ErrorEvent:ping_unreachable"}])
+@pytest.mark.parametrize("changes", [{"source": "evil.example.com"}, {"type": "cbs:ErrorEvent:ping_unreachable"}])
 def test_an_event_of_another_kind_is_no_record_of_a_call(changes):
     assert said(sample() | changes).code == "no_deletion"
 
@@ -107,9 +109,9 @@ def test_an_event_of_another_kind_is_no_record_of_a_call(changes):
 def decommissioned(event, **environ):
     """What the function asks for, its dead letters, and the calls that it made."""
     cloud, model = TencentcloudServer(), AwsModel()
-    for name in INSTANCES:
+    for name in SNAPSHOTS:
         tags = {"env": "prod", "project": "0"}
-        cloud.tags.load([{"region": REGION, "type": "cvm:instance", "id": name, "tags": tags}])
+        cloud.tags.load([{"region": REGION, "type": "cvm:snapshot", "id": name, "tags": tags}])
     settings = {**cloud.environment, "UNTAG_ENDPOINTS": "tencentcloud.tag=https://tencent.example.com", **environ}
     function = LambdaFunction(
         Decommissioner, ENVIRON | settings, transport=_Wire(model, {"tencent.example.com": cloud})
@@ -125,7 +127,7 @@ def test_the_function_asks_for_the_tags_that_still_stand_in_the_account_of_the_r
     ((asked,), letters, _) = decommissioned(sample())
     assert letters == []
     assert (asked["provider"], asked["account"], asked["region"]) == ("tencentcloud", "default", REGION)
-    assert asked["resources"] == [{"type": "cvm:instance", "ids": INSTANCES}]
+    assert asked["resources"] == [{"type": "cvm:snapshot", "ids": SNAPSHOTS}]
     assert asked["tags"] == [{"key": "env", "value": "prod"}]
 
 

@@ -26,7 +26,9 @@ async def read_rules(aws: Aws, source: str) -> dict[str, Any]:
         if found is None or found.get("State") == "DISABLED":
             return {"rules": []}  # what is turned off removes nothing
         said = parse_json(found["Target"]["Input"])
-        return {"rules": said["rules"], "dry_run": said["dry_run"]}
+        if not isinstance(said, dict) or "rules" not in said:
+            raise InvalidInputError.of(f"{source}: sends no rules", "rules")
+        return {"rules": said["rules"], "dry_run": said.get("dry_run", False)}
     if not (place := OBJECT.fullmatch(source)):
         raise InvalidInputError.of("should be a list, or s3://BUCKET/KEY with letters, digits and ._~-/", "rules")
     try:

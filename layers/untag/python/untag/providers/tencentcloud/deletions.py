@@ -18,13 +18,11 @@ class Deletion(NamedTuple):
 
 DELETIONS: Mapping[tuple[str, str], Deletion] = {
     ("cbs", "DeleteSnapshots"): Deletion("cvm:snapshot", "SnapshotIds", "snap-"),
-    ("cbs", "TerminateDisks"): Deletion("cvm:volume", "DiskIds", "disk-"),
     ("ccs", "DeleteCluster"): Deletion("ccs:cluster", "ClusterId", "cls-"),
     ("cdb", "OfflineIsolatedInstances"): Deletion("cdb:instanceId", "InstanceIds", "cdb-"),
     ("cfs", "DeleteCfsFileSystem"): Deletion("cfs:filesystem", "FileSystemId", "cfs-"),
     ("clb", "DeleteLoadBalancer"): Deletion("clb:clb", "LoadBalancerIds", "lb-"),
     ("cvm", "DeleteKeyPairs"): Deletion("cvm:keypair", "KeyIds", "skey-"),
-    ("cvm", "TerminateInstances"): Deletion("cvm:instance", "InstanceIds", "ins-"),
     ("es", "DeleteInstance"): Deletion("es:instance", "InstanceId", "es-"),
     ("redis", "CleanUpInstance"): Deletion("redis:instance", "InstanceId", "crs-"),
     ("tke", "DeleteCluster"): Deletion("ccs:cluster", "ClusterId", "cls-"),
@@ -39,6 +37,9 @@ DELETIONS: Mapping[tuple[str, str], Deletion] = {
 BEGINNINGS = frozenset(
     {
         ("cdb", "IsolateDBInstance"),
+        # The first call may only move what it names to the recycle bin, and the event does not tell whether it did.
+        ("cbs", "TerminateDisks"),
+        ("cvm", "TerminateInstances"),
         ("redis", "DestroyPostpaidInstance"),
         ("redis", "DestroyPrepaidInstance"),
     }

@@ -14,6 +14,9 @@ from untag.providers.base import Failure
 
 _TRN = re.compile(r"trn:([a-z0-9_-]+):([a-z0-9-]*):([0-9]*):(.+)", re.DOTALL)
 _TYPE = re.compile(r"([a-z0-9_-]+):([A-Za-z0-9_.-]+)")
+_NAME = "[A-Za-z0-9_][A-Za-z0-9._@+=:,-]*"
+_NAMES = re.compile(f"{_NAME}(/{_NAME})*")
+"""What may stand in a resource's name. A wildcard may not: it could be taken for every resource."""
 _FORM = "trn:service:region:account:type/id"
 
 GLOBAL_REGION = "cn-beijing"
@@ -92,6 +95,8 @@ def _problems_of_trn(type_: str, id_: str, region: str) -> Iterator[str]:
     if (trn := parse_trn(id_)) is None:
         yield f"should be a TRN, {_FORM}"
         return
+    if not _NAMES.fullmatch(trn.rest):
+        yield "should end with a resource's name: letters, digits and ._@+=:,- between slashes"
     service, _, kind = type_.partition(":")
     if trn.service != service or trn.kind not in (None, kind):
         yield f"is the TRN of a resource of type {trn.service}:{trn.kind or '?'}"
@@ -105,7 +110,7 @@ def _problems(type_: str, id_: str, region: str) -> Iterator[str]:
     service = type_.partition(":")[0]
     if service not in _GLOBAL_SERVICES | _REGIONAL_SERVICES:
         yield f"should be a TRN, {_FORM}: for type {type_} none is built of an id"
-    if ":" in id_ or "/" in id_:
-        yield "should be a TRN, or an id without a colon and a slash"
+    if ":" in id_ or not re.fullmatch(_NAME, id_):
+        yield "should be a TRN, or an id of letters, digits and ._@+=,-"
     if service in _GLOBAL_SERVICES and region != GLOBAL_REGION:
         yield f"belongs to no region: such resources are asked for in region {GLOBAL_REGION}"
