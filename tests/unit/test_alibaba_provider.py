@@ -411,6 +411,38 @@ def test_of_a_type_that_the_api_does_not_name_nothing_is_known_of_what_is_left_o
 @pytest.mark.parametrize(
     "id_",
     [
+        "arn:acs:ecs:cn-hangzhou:*:instance:i-1",
+        arn("i-1", "*", ""),
+        arn("i-1", ""),
+        arn("a/i-1", "*"),
+        arn("a:i-1", "*"),
+        arn("i-1", "*", kind="Instance"),
+        arn("i-1", "*", product="ECS"),
+    ],
+)
+def test_an_arn_that_is_not_written_as_its_types_are_is_never_said_to_have_no_tags(id_):
+    answer, (_,) = call(listing(), kind="read", ids=(id_,))
+    assert (answer.verdict, answer.tags) == (Verdict.DONE, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "made", "other"),
+    [
+        ("arn:acs:slb:*:*:group/<Name>/topic", "arn:acs:slb:*:*:group/a/topic", "arn:acs:slb:*:*:group/a"),
+        ("arn:acs:slb:*:*:group/<Name>/topic", "arn:acs:slb:*:*:group/a/topic", "arn:acs:slb:*:*:group/topic"),
+        ("arn:acs:slb::*:group/*", "arn:acs:slb::*:group/a", "arn:acs:slb:cn-hangzhou:*:group/a"),
+        ("arn:acs:slb:*::group/*", "arn:acs:slb:*::group/a", "arn:acs:slb:*:*:group/a"),
+        ("arn:acs:slb:*:*:group:*", "arn:acs:slb:*:*:group:a", "arn:acs:slb:*:*:group/a"),
+    ],
+)
+def test_only_an_arn_of_the_templates_form_has_no_tags_where_it_is_left_out(text, made, other):
+    answer, _ = call(listing(), template(text, kind="group"), kind="read", type_="slb:group", ids=(made, other))
+    assert (answer.verdict, answer.tags) == (Verdict.DONE, {made: {}})
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
         "..",
         ".",
         "i-1/../i-2",

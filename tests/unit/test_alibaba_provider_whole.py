@@ -121,6 +121,17 @@ def test_an_arn_of_another_account_takes_down_none_of_its_neighbours():
     assert [json.loads(body)["resources"][0]["ids"] for body, _ in model.letters()] == [[foreign]]
 
 
+def test_a_tag_is_not_called_absent_for_an_arn_that_is_not_written_as_the_types_are():
+    cloud = AlibabaServer()
+    load(cloud, "i-1", "i-2", env="prod")
+    rows, _ = work(cloud, request(f"arn:acs:ecs:{REGION}:*:instance:i-1", "i-2"))
+    assert {(row["resource_id"], row["outcome"], row.get("code")) for row in rows} == {
+        (f"arn:acs:ecs:{REGION}:*:instance:i-1", "failed", "not_listed"),
+        ("i-2", "removed", None),
+    }
+    assert {pair.id for pair in cloud.tags.pairs()} == {arn("i-1")}
+
+
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [

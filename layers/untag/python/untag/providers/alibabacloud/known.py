@@ -78,6 +78,9 @@ class Known:
         template = await self._template(session, scope)
         if isinstance(template, Answer):
             return template if template.verdict in AGAIN else False
+        if not template.matches(arn):
+            # The API may take it for no resource's ARN: that it is left out says nothing.
+            return False
         if not arn.account.isdigit():
             return True
         if self.owner(session, scope) is None:

@@ -7,7 +7,8 @@ Facts from alibabacloud_tag20180828 1.1.2, alibabacloud_tea_openapi 0.4.6 and th
 - Whether the removal of a key that is not there is a success. Tags are read before, so that it is never asked for.
 - `ListTagResources` says which tags resources bear. That it leaves out one without tags is not said in so many words. A
   resource that it leaves out counts as one without tags only where its type is documented or named by
-  `ListSupportResourceTypes`, and its ARN is of the call's account. Otherwise nothing is known of it.
+  `ListSupportResourceTypes`, and its ARN is of the type's form and of the call's account. Otherwise nothing is known
+  of it: what the API says to an ARN of another form is not documented.
 - Whose account a number in an ARN is shows in what is listed, since only the account's own resources are. An ARN of
   another account is refused before it is sent, once the own number is known. The API refuses it too
   (`InvalidResourceARN.Account`), together with the whole call, which is then asked in halves.
