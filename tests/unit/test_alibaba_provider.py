@@ -158,6 +158,17 @@ def test_without_a_template_that_is_understood_a_bare_id_is_refused_and_nothing_
     assert (judged.verdict, judged.code, judged.unsent) == (Verdict.FAILED, "unknown_type", True)
 
 
+@pytest.mark.parametrize("kind", ["write", "read"])
+def test_a_bare_id_of_an_unknown_type_refuses_a_call_with_arns_so_that_they_are_asked_for_without_it(kind):
+    how = {"kind": kind, "type_": "foo:bar", "provider": AlibabaTag()}
+    bar = arn("y-1", kind="bar", product="foo")
+    unknown = done(SupportResourceTypes=[])
+    mixed, (_,) = call(unknown, ids=(bar, "x-1"), **how)
+    assert (mixed.verdict, mixed.code, mixed.unsent) == (Verdict.REFUSED, "unknown_type", True)
+    alone, sent = call(unknown, ids=("x-1", "x-2"), **how)
+    assert (alone.verdict, alone.code, alone.unsent, sent) == (Verdict.FAILED, "unknown_type", True, [])
+
+
 def test_where_the_key_may_not_ask_for_templates_the_documented_form_is_used():
     refused = httpx.Response(403, json={"Code": "NoPermission", "Message": "m", "RequestId": "r"})
     _, (_, sent) = call(refused, done(), type_="slb:loadbalancer", ids=("lb-1",))

@@ -132,6 +132,25 @@ def test_a_tag_is_not_called_absent_for_an_arn_that_is_not_written_as_the_types_
     assert {pair.id for pair in cloud.tags.pairs()} == {arn("i-1")}
 
 
+@pytest.mark.parametrize("settings", [{}, {"UNTAG_READ_FIRST": "false"}])
+def test_a_bare_id_of_an_unknown_type_takes_down_none_of_its_neighbours(settings):
+    cloud = AlibabaServer()
+    names = [f"arn:acs:foo:{REGION}:{NUMBER}:bar/y-{number}" for number in range(20)]
+    cloud.tags.load([{"region": REGION, "type": "foo:bar", "id": name, "tags": {"env": "prod"}} for name in names])
+    ids = [*names[:7], "x-1", *names[7:], "x-2"]
+    rows, model = work(cloud, request() | {"resources": [{"type": "foo:bar", "ids": ids}]}, **settings)
+    told = {row["resource_id"]: row for row in rows}
+    assert {name: told.pop(name)["outcome"] for name in names} == dict.fromkeys(names, "removed")
+    assert {id_: (row["outcome"], row["code"]) for id_, row in told.items()} == {
+        "x-1": ("failed", "unknown_type"),
+        "x-2": ("failed", "unknown_type"),
+    }
+    assert all("name the resource by its ARN" in row["message"] for row in told.values())
+    assert len(rows) == len(ids)
+    assert model.messages(QUEUE) == []
+    assert cloud.tags.pairs() == set()
+
+
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [

@@ -1,6 +1,7 @@
 """What answers have shown, for as long as the process lives: each account's number, and how ARNs are written."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 from untag.providers.alibabacloud.answers import judged, request_id
@@ -54,14 +55,20 @@ class Known:
             self._owners.setdefault((scope.account, session.credentials.access_key), arn.account)
 
     async def arns(self, session: AlibabaSession, scope: Scope, ids: tuple[str, ...]) -> dict[str, Arn] | Answer:
-        """Each resource's ARN. An Answer where one cannot be built, or is another account's."""
+        """Each resource's ARN. An Answer where one cannot be built, or is another account's.
+
+        Ids of an unknown type refuse the call where ARNs stand among them, so that the ARNs are asked for without them.
+        """
         named: dict[str, Arn] = {}
         for id_ in ids:
             arn = parse_arn(id_)
             if arn is None:
                 template = await self._template(session, scope)
-                if isinstance(template, Answer) and (template.verdict in _STOP or template.code == "unknown_type"):
+                if isinstance(template, Answer) and template.verdict in _STOP:
                     return template
+                if isinstance(template, Answer) and template.code == "unknown_type":
+                    mixed = any(map(parse_arn, ids))
+                    return replace(template, verdict=Verdict.REFUSED) if mixed else template
                 built = plain_template(scope.type) if isinstance(template, Answer) else template
                 arn = parse_arn(built.arn(id_, scope.region or ""))
             if arn is None:
