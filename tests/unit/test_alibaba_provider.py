@@ -158,6 +158,17 @@ def test_without_a_template_that_is_understood_a_bare_id_is_refused_and_nothing_
     assert (judged.verdict, judged.code, judged.unsent) == (Verdict.FAILED, "unknown_type", True)
 
 
+@pytest.mark.parametrize("kind", ["write", "read"])
+def test_a_bare_id_of_an_unknown_type_refuses_a_call_with_arns_so_that_they_are_asked_for_without_it(kind):
+    how = {"kind": kind, "type_": "foo:bar", "provider": AlibabaTag()}
+    bar = arn("y-1", kind="bar", product="foo")
+    unknown = done(SupportResourceTypes=[])
+    mixed, (_,) = call(unknown, ids=(bar, "x-1"), **how)
+    assert (mixed.verdict, mixed.code, mixed.unsent) == (Verdict.REFUSED, "unknown_type", True)
+    alone, sent = call(unknown, ids=("x-1", "x-2"), **how)
+    assert (alone.verdict, alone.code, alone.unsent, sent) == (Verdict.FAILED, "unknown_type", True, [])
+
+
 def test_where_the_key_may_not_ask_for_templates_the_documented_form_is_used():
     refused = httpx.Response(403, json={"Code": "NoPermission", "Message": "m", "RequestId": "r"})
     _, (_, sent) = call(refused, done(), type_="slb:loadbalancer", ids=("lb-1",))
@@ -406,6 +417,38 @@ def test_of_a_type_that_the_api_does_not_name_nothing_is_known_of_what_is_left_o
     assert (answer.verdict, answer.tags) == (Verdict.DONE, {})
     known = template("arn:acs:oss:*:*:bucket/*", "oss", "bucket")
     assert call(listing(), known, kind="read", type_="oss:bucket", ids=(bucket,))[0].tags == {bucket: {}}
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
+        "arn:acs:ecs:cn-hangzhou:*:instance:i-1",
+        arn("i-1", "*", ""),
+        arn("i-1", ""),
+        arn("a/i-1", "*"),
+        arn("a:i-1", "*"),
+        arn("i-1", "*", kind="Instance"),
+        arn("i-1", "*", product="ECS"),
+    ],
+)
+def test_an_arn_that_is_not_written_as_its_types_are_is_never_said_to_have_no_tags(id_):
+    answer, (_,) = call(listing(), kind="read", ids=(id_,))
+    assert (answer.verdict, answer.tags) == (Verdict.DONE, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "made", "other"),
+    [
+        ("arn:acs:slb:*:*:group/<Name>/topic", "arn:acs:slb:*:*:group/a/topic", "arn:acs:slb:*:*:group/a"),
+        ("arn:acs:slb:*:*:group/<Name>/topic", "arn:acs:slb:*:*:group/a/topic", "arn:acs:slb:*:*:group/topic"),
+        ("arn:acs:slb::*:group/*", "arn:acs:slb::*:group/a", "arn:acs:slb:cn-hangzhou:*:group/a"),
+        ("arn:acs:slb:*::group/*", "arn:acs:slb:*::group/a", "arn:acs:slb:*:*:group/a"),
+        ("arn:acs:slb:*:*:group:*", "arn:acs:slb:*:*:group:a", "arn:acs:slb:*:*:group/a"),
+    ],
+)
+def test_only_an_arn_of_the_templates_form_has_no_tags_where_it_is_left_out(text, made, other):
+    answer, _ = call(listing(), template(text, kind="group"), kind="read", type_="slb:group", ids=(made, other))
+    assert (answer.verdict, answer.tags) == (Verdict.DONE, {made: {}})
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,36 @@ def test_an_arn_of_another_account_takes_down_none_of_its_neighbours():
     assert [json.loads(body)["resources"][0]["ids"] for body, _ in model.letters()] == [[foreign]]
 
 
+def test_a_tag_is_not_called_absent_for_an_arn_that_is_not_written_as_the_types_are():
+    cloud = AlibabaServer()
+    load(cloud, "i-1", "i-2", env="prod")
+    rows, _ = work(cloud, request(f"arn:acs:ecs:{REGION}:*:instance:i-1", "i-2"))
+    assert {(row["resource_id"], row["outcome"], row.get("code")) for row in rows} == {
+        (f"arn:acs:ecs:{REGION}:*:instance:i-1", "failed", "not_listed"),
+        ("i-2", "removed", None),
+    }
+    assert {pair.id for pair in cloud.tags.pairs()} == {arn("i-1")}
+
+
+@pytest.mark.parametrize("settings", [{}, {"UNTAG_READ_FIRST": "false"}])
+def test_a_bare_id_of_an_unknown_type_takes_down_none_of_its_neighbours(settings):
+    cloud = AlibabaServer()
+    names = [f"arn:acs:foo:{REGION}:{NUMBER}:bar/y-{number}" for number in range(20)]
+    cloud.tags.load([{"region": REGION, "type": "foo:bar", "id": name, "tags": {"env": "prod"}} for name in names])
+    ids = [*names[:7], "x-1", *names[7:], "x-2"]
+    rows, model = work(cloud, request() | {"resources": [{"type": "foo:bar", "ids": ids}]}, **settings)
+    told = {row["resource_id"]: row for row in rows}
+    assert {name: told.pop(name)["outcome"] for name in names} == dict.fromkeys(names, "removed")
+    assert {id_: (row["outcome"], row["code"]) for id_, row in told.items()} == {
+        "x-1": ("failed", "unknown_type"),
+        "x-2": ("failed", "unknown_type"),
+    }
+    assert all("name the resource by its ARN" in row["message"] for row in told.values())
+    assert len(rows) == len(ids)
+    assert model.messages(QUEUE) == []
+    assert cloud.tags.pairs() == set()
+
+
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [

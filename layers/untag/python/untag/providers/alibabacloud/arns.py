@@ -70,6 +70,18 @@ class Template(NamedTuple):
         where = region if self.region == CURRENT else self.region
         return f"arn:acs:{self.product}:{where}:{self.account}:{self.before}{id_}{self.after}"
 
+    def matches(self, arn: Arn) -> bool:
+        """Whether an ARN is written in this form. Its region and account are there only where the template has them."""
+        id_ = arn.rest.removeprefix(self.before)
+        id_ = id_.removesuffix(self.after)
+        return (
+            arn.product == self.product
+            and (arn.region != "" if self.region == CURRENT else arn.region == self.region)
+            and (arn.account == "") is (self.account == "")
+            and arn.rest == f"{self.before}{id_}{self.after}"
+            and _is_plain(id_)
+        )
+
 
 def template_of(text: object) -> Template | None:
     """A template as ListSupportResourceTypes has it, None where it cannot be understood."""

@@ -7,7 +7,8 @@ Facts from alibabacloud_tag20180828 1.1.2, alibabacloud_tea_openapi 0.4.6 and th
 - Whether the removal of a key that is not there is a success. Tags are read before, so that it is never asked for.
 - `ListTagResources` says which tags resources bear. That it leaves out one without tags is not said in so many words. A
   resource that it leaves out counts as one without tags only where its type is documented or named by
-  `ListSupportResourceTypes`, and its ARN is of the call's account. Otherwise nothing is known of it.
+  `ListSupportResourceTypes`, and its ARN is of the type's form and of the call's account. Otherwise nothing is known
+  of it: what the API says to an ARN of another form is not documented.
 - Whose account a number in an ARN is shows in what is listed, since only the account's own resources are. An ARN of
   another account is refused before it is sent, once the own number is known. The API refuses it too
   (`InvalidResourceARN.Account`), together with the whole call, which is then asked in halves.
@@ -20,7 +21,6 @@ Facts from alibabacloud_tag20180828 1.1.2, alibabacloud_tea_openapi 0.4.6 and th
 - No pace is documented for this API: 10 calls a second is less than what others of the same console allow.
 """
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -31,7 +31,7 @@ from untag.providers.alibabacloud.answers import request_id
 from untag.providers.alibabacloud.arns import Arn, problem_of, type_problem
 from untag.providers.alibabacloud.credentials import AlibabaCredentials, AlibabaSession
 from untag.providers.alibabacloud.endpoints import REGIONS
-from untag.providers.alibabacloud.known import Api, Known
+from untag.providers.alibabacloud.known import Api, Known, end_of, within
 from untag.providers.alibabacloud.listings import bears, failures, ids_of, listed, names_in, next_token, types_of
 from untag.providers.alibabacloud.signing import AcsAuth
 from untag.providers.base import (
@@ -145,6 +145,7 @@ class AlibabaTag(Plain[AlibabaCredentials]):
         seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
     ) -> Answer:
         """`UntagResources` by keys, or `TagResources`. Nothing is counted; failures are by resource."""
+        until = end_of(session)
         named = await self._known.arns(session, scope, ids)
         if isinstance(named, Answer):
             return replace(named, unsent=True)
@@ -154,7 +155,7 @@ class AlibabaTag(Plain[AlibabaCredentials]):
         else:
             values = {tag.key: tag.value or "" for tag in tags}
             parameters.append(("Tags", json.dumps(values, ensure_ascii=False, separators=(",", ":"))))
-        reply = await self._api.call(session, scope, _OPERATIONS[action], parameters)
+        reply = await self._api.call(within(session, until), scope, _OPERATIONS[action], parameters)
         if isinstance(reply, Answer):
             return reply
         owner = self._known.owner(session, scope)
@@ -165,16 +166,14 @@ class AlibabaTag(Plain[AlibabaCredentials]):
 
     async def read(self, session: AlibabaSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """`ListTagResources` for these resources. What is left out has no tags where that is known, else no entry."""
+        until = end_of(session)
         named = await self._known.arns(session, scope, ids)
         if isinstance(named, Answer):
             return replace(named, unsent=True)
         tags: dict[str, dict[str, str]] = {}
-        loop = asyncio.get_running_loop()
-        until = loop.time() + session.timeout
         token, page = None, None
         for _ in range(MOST_PAGES):
-            timed = session._replace(timeout=until - loop.time())
-            page = await self._page(timed, scope, named, token)
+            page = await self._page(within(session, until), scope, named, token)
             if not isinstance(page, Listing):
                 return page
             for id_, its in (page.tags or {}).items():
@@ -185,7 +184,7 @@ class AlibabaTag(Plain[AlibabaCredentials]):
         else:
             return Answer(Verdict.FAILED, TOO_LARGE, f"the answer does not end after {MOST_PAGES} pages")
         for id_ in named.keys() - tags.keys():
-            bare = await self._known.is_bare(session._replace(timeout=until - loop.time()), scope, named[id_])
+            bare = await self._known.is_bare(within(session, until), scope, named[id_])
             if isinstance(bare, Answer):
                 return bare
             if bare:
