@@ -99,17 +99,22 @@ class Run:
             shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self, sweeps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The requests that sweeps ask for now; the clouds are read, and nothing is changed.
+        """The requests that sweeps ask for now; the clouds are read, and nothing is changed. Raises CommandError.
 
         Their summaries are kept beside the run, so that its own folder says of nothing else that it waits.
         """
         from untag.sweep.service import Sweeper  # noqa: PLC0415 - only a sweep needs it
 
         shutil.rmtree(self._sweeps, ignore_errors=True)
-        host = Here(self._sweeps, os.environ)
+        published: list[str] = []
+        host = Here(self._sweeps, os.environ, published=published.append)
         host.pausing = Pauses(self.name, base.err)
         with _interrupted_by_sigterm():
             carry_out(host, Sweeper, [json.dumps(sweep) for sweep in sweeps])
+        refused = [one for one in map(json.loads, published) if one["kind"] == "rejected"]
+        if problems := [error for one in refused for error in one["errors"]]:
+            told = "; ".join(f"{error['path']}: {error['message']}" for error in problems)
+            raise CommandError(f"a sweep is refused: {told}", "nothing of the files was carried out", status=INVALID)
         bodies = [json.loads(one.body) for one in host.work]
         return [request for body in bodies for request in (body if isinstance(body, list) else [body])]
 

@@ -8,8 +8,8 @@ import typer
 
 from cli import base
 from cli.confirming import confirm
-from cli.errors import INVALID, CommandError
-from local.terminal.console import safe
+from cli.errors import INVALID, CommandError, UnconfirmedError
+from local.terminal.console import counted, safe
 
 _BATCH = r"[A-Za-z0-9._-]{1,64}"
 
@@ -49,7 +49,7 @@ def run(
                 f"untag run --resume {resume}",
                 status=INVALID,
             )
-        _resume(resume, report, as_json=as_json)
+        _resume(resume, report, expect=expect, as_json=as_json)
     else:
         _begin(files or [], batch, report, dry_run=dry_run, yes=yes, expect=expect, as_json=as_json)
 
@@ -104,7 +104,7 @@ def _begin(
     carry_out([made], batch, report, as_json=as_json)
 
 
-def _resume(batch: str, report: Path | None, *, as_json: bool) -> None:
+def _resume(batch: str, report: Path | None, *, expect: int | None, as_json: bool) -> None:
     from cli.carrying import carry_out  # noqa: PLC0415
     from cli.runs import runs_of  # noqa: PLC0415
 
@@ -115,4 +115,9 @@ def _resume(batch: str, report: Path | None, *, as_json: bool) -> None:
         )
     for one in runs:
         one.open()
+    left = sum(one.pairs_left() for one in runs)
+    if expect not in (None, left):
+        raise UnconfirmedError(
+            f"{counted(left, 'pair')} are left of {batch}, and --expect says {expect}", "nothing was changed"
+        )
     carry_out(runs, batch, report, as_json=as_json)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl
 
+from local import package
 from local.providers import alibabacloud_input
-from local.providers.accounts import Account
+from local.providers.accounts import Account, Resource, made_up
 from local.providers.alibabacloud_signature import AlibabaVerifier, SignatureError
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
@@ -161,6 +162,23 @@ class AlibabaServer(ProviderServer):
         untag = route.operation == "UntagResources"
         found = alibabacloud_input.keys(query) if untag else alibabacloud_input.tags(query)
         return Ask(route, account, ids=ids, tags=found, body=body)
+
+    def number_of(self, resource: Resource) -> str:
+        """The one that the resource's name says, else one of its own."""
+        parts = resource.id.split(":")
+        named = parts[4] if len(parts) > 5 and parts[4].isdigit() else ""  # noqa: PLR2004
+        return named or f"{int(made_up(self.provider, resource.account), 16) % 10**16:016}"
+
+    def place(self, resource: Resource) -> tuple[str, str, str]:
+        """By its whole name, which is built as the functions build it where a bare id is given."""
+        package.find()
+        from untag.providers.alibabacloud.arns import parse_arn, plain_template  # noqa: PLC0415
+
+        bare = parse_arn(resource.id) is None
+        arn = plain_template(resource.type).arn(resource.id, resource.region) if bare else resource.id
+        *head, account, rest = arn.split(":", 5)
+        number = self._number(resource.account) if account == "*" else account
+        return resource.region, resource.type, ":".join((*head, number, rest))
 
     def _number(self, account: str) -> str:
         numbers = (one.domain_id for one in self.credentials.values() if one.name == account)

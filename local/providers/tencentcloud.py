@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from local import package
 from local.providers import tencentcloud_input
-from local.providers.accounts import Account
+from local.providers.accounts import Account, Resource, made_up
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
 from local.providers.tencentcloud_signature import SignatureError, TencentcloudVerifier
@@ -153,6 +154,23 @@ class TencentcloudServer(ProviderServer):
             untags = route.operation == "UnTagResources"
             tags = tencentcloud_input.keys(body) if untags else tencentcloud_input.tags(body)
         return Ask(route, account, ids=names, tags=tags, body=body)
+
+    def number_of(self, resource: Resource) -> str:
+        """The one that the resource's name says, else one of its own."""
+        parts = resource.id.split(":")
+        kind, _, named = parts[4].partition("/") if len(parts) > 4 else ("", "", "")  # noqa: PLR2004
+        return named if kind == "uin" else f"{int(made_up(self.provider, resource.account), 16) % 10**12:012}"
+
+    def place(self, resource: Resource) -> tuple[str, str, str]:
+        """By its whole name, which is built as the functions build it where a bare id is given."""
+        package.find()
+        from untag.providers.tencentcloud.names import is_name, name_of_id  # noqa: PLC0415
+
+        account = self.account(resource.account)
+        owner = (account.domain_id if account else None) or UIN
+        bare = not is_name(resource.id)
+        name = name_of_id(resource.type, resource.id, resource.region, owner) if bare else resource.id
+        return resource.region, resource.type, name
 
     def _check_owner(self, names: tuple[str, ...], account: str) -> None:
         uins = {known.domain_id for known in self.credentials.values() if known.name == account}

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qs
 
+from local import package
 from local.providers import volcengine_input, volcengine_products
-from local.providers.accounts import Account
+from local.providers.accounts import Account, Resource, made_up
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
 from local.providers.truth import Cause, Holding, Pair
@@ -108,6 +109,23 @@ class VolcengineServer(ProviderServer):
             if "domain_id" in secret:
                 secret["account_id"] = secret.pop("domain_id")
         return found
+
+    def number_of(self, resource: Resource) -> str:
+        """The one that the resource's name says, else one of its own."""
+        parts = resource.id.split(":")
+        named = parts[3] if resource.id.startswith("trn:") and len(parts) > 3 else ""  # noqa: PLR2004
+        return named or f"{int(made_up(self.provider, resource.account), 16) % 10**10:010}"
+
+    def place(self, resource: Resource) -> tuple[str, str, str]:
+        """By its whole name, which is built as the functions build it where a bare id is given."""
+        package.find()
+        from untag.providers.volcengine.trns import parse_trn, trn_of  # noqa: PLC0415
+
+        account = self.account(resource.account)
+        number = (account.domain_id if account else None) or NUMBER
+        trn = trn_of(resource.type, resource.id, resource.region, number)
+        parsed = parse_trn(trn)
+        return resource.region if parsed is None else parsed.region, resource.type, trn
 
     def claim(self, request: Request) -> tuple[str, str]:
         """What the Authorization header says, unchecked."""

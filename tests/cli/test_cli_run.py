@@ -104,6 +104,15 @@ def test_a_sweep_is_listed_counted_and_carried_out(untag: Any, jd: JdcloudServer
     assert standing(jd) == set()
 
 
+def test_a_sweep_that_cannot_be_carried_out_here_is_invalid_and_leaves_no_run(untag: Any) -> None:
+    rule = {"name": "tmp", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "tmp"}}
+    untag.write("sweep.json", {"rules": [{**rule, "grace": "7d"}]})
+    done = untag("run", "sweep.json", "--batch", "b", "--yes", "--expect", "1", "--json")
+    assert done.code == 2
+    assert "rules.0.grace" in done.json["error"]
+    assert untag("status", "b").code != 0
+
+
 def test_two_runs_of_a_batch_are_kept_beside_each_other(untag: Any) -> None:
     for id_ in ("i-1", "i-2"):
         done = untag("run", untag.write("a.json", request([id_])), "--batch", "b", "--yes", "--expect", "1")
@@ -232,6 +241,10 @@ def test_a_run_that_was_killed_before_its_first_call_has_everything_left(untag: 
     folder.mkdir(parents=True)
     asked = [{**request([id_]), "id": f"b-{n}", "batch": "b", "pairs": 1} for n, id_ in enumerate(ALL)]
     (folder / "requests.jsonl").write_text("".join(json.dumps(one) + "\n" for one in asked))
+    refused = untag("run", "--resume", "b", "--expect", "299")
+    assert refused.code == 2
+    assert "300 pairs are left of b" in refused.err
+    assert len(standing(jd)) == 300
     assert resumed(untag, jd).json["pairs"] == {"removed": 300}
 
 
