@@ -220,6 +220,24 @@ def test_of_a_pair_that_was_removed_twice_the_last_value_is_put_back(
     assert body["tags"] == [{"key": "env", "value": "test"}]
 
 
+def test_a_tag_that_stood_with_an_empty_value_is_put_back_with_it(
+    untag: Any, stack: DeployedOnMoto, athena: Athena
+) -> None:
+    row = {"type": "ecs", "key": "env", "outcome": "removed"}
+    rows = [
+        {**row, "resource_id": "i-1", "value": "", "was": ""},
+        {**row, "resource_id": "i-2", "value": None, "was": ""},
+        {**row, "resource_id": "i-3", "value": ""},
+    ]
+    place = {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "5f0c2a9d8e7b46310f00c0de00000001"}
+    publish(athena, report("r", **place, request_counts={"removed": 3}, outcomes=rows))
+    done = untag("undo", "b", "--print", "--stack", stack.name)
+    assert done.err == ""
+    (body,) = json.loads(done.out)
+    assert body["resources"] == [{"type": "ecs", "ids": ["i-1", "i-2", "i-3"]}]
+    assert body["tags"] == [{"key": "env", "value": ""}]
+
+
 def test_the_undo_of_an_undo_removes_what_was_put_back_where_the_stack_reads_first(
     untag: Any, stack: DeployedOnMoto, athena: Athena, moto: str
 ) -> None:
