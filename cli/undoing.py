@@ -43,6 +43,8 @@ def undo_of(
 def unknown_batch(ledger: Ledger, batch: str) -> CommandError:
     """The error for a batch that the ledger does not know."""
     hint = meant(batch, (str(row["batch"]) for row in ledger.batches()))
+    if not ledger.local_stack and Ledger(ledger.folder).totals(batch) is not None:
+        hint = 'the local stack carried it out: --local, or first eval "$(untag local env)"'
     return CommandError(
         f"nothing is known of a batch {batch} in the ledger {ledger.folder}",
         hint or "a batch of another ledger: set UNTAG_LEDGER to its folder",
@@ -71,7 +73,7 @@ def _reports(target: str, batch_reports: Callable[[str], Iterable[Report]]) -> I
 
 
 def _of_ledger(batch: str) -> Iterable[Report]:
-    ledger = Ledger(base.ledger())
+    ledger = base.opened_ledger()
     reports = list(ledger.rows_of_reports(batch))
     if not reports:
         raise unknown_batch(ledger, batch)
