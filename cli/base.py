@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.ledger import default_folder
+from cli.ledger import Ledger, default_folder
+from local.reports.ledger import VARIABLE
 from local.terminal import console
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -48,6 +49,11 @@ err = console.make(stderr=True)
 def ledger() -> Path:
     """The folder that keeps every run's reports."""
     return default_folder(os.environ)
+
+
+def opened_ledger() -> Ledger:
+    """The ledger, opened. What the local stack wrote counts only in the environment of `untag local env`."""
+    return Ledger(ledger(), local_stack=bool(os.environ.get(VARIABLE)))
 
 
 def show(answer: Any, shown: Callable[[Console, Any], None], *, as_json: bool) -> None:

@@ -43,6 +43,8 @@ def undo_of(
 def unknown_batch(ledger: Ledger, batch: str) -> CommandError:
     """The error for a batch that the ledger does not know."""
     hint = meant(batch, (str(row["batch"]) for row in ledger.batches()))
+    if not ledger.local_stack and Ledger(ledger.folder).totals(batch) is not None:
+        hint = 'the local stack carried it out: --local, or first eval "$(untag local env)"'
     return CommandError(
         f"nothing is known of a batch {batch} in the ledger {ledger.folder}",
         hint or "a batch of another ledger: set UNTAG_LEDGER to its folder",
@@ -71,7 +73,7 @@ def _reports(target: str, batch_reports: Callable[[str], Iterable[Report]]) -> I
 
 
 def _of_ledger(batch: str) -> Iterable[Report]:
-    ledger = Ledger(base.ledger())
+    ledger = base.opened_ledger()
     reports = list(ledger.rows_of_reports(batch))
     if not reports:
         raise unknown_batch(ledger, batch)
@@ -92,14 +94,19 @@ def _rows(name: str, text: str) -> list[dict[str, Any]]:
     return rows if all(isinstance(row, Mapping) and needed <= set(row) for row in rows) else []
 
 
-def reports_of_rows(rows: Iterable[Mapping[str, Any]], *, reads_first: bool = False) -> Iterator[Report]:
-    """Rows as the reports that they come from. Where a cell is empty nothing is known.
+def reports_of_rows(
+    rows: Iterable[Mapping[str, Any]], *, reads_first: bool = False, empty_is_unknown: bool = True
+) -> Iterator[Report]:
+    """Rows as the reports that they come from. Where a cell is None nothing is known.
+
+    A CSV file has an empty cell for None as well: with `empty_is_unknown` nothing is known there either.
 
     With `reads_first` it is known that each pair was read: where a restored one has no `was`, nothing stood there.
     """
     by_head: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    unknown = (None, "") if empty_is_unknown else (None,)
     for row in rows:
-        known = {name: cell for name, cell in row.items() if cell not in (None, "")}
+        known = {name: cell for name, cell in row.items() if cell not in unknown}
         if isinstance(row.get("was"), str) and row.get("value") == row["was"]:
             known |= {"was": row["was"], "value": row["was"]}  # an empty value that was asked for and stood there
         if reads_first and row["outcome"] == "restored" and row.get("was") is None:

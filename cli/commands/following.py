@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from cli import base, results
+from cli.commands.send import show_again
 from cli.deployed.following import Following
 from cli.errors import WAITING
 from local.terminal.console import counted, safe
@@ -86,5 +87,6 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         console.print(f"[red]{counted(result['rejected'], 'request')} rejected: nothing of them was called[/]")
     if answer["unsent"]:
         console.print(f"{counted(len(answer['unsent']), 'message')} not taken: {safe(answer['code'])}", highlight=False)
+        show_again(console, answer)
     elif not result["complete"]:
         console.print("[yellow]stopped: the stack goes on with it[/]")

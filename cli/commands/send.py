@@ -1,6 +1,7 @@
 """`untag send`: hands requests and sweeps to a stack, which carries them out."""
 
 import secrets
+import shlex
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -60,7 +61,8 @@ def send(
 
     check_batch(batch)
     token = secrets.token_hex(8)
-    given = read(files, batch=batch or new_name(), name=token)
+    name = batch or new_name()
+    given = read(files, batch=name, name=token)
     for text in (*given.notes, *given.warnings):
         base.err.print(safe(text), style="dim", highlight=False, soft_wrap=True)
     place = Place(stack, stack_region, local)
@@ -69,11 +71,16 @@ def send(
     check_cap(target, given)
     if not all(body.get("dry_run") for body in (*given.requests, *given.sweeps)):
         _confirm(given, yes=yes, expect=expect)
+    flags = [flag for flag, on in (("--dry-run", dry_run), ("--follow", follow), ("--yes", yes)) if on]
+    values = (("--batch", name), ("--report", report), ("--expect", expect))
+    options = [word for option, value in values if value is not None for word in (option, str(value))]
+    again = f"{shlex.join(['untag', 'send', *files, *options, *flags])} {place.options()}"
+    sending = partial(sent_to, target, place, given, again)
     if follow:
         from cli.commands.following import send_and_follow  # noqa: PLC0415
 
-        send_and_follow(target, given, lambda: sent_to(target, place, given), report, as_json=as_json)
-    answer = sent_to(target, place, given)
+        send_and_follow(target, given, sending, report, as_json=as_json)
+    answer = sending()
     base.show(answer, show_sent, as_json=as_json)
     raise typer.Exit(FAILED if answer["unsent"] else 0)
 
@@ -118,8 +125,8 @@ def _confirm(given: "Given", *, yes: bool, expect: int | None) -> None:
     confirm(given.totals(), given.pairs + rules, yes=yes, expect=expect, what=what, show=bool(given.requests))
 
 
-def sent_to(target: "DeployedStack", place: "Place", given: "Given") -> dict[str, Any]:
-    """Send what was confirmed, and what came of it."""
+def sent_to(target: "DeployedStack", place: "Place", given: "Given", again: str = "the same command") -> dict[str, Any]:
+    """Send what was confirmed, and what came of it. `again` is the command that sends the same under the same ids."""
     from cli.commands.planning import progress  # noqa: PLC0415
     from cli.deployed.sending import Sent, send  # noqa: PLC0415
 
@@ -131,7 +138,7 @@ def sent_to(target: "DeployedStack", place: "Place", given: "Given") -> dict[str
             url = target.output(queue)
             with progress("sending: messages taken") as seen:
                 done.append(target.call(partial(send, queue_url=url, bodies=bodies, seen=seen)))
-    return _answer(place, given, done)
+    return {**_answer(place, given, done), "again": again if any(one.left for one in done) else None}
 
 
 def _copy(target: "DeployedStack", given: "Given", bucket: str) -> None:
@@ -165,13 +172,20 @@ def _answer(place: "Place", given: "Given", done: Iterable["Sent"]) -> dict[str,
     }
 
 
+def show_again(console: Console, answer: dict[str, Any]) -> None:
+    """How to send what was not taken."""
+    text = f"to send the rest: {safe(answer['again'])}"
+    console.print(f"[dim]{text}[/]", highlight=False, soft_wrap=True)
+    console.print("[dim]what was sent already is not counted twice by it[/]", highlight=False, soft_wrap=True)
+
+
 def show_sent(console: Console, answer: dict[str, Any]) -> None:
     """What was sent and how to follow it, or what was not sent and why."""
     counts = f"{counted(len(answer['sent']), 'message')} sent, {counted(answer['pairs'], 'pair')} asked for"
     if answer["unsent"]:
         console.print(f"[bold red]not all was sent:[/] {counts}", highlight=False)
         console.print(f"{counted(len(answer['unsent']), 'message')} not taken: {safe(answer['code'])}", highlight=False)
-        console.print("[dim]the same command again: what was sent already is not counted twice[/]", soft_wrap=True)
+        show_again(console, answer)
         return
     console.print(f"[bold green]sent:[/] {counts}", highlight=False)
     for line in answer["follow"]:

@@ -89,11 +89,10 @@ class _Here:
     seconds = 2.0
 
     def look(self, batch: str, *, failed: bool) -> dict[str, Any]:
-        from cli.ledger import Ledger  # noqa: PLC0415
         from cli.runs import runs_of  # noqa: PLC0415
         from cli.undoing import unknown_batch  # noqa: PLC0415
 
-        ledger = Ledger(base.ledger())
+        ledger = base.opened_ledger()
         totals = ledger.totals(batch)
         if totals is None:
             raise unknown_batch(ledger, batch)
@@ -107,9 +106,7 @@ class _Here:
         return _answer(totals._asdict(), ledger.rows(batch, failed_only=True), known, failed=failed)
 
     def rows(self, batch: str, *, failed: bool) -> list[dict[str, Any]]:
-        from cli.ledger import Ledger  # noqa: PLC0415
-
-        return Ledger(base.ledger()).rows(batch, failed_only=failed)
+        return base.opened_ledger().rows(batch, failed_only=failed)
 
 
 class _AtStack:

@@ -103,7 +103,8 @@ class _AtStack:
                 return list(ledger.rows_of_reports(batch))
             # Athena's rows do not tell what was read and not there from what was not read.
             reads_first = self._stack.parameters.get("ReadFirst") == "on"
-            return [{**one, "batch": batch} for one in reports_of_rows(ledger.rows(batch), reads_first=reads_first)]
+            rows = reports_of_rows(ledger.changes(batch), reads_first=reads_first, empty_is_unknown=False)
+            return [{**one, "batch": batch} for one in rows]
 
     def fitting(self, asked: "Given") -> "Given":
         """The requests as messages can carry them, and as the stack takes them. Raises CommandError."""

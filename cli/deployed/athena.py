@@ -12,7 +12,7 @@ from typing import Any
 
 from cli.deployed.stack import DeployedStack, StackAws, together
 from cli.errors import INVALID, CommandError
-from cli.ledger.questions import REJECTED, TOTALS, Row, Totals, rows_text, statements
+from cli.ledger.questions import CHANGES, REJECTED, TOTALS, Row, Totals, rows_text, statements
 from untag.hosts.aws.client import AwsError
 
 _FIRST_LOOK_SECONDS = 0.25
@@ -48,6 +48,10 @@ class AthenaLedger:
     def rows(self, batch: str, *, failed_only: bool = False) -> list[Row]:
         """The last word on each pair of a batch."""
         return self._stack.call(lambda aws: self._query(aws, rows_text(failed_only=failed_only), batch))
+
+    def changes(self, batch: str) -> list[Row]:
+        """Every row that says of a change, the first one first: a pair that was worked at twice has several."""
+        return self._stack.call(lambda aws: self._query(aws, statements()[CHANGES], batch))
 
     async def _query(self, aws: StackAws, text: str, *values: str) -> list[Row]:
         started = await aws.json(

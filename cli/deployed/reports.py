@@ -26,7 +26,7 @@ class BatchLedger(Protocol):
         """The last word on each pair of a batch."""
 
 
-def ledger_of(stack: DeployedStack, folder: Path) -> BatchLedger:
+def ledger_of(stack: DeployedStack, folder: Path) -> AthenaLedger | Ledger:
     """The ledger of a stack; the reports of a local one are put into a folder. Raises CommandError."""
     if not stack.place.local:
         return AthenaLedger(stack)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli.ledger.questions import REJECTED, Row, Totals, rows_text, statements
 from cli.ledger.tables import TABLES, Shape
-from local.reports.ledger import default_folder
+from local.reports.ledger import FOLDER, default_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,10 +48,14 @@ class Waiting(NamedTuple):
 
 
 class Ledger:
-    """What stands in a ledger's folder when it is opened. A folder without files has no rows."""
+    """What stands in a ledger's folder when it is opened. A folder without files has no rows.
 
-    def __init__(self, folder: Path) -> None:
+    Without `local_stack` what the local stack wrote is left out: a batch may have been tried there before it was run.
+    """
+
+    def __init__(self, folder: Path, *, local_stack: bool = True) -> None:
         self.folder = folder
+        self.local_stack = local_stack
         self.unreadable = 0
         """Lines of reports and requests that are no JSON: a writer was killed while it wrote. Known once connected."""
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -94,7 +98,7 @@ class Ledger:
 
     def waiting(self, batch: str) -> list[Waiting]:
         """The messages of a batch that are still to be worked at, the next one first; one without a time before it."""
-        kept = [one for path in sorted(self.folder.glob(f"*/{WAITING}")) for one in _waiting(path, batch)]
+        kept = [one for path in self._files(WAITING) for one in _waiting(path, batch)]
         return sorted(kept, key=lambda one: (one.due is not None, one.due.timestamp() if one.due else 0.0))
 
     def rows(self, batch: str, *, failed_only: bool = False) -> list[Row]:
@@ -111,7 +115,7 @@ class Ledger:
 
     def rows_of_reports(self, batch: str) -> Iterator[Row]:
         """The reports of a batch as they were published, for undo: a row keeps whether it says what stood there."""
-        for path in sorted(self.folder.glob(f"*/{REPORTS}")):
+        for path in self._files(REPORTS):
             for report in _objects(path):
                 if report.get("kind", "removal") == "removal" and (report.get("batch") or report.get("id")) == batch:
                     yield report
@@ -125,12 +129,17 @@ class Ledger:
         names = [column[0] for column in answer.description or ()]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
+    def _files(self, name: str) -> list[Path]:
+        """The files of a name in the folders of runs."""
+        paths = sorted(self.folder.glob(f"*/{name}"))
+        return [path for path in paths if self.local_stack or path.parent.name != FOLDER]
+
     def _read(self, connection: "duckdb.DuckDBPyConnection", table: str, shape: Shape) -> None:
         """Read a table from its files, and count the lines that are no JSON."""
         fields = ", ".join(f'"{name}" {_duckdb_type(one)}' for name, one in shape.items())
         connection.execute(f"CREATE TABLE {table} ({fields})")
         # Read one by one, since a folder's name may hold what a pattern means. An empty file makes DuckDB complain.
-        paths = [str(path) for path in sorted(self.folder.glob(f"*/{_FILES[table]}")) if path.stat().st_size]
+        paths = [str(path) for path in self._files(_FILES[table]) if path.stat().st_size]
         if not paths:
             return
         connection.execute(

@@ -11,6 +11,8 @@ Row = dict[str, Any]
 
 TOTALS = "what_became_of_a_batch"
 """The statement that asks for a batch's totals, by its name."""
+CHANGES = "what_a_batch_changed"
+"""The statement that asks for the rows from which a batch is undone, by its name."""
 REJECTED = "SELECT count(*) AS number FROM request_totals WHERE rejected AND coalesce(batch, request_id) = ?"
 """Asks for the number of a batch's requests of which nothing was called."""
 

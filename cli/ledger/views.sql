@@ -255,6 +255,22 @@ WHERE coalesce(batch, request_id) = ? AND outcome IN ('failed', 'unconfirmed')
 GROUP BY outcome, code
 ORDER BY pairs DESC, outcome, code;
 
+-- name: what_a_batch_changed
+-- What undo is made of: the changes in the order of time. A pair that was worked at twice has both of its rows.
+SELECT DISTINCT *
+FROM (
+  SELECT
+    r.batch, r.id AS request_id, r.provider, r.account, r.region, r.project_id,
+    r.outcomes[t.n].type AS type, r.outcomes[t.n].resource_id AS resource_id,
+    r.outcomes[t.n].key AS key, r.outcomes[t.n].value AS value, r.outcomes[t.n].was AS was,
+    r.outcomes[t.n].outcome AS outcome, r.attempt, r.finished_at
+  FROM reports AS r
+  CROSS JOIN UNNEST(sequence(1, CAST(cardinality(r.outcomes) AS BIGINT))) AS t (n)
+  WHERE r.kind = 'removal' AND cardinality(r.outcomes) > 0 AND coalesce(r.batch, r.id) = ?
+) AS report_rows
+WHERE outcome IN ('removed', 'restored') OR (outcome = 'absent' AND was IS NOT NULL)
+ORDER BY finished_at, attempt, request_id, type, resource_id, key, value;
+
 -- name: what_happened_to_a_resource
 SELECT * FROM outcomes WHERE resource_id = ? ORDER BY finished_at DESC, batch, request_id, key, value;
 

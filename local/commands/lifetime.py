@@ -16,7 +16,7 @@ from local.commands.base import SESSION, Json, Session, app, err, out
 from local.commands.progress import working
 from local.errors import LocalError
 from local.live import Observer, glance, stop_on_signals, watch
-from local.reports.ledger import default_folder
+from local.reports.ledger import VARIABLE, default_folder
 from local.session import control
 
 if TYPE_CHECKING:
@@ -210,6 +210,7 @@ def environment(*, session: Session = SESSION, as_json: Json = False) -> None:
     content = client.get("describe")
     outputs = {_variable(name): value for name, value in content["outputs"].items()}
     variables = {**client.get("environment"), "UNTAG_LOCAL_SESSION": str(session.absolute()), **outputs}
+    variables[VARIABLE] = "on"
     if as_json:
         print(json.dumps(variables))
         return

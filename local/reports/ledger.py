@@ -2,8 +2,8 @@
 
 LEDGER/local/reports.jsonl    a report in a line, as it was published
 
-The folder is one run among the command's own. A report that comes twice counts once, by its `report_id`: so it does no
-harm to send the same event to one stack after another.
+The folder is one run among the command's own. The command reads it only where it calls the local clouds. A report that
+comes twice counts once, by its `report_id`: so it does no harm to send the same event to one stack after another.
 """
 
 import json
@@ -16,6 +16,8 @@ from local import package
 from local.errors import LocalError
 
 FOLDER = "local"
+VARIABLE = "UNTAG_LOCAL_REPORTS"
+"""Set by `untag local env`: the command reads what the local stack wrote, since it calls the local clouds there."""
 _REPORTS = "reports.jsonl"
 
 

@@ -51,7 +51,7 @@ class Operator:
         assert self.untag("local", "send", file, *(("--wait", "60") if wait else ())).code == 0
 
     def pairs(self, batch: str) -> dict[str, int]:
-        pairs: dict[str, int] = self.untag("status", batch, "--json").json["pairs"]
+        pairs: dict[str, int] = self.untag("status", batch, "--json", UNTAG_LOCAL_REPORTS="on").json["pairs"]
         return pairs
 
 

@@ -200,6 +200,44 @@ def test_what_undoes_a_batch_goes_to_the_work_queue_once_it_is_confirmed(
     assert body["tags"] == [{"key": "env", "value": "prod"}]
 
 
+def test_a_removal_is_undone_also_where_its_request_was_worked_at_again_and_its_reports_came_twice(
+    untag: Any, stack: DeployedOnMoto, athena: Athena
+) -> None:
+    again = report("r", ("i-1", "absent", ""), report_id="r-again", finished_at="2026-11-26T10:05:00.000Z")
+    publish(athena, again, report("r", ("i-1", "removed", "prod")), again)
+    (body,) = json.loads(untag("undo", "b", "--print", "--stack", stack.name).out)
+    assert (body["id"], body["action"], body["tags"]) == ("r-undo", "restore", [{"key": "env", "value": "prod"}])
+    assert body["resources"] == [{"type": "vm", "ids": ["i-1"]}]
+    assert athena.started[-1]["QueryString"] == statements()["what_a_batch_changed"]
+
+
+def test_of_a_pair_that_was_removed_twice_the_last_value_is_put_back(
+    untag: Any, stack: DeployedOnMoto, athena: Athena
+) -> None:
+    later = report("r", ("i-1", "removed", "test"), report_id="r-later", finished_at="2026-11-26T10:05:00.000Z")
+    publish(athena, later, report("r", ("i-1", "removed", "prod")))
+    (body,) = json.loads(untag("undo", "b", "--print", "--stack", stack.name).out)
+    assert body["tags"] == [{"key": "env", "value": "test"}]
+
+
+def test_a_tag_that_stood_with_an_empty_value_is_put_back_with_it(
+    untag: Any, stack: DeployedOnMoto, athena: Athena
+) -> None:
+    row = {"type": "ecs", "key": "env", "outcome": "removed"}
+    rows = [
+        {**row, "resource_id": "i-1", "value": "", "was": ""},
+        {**row, "resource_id": "i-2", "value": None, "was": ""},
+        {**row, "resource_id": "i-3", "value": ""},
+    ]
+    place = {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "5f0c2a9d8e7b46310f00c0de00000001"}
+    publish(athena, report("r", **place, request_counts={"removed": 3}, outcomes=rows))
+    done = untag("undo", "b", "--print", "--stack", stack.name)
+    assert done.err == ""
+    (body,) = json.loads(done.out)
+    assert body["resources"] == [{"type": "ecs", "ids": ["i-1", "i-2", "i-3"]}]
+    assert body["tags"] == [{"key": "env", "value": ""}]
+
+
 def test_the_undo_of_an_undo_removes_what_was_put_back_where_the_stack_reads_first(
     untag: Any, stack: DeployedOnMoto, athena: Athena, moto: str
 ) -> None:

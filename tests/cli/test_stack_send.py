@@ -1,6 +1,7 @@
 """`untag send` to a stack on AWS (moto's server), and which stack and credentials are meant."""
 
 import json
+import shlex
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -130,6 +131,27 @@ def test_what_a_queue_does_not_take_is_said_and_the_exit_code_is_1(untag: Any, s
     assert done.code == 1
     assert "not all was sent: 0 messages sent" in done.out
     assert "QueueDoesNotExist" in done.out or "NonExistentQueue" in done.out
+
+
+def test_after_a_part_was_not_taken_the_command_that_is_printed_sends_the_same_ids_again(
+    untag: Any, stack: DeployedOnMoto
+) -> None:
+    untag.write("a file.json", request(["i-1"]))
+    untag.write("s.json", SWEEP)
+    client = stack.client("sqs")
+    client.delete_queue(QueueUrl=stack.outputs["SweepQueueUrl"])
+    done = untag("send", "a file.json", "s.json", "--stack", stack.name, "--yes", "--expect", "2")
+    assert done.code == 1
+    (first,) = stack.bodies("WorkQueue")
+    (line,) = [line for line in done.out.splitlines() if line.startswith("to send the rest: ")]
+    name, *words = shlex.split(line.removeprefix("to send the rest: "))
+    assert (name, words[words.index("--batch") + 1]) == ("untag", first["batch"])
+    client.create_queue(QueueName=stack.outputs["SweepQueueUrl"].rpartition("/")[2])
+    again = untag(*words, "--json")
+    assert again.code == 0, again.err
+    assert again.json["again"] is None
+    assert {(one["id"], one["batch"]) for one in stack.bodies("WorkQueue")} == {(first["id"], first["batch"])}
+    assert [one["batch"] for one in stack.bodies("SweepQueue")] == [first["batch"]]
 
 
 def test_which_stack_is_meant_has_to_be_said_and_it_has_to_be_there(untag: Any, stack: DeployedOnMoto) -> None:

@@ -26,6 +26,7 @@ def test_what_sqlglot_makes_of_them_for_duckdb_runs_there_and_answers_alike(tmp_
     (tmp_path / "run" / "reports.jsonl").write_text(json.dumps(report) + "\n")
     connection = Ledger(tmp_path).connect()
     values = {"what_became_of_a_batch": "b", "what_failed_and_why": "b", "what_happened_to_a_resource": "i-1"}
+    values |= {"what_a_batch_changed": "b"}
     ours = {}
     for name, text in statements().items():
         answer = connection.execute(text, [values[name]] if name in values else None)
@@ -43,6 +44,7 @@ def test_views_and_queries_have_the_names_that_are_documented() -> None:
         "batches",
         "what_became_of_a_batch",
         "what_failed_and_why",
+        "what_a_batch_changed",
         "what_happened_to_a_resource",
         "who_still_waits",
         "tags_removed_by_day",
