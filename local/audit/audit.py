@@ -26,6 +26,10 @@ RESERVED = ("jrn:", "_sys_")
 """What a cloud's own keys begin with: a request for every tag does not mean them."""
 
 
+_LONG = ("arn:", "qcs:", "trn:")
+"""What long names begin with. Their last part is the id by which a request may name the resource."""
+
+
 class Asked(NamedTuple):
     """A pair that was asked for. `value` is None where only the key was given."""
 
@@ -212,7 +216,7 @@ def _names(server: ProviderServer, change: Change) -> tuple[str, list[Asked]]:
     """
     action = "remove" if change.after is None else "restore"
     value = change.before if change.after is None else change.after
-    ids = dict.fromkeys((change.id, re.split("[:/]", change.id)[-1] if change.id.startswith("arn:") else change.id))
+    ids = dict.fromkeys((change.id, re.split("[:/]", change.id)[-1] if change.id.startswith(_LONG) else change.id))
     return action, [
         Asked(server.provider, change.account, change.type, id_, change.key, wanted)
         for id_ in ids

@@ -213,7 +213,7 @@ def run() -> int:
     started = time.monotonic()
     # The pace that the clouds allow would make a viewer wait, and a refused call should come again while he looks.
     overrides = Overrides(environment={"UNTAG_RATE": "500"}, visibility_timeout=5, batching_window=0.2, max_delay=1)
-    console.print("[bold]untag[/]: template.yaml on this machine, two clouds that check signatures, and no account\n")
+    console.print("[bold]untag[/]: template.yaml on this machine, clouds that check signatures, and no account\n")
     with console.status("starting the stack"):
         stack = Stack(overrides=overrides)
         stack.start()

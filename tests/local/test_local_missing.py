@@ -16,6 +16,7 @@ from local.aws.timetable import Once
 from local.errors import LocalError
 from local.live import Observer
 from local.live.picture import picture
+from local.live.view import View
 from local.live.watching import Lines
 from local.session import control
 from local.stack import Overrides, Stack
@@ -60,7 +61,7 @@ def delete_rule(stack, aws):
 def drawn(seen):
     console = Console(record=True, width=120, height=24)
     with console.capture() as caught:
-        console.print(picture(seen, 120, 24), height=24)
+        console.print(picture(seen, 120, 24, View()), height=24)
     return caught.get()
 
 

@@ -12,6 +12,7 @@ from local.audit import Audit
 from local.commands.display import show_state
 from local.live import Observer, watch
 from local.live.picture import picture
+from local.live.view import View
 from local.providers import JdcloudServer, Pair
 from local.providers.truth import Cause
 from local.reports.pairs import Pairs
@@ -167,7 +168,7 @@ def test_every_view_shows_pairs_and_understands_every_kind_of_report(stack):
 
     console = Console(width=140, height=30)
     with console.capture() as caught:
-        console.print(picture(seen, 140, 30), height=30)
+        console.print(picture(seen, 140, 30, View()), height=30)
     shown = caught.get()
     for told in ("100000", "unchanged", "rejected: resources.0.ids: List should have at least 1 item"):
         assert told in shown
