@@ -49,16 +49,16 @@ def test_suspects_that_are_not_begun_go_back_to_their_queue_and_pay_no_receive(h
     assert [entry["ReceiptHandle"] for entry in deleted["Entries"]] == [f"receipt-m-{n}" for n in range(10, 14)]
 
 
-def test_a_record_that_is_suspect_once_more_is_the_only_one_that_is_begun(house: House) -> None:
-    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(3)]
+def test_a_record_at_its_last_receive_is_the_only_one_that_is_begun(house: House) -> None:
+    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=5) for n in range(3)]
     assert house.batch(*records) == []
     assert [report["id"] for report in house.aws.reports] == ["chg-0"]
     back = [message for message in house.aws.queues[QUEUE] if "untag_receives" in message["MessageAttributes"]]
     assert [json.loads(message["MessageBody"])["id"] for message in back] == ["chg-1", "chg-2"]
 
 
-def test_what_is_suspect_for_the_first_time_does_not_share_an_invocation_with_what_was_so_before(house: House) -> None:
-    receives = (4, 3, 5, 3)
+def test_a_record_at_its_last_receive_waits_for_an_invocation_without_other_suspects(house: House) -> None:
+    receives = (5, 3, 5, 4)
     records = [
         record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=count) for n, count in enumerate(receives)
     ]
@@ -68,7 +68,7 @@ def test_what_is_suspect_for_the_first_time_does_not_share_an_invocation_with_wh
 
 def test_a_record_is_put_back_by_one_call_even_if_its_answer_is_lost(house: House) -> None:
     house.aws.trouble = lambda _, operation, __: 503 if operation == "SendMessageBatch" else None
-    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=4) for n in range(2)]
+    records = [record(jd_request(f"i-{n}", id_=f"chg-{n}"), f"m-{n}", receives=5) for n in range(2)]
     assert house.batch(*records) == ["m-1"]
     assert operations(house).count("SendMessageBatch") == 1
 

@@ -22,9 +22,12 @@ SUSPECT_RECEIVES = 3
 """A record that was received so often was twice not acknowledged, most likely because the process died on it."""
 
 MOST_SUSPECTS = 10
-"""Records that an invocation begins when they are suspect for the first time. One of them may kill the process, and
-then the others have paid a receive. A record that is suspect for longer is the only one that its invocation begins:
-several killers among the same neighbours would bury these otherwise."""
+"""Suspect records that one invocation begins. One of them may kill the process, and then the others have paid a
+receive."""
+
+LAST_RECEIVE = 5
+"""At this receive a record is the only one that its invocation begins: at the next one its queue buries it, and several
+killers among the same neighbours would take these along."""
 
 INVALID = "invalid"
 """The code of a body that never can be worked at."""
@@ -82,9 +85,9 @@ class Worker:
         """Work at all records; the ids of those that have to come again."""
         records = list(records)
         failed = await self.together([record for record in records if record.receives < SUSPECT_RECEIVES])
-        suspects = sorted((one for one in records if one.receives >= SUSPECT_RECEIVES), key=lambda one: one.receives)
-        new = sum(record.receives == SUSPECT_RECEIVES for record in suspects)
-        most = min(new, MOST_SUSPECTS) or 1
+        suspects = [record for record in records if record.receives >= SUSPECT_RECEIVES]
+        suspects.sort(key=lambda record: record.receives == LAST_RECEIVE)
+        most = min(sum(record.receives != LAST_RECEIVE for record in suspects), MOST_SUSPECTS) or 1
         # The rest before the first is begun: one that kills the process would make them pay for it.
         failed += await self._quarantine.put_back(suspects[most:])
         for number, record in enumerate(suspects[:most]):
