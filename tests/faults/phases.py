@@ -74,10 +74,10 @@ def poison(campaign: "Campaign") -> None:
     killers = list(neighbours(KILLERS, "i-killer"))
     campaign.ask([*killers, *around])  # the killers are begun first, when their turn comes one by one
     end = time.monotonic() + campaign.patience
-    while (
-        _some_without_an_end(campaign, "beside", NEIGHBOURS) or _waiting(campaign) > KILLERS
-    ) and time.monotonic() < end:
-        pass
+    # What waits is counted first, with a pause: moto and the clouds run in this process, and have to get their turn.
+    while _waiting(campaign) > KILLERS or _some_without_an_end(campaign, "beside", NEIGHBOURS):
+        if time.monotonic() > end:
+            break
     # Only the killers are left, and go to the dead letters by SQS's own redrive. With more on the queue that had to
     # be hidden for as long as a function has: else two hold the same records, and each puts them back.
     campaign.stack.aws.queues.visibility_timeout = SHORT_VISIBILITY_SECONDS
