@@ -5,6 +5,7 @@ import gzip
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -175,6 +176,7 @@ def test_ctrl_c_stops_the_query_that_is_under_way(untag: Any, stack: DeployedOnM
     command = untag.command("status", "b", "--stack", stack.name)
     with subprocess.Popen(command, cwd=untag.folder, env=untag.environ, stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: len(athena.started) == 2)
+        time.sleep(2.0)  # until the command has read the queries' ids
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
