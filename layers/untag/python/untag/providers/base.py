@@ -2,7 +2,7 @@
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -46,6 +46,24 @@ class Scope(NamedTuple):
     def of_ids(self, ids: Sequence[str]) -> "Scope":  # noqa: ARG002 - for a provider's own kind
         """The scope of resources with these ids. A provider's own kind may be wider, where the ids say what it says."""
         return self
+
+
+class NamedScope(Scope):
+    """A scope of resources that are all given by names that say their type: those of several types may share a call."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether resources of both may share a call."""
+        return isinstance(other, NamedScope) and self._replace(type="")[:] == other._replace(type="")[:]
+
+    def __ne__(self, other: object) -> bool:
+        """Whether they may not."""
+        return not self == other
+
+    def __hash__(self) -> int:
+        """Equal for equal scopes."""
+        return hash(self._replace(type="")[:])
 
 
 class Options(NamedTuple):
@@ -292,9 +310,33 @@ class Plain(Generic[C]):
     finds_any_key = False
     finds_any_type = False
 
+    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - the Protocol's
+        """Every type is this API's."""
+        return True
+
+    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
+        """Each type has to be one that may be where the request says, and each id one that may be of its type there."""
+        location = Location(request.account, request.region, request.project_id)
+        for index, group in enumerate(request.resources):
+            if not self.accepts(group.type):
+                continue
+            found = list(self.location_problems(location, group.type))
+            for path, message in found:
+                if path == "type":
+                    yield Problem(f"resources.{index}.type", message)
+                elif index == 0:
+                    yield Problem(path, message)
+            for number, id_ in enumerate(() if found else group.ids):
+                if (problem := self.id_problem(location, group.type, id_)) is not None:
+                    yield Problem(f"resources.{index}.ids.{number}", problem)
+
     def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
         """Resources of any type may be anywhere."""
         return ()
+
+    def id_problem(self, location: Location, type_: str, id_: str) -> str | None:  # noqa: ARG002 - for clouds with rules
+        """Why an id cannot be that of a resource of this type at the location; None where it can."""
+        return None
 
     def comparable_key(self, key: str) -> str:
         """Keys are compared as they are."""

@@ -92,23 +92,9 @@ class AlibabaTag(Plain[AlibabaCredentials]):
             resources_per_call=options.resources_per_call.get(own, RESOURCES_PER_CALL),
         )
 
-    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
-        """Every type is this API's."""
-        return True
-
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """Each resource has to be one that a call in the request's region reaches."""
-        location = Location(request.account, request.region, request.project_id)
-        for index, group in enumerate(request.resources):
-            found = list(self.location_problems(location, group.type))
-            for path, message in found:
-                if path == "type":
-                    yield Problem(f"resources.{index}.type", message)
-                elif index == 0:
-                    yield Problem(path, message)
-            for number, id_ in enumerate(() if found or request.region is None else group.ids):
-                if (problem := problem_of(group.type, id_, request.region or "")) is not None:
-                    yield Problem(f"resources.{index}.ids.{number}", problem)
+        """What every cloud checks, and what a tag may be."""
+        yield from super().problems(request)
         for index, tag in enumerate(request.named_tags() if request.action is Action.RESTORE else ()):
             if tag.value is not None and len(tag.value) > _VALUE_LENGTH:
                 message = f"String should have at most {_VALUE_LENGTH} characters on alibabacloud"
@@ -121,6 +107,10 @@ class AlibabaTag(Plain[AlibabaCredentials]):
             yield Problem("region", message)
         if type_ != EVERY_TYPE and (problem := type_problem(type_)) is not None:
             yield Problem("type", problem)
+
+    def id_problem(self, location: Location, type_: str, id_: str) -> str | None:
+        """Why a call at the location cannot reach the resource; None where it can."""
+        return problem_of(type_, id_, location.region or "")
 
     def warnings(self, request: RemovalRequest) -> Iterator[str]:
         """What looks like a mistake but may be right."""

@@ -54,6 +54,7 @@ from untag.providers.base import (
     Limits,
     Listing,
     Location,
+    NamedScope,
     Options,
     Plain,
     Scope,
@@ -71,24 +72,6 @@ _CONTENT_TYPE = "application/x-amz-json-1.1"
 _OPERATIONS = {Action.REMOVE: "UntagResources", Action.RESTORE: "TagResources"}
 
 
-class ArnScope(Scope):
-    """A scope of resources that are all named by ARNs: what may share a call does not depend on their type."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        """Whether resources of both may share a call."""
-        return isinstance(other, ArnScope) and self._replace(type="")[:] == other._replace(type="")[:]
-
-    def __ne__(self, other: object) -> bool:
-        """Whether they may not."""
-        return not self == other
-
-    def __hash__(self) -> int:
-        """Equal for equal scopes."""
-        return hash(self._replace(type="")[:])
-
-
 class TypeScope(Scope):
     """A scope of one type."""
 
@@ -96,7 +79,7 @@ class TypeScope(Scope):
 
     def of_ids(self, ids: Sequence[str]) -> Scope:
         """ARNs say their type, so that those of several types share a call."""
-        return ArnScope(*self) if all(id_.startswith("arn:") for id_ in ids) else self
+        return NamedScope(*self) if all(id_.startswith("arn:") for id_ in ids) else self
 
 
 class AwsTagging(Plain[AwsCredentials]):
@@ -131,22 +114,6 @@ class AwsTagging(Plain[AwsCredentials]):
         """Every type but those that IAM reads."""
         return type_ not in BY_IAM
 
-    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """Each resource has to be one that a call in the request's region reaches."""
-        location = Location(request.account, request.region, request.project_id)
-        for index, group in enumerate(request.resources):
-            if not self.accepts(group.type):
-                continue
-            found = list(self.location_problems(location, group.type))
-            for path, message in found:
-                if path == "type":
-                    yield Problem(f"resources.{index}.type", message)
-                elif index == 0:
-                    yield Problem(path, message)
-            for number, id_ in enumerate(() if found or request.region is None else group.ids):
-                if (problem := problem_of(group.type, id_, request.region or "")) is not None:
-                    yield Problem(f"resources.{index}.ids.{number}", problem)
-
     def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
         """A region is needed, and a type whose tags can be read."""
         if location.region is None:
@@ -154,6 +121,10 @@ class AwsTagging(Plain[AwsCredentials]):
             yield Problem("region", message)
         if type_ in NOT_LISTED:
             yield Problem("type", not_listed(type_))
+
+    def id_problem(self, location: Location, type_: str, id_: str) -> str | None:
+        """Why a call at the location cannot reach the resource; None where it can."""
+        return problem_of(type_, id_, location.region or "")
 
     def warnings(self, request: RemovalRequest) -> Iterator[str]:
         """What looks like a mistake but may be right."""

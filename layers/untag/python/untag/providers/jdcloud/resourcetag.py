@@ -102,19 +102,9 @@ class JDCloud(Plain[JDCloudCredentials]):
             resources_per_call=min(options.resources_per_call.get(api, 50), MOST_RESOURCES_PER_CALL),
         )
 
-    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
-        """Every type is this API's."""
-        return True
-
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
         """A region is needed, no value is empty, and cdn is at home in `cn-all` only."""
-        location = Location(request.account, request.region, request.project_id)
-        problems = (
-            Problem(f"resources.{index}.type" if path == "type" else path, message)
-            for index, group in enumerate(request.resources)
-            for path, message in self.location_problems(location, group.type)
-        )
-        yield from dict.fromkeys(problems)
+        yield from super().problems(request)
         for index, tag in enumerate(request.named_tags()):
             if tag.value == "":
                 yield Problem(f"tags.{index}.value", "String should have at least 1 character on jdcloud")

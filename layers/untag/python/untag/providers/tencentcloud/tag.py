@@ -33,6 +33,7 @@ from untag.providers.base import (
     Limits,
     Listing,
     Location,
+    NamedScope,
     Options,
     Plain,
     Scope,
@@ -70,24 +71,6 @@ _NO_ACCOUNT = Failure(
 )
 
 
-class NameScope(Scope):
-    """A scope of resources that are all given by names: what may share a call does not depend on their type."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        """Whether resources of both may share a call."""
-        return isinstance(other, NameScope) and self._replace(type="")[:] == other._replace(type="")[:]
-
-    def __ne__(self, other: object) -> bool:
-        """Whether they may not."""
-        return not self == other
-
-    def __hash__(self) -> int:
-        """Equal for equal scopes."""
-        return hash(self._replace(type="")[:])
-
-
 class TypeScope(Scope):
     """A scope of one type. `more` says whether some of its resources are given by bare ids."""
 
@@ -95,7 +78,7 @@ class TypeScope(Scope):
 
     def of_ids(self, ids: Sequence[str]) -> Scope:
         """Names say their type, so that those of several types share a call."""
-        return NameScope(*self) if all(map(is_name, ids)) else self._replace(more=_BARE)
+        return NamedScope(*self) if all(map(is_name, ids)) else self._replace(more=_BARE)
 
 
 class TencentTag(Plain[TencentCredentials]):
@@ -131,23 +114,9 @@ class TencentTag(Plain[TencentCredentials]):
             resources_per_call=min(options.resources_per_call.get(own, RESOURCES_PER_CALL), RESOURCES_PER_CALL),
         )
 
-    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
-        """Every type is this API's."""
-        return True
-
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """Each resource has to be one of its type in the request's region; a tag has to be one that can be."""
-        location = Location(request.account, request.region, request.project_id)
-        for index, group in enumerate(request.resources):
-            found = list(self.location_problems(location, group.type))
-            for path, message in found:
-                if path == "type":
-                    yield Problem(f"resources.{index}.type", message)
-                elif index == 0:
-                    yield Problem(path, message)
-            for number, id_ in enumerate(() if found or request.region is None else group.ids):
-                if (problem := problem_of(group.type, id_, request.region or "")) is not None:
-                    yield Problem(f"resources.{index}.ids.{number}", problem)
+        """What every cloud checks, and what a tag may be."""
+        yield from super().problems(request)
         for index, tag in enumerate(request.named_tags()):
             if len(tag.key) > _KEY_LENGTH:
                 message = f"String should have at most {_KEY_LENGTH} characters on tencentcloud"
@@ -161,6 +130,10 @@ class TencentTag(Plain[TencentCredentials]):
             yield Problem("region", "Field required: tencentcloud has no call without a region")
         if type_ != EVERY_TYPE and not TYPE.fullmatch(type_):
             yield Problem("type", "should be service:prefix, as in cvm:instance")
+
+    def id_problem(self, location: Location, type_: str, id_: str) -> str | None:
+        """Why a call at the location cannot reach the resource; None where it can."""
+        return problem_of(type_, id_, location.region or "")
 
     def warnings(self, request: RemovalRequest) -> Iterator[str]:
         """What looks like a mistake but may be right."""

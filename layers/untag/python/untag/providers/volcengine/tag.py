@@ -104,24 +104,6 @@ class VolcengineTag(Plain[VolcengineCredentials]):
             resources_per_call=min(options.resources_per_call.get(api, RESOURCES_PER_CALL), MOST_RESOURCES_PER_CALL),
         )
 
-    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - one API for every type
-        """Every type is this API's. Which ones the service knows, it says itself."""
-        return True
-
-    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """Each resource has to be one that its type and the request's region fit."""
-        location = Location(request.account, request.region, request.project_id)
-        for index, group in enumerate(request.resources):
-            found = list(self.location_problems(location, group.type))
-            for path, message in found:
-                if path == "type":
-                    yield Problem(f"resources.{index}.type", message)
-                elif index == 0:
-                    yield Problem(path, message)
-            for number, id_ in enumerate(() if found or request.region is None else group.ids):
-                if (problem := problem_of(group.type, id_, request.region or "")) is not None:
-                    yield Problem(f"resources.{index}.ids.{number}", problem)
-
     def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
         """A region is needed, and a type of two words."""
         if location.region is None:
@@ -129,6 +111,10 @@ class VolcengineTag(Plain[VolcengineCredentials]):
             yield Problem("region", message)
         if type_ != EVERY_TYPE and (problem := type_problem(type_)) is not None:
             yield Problem("type", problem)
+
+    def id_problem(self, location: Location, type_: str, id_: str) -> str | None:
+        """Why a call at the location cannot reach the resource; None where it can."""
+        return problem_of(type_, id_, location.region or "")
 
     def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
         """None: the service says itself which types it knows, and regions are not listed."""
