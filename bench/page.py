@@ -251,7 +251,7 @@ class Page:
             yield (
                 f"With 32 calls in flight a thousand calls of {_ms(LATENCY)} take {_ms(ceil(RESOURCES / 32) * LATENCY)}"
                 f" if nothing else costs time, and 100 SDK threads take {_ms(many)}: 32 in flight cannot be "
-                f"twice as fast as 100, whoever makes the calls. Against 32 SDK threads it is {sdk / own:.2f} x."
+                f"twice as fast as 100 with any client. Against 32 SDK threads it is {sdk / own:.2f} x."
             )
             yield ""
         if any(row.name.startswith("cold start") for row in missed):

@@ -198,7 +198,7 @@ class _Reading:
             messages = (await self._aws.json("sqs", "ReceiveMessage", asked)).get("Messages") or ()
             if not messages:
                 return
-            # All of them before the first is handed on: whoever stops there must not leave the others hidden.
+            # All of them before the first is handed on: to stop at that one must not leave the others hidden.
             self._hidden |= {one["MessageId"]: one["ReceiptHandle"] for one in messages}
             fresh = [one for one in messages if one["MessageId"] not in self._seen]
             self._seen |= {one["MessageId"] for one in fresh}

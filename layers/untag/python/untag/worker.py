@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from typing_extensions import override
+
 from untag.contracts import InvalidInputError, Problem
 from untag.contracts.rejections import InvocationError, Names, Rejection, names_in
 from untag.contracts.requests import timestamp
@@ -50,7 +52,7 @@ class Work(ABC):
         return self._runtime.run(self.invocation(self._runtime.window(left)).batch(records))
 
 
-class Worker:
+class Worker(ABC):
     """One invocation's work at a batch of records."""
 
     def __init__(self, runtime: Runtime, window: Window) -> None:
@@ -61,25 +63,9 @@ class Worker:
         self._outbox = window.outbox
         self._quarantine = runtime.host.quarantine
 
+    @abstractmethod
     async def together(self, records: list[Record]) -> list[str]:
         """Work at records side by side; the ids of those that have to come again. Raises nothing."""
-        done = await asyncio.gather(*(self._done(record) for record in records))
-        return [record.id for record, well in zip(records, done, strict=True) if not well]
-
-    async def one(self, record: Record) -> bool:
-        """Work at a record by itself; False if it has to come again."""
-        raise NotImplementedError
-
-    async def _done(self, record: Record) -> bool:
-        try:
-            return await self.one(record)
-        except InvalidInputError as error:
-            return await self.reject(record, error)
-        except DeliveryError as error:
-            self._telemetry.undelivered(record.id, str(error))
-        except Exception as error:  # noqa: BLE001 - one record must not take down the others
-            self._telemetry.failed(error)
-        return False
 
     async def batch(self, records: Iterable[Record]) -> list[str]:
         """Work at all records; the ids of those that have to come again."""
@@ -165,3 +151,27 @@ class Worker:
 def undelivered(handed: Handed, reason: str) -> Problem:
     """What is wrong with something that was worked at and whose results were not all sent."""
     return Problem(handed.path, f"not delivered ({reason}): send the payload again, it asks for nothing twice")
+
+
+class OneByOne(Worker):
+    """Work at a batch of which each record is for itself; the accounts' pace holds them together."""
+
+    @abstractmethod
+    async def one(self, record: Record) -> bool:
+        """Work at a record; False if it has to come again. What is invalid or not delivered may be raised."""
+
+    @override
+    async def together(self, records: list[Record]) -> list[str]:
+        done = await asyncio.gather(*(self._done(record) for record in records))
+        return [record.id for record, well in zip(records, done, strict=True) if not well]
+
+    async def _done(self, record: Record) -> bool:
+        try:
+            return await self.one(record)
+        except InvalidInputError as error:
+            return await self.reject(record, error)
+        except DeliveryError as error:
+            self._telemetry.undelivered(record.id, str(error))
+        except Exception as error:  # noqa: BLE001 - one record must not take down the others
+            self._telemetry.failed(error)
+        return False

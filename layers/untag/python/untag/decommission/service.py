@@ -21,7 +21,7 @@ from untag.hosts.base import Arrival, Handed, Record
 from untag.messages import notice_message, request_messages, traced
 from untag.providers import Location
 from untag.runtime import Runtime, Window
-from untag.worker import INVALID, Work, Worker
+from untag.worker import INVALID, OneByOne, Work
 
 GIVE_UP_RECEIVES = 90
 """Receives after which an event whose tags cannot be read is given up: 90 times the 750 seconds that its queue hides it
@@ -73,7 +73,7 @@ class Decommissioner(Work):
         return _Invocation(self._runtime, window, self._globs, self._accounts)
 
 
-class _Invocation(Worker):
+class _Invocation(OneByOne):
     """One invocation of the function."""
 
     def __init__(self, runtime: Runtime, window: Window, globs: Sequence[str], accounts: Mapping[str, str]) -> None:

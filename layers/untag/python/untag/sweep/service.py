@@ -17,7 +17,7 @@ from untag.sweep.rules import Place, Rule
 from untag.sweep.state import Progress, Sweep, continuation, read_sweep
 from untag.sweep.summary import summary
 from untag.sweep.walk import Sender, Walk
-from untag.worker import Work, Worker
+from untag.worker import OneByOne, Work
 
 _RETRY_SECONDS = 10.0
 _REFERENCES = 2
@@ -44,7 +44,7 @@ class Sweeper(Work):
         return _Invocation(self._runtime, window)
 
 
-class _Invocation(Worker):
+class _Invocation(OneByOne):
     """One invocation of the function."""
 
     def __init__(self, runtime: Runtime, window: Window) -> None:
