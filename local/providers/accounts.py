@@ -37,3 +37,8 @@ class Resource(NamedTuple):
 def made_up(*parts: str) -> str:
     """64 hex digits that are always the same for the same parts: keys and numbers of accounts that are made here."""
     return hashlib.sha256("/".join(parts).encode()).hexdigest()
+
+
+def made_up_number(digits: int, *parts: str) -> str:
+    """An account's number of so many digits that is always the same for the same parts."""
+    return f"{int(made_up(*parts), 16) % 10**digits:0{digits}}"

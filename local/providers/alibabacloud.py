@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from local import package
 from local.providers import alibabacloud_input
-from local.providers.accounts import Account, Resource, made_up
+from local.providers.accounts import Account, Resource, made_up_number
 from local.providers.alibabacloud_signature import AlibabaVerifier, SignatureError
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
@@ -77,6 +77,7 @@ class AlibabaServer(ProviderServer):
     name: ClassVar[str] = "alibabacloud"
     provider: ClassVar[str] = "alibabacloud"
     api: ClassVar[str] = "alibabacloud.tag"
+    number_field: ClassVar[str] = ""
     max_body: ClassVar[int] = 1024 * 1024
     fault_kinds: ClassVar[frozenset[str]] = ProviderServer.fault_kinds - {"count"}
     default_credentials: ClassVar[Mapping[str, Account]] = {
@@ -97,24 +98,12 @@ class AlibabaServer(ProviderServer):
     @property
     def environment(self) -> dict[str, str]:
         """The key of the account "default", and the accounts by their numbers."""
-        own = self.secrets.get("default", {})
         names = {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": "access_key",
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret_key",
             "ALIBABA_CLOUD_SECURITY_TOKEN": "security_token",
         }
-        accounts = {account.domain_id: account.name for account in self.credentials.values()}
-        numbers = ",".join(f"alibabacloud/{number}={name}" for number, name in accounts.items() if number)
-        variables = {variable: own[field] for variable, field in names.items() if field in own}
-        return variables | {"UNTAG_ACCOUNTS": numbers}
-
-    @property
-    def secrets(self) -> dict[str, dict[str, str]]:
-        """For each account, what its secret holds: the number is no part of it."""
-        return {
-            name: {field: value for field, value in secret.items() if field != "domain_id"}
-            for name, secret in super().secrets.items()
-        }
+        return self.own(names) | self.numbers()
 
     def claim(self, request: Request) -> tuple[str, str]:
         """What the Authorization header says, unchecked."""
@@ -152,7 +141,7 @@ class AlibabaServer(ProviderServer):
         query = _query(request)
         if not route.region:
             raise alibabacloud_input.refuse("MissingParameter.RegionId", "RegionId is mandatory for this action.")
-        named = alibabacloud_input.arns(query, route.region, self._number(account))
+        named = alibabacloud_input.arns(query, route.region, self.number(account) or NUMBER)
         body = {"query": query, "sent": {one.full: one.sent for one in named}}
         ids = tuple(one.full for one in named)
         if not route.writing:
@@ -167,7 +156,7 @@ class AlibabaServer(ProviderServer):
         """The one that the resource's name says, else one of its own."""
         parts = resource.id.split(":")
         named = parts[4] if len(parts) > 5 and parts[4].isdigit() else ""  # noqa: PLR2004
-        return named or f"{int(made_up(self.provider, resource.account), 16) % 10**16:016}"
+        return named or made_up_number(16, self.provider, resource.account)
 
     def place(self, resource: Resource) -> tuple[str, str, str]:
         """By its whole name, which is built as the functions build it where a bare id is given."""
@@ -177,12 +166,8 @@ class AlibabaServer(ProviderServer):
         bare = parse_arn(resource.id) is None
         arn = plain_template(resource.type).arn(resource.id, resource.region) if bare else resource.id
         *head, account, rest = arn.split(":", 5)
-        number = self._number(resource.account) if account == "*" else account
+        number = (self.number(resource.account) or NUMBER) if account == "*" else account
         return resource.region, resource.type, ":".join((*head, number, rest))
-
-    def _number(self, account: str) -> str:
-        numbers = (one.domain_id for one in self.credentials.values() if one.name == account)
-        return next(filter(None, numbers), NUMBER)
 
     def apply(self, ask: Ask, cause: Cause, verdict: Verdict) -> tuple[Answer, int]:
         """Tag, untag, or read."""

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from local import package
 from local.errors import LocalError
-from local.providers.accounts import Account, Resource, made_up
+from local.providers.accounts import Account, Resource, made_up_number
 from local.providers.aws_signature import AwsVerifier, SignatureError
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
 from local.providers.wire import Request, Response
@@ -37,6 +37,7 @@ class AwsService(ProviderServer):
     """A service whose calls bear Signature Version 4, and the session token of temporary keys."""
 
     provider: ClassVar[str] = "aws"
+    number_field: ClassVar[str] = ""
     service: ClassVar[str]
     """The service that calls are signed for."""
     default_credentials: ClassVar[Mapping[str, Account]] = DEFAULT_CREDENTIALS
@@ -54,32 +55,19 @@ class AwsService(ProviderServer):
             "AWS_SECRET_ACCESS_KEY": "secret_key",
             "AWS_SESSION_TOKEN": "security_token",
         }
-        accounts = {account.domain_id: account.name for account in self.credentials.values()}
-        numbers = ",".join(f"aws/{number}={name}" for number, name in accounts.items() if number)
-        return {variable: own.get(field, "") for variable, field in names.items()} | {"UNTAG_ACCOUNTS": numbers}
-
-    @property
-    def secrets(self) -> dict[str, dict[str, Any]]:
-        """For each account, what its secret holds."""
-        found: dict[str, dict[str, Any]] = {}
-        for access_key, account in self.credentials.items():
-            found[account.name] = {"access_key": access_key, "secret_key": account.secret_key}
-            if account.security_token is not None:
-                found[account.name]["security_token"] = account.security_token
-        return found
+        return {variable: own.get(field, "") for variable, field in names.items()} | self.numbers()
 
     def number_of(self, resource: Resource) -> str | None:
         """The one that the resource's ARN names, else one of its own."""
         named = resource.id.split(":")[4] if resource.id.startswith("arn:") and resource.id.count(":") > 4 else ""  # noqa: PLR2004
-        return named or f"{int(made_up('aws', resource.account), 16) % 10**12:012}"
+        return named or made_up_number(12, self.provider, resource.account)
 
     def place(self, resource: Resource) -> tuple[str, str, str]:
         """By its ARN, which is built as the functions build it where a bare id is given."""
         package.find()
         from untag.providers.aws.arns import TEMPLATES, arn_of, parse_arn  # noqa: PLC0415
 
-        account = self.account(resource.account)
-        number = (account.domain_id if account else None) or NUMBER
+        number = self.number(resource.account) or NUMBER
         if resource.id.startswith("arn:") or resource.type in TEMPLATES:
             arn = arn_of(resource.type, resource.id, resource.region, number)
         else:

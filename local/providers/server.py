@@ -94,6 +94,8 @@ class ProviderServer(ABC):
     default_credentials: ClassVar[Mapping[str, Account]]
     api: ClassVar[str]
     """What the functions call the tag API that this server is: `provider.api`."""
+    number_field: ClassVar[str] = "domain_id"
+    """What a secret calls its account's number; empty where the number is no part of it."""
     max_body: ClassVar[int]
     fault_kinds: ClassVar[frozenset[str]] = KINDS
 
@@ -157,18 +159,34 @@ class ProviderServer(ABC):
             secret: dict[str, Any] = {"access_key": access_key, "secret_key": account.secret_key}
             if account.security_token is not None:
                 secret["security_token"] = account.security_token
-            if account.domain_id is not None:
-                secret["domain_id"] = account.domain_id
+            if account.domain_id is not None and self.number_field:
+                secret[self.number_field] = account.domain_id
             if account.projects:
                 secret["projects"] = dict(account.projects)
             found[account.name] = secret
         return found
+
+    def own(self, names: Mapping[str, str]) -> dict[str, str]:
+        """Variables for what the secret of the account "default" has; `names` says which field each is for."""
+        secret = self.secrets.get("default", {})
+        return {variable: secret[field] for variable, field in names.items() if field in secret}
+
+    def numbers(self) -> dict[str, str]:
+        """The variable that says which account has which number."""
+        accounts = {account.domain_id: account.name for account in self.credentials.values()}
+        pairs = (f"{self.provider}/{number}={name}" for number, name in accounts.items() if number)
+        return {"UNTAG_ACCOUNTS": ",".join(pairs)}
 
     # A sandbox: accounts and resources that are made while the cloud is up.
 
     def account(self, name: str) -> Account | None:
         """An account by its name."""
         return next((account for account in self.credentials.values() if account.name == name), None)
+
+    def number(self, name: str) -> str | None:
+        """The number of an account, None where it has none here."""
+        account = self.account(name)
+        return account.domain_id if account else None
 
     def add_account(self, resource: Resource) -> None:
         """Make the account of a resource. All servers of a provider make the same one."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from local import package
 from local.providers import tencentcloud_input
-from local.providers.accounts import Account, Resource, made_up
+from local.providers.accounts import Account, Resource, made_up_number
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
 from local.providers.tencentcloud_signature import SignatureError, TencentcloudVerifier
@@ -66,6 +66,7 @@ class TencentcloudServer(ProviderServer):
     provider: ClassVar[str] = "tencentcloud"
     api: ClassVar[str] = "tencentcloud.tag"
     default_credentials: ClassVar[Mapping[str, Account]] = DEFAULT_CREDENTIALS
+    number_field: ClassVar[str] = "account_id"
     max_body: ClassVar[int] = 10 * 1024 * 1024
     fault_kinds: ClassVar[frozenset[str]] = ProviderServer.fault_kinds - {"count"}
 
@@ -83,26 +84,13 @@ class TencentcloudServer(ProviderServer):
     @property
     def environment(self) -> dict[str, str]:
         """The key of the account "default" with its owner's uin, and the accounts by their numbers."""
-        own = self.secrets.get("default", {})
         names = {
             "TENCENTCLOUD_SECRET_ID": "access_key",
             "TENCENTCLOUD_SECRET_KEY": "secret_key",
             "TENCENTCLOUD_TOKEN": "security_token",
             "TENCENTCLOUD_UIN": "account_id",
         }
-        accounts = {account.domain_id: account.name for account in self.credentials.values()}
-        numbers = ",".join(f"tencentcloud/{number}={name}" for number, name in accounts.items() if number)
-        found = {variable: own[field] for variable, field in names.items() if field in own}
-        return found | {"UNTAG_ACCOUNTS": numbers}
-
-    @property
-    def secrets(self) -> dict[str, dict[str, str]]:
-        """For each account, what its secret holds: the owner's uin is its `account_id`."""
-        found = super().secrets
-        for secret in found.values():
-            if "domain_id" in secret:
-                secret["account_id"] = secret.pop("domain_id")
-        return found
+        return self.own(names) | self.numbers()
 
     def claim(self, request: Request) -> tuple[str, str]:
         """What the Authorization header says, unchecked."""
@@ -159,15 +147,14 @@ class TencentcloudServer(ProviderServer):
         """The one that the resource's name says, else one of its own."""
         parts = resource.id.split(":")
         kind, _, named = parts[4].partition("/") if len(parts) > 4 else ("", "", "")  # noqa: PLR2004
-        return named if kind == "uin" else f"{int(made_up(self.provider, resource.account), 16) % 10**12:012}"
+        return named if kind == "uin" else made_up_number(12, self.provider, resource.account)
 
     def place(self, resource: Resource) -> tuple[str, str, str]:
         """By its whole name, which is built as the functions build it where a bare id is given."""
         package.find()
         from untag.providers.tencentcloud.names import is_name, name_of_id  # noqa: PLC0415
 
-        account = self.account(resource.account)
-        owner = (account.domain_id if account else None) or UIN
+        owner = self.number(resource.account) or UIN
         bare = not is_name(resource.id)
         name = name_of_id(resource.type, resource.id, resource.region, owner) if bare else resource.id
         return resource.region, resource.type, name

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from local import package
 from local.providers import volcengine_input, volcengine_products
-from local.providers.accounts import Account, Resource, made_up
+from local.providers.accounts import Account, Resource, made_up_number
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
 from local.providers.truth import Cause, Holding, Pair
@@ -72,6 +72,7 @@ class VolcengineServer(ProviderServer):
     name: ClassVar[str] = "volcengine"
     provider: ClassVar[str] = "volcengine"
     api: ClassVar[str] = "volcengine.tag"
+    number_field: ClassVar[str] = "account_id"
     max_body: ClassVar[int] = 1024 * 1024
     fault_kinds: ClassVar[frozenset[str]] = ProviderServer.fault_kinds - {"count"}
     default_credentials: ClassVar[Mapping[str, Account]] = {
@@ -92,37 +93,26 @@ class VolcengineServer(ProviderServer):
     @property
     def environment(self) -> dict[str, str]:
         """The key of the account "default", and the account's number."""
-        own = self.secrets.get("default", {})
         names = {
             "VOLCENGINE_ACCESS_KEY": "access_key",
             "VOLCENGINE_SECRET_KEY": "secret_key",
             "VOLCENGINE_SESSION_TOKEN": "security_token",
             "VOLCENGINE_ACCOUNT_ID": "account_id",
         }
-        return {variable: own[field] for variable, field in names.items() if field in own}
-
-    @property
-    def secrets(self) -> dict[str, dict[str, str]]:
-        """For each account, what its secret holds."""
-        found = super().secrets
-        for secret in found.values():
-            if "domain_id" in secret:
-                secret["account_id"] = secret.pop("domain_id")
-        return found
+        return self.own(names)
 
     def number_of(self, resource: Resource) -> str:
         """The one that the resource's name says, else one of its own."""
         parts = resource.id.split(":")
         named = parts[3] if resource.id.startswith("trn:") and len(parts) > 3 else ""  # noqa: PLR2004
-        return named or f"{int(made_up(self.provider, resource.account), 16) % 10**10:010}"
+        return named or made_up_number(10, self.provider, resource.account)
 
     def place(self, resource: Resource) -> tuple[str, str, str]:
         """By its whole name, which is built as the functions build it where a bare id is given."""
         package.find()
         from untag.providers.volcengine.trns import parse_trn, trn_of  # noqa: PLC0415
 
-        account = self.account(resource.account)
-        number = (account.domain_id if account else None) or NUMBER
+        number = self.number(resource.account) or NUMBER
         trn = trn_of(resource.type, resource.id, resource.region, number)
         parsed = parse_trn(trn)
         return resource.region if parsed is None else parsed.region, resource.type, trn
