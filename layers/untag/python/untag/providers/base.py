@@ -317,18 +317,20 @@ class Plain(Generic[C]):
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
         """Each type has to be one that may be where the request says, and each id one that may be of its type there."""
         location = Location(request.account, request.region, request.project_id)
+        told: set[Problem] = set()
         for index, group in enumerate(request.resources):
             if not self.accepts(group.type):
                 continue
             found = list(self.location_problems(location, group.type))
-            for path, message in found:
-                if path == "type":
-                    yield Problem(f"resources.{index}.type", message)
-                elif index == 0:
-                    yield Problem(path, message)
+            for problem in found:
+                if problem.path == "type":
+                    yield problem.under(f"resources.{index}")
+                elif problem not in told:
+                    told.add(problem)
+                    yield problem
             for number, id_ in enumerate(() if found else group.ids):
-                if (problem := self.id_problem(location, group.type, id_)) is not None:
-                    yield Problem(f"resources.{index}.ids.{number}", problem)
+                if (message := self.id_problem(location, group.type, id_)) is not None:
+                    yield Problem(f"resources.{index}.ids.{number}", message)
 
     def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
         """Resources of any type may be anywhere."""

@@ -76,18 +76,6 @@ class AwsIam(Plain[AwsCredentials]):
         """Roles and users."""
         return type_ in BY_IAM
 
-    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """Each resource has to be a role or a user that a call in the request's region reaches."""
-        location = Location(request.account, request.region, request.project_id)
-        for index, group in enumerate(request.resources):
-            if not self.accepts(group.type):
-                continue
-            found = list(self.location_problems(location, group.type))
-            yield from found
-            for number, id_ in enumerate(() if found else group.ids):
-                if (problem := _problem_of(group.type, id_, request.region or "")) is not None:
-                    yield Problem(f"resources.{index}.ids.{number}", problem)
-
     def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
         """The region in which the partition's IAM is reached."""
         partition = partition_of(location.region or "").name
@@ -99,6 +87,10 @@ class AwsIam(Plain[AwsCredentials]):
             yield Problem("region", f"where IAM of partition {partition} is reached is not known")
         elif location.region != _PLACES[partition].region:
             yield Problem("region", f"{type_} belongs to IAM, which is reached in region {_PLACES[partition].region}")
+
+    def id_problem(self, location: Location, type_: str, id_: str) -> str | None:
+        """Why a resource is no role or user that a call in the region reaches; None where it is."""
+        return _problem_of(type_, id_, location.region or "")
 
     def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
         """Nothing looks like a mistake that may be right."""

@@ -42,7 +42,6 @@ class VolcengineAuth(DerivedKeyAuth):
 
     def _signed_headers(self, request: httpx.Request) -> dict[str, str]:
         signed = super()._signed_headers(request)
-        signed["x-content-sha256"] = request.headers["x-content-sha256"]
         # A scheme's own port is left out of what is signed.
         signed["host"] = signed["host"].removesuffix(":80").removesuffix(":443")
         return signed
