@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from untag.contracts import RemovalRequest, parse_requests
+from untag.contracts import InvalidInputError, RemovalRequest, parse_requests
 from untag.core import Timing
-from untag.providers import Session
+from untag.providers import Registry, Session
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 
 ACCESS_KEY = "AKFAKE-access-key-0001"
@@ -118,6 +118,36 @@ def body(**changes: Any) -> dict[str, Any]:
 def request(**changes: Any) -> RemovalRequest:
     (made,) = parse_requests(body(**changes), "own")
     return made
+
+
+class Asking:
+    """Requests to a cloud, each for one type's resources, and what is wrong with them."""
+
+    def __init__(self, provider: str, region: str, type_: str, id_: str) -> None:
+        self._provider = provider
+        self._region = region
+        self._type = type_
+        self._ids = (id_,)
+
+    def request(self, type_: str | None = None, ids: Iterable[str] | None = None, **changes: Any) -> RemovalRequest:
+        """A request for a type's resources; a change to None leaves a field out."""
+        body = {
+            "id": "chg-1",
+            "provider": self._provider,
+            "region": self._region,
+            "resources": [{"type": type_ or self._type, "ids": list(self._ids if ids is None else ids)}],
+            "tags": [{"key": "env", "value": "prod"}],
+        } | changes
+        (made,) = parse_requests({name: value for name, value in body.items() if value is not None}, "own")
+        return made
+
+    def problems(self, *args: Any, **changes: Any) -> list[tuple[str, str]]:
+        """The rules that a request breaks, each as its path and a sentence."""
+        try:
+            Registry().checked((self.request(*args, **changes),), listed=False)
+        except InvalidInputError as error:
+            return [(problem.path, problem.message) for problem in error.problems]
+        return []
 
 
 def problems_of(error: Any) -> dict[str, str]:

@@ -5,10 +5,10 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
-from support import Wire, run
+from support import Asking, Wire, run
 
-from untag.contracts import Action, InvalidInputError, Tag, parse_requests
-from untag.providers import Location, Options, Registry, Session, Verdict
+from untag.contracts import Action, Tag
+from untag.providers import Location, Options, Session, Verdict
 from untag.providers.alibabacloud.credentials import AlibabaCredentials
 from untag.providers.alibabacloud.tag import AlibabaTag
 from untag.providers.base import TOO_LARGE
@@ -28,24 +28,9 @@ def arn(id_, account=NUMBER, region=REGION, kind="instance", product="ecs"):
 ONE, TWO = arn("i-1"), arn("i-2")
 
 
-def request(type_="ecs:instance", ids=("i-1",), **changes):
-    body = {
-        "id": "chg-1",
-        "provider": "alibabacloud",
-        "region": REGION,
-        "resources": [{"type": type_, "ids": list(ids)}],
-        "tags": [{"key": "env", "value": "prod"}],
-    } | changes
-    (made,) = parse_requests({name: value for name, value in body.items() if value is not None}, "own")
-    return made
-
-
-def problems(*args, **changes):
-    try:
-        Registry().checked((request(*args, **changes),), listed=False)
-    except InvalidInputError as error:
-        return [tuple(problem) for problem in error.problems]
-    return []
+ASKING = Asking("alibabacloud", REGION, "ecs:instance", "i-1")
+request = ASKING.request
+problems = ASKING.problems
 
 
 def call(*answers, kind="write", action=Action.REMOVE, type_="ecs:instance", ids=(ONE, TWO), tags=TAGS, **more):

@@ -4,10 +4,10 @@ import json
 
 import httpx
 import pytest
-from support import Wire, run
+from support import Asking, Wire, run
 
-from untag.contracts import Action, InvalidInputError, Tag, parse_requests
-from untag.providers import Location, Options, Registry, Session, Verdict
+from untag.contracts import Action, Tag
+from untag.providers import Location, Options, Session, Verdict
 from untag.providers.aws.credentials import AwsCredentials
 from untag.providers.aws.tagging import AwsTagging
 
@@ -24,28 +24,13 @@ IDENTITY = (
 )
 
 
-def request(type_="ec2:instance", ids=("i-1",), **changes):
-    body = {
-        "id": "chg-1",
-        "provider": "aws",
-        "region": REGION,
-        "resources": [{"type": type_, "ids": list(ids)}],
-        "tags": [{"key": "env", "value": "prod"}],
-    } | changes
-    (made,) = parse_requests({name: value for name, value in body.items() if value is not None}, "own")
-    return made
+ASKING = Asking("aws", REGION, "ec2:instance", "i-1")
+request = ASKING.request
+problems = ASKING.problems
 
 
 def scope_of(provider, type_, ids, region=REGION):
     return provider.scope(Location("default", region, None), type_).of_ids(ids)
-
-
-def problems(*args, **changes):
-    try:
-        Registry().checked((request(*args, **changes),), listed=False)
-    except InvalidInputError as error:
-        return [tuple(problem) for problem in error.problems]
-    return []
 
 
 def answered(answer, kind="write", action=Action.REMOVE, type_="ec2:instance", ids=(INSTANCE, QUEUE), tags=TAGS):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support import Wire, run
+from support import Asking, Wire, run
 
-from untag.contracts import Action, InvalidInputError, Tag, parse_requests
+from untag.contracts import Action, InvalidInputError, Tag
 from untag.core.policy import is_reserved
-from untag.providers import Listing, Location, Options, Registry, Session, Verdict
+from untag.providers import Listing, Location, Options, Session, Verdict
 from untag.providers.tencentcloud.credentials import TencentCredentials
 from untag.providers.tencentcloud.signing import Tc3Auth
 from untag.providers.tencentcloud.tag import TencentTag
@@ -26,24 +26,9 @@ BUCKET = f"qcs::cos:{REGION}:uid/1250000000:bucket/logs-1250000000"
 TAGS = (Tag("env", "prod"), Tag("部门", "研发"))
 
 
-def request(type_="cvm:instance", ids=("ins-1",), **changes):
-    body = {
-        "id": "chg-1",
-        "provider": "tencentcloud",
-        "region": REGION,
-        "resources": [{"type": type_, "ids": list(ids)}],
-        "tags": [{"key": "env", "value": "prod"}],
-    } | changes
-    (made,) = parse_requests({name: value for name, value in body.items() if value is not None}, "own")
-    return made
-
-
-def problems(*args, **changes):
-    try:
-        Registry().checked((request(*args, **changes),), listed=False)
-    except InvalidInputError as error:
-        return [tuple(problem) for problem in error.problems]
-    return []
+ASKING = Asking("tencentcloud", REGION, "cvm:instance", "ins-1")
+request = ASKING.request
+problems = ASKING.problems
 
 
 def answered(

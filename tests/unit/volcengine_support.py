@@ -6,12 +6,12 @@ from typing import ClassVar
 import httpx
 from aws_model import AwsModel
 from service_house import ENVIRON, _Wire
-from support import Wire, run
+from support import Asking, Wire, run
 
 from local.providers import VolcengineOptions, VolcengineServer, environment
-from untag.contracts import ALL, Action, InvalidInputError, Tag, parse_requests
+from untag.contracts import ALL, Action, Tag
 from untag.hosts.aws import LambdaFunction
-from untag.providers import Location, Options, Registry, Session
+from untag.providers import Location, Options, Session
 from untag.providers.volcengine.credentials import VolcengineCredentials
 from untag.providers.volcengine.tag import VolcengineTag
 from untag.removal import Remover
@@ -131,24 +131,9 @@ def asked(wire, kind="write", ids=(ONE, TWO), type_="ecs:instance", key=KEY, reg
     return run(ask())
 
 
-def request(type_="ecs:instance", ids=("i-1",), **changes):
-    body = {
-        "id": "chg-1",
-        "provider": "volcengine",
-        "region": REGION,
-        "resources": [{"type": type_, "ids": list(ids)}],
-        "tags": [{"key": "env", "value": "prod"}],
-    } | changes
-    (made,) = parse_requests({name: value for name, value in body.items() if value is not None}, "own")
-    return made
-
-
-def problems(*args, **changes):
-    try:
-        Registry().checked((request(*args, **changes),), listed=False)
-    except InvalidInputError as error:
-        return [tuple(problem) for problem in error.problems]
-    return []
+ASKING = Asking("volcengine", REGION, "ecs:instance", "i-1")
+request = ASKING.request
+problems = ASKING.problems
 
 
 def body_of(sent):
