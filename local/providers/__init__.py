@@ -7,6 +7,7 @@ from local.providers.aws_iam import AwsIamServer
 from local.providers.aws_sts import AwsStsServer, Role
 from local.providers.calls import Call, CallLog
 from local.providers.faults import KINDS, Fault, Faults
+from local.providers.gcp import GcpOptions, GcpServer
 from local.providers.huaweicloud_config import HuaweicloudConfigOptions, HuaweicloudConfigServer
 from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
@@ -23,6 +24,7 @@ SERVERS: dict[str, type[ProviderServer]] = {
     AwsServer.name: AwsServer,
     AwsIamServer.name: AwsIamServer,
     AwsStsServer.name: AwsStsServer,
+    GcpServer.name: GcpServer,
     TencentcloudServer.name: TencentcloudServer,
     VolcengineServer.name: VolcengineServer,
 }
@@ -42,6 +44,8 @@ __all__ = [
     "Change",
     "Fault",
     "Faults",
+    "GcpOptions",
+    "GcpServer",
     "HuaweicloudConfigOptions",
     "HuaweicloudConfigServer",
     "HuaweicloudTmsOptions",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from local.errors import LocalError
-from local.providers.accounts import Account
 from local.providers.server import ProviderServer
 
 _VARIABLE = "UNTAG_CREDENTIALS"
@@ -38,7 +37,10 @@ def _add_accounts(path: Path, servers: Iterable[ProviderServer]) -> None:
         for name, entry in accounts.items():
             provider, _, account = name.partition("/")
             if provider == server.provider:
-                access_key, known = _account(path, name, account, entry)
+                try:
+                    access_key, known = server.known(account, entry)
+                except (TypeError, KeyError, AttributeError):
+                    raise LocalError(f"{name} in {path} lacks a part of its credentials", _FORM) from None
                 server.credentials[access_key] = known
 
 
@@ -52,13 +54,3 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(accounts, dict):
         raise LocalError(f"the accounts' file {path} is no object", _FORM)
     return accounts
-
-
-def _account(path: Path, name: str, account: str, entry: Any) -> tuple[str, Account]:
-    """The access key of an entry, and the account that it proves."""
-    try:
-        return str(entry["access_key"]), Account(
-            str(entry["secret_key"]), entry.get("security_token"), entry.get("domain_id"), account
-        )
-    except (TypeError, KeyError, AttributeError):
-        raise LocalError(f"{name} in {path} has no access_key or no secret_key", _FORM) from None

@@ -188,6 +188,11 @@ class ProviderServer(ABC):
         account = self.account(name)
         return account.domain_id if account else None
 
+    def known(self, account: str, secret: Mapping[str, Any]) -> tuple[str, Account]:
+        """The access key in the secret of an account that was made elsewhere, and what it proves; KeyError if none."""
+        token, number = secret.get("security_token"), secret.get("domain_id")
+        return str(secret["access_key"]), Account(str(secret["secret_key"]), token, number, account)
+
     def add_account(self, resource: Resource) -> None:
         """Make the account of a resource. All servers of a provider make the same one."""
         digits = made_up(self.provider, resource.account)
