@@ -68,8 +68,14 @@ _PATTERNS = {
 TYPES = frozenset(_PATTERNS)
 """The types whose labels are changed here, by their names in Cloud Asset Inventory."""
 
+INSTANCE = "compute.googleapis.com/Instance"
 BUCKET = "storage.googleapis.com/Bucket"
 PROJECT_TYPE = "cloudresourcemanager.googleapis.com/Project"
+
+
+def host_of(type_: str) -> str:
+    """The host in the names of a type's resources."""
+    return _PATTERNS[type_][1]
 
 
 def path_of(type_: str, id_: str) -> str:
