@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.errors import LocalError
+from local.providers.accounts import Account
 from local.providers.server import ProviderServer
 
 _VARIABLE = "UNTAG_CREDENTIALS"
@@ -37,10 +38,7 @@ def _add_accounts(path: Path, servers: Iterable[ProviderServer]) -> None:
         for name, entry in accounts.items():
             provider, _, account = name.partition("/")
             if provider == server.provider:
-                try:
-                    access_key, known = server.known(account, entry)
-                except (TypeError, KeyError, AttributeError):
-                    raise LocalError(f"{name} in {path} lacks a part of its credentials", _FORM) from None
+                access_key, known = _account(server, path, name, account, entry)
                 server.credentials[access_key] = known
 
 
@@ -54,3 +52,11 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(accounts, dict):
         raise LocalError(f"the accounts' file {path} is no object", _FORM)
     return accounts
+
+
+def _account(server: ProviderServer, path: Path, name: str, account: str, entry: Any) -> tuple[str, Account]:
+    """The access key of an entry, and the account that it proves."""
+    try:
+        return server.entry(account, entry)
+    except (TypeError, KeyError, AttributeError):
+        raise LocalError(f"{name} in {path} does not have the fields of an account", _FORM) from None

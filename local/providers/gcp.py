@@ -104,12 +104,12 @@ class GcpServer(ProviderServer):
         """Each account's token."""
         return {account.name: {"access_token": token} for token, account in self.credentials.items()}
 
-    def known(self, account: str, secret: Mapping[str, Any]) -> tuple[str, Account]:
+    def entry(self, name: str, entry: Any) -> tuple[str, Account]:
         """By its token; a service account by the pool that leads to it, and by no token beforehand."""
-        if "access_token" in secret:
-            return str(secret["access_token"]), Account("", name=account)
-        self.tokens.pools += (Pool(str(secret["audience"]), str(secret["service_account"]), account),)
-        return token_urlsafe(), Account("", name=account)
+        if "access_token" in entry:
+            return str(entry["access_token"]), Account("", name=name)
+        self.tokens.pools += (Pool(str(entry["audience"]), str(entry["service_account"]), name),)
+        return token_urlsafe(), Account("", name=name)
 
     def number_of(self, resource: Resource) -> str:
         """The project in the resource's name, else one of its own."""

@@ -221,7 +221,8 @@ def operation(
     if service.operation == "long":
         if told is not None:
             return {"name": None, "done": True, "error": {"code": 9, "message": told["message"]}}
-        return {"name": None, "done": True, "response": resource} if done else {"name": None, "done": False}
+        whole = {"@type": "type.googleapis.com/google.cloud.resourcemanager.v3.Project", **resource}
+        return {"name": None, "done": True, "response": whole} if done else {"name": None, "done": False}
     state: dict[str, Any] = {"name": None, "status": "DONE" if done or told else "RUNNING"}
     if service.operation == "sql":
         state |= {"targetProject": path.split("/")[1], "targetId": path.rpartition("/")[2]}

@@ -188,11 +188,6 @@ class ProviderServer(ABC):
         account = self.account(name)
         return account.domain_id if account else None
 
-    def known(self, account: str, secret: Mapping[str, Any]) -> tuple[str, Account]:
-        """The access key in the secret of an account that was made elsewhere, and what it proves; KeyError if none."""
-        token, number = secret.get("security_token"), secret.get("domain_id")
-        return str(secret["access_key"]), Account(str(secret["secret_key"]), token, number, account)
-
     def add_account(self, resource: Resource) -> None:
         """Make the account of a resource. All servers of a provider make the same one."""
         digits = made_up(self.provider, resource.account)
@@ -202,6 +197,11 @@ class ProviderServer(ABC):
     def number_of(self, resource: Resource) -> str | None:  # noqa: ARG002 - for clouds whose accounts have one
         """The number of the account that is made for a resource; None where accounts have none here."""
         return None
+
+    def entry(self, name: str, entry: Any) -> tuple[str, Account]:
+        """The access key of an account's secret, and the account; KeyError or TypeError where a field is missing."""
+        number, token = entry.get("domain_id"), entry.get("security_token")
+        return str(entry["access_key"]), Account(str(entry["secret_key"]), token, number, name)
 
     def place(self, resource: Resource) -> tuple[str, str, str]:
         """The region, type and id that a resource has in the table of tags. LocalError if it cannot stand here."""
