@@ -23,6 +23,11 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "sends_the_remainder_before_the_publish": {"phases": ("topic",)},
     "drops_the_remainder_on_a_send_error": {"patience": 120.0},
     "keeps_a_secret_until_it_is_refused": {"phases": ("rotation",)},
+    "ignores_what_failed_at_huawei_cloud": {"only": ("huaweicloud-tms",)},
+    "ignores_what_failed_at_alibaba_cloud": {"only": ("alibabacloud",)},
+    "ignores_what_failed_at_aws": {"only": ("aws",)},
+    "ignores_what_failed_at_tencent_cloud": {"only": ("tencentcloud",)},
+    "ignores_what_failed_at_volcengine": {"only": ("volcengine",)},
     # What is read first is asked for only where it stands, and so is counted.
     "believes_a_count_that_is_too_small": {"read_first": False, "guess": 2},
 }

@@ -98,6 +98,7 @@ class Campaign:
         mix: Mix = USUAL,
         mutant: str = "",
         guess: int | None = None,
+        only: Sequence[str] = (),
         read_first: bool = True,
         patience: float = 300,
         phases: Sequence[str] = PHASES,
@@ -108,7 +109,7 @@ class Campaign:
         self.read_first = read_first
         self.mix = mix
         self.patience = patience
-        self.work = workload(seed, pairs)
+        self.work = workload(seed, pairs, only)
         self.outcome = Outcome(seed, len(self.work.requests), len(self.work.bodies), self.work.pairs)
         self.log: list[str] = []
         self.sent: list[str] = []

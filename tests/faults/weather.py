@@ -58,6 +58,8 @@ def _rules(server: ProviderServer) -> list[tuple[str, float, dict[str, Any]]]:
         ("no answer though applied", 0.02, {"do": "stall", "applied": True}),
         ("slow answer", 0.03, {"do": "delay", "seconds": 0.15}),
         ("truncated body", 0.01, {"do": "truncate"}),
+        ("truncated body, nothing applied", 0.01, {"do": "truncate", "applied": False}),
+        ("empty body, nothing applied", 0.01, {"do": "empty", "applied": False}),
         ("body that is no JSON", 0.01, {"do": "not_json"}),
         ("200 with failures", 0.09, {"do": "partial", "share": 0.5, **writing}),
         ("200 with failures, applied all the same", 0.05, {"do": "partial", "share": 0.5, "applied": True, **writing}),

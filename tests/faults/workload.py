@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,7 +66,8 @@ class Workload:
 class Maker:
     """Makes requests until they name enough pairs."""
 
-    def __init__(self, seed: int, pairs: int) -> None:
+    def __init__(self, seed: int, pairs: int, only: Sequence[str] = ()) -> None:
+        self._clouds = [cloud for cloud in ALL if not only or cloud.server in only]
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._wanted = pairs
         self._number = 0
@@ -96,7 +97,7 @@ class Maker:
         if wet and rng.random() < 0.06:  # the same pairs once more, under another id
             again = dict(rng.choice(wet))
             return self._known({**again, "id": self._id("again")})
-        server = rng.choices(list(BY_SERVER), [cloud.share for cloud in ALL])[0]
+        server = rng.choices(self._clouds, [cloud.share for cloud in self._clouds])[0].server
         shape = rng.choices(("one", "rows", "column", "block", "wide"), (30, 25, 15, 25, 5))[0]
         most = BY_SERVER[server].most_tags
         count, width = {
@@ -220,9 +221,9 @@ GARBAGE: tuple[Callable[[random.Random], str], ...] = (
 )
 
 
-def workload(seed: int, pairs: int) -> Workload:
-    """The workload of a seed."""
-    return Maker(seed, pairs).make()
+def workload(seed: int, pairs: int, only: Sequence[str] = ()) -> Workload:
+    """The workload of a seed, at some clouds where `only` names their servers."""
+    return Maker(seed, pairs, only).make()
 
 
 def neighbours(count: int, prefix: str, *, account: str = "default") -> Iterator[Json]:
