@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FAULTS = ROOT / "tests" / "faults"
-PATHS = (ROOT, FAULTS, FAULTS / "hooks", ROOT / "layers" / "untag" / "python")
+PATHS = (ROOT, FAULTS, FAULTS / "hooks", ROOT / "tests" / "unit", ROOT / "layers" / "untag" / "python")
 PAIRS = 100_000
 MUTANT_PAIRS = 3000
 FAILED = "the campaign itself failed"
