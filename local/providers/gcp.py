@@ -44,6 +44,7 @@ DEFAULT_POOLS = (
     ),
 )
 _QUERY = re.compile(r"labels\.([a-z0-9_]+)(=([a-z0-9_]+)|:\*)")
+_THROTTLES = frozenset({"rateLimitExceeded", "RATE_LIMIT_EXCEEDED"})
 _WORDS = {
     400: "The request is not valid.",
     401: "Request had invalid authentication credentials.",
@@ -223,7 +224,8 @@ class GcpServer(ProviderServer):
             rule = verdict.fails(holding.id, key)
             if rule is not None:
                 message = rule.message or "The resource cannot be changed now."
-                failed = error(400, message, rule.code or "RESOURCE_IN_USE", service.host)
+                status = 403 if rule.code in _THROTTLES else 400
+                failed = error(status, message, rule.code or "RESOURCE_IN_USE", service.host)
             if rule is None or rule.takes_effect:
                 place = (ask.account, holding.region, holding.type, holding.id)
                 carried.append((Pair(*place, key, value or ""), value))
