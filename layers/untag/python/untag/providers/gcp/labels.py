@@ -27,7 +27,7 @@ from weakref import WeakValueDictionary
 import httpx
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import EVERY_TYPE, Answer, Limits, Location, Options, Plain, Scope, Seen, Verdict
+from untag.providers.base import EVERY_TYPE, Answer, Facts, Limits, Location, Options, Plain, Scope, Seen, Verdict
 from untag.providers.gcp.answers import judged, of_operation, request_id
 from untag.providers.gcp.credentials import GcpCredentials, GcpSession
 from untag.providers.gcp.finding import Search
@@ -52,6 +52,10 @@ class GcpLabels(Plain[GcpCredentials]):
     rate = 5.0
     reserved_prefixes: tuple[str, ...] = ("goog-", "k8s-")
     removes_pairs = False
+    facts = Facts(
+        "the service refuses a write of an older version; Pub/Sub has none, and Cloud SQL's is not documented",
+        failures="the resource, not the label",
+    )
     credentials = GcpCredentials
     reads_first = True
     documented_types = TYPES
