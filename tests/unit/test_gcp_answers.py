@@ -315,6 +315,8 @@ VERDICTS = [
         Verdict.UNAVAILABLE,
     ),
     (error(409, message="Another operation is in progress"), Verdict.UNAVAILABLE),
+    (error(409, reason="conflict", message="The bucket was edited. Please try again."), Verdict.UNAVAILABLE),
+    (error(400, state="FAILED_PRECONDITION", message="The operation is not allowed"), Verdict.REFUSED),
     (error(409, reason="alreadyExists"), Verdict.FAILED),
     (error(400, reason="invalid", message="operation"), Verdict.REFUSED),
     (error(408), Verdict.UNAVAILABLE),

@@ -34,7 +34,10 @@ _SWITCHED_OFF = frozenset({"accessNotConfigured", "SERVICE_DISABLED", "BILLING_D
 
 _NO_RESOURCE = frozenset({"notFound", "NOT_FOUND"})
 _CHANGED = re.compile("fingerprint|etag", re.IGNORECASE)
-_BUSY = re.compile("operation", re.IGNORECASE)
+_BUSY = re.compile(
+    r"(another|concurrent|pending|incompatible|running) operation|operation.* in progress|try again|retry",
+    re.IGNORECASE,
+)
 _NOT_READY = frozenset({"resourceNotReady", "RESOURCE_NOT_READY", "operationInProgress"})
 _STALE = frozenset({"conditionNotMet", "CONDITION_NOT_MET", "ABORTED"})
 _NAMED = re.compile(r"projects/[^'\"\s\])]+")
