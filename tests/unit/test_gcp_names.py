@@ -4,9 +4,11 @@ import pytest
 from gcp_support import BUCKET, BUCKET_TYPE, CLUSTER, CLUSTER_TYPE, IDS, INSTANCE, INSTANCE_TYPE, TOPIC
 from support import Asking
 
+from untag.contracts import InvalidInputError
 from untag.providers.gcp.labels import GcpLabels
 from untag.providers.gcp.names import TYPES
 from untag.providers.gcp.shapes import resource_of
+from untag.settings import provider_options
 
 ASKING = Asking("gcp", None, INSTANCE_TYPE, INSTANCE)
 problems = ASKING.problems
@@ -158,6 +160,17 @@ def test_a_project_may_be_named_by_its_other_name(project):
 @pytest.mark.parametrize("type_", ["compute.googleapis.com/Network", "run.googleapis.com/Service", "Instance"])
 def test_a_type_that_is_not_offered_is_refused(type_):
     assert problems(type_) == [("resources.0.type", "no tag API of gcp is known for this type")]
+
+
+@pytest.mark.parametrize("api", ["gcp", "gcp.labels"])
+def test_one_endpoint_may_stand_for_all_services(api):
+    options = provider_options({"UNTAG_ENDPOINTS": f"{api}=http://127.0.0.1:1"})
+    assert GcpLabels.of(options)._endpoint == "http://127.0.0.1:1"
+
+
+def test_an_endpoint_of_one_service_is_none_that_there_is():
+    with pytest.raises(InvalidInputError, match=r"known are gcp\.labels, gcp$"):
+        provider_options({"UNTAG_ENDPOINTS": "gcp.compute=http://127.0.0.1:1"})
 
 
 def test_every_type_at_once_is_for_sweeps_alone():
