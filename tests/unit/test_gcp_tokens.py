@@ -149,6 +149,12 @@ def test_why_there_is_no_token_is_said_and_the_call_is_not_made(answers, verdict
     assert "sts-secret" not in f"{answer}"
 
 
+def test_a_federated_token_is_in_no_message():
+    denied = httpx.Response(403, json={"error": {"message": "sts-fake-token may not act as it"}})
+    ((answer,), _) = asked(STS, denied)
+    assert "*** may not act as it" in answer.message
+
+
 def test_a_permission_that_comes_later_is_asked_for_again():
     denied = httpx.Response(403, json={"error": {"status": "PERMISSION_DENIED", "message": "no"}})
     now = [NOW]
@@ -212,4 +218,8 @@ def test_the_default_accounts_variables_are_one_way_too():
     assert GcpCredentials.missing({"GOOGLE_SERVICE_ACCOUNT": SERVICE_ACCOUNT}) == ["GOOGLE_WORKLOAD_AUDIENCE"]
     with pytest.raises(InvalidInputError, match="GOOGLE_WORKLOAD_AUDIENCE, GOOGLE_SERVICE_ACCOUNT"):
         GcpCredentials.from_environment({})
+    with pytest.raises(InvalidInputError, match="or GOOGLE_OAUTH_ACCESS_TOKEN in place of both"):
+        GcpCredentials.from_environment({})
+    with pytest.raises(InvalidInputError, match="either GOOGLE_WORKLOAD_AUDIENCE and GOOGLE_SERVICE_ACCOUNT, or"):
+        GcpCredentials.from_environment(variables | {"GOOGLE_OAUTH_ACCESS_TOKEN": "ya29.x"})
     assert "ya29" not in repr(GcpCredentials.from_environment({"GOOGLE_OAUTH_ACCESS_TOKEN": "ya29.x"}))

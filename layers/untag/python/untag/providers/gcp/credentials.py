@@ -49,6 +49,16 @@ class GcpCredentials(Credentials):
         return parsed
 
     @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """The default account's, one way or the other. Raises InvalidInputError that names the variables."""
+        token, federation = cls.variables["access_token"], [cls.variables[name] for name in _FEDERATION]
+        if missing := cls.missing(environ):
+            raise InvalidInputError.of(f"not set: {', '.join(missing)}; or {token} in place of both")
+        if environ.get(token) and any(environ.get(one) for one in federation):
+            raise InvalidInputError.of(f"should be either {' and '.join(federation)}, or {token}")
+        return super().from_environment(environ)
+
+    @classmethod
     def missing(cls, environ: Mapping[str, str]) -> list[str]:
         """The variables of a federation, unless there is a token."""
         if environ.get(cls.variables["access_token"]):
