@@ -22,6 +22,7 @@ SCOPES = frozenset(
 )
 AUDIENCE = "api://AzureADTokenExchange"
 _PATH = re.compile(r"/([A-Za-z0-9.-]+)/oauth2/v2\.0/token")
+_DISCOVERY = re.compile(r"/([A-Za-z0-9.-]+)/v2\.0/\.well-known/openid-configuration")
 _FORM = "application/x-www-form-urlencoded"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -53,7 +54,9 @@ class AzureLoginServer(AzureService):
         return _form(request).get("client_id", ""), ""
 
     def match(self, request: Request) -> Route:
-        """The tenant stands in the path."""
+        """The tenant stands in the path. Microsoft's client asks first where a tenant's tokens are given out."""
+        if request.method == "GET" and (asked := _DISCOVERY.fullmatch(request.path)) is not None:
+            return Route("openid-configuration", writing=False, type=asked[1])
         found = _PATH.fullmatch(request.path)
         if request.method != "POST" or found is None or not (request.header("content-type") or "").startswith(_FORM):
             raise Refusal(Answer(404, None, "NotFound"))
@@ -61,8 +64,10 @@ class AzureLoginServer(AzureService):
 
     def verify(self, request: Request) -> str:
         """The account of an application that proves to be it."""
-        form = _form(request)
-        tenant = self.match(request).type
+        form, route = _form(request), self.match(request)
+        tenant = route.type
+        if route.operation != "token":
+            return ""
         if form.get("grant_type") != "client_credentials":
             raise _refuse(400, "unsupported_grant_type", 70003)
         if form.get("scope") not in SCOPES:
@@ -93,7 +98,13 @@ class AzureLoginServer(AzureService):
         return Ask(route, account, body=_form(request))
 
     def apply(self, ask: Ask, cause: Cause, verdict: Verdict) -> tuple[Answer, int]:  # noqa: ARG002 - all clouds'
-        """A token for the audience of the scope."""
+        """A token for the audience of the scope, or where to get one."""
+        if ask.route.operation != "token":
+            tenant = f"https://login.microsoftonline.com/{ask.route.type}"
+            ends = {"token": f"{tenant}/oauth2/v2.0/token", "authorization": f"{tenant}/oauth2/v2.0/authorize"}
+            return Answer(
+                200, {"issuer": f"{tenant}/v2.0"} | {f"{name}_endpoint": url for name, url in ends.items()}
+            ), 0
         claims = {
             "aud": ask.body["scope"].removesuffix("/.default"),
             "iss": f"https://sts.windows.net/{ask.route.type}/",
