@@ -42,7 +42,7 @@ def said(event):
     return one
 
 
-@pytest.mark.parametrize("event", [grid(), [grid()], cloud_event()], ids=["alone", "listed", "cloudevent"])
+@pytest.mark.parametrize("event", [grid(), [grid()], cloud_event(), [cloud_event()]])
 def test_both_schemas_name_what_was_deleted(event):
     gone = said(event)
     assert isinstance(gone, Gone)
@@ -92,6 +92,8 @@ def test_the_type_is_that_of_the_resources_own_id(uri, type_):
         (grid("Microsoft.Resources.ResourceActionSuccess"), "no_deletion"),
         (cloud_event("Microsoft.Resources.ResourceWriteSuccess"), "no_deletion"),
         (cloud_event("Microsoft.Storage.BlobDeleted"), "no_deletion"),
+        (grid("Microsoft.Storage.BlobDeleted"), "no_deletion"),
+        ([grid("Microsoft.KeyVault.SecretExpired")], "no_deletion"),
         (grid(resourceUri=f"{GROUP}/providers/Microsoft.Network/virtualNetworks/v/subnets/s"), "no_deletion"),
         (grid(resourceUri=f"{GROUP}/providers/Microsoft.Authorization/locks/l"), "no_deletion"),
         (grid(resourceUri=f"{STORE}/providers/Microsoft.Insights/diagnosticSettings/d"), "no_deletion"),
@@ -119,7 +121,7 @@ def test_an_id_that_cannot_be_read_is_never_said_to_delete_nothing(uri):
         said(grid(subject=uri, resourceUri=None))
 
 
-@pytest.mark.parametrize("body", [[], [{}], [1], ["text"], [{"eventType": DELETED}], [grid(), 1]])
+@pytest.mark.parametrize("body", [[], [{}], [1], ["text"], [{"eventType": DELETED}], [grid(), 1], [grid("AwsApiCall")]])
 def test_a_list_that_is_none_of_event_grids_is_refused(body):
     with pytest.raises(InvalidInputError, match="should be an event"):
         read(json.dumps(body), "m-1")

@@ -81,7 +81,7 @@ def test_resources_come_with_all_their_tags_and_with_their_types_where_all_were_
     answer = asked(cloud, "find")
     assert answer.tags == {vm(1): {"env": "prod", "Team": "x"}, vm(2): {"env": "prod", "empty": ""}}
     assert (answer.next, answer.types, answer.request_id) == (None, {}, "req-1")
-    assert asked(cloud, "find", type_=EVERY_TYPE).types == {vm(1): LOWER, vm(2): LOWER}
+    assert asked(cloud, "find", type_=EVERY_TYPE).types == {vm(1): TYPE, vm(2): TYPE}
 
 
 def test_a_long_listing_is_read_from_its_last_page_to_its_first():

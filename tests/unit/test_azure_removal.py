@@ -354,3 +354,40 @@ def test_a_sweep_finds_a_key_in_any_case_page_by_page(cloud: AzureServer) -> Non
     assert report["status"] == "succeeded"
     asked = [id_ for one in model.messages(QUEUE) for group in one["resources"] for id_ in group["ids"]]
     assert sorted(asked) == [name(id_) for id_ in ids]
+
+
+FORGED_IDS = (
+    "..",
+    f"{GROUP}/../../x",
+    f"{name('vm-1')}/../vm-2",
+    f"{GROUP}%2f..%2f..",
+    f"{name('vm-1')}#x",
+    f"{name('vm-1')}?api-version=1",
+    f"{name('vm-1')}/",
+    "@evil.example.com/x",
+    f"https://evil.example.com{name('vm-1')}",
+    f"//evil.example.com{name('vm-1')}",
+    name("*"),
+    name("vm-1").replace(SUBSCRIPTION, "*"),
+    name("vm-1").replace(SUBSCRIPTION, ".."),
+    name("vm-1", DISK),
+)
+FORGED = [{"resources": [{"type": VM, "ids": [id_]}]} for id_ in FORGED_IDS]
+FORGED += [
+    {"resources": [{"type": type_, "ids": [name("vm-1")]}]} for type_ in ("*", "a/..", "a.example.com/x:y", "all")
+]
+FORGED += [{"region": "westeurope"}, {"project_id": SUBSCRIPTION}]
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=range(len(FORGED)))
+def test_what_is_forged_is_rejected_as_a_whole_and_nothing_is_called(
+    cloud: AzureServer, forged: dict[str, Any]
+) -> None:
+    put(cloud, "vm-1")
+    login = AzureLoginServer()
+    with house_of(cloud, login) as house:
+        assert house.batch(record(request("vm-1") | forged)) == []
+        ((_, attributes),) = house.aws.letters()
+        assert attributes["code"] == "invalid"
+    assert [*cloud.calls, *login.calls] == []
+    assert len(cloud.tags.pairs()) == 1

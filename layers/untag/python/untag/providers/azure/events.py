@@ -3,7 +3,7 @@
 Facts from the pages "Azure resource group as an Event Grid source" and "CloudEvents v1.0 schema with Azure Event Grid".
 What they leave open, and what follows:
 
-- Event Grid sends events of its own schema in a list. A list is understood, and so is one event alone.
+- Event Grid sends events of its own schema in a list, and CloudEvents one by one or in a list: all are understood.
 - The deletion of a group brings an event for each of its resources, and one for the group: each speaks for itself.
 - `claims`, `authorization` and `httpRequest` are about persons: they are left out of what is kept of a list.
 - The subscription of the resource, else the tenant, says by `UNTAG_ACCOUNTS` which account is meant.
@@ -21,7 +21,8 @@ from untag.providers.azure.ids import bears_no_tags, parse_id
 from untag.providers.events import Events, Gone, Ignored, Message, shown_in, text_in
 
 _AZURE = "azure"
-_FAMILY = "Microsoft.Resources."
+_VENDOR = "Microsoft."
+_FAMILY = f"{_VENDOR}Resources."
 _DELETED = f"{_FAMILY}ResourceDeleteSuccess"
 _NOT_DONE = (f"{_FAMILY}ResourceDeleteFailure", f"{_FAMILY}ResourceDeleteCancel")
 _HANDSHAKE = "Microsoft.EventGrid.SubscriptionValidationEvent"
@@ -30,8 +31,8 @@ _PERSONAL = frozenset({"authorization", "claims", "httpRequest"})
 
 def eventgrid(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | None:
     """An event of Event Grid: a deletion that went well."""
-    kind = text_in(event, "type" if "specversion" in event else "eventType")
-    if kind is None or not (kind.startswith(_FAMILY) or kind == _HANDSHAKE):
+    kind = _kind(event)
+    if kind is None:
         return None
     event_id = id_of(event, "id", own_id)
     data = event.get("data")
@@ -60,7 +61,7 @@ def eventgrid(event: Mapping[str, Any], own_id: str) -> Gone | Ignored | None:
 
 def listed(events: Sequence[Any], own_id: str) -> list[Message] | None:
     """Each event of a list that Event Grid sends, without what is about persons; None if it is no such list."""
-    if not all(isinstance(one, Mapping) and text_in(one, "eventType") and "subject" in one for one in events):
+    if not all(isinstance(one, Mapping) and _kind(one) is not None for one in events):
         return None
     messages = []
     for number, one in enumerate(events, 1):
@@ -69,6 +70,15 @@ def listed(events: Sequence[Any], own_id: str) -> list[Message] | None:
         event = {**one, "data": kept}
         messages.append(Message(id_of(one, "id", f"{own_id}-{number}"), json.dumps(event), event))
     return messages
+
+
+def _kind(event: Mapping[str, Any]) -> str | None:
+    """The type of an event of Event Grid's; None where it is none. CloudEvents may be of other sources."""
+    if "specversion" in event:
+        kind = text_in(event, "type")
+        return kind if kind is not None and (kind.startswith(_FAMILY) or kind == _HANDSHAKE) else None
+    kind = text_in(event, "eventType")
+    return kind if kind is not None and kind.startswith(_VENDOR) and "data" in event else None
 
 
 def _why_not(kind: str, data: Mapping[str, Any]) -> tuple[str, str] | None:

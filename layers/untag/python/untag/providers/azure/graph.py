@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from untag.contracts import Tag
 from untag.providers.azure.answers import request_id, unexpected
+from untag.providers.azure.ids import parse_id
 from untag.providers.base import EVERY_TYPE, Answer, Listing, Verdict
 from untag.providers.http import Reply, tags_of
 
@@ -78,7 +79,7 @@ def resource_page(reply: Reply, type_: str, page: Page) -> Answer:
     try:
         for row in rows:
             tags[row["id"]] = tags_of([{"key": key, "value": value} for key, value in (row["tags"] or {}).items()])
-            types[row["id"]] = row["type"]
+            types[row["id"]] = _type_of(row["id"], row["type"])
     except (KeyError, TypeError, AttributeError):
         return unexpected(reply)
     # An id that stands twice means that another may be missing.
@@ -114,6 +115,12 @@ def _rows(reply: Reply, page: Page) -> tuple[list[Any], int] | Answer:
         short = "a page has fewer rows than its listing says"
         return Answer(Verdict.UNAVAILABLE, "short_page", short, request_id(reply))
     return rows, total
+
+
+def _type_of(id_: str, told: str) -> str:
+    """The type as the id writes it: in Azure's own letters, where Resource Graph says it in small ones."""
+    parsed = parse_id(id_)
+    return parsed.type if parsed is not None and parsed.type.lower() == told.lower() else told
 
 
 def _of_type(type_: str) -> tuple[str, ...]:
