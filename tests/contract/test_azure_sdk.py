@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import botocore.session
 import httpx
 import pytest
 import vendors  # noqa: F401 - no proxy stands between a client and its local cloud
@@ -17,9 +18,9 @@ from azure.mgmt.resource.resources.models import Tags, TagsPatchResource
 from azure.mgmt.resourcegraph import ResourceGraphClient
 from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
 
-from local.providers import Account, AzureLoginServer, AzureOptions, AzureServer
+from local.providers import Account, AwsStsServer, AzureLoginServer, AzureOptions, AzureServer
 from local.providers.azure_service import CLIENT, SUBSCRIPTION, TENANT
-from local.providers.azure_tokens import ISSUER, web_identity_token
+from local.providers.azure_tokens import ISSUER, claims_of_web_identity_token, web_identity_token
 from untag.contracts import Action, Tag
 from untag.providers import Listing, Location, Options, Session, Verdict
 from untag.providers.azure import graph
@@ -226,6 +227,25 @@ def test_the_client_exchanges_a_roles_token_at_the_local_endpoint() -> None:
         )
         client = ResourceManagementClient(credential, SUBSCRIPTION, transport=cloud.wire, retry_total=0)
         assert client.tags.get_at_scope(VM.lstrip("/")).properties.tags == {"env": "prod"}
+
+
+def test_botocore_gets_a_roles_token_at_the_local_sts() -> None:
+    with AwsStsServer() as sts:
+        client = botocore.session.Session().create_client(
+            "sts",
+            region_name="eu-west-1",
+            endpoint_url=sts.url,
+            aws_access_key_id="ASIALOCALSTACK",
+            aws_secret_access_key="local-secret",
+            aws_session_token="local-token",
+        )
+        answer = client.get_web_identity_token(
+            Audience=["api://AzureADTokenExchange"], SigningAlgorithm="RS256", DurationSeconds=300
+        )
+    claims = claims_of_web_identity_token(answer["WebIdentityToken"])
+    assert claims is not None
+    assert (claims["aud"], claims["sub"]) == ("api://AzureADTokenExchange", "arn:aws:iam::123456789012:role/default")
+    assert claims["exp"] == answer["Expiration"].timestamp()
 
 
 @pytest.mark.parametrize("name", ["vm 1", "vm(1)", "a,b;c=d@e+f~g!h$i'j", "vm:1"])

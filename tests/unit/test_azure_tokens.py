@@ -13,7 +13,9 @@ from untag.providers import Options, Verdict
 from untag.providers.azure.credentials import AzureCredentials
 from untag.providers.azure.tags import AzureTags
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "azure-token.json").read_text(encoding="utf-8"))
+FOLDER = Path(__file__).parents[1] / "vectors"
+VECTORS = json.loads((FOLDER / "azure-token.json").read_text(encoding="utf-8"))
+STS = json.loads((FOLDER / "aws-sts.json").read_text(encoding="utf-8"))
 SDKS_OWN = {"client_info"}
 ROLE = {
     "AWS_REGION": "eu-central-1",
@@ -129,6 +131,16 @@ def test_without_a_secret_a_token_of_the_hosts_aws_role_is_exchanged():
     form = parse_qs(login.content.decode())
     assert form["client_assertion"] == [JWT]
     assert "client_secret" not in form
+
+
+def test_the_roles_token_is_asked_for_as_botocore_asks_and_its_recorded_answer_is_read():
+    (vector,) = (one for one in STS if one["name"] == "web-identity-token")
+    recorded = httpx.Response(vector["answer_status"], text=vector["answer_body"])
+    cloud = Cloud(tags_answer({}), tokens=(recorded, token()))
+    assert asked(cloud, "read", key=WITHOUT_SECRET, environ=ROLE).verdict is Verdict.DONE
+    sts, login = cloud.logins
+    assert (sts.method, sts.url.path, sts.content.decode()) == (vector["method"], vector["path"], vector["body"])
+    assert parse_qs(login.content.decode())["client_assertion"] == [vector["sdk_reading"]["WebIdentityToken"]]
 
 
 def test_a_role_whose_session_ends_before_is_asked_for_a_shorter_token():
