@@ -108,7 +108,7 @@ def test_all_tags_of_a_resource_go_in_one_call(cloud: AzureServer) -> None:
     assert cloud.tags.pairs() == set()
 
 
-def test_one_token_is_enough_for_many_calls_and_for_both_accounts_of_a_call_none_is_shared(cloud: AzureServer) -> None:
+def test_one_token_is_enough_for_many_calls(cloud: AzureServer) -> None:
     put(cloud, *(f"vm-{number}" for number in range(50)))
     login = AzureLoginServer()
     with house_of(cloud, login, UNTAG_RATE="100000") as house:
@@ -324,6 +324,30 @@ def test_an_account_without_a_secret_goes_by_the_hosts_aws_role(monkeypatch: pyt
         house.batch(record(request("vm-1")))
         (row,) = house.rows("chg-1")
     assert (row["outcome"], row["code"]) == ("failed", "no_aws_role")
+
+
+def test_each_account_has_a_token_of_its_own(cloud: AzureServer) -> None:
+    blue = "33333333-2222-3333-4444-555555555555"
+    cloud.credentials["b10e0000-0000-4000-8000-000000000002"] = Account("s2", domain_id="blue-tenant", name="blue")
+    cloud.subscriptions[blue] = "blue-tenant"
+    login = AzureLoginServer(cloud.credentials)
+    ids = {"default": name("vm-1"), "blue": name("vm-1").replace(SUBSCRIPTION, blue)}
+    for account, id_ in ids.items():
+        cloud.tags.load([{"account": account, "region": "", "type": VM, "id": id_, "tags": {"env": "prod"}}])
+    with house_of(cloud, login, UNTAG_CREDENTIALS="secretsmanager:keys") as house:
+        house.aws.secrets |= {f"keys/azure/{account}": secret for account, secret in cloud.secrets.items()}
+        records = [record(request(id_, account=one, id=f"chg-{one}"), f"m-{one}") for one, id_ in ids.items()]
+        assert house.batch(*records) == []
+        for account, id_ in ids.items():
+            assert house.outcomes(f"chg-{account}") == {(id_, "env"): "removed"}
+        # Another account's resource is not reached, whatever its id says.
+        house.batch(record(request(ids["blue"], id="chg-3"), "m-3"))
+        (row,) = house.rows("chg-3")
+    assert (row["outcome"], row["code"]) == ("failed", "InvalidAuthenticationTokenTenant")
+    assert {call.account: call.access_key for call in cloud.calls if call.writing} == {
+        account.name: client for client, account in cloud.credentials.items()
+    }
+    assert len(login.calls) == 2
 
 
 def test_a_sweep_finds_a_key_in_any_case_page_by_page(cloud: AzureServer) -> None:
