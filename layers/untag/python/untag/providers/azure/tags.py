@@ -34,7 +34,9 @@ from untag.providers.azure.entra import Entra
 from untag.providers.azure.ids import TYPE, bears_no_tags, parse_id, problem_of
 from untag.providers.base import (
     EVERY_TYPE,
+    READ_BEFORE,
     Answer,
+    Facts,
     Failure,
     Limits,
     Location,
@@ -67,6 +69,7 @@ class AzureTags(Plain[AzureCredentials]):
     reserved_prefixes: tuple[str, ...] = ("microsoft", "azure", "windows", "hidden-", "ms-resource-usage")
     reads_first = True
     removes_pairs = True
+    facts = Facts(READ_BEFORE, failures="the tag, by those that an answer shows to be left")
     credentials = AzureCredentials
     finds_any_type = True
 
