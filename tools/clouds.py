@@ -77,12 +77,13 @@ def _secret(name: str) -> list[str]:
 def _paces() -> Iterator[list[str]]:
     for name in NAMES:
         for api in apis_of(name):
-            yield [_linked(name), f"`{name}.{api.api}`", f"{api.rate:g}", _reserved(api.reserved_prefixes)]
+            yield [_linked(name), f"`{name}.{api.api}`", f"{api.rate:g}", _reserved(api.of(Options()))]
 
 
-def _reserved(prefixes: tuple[str, ...]) -> str:
-    spellings = Counter(prefix.lower() for prefix in prefixes)
-    told = (f"`{prefix}*`{' in any case' if count > 1 else ''}" for prefix, count in spellings.items())
+def _reserved(api: Any) -> str:
+    spellings = Counter(prefix.lower() for prefix in api.reserved_prefixes)
+    caseless = api.comparable_key("A") == api.comparable_key("a")
+    told = (f"`{prefix}*`{' in any case' if caseless or count > 1 else ''}" for prefix, count in spellings.items())
     return ", ".join(told) or "none"
 
 
