@@ -39,13 +39,16 @@ HOSTS: dict[str, tuple[str, str]] = {
         r"tag\.[a-z0-9-]+\.aliyuncs\.com",
         rf"/\?((RegionId|TagKey\.\d+|ResourceARN\.\d+|Category|PageSize|ProductCode|ResourceTye|MaxResult)={_TEXT}(&|$))+",
     ),
+    "alibabacloud-sts": (r"sts\.aliyuncs\.com", "/"),
     "aws": (r"tagging\.[a-z0-9-]+\.amazonaws\.com(\.cn)?", "/"),
     "aws-sts": (r"sts\.[a-z0-9-]+\.amazonaws\.com(\.cn)?", "/"),
     "aws-iam": (r"iam\.amazonaws\.com", "/"),
     "tencentcloud": (r"tag\.tencentcloudapi\.com", "/"),
+    "tencentcloud-sts": (r"sts\.tencentcloudapi\.com", "/"),
+    "volcengine-sts": (r"open\.volcengineapi\.com", r"/\?Action=GetCallerIdentity&Version=2018-01-01"),
     "volcengine": (r"open\.volcengineapi\.com", r"/\?Action=[A-Za-z]+&Version=\d{4}-\d\d-\d\d"),
 }
-"""The hosts that each local server stands for, and the paths that may be called there."""
+"""The hosts that each local server stands for, and the paths that may be called there; the first that fits answers."""
 
 
 class World(Open):
@@ -59,12 +62,13 @@ class World(Open):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host, path = request.url.host, request.url.raw_path.decode()
-        for name, (hosts, paths) in HOSTS.items():
-            if re.fullmatch(hosts, host):
-                self.made.append((name, path))
-                if request.url.scheme != "https" or not re.fullmatch(paths, path):
-                    self.strange.append(str(request.url))
-                return await _Wire(self._aws, {host: self._servers[name]}).handle_async_request(request)
+        at_host = [(name, paths) for name, (hosts, paths) in HOSTS.items() if re.fullmatch(hosts, host)]
+        fitting = [name for name, paths in at_host if re.fullmatch(paths, path)]
+        for name in fitting or [name for name, _ in at_host]:
+            self.made.append((name, path))
+            if request.url.scheme != "https" or not fitting:
+                self.strange.append(str(request.url))
+            return await _Wire(self._aws, {host: self._servers[name]}).handle_async_request(request)
         if AWS.fullmatch(host):
             return await _Wire(self._aws, {}).handle_async_request(request)
         self.strange.append(str(request.url))
