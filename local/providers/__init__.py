@@ -14,6 +14,7 @@ from local.providers.huaweicloud_config import HuaweicloudConfigOptions, Huaweic
 from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
 from local.providers.server import ProviderServer, environment
+from local.providers.sts import AlibabaStsServer, TencentcloudStsServer, VolcengineStsServer
 from local.providers.tencentcloud import TencentcloudOptions, TencentcloudServer
 from local.providers.truth import Change, Pair, TagTable
 from local.providers.volcengine import VolcengineOptions, VolcengineServer
@@ -23,6 +24,7 @@ SERVERS: dict[str, type[ProviderServer]] = {
     HuaweicloudConfigServer.name: HuaweicloudConfigServer,
     HuaweicloudTmsServer.name: HuaweicloudTmsServer,
     AlibabaServer.name: AlibabaServer,
+    AlibabaStsServer.name: AlibabaStsServer,
     AwsServer.name: AwsServer,
     AwsIamServer.name: AwsIamServer,
     AwsStsServer.name: AwsStsServer,
@@ -30,7 +32,9 @@ SERVERS: dict[str, type[ProviderServer]] = {
     AzureLoginServer.name: AzureLoginServer,
     GcpServer.name: GcpServer,
     TencentcloudServer.name: TencentcloudServer,
+    TencentcloudStsServer.name: TencentcloudStsServer,
     VolcengineServer.name: VolcengineServer,
+    VolcengineStsServer.name: VolcengineStsServer,
 }
 
 __all__ = [
@@ -39,6 +43,7 @@ __all__ = [
     "Account",
     "AlibabaOptions",
     "AlibabaServer",
+    "AlibabaStsServer",
     "AwsIamServer",
     "AwsOptions",
     "AwsServer",
@@ -65,7 +70,9 @@ __all__ = [
     "TagTable",
     "TencentcloudOptions",
     "TencentcloudServer",
+    "TencentcloudStsServer",
     "VolcengineOptions",
     "VolcengineServer",
+    "VolcengineStsServer",
     "environment",
 ]
