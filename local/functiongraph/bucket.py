@@ -16,6 +16,8 @@ class StoredObject:
     metadata: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "binary/octet-stream"
     modified: float = 0.0
+    appends: int = 0
+    """How often it was appended to, if an append made it; 0 for an object that was put, which takes no append."""
 
     @property
     def etag(self) -> str:

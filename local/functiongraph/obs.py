@@ -3,13 +3,14 @@
     PUT     /key                    PutObject; with x-obs-copy-source CopyObject
     GET     /key, HEAD /key         GetObject, GetObjectMetadata
     DELETE  /key                    DeleteObject: 204, also where there is no such object
+    POST    /key?append&position=   AppendObject: 409 unless the object has that length, and was made by an append
     POST    /?delete                DeleteObjects
     GET     /                       ListObjects: prefix, marker, max-keys, delimiter, in order of key
     HEAD    /?apiversion            the protocol's version, which the vendor's SDK asks for
 
 The bucket is the first label of the host's name, or the first segment of the path, as on OBS itself. Conditions are
 those that are documented: If-Match, If-None-Match and the two of time for reading, x-obs-copy-source-if-* for the
-source of a copy. There is none for what is written: OBS documents no way to write only where nothing is yet.
+source of a copy. There is none for what is written: of all writes only an append depends on what is there.
 
 A copy can be answered with 200 and fail all the same: its answer then holds no ETag (documented). A fault `partial`
 makes one. Shapes and codes: OBS API Reference.
@@ -19,6 +20,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import ClassVar, NamedTuple
@@ -36,6 +38,7 @@ from local.providers.wire import Request, Response
 KEY_BYTES = 1024
 PAGE_KEYS = 1000
 DELETE_KEYS = 1000
+APPENDS = 10_000
 META = "x-obs-meta-"
 
 _XML = "application/xml"
@@ -97,7 +100,7 @@ class ObsServer(Service):
                 "GET": "GetObject",
                 "HEAD": "GetObjectMetadata",
                 "DELETE": "DeleteObject",
-            }
+            } | ({"POST": "AppendObject"} if "append" in query else {})
         elif request.method == "HEAD" and "apiversion" in query:
             names = {"HEAD": "GetApiVersion"}
         else:
@@ -146,6 +149,8 @@ class ObsServer(Service):
                 return self._put(bucket, key, request)
             case "CopyObject":
                 return self._copy(bucket, key, request, fault)
+            case "AppendObject":
+                return self._append(bucket, key, request)
             case "DeleteObject":
                 bucket.delete(key)
                 return Response(204)
@@ -157,6 +162,21 @@ class ObsServer(Service):
         stored = StoredObject(request.body, _metadata(request), _content_type(request), self.clock())
         _store(bucket, key, stored)
         return Response(200, headers=(("ETag", stored.etag),))
+
+    def _append(self, bucket: Bucket, key: str, request: Request) -> Response:
+        _check_digest(request)
+        position = dict(parse_qsl(request.query, keep_blank_values=True)).get("position", "")
+        there = bucket.get(key)
+        if there is not None and not 0 < there.appends < APPENDS:
+            raise ServiceError(409, "ObjectNotAppendable", "The object is not appendable.")
+        before = b"" if there is None else there.body
+        if position != str(len(before)):
+            raise ServiceError(409, "PositionNotEqualToLength", "The position is not the length of the object.")
+        first = StoredObject(b"", _metadata(request), _content_type(request)) if there is None else there
+        body = before + request.body
+        stored = replace(first, body=body, modified=self.clock(), appends=first.appends + 1)
+        _store(bucket, key, stored)
+        return Response(200, headers=(("ETag", stored.etag), ("x-obs-next-append-position", str(len(body)))))
 
     def _copy(self, bucket: Bucket, key: str, request: Request, fault: Fault | None) -> Response:
         named = unquote(request.header("x-obs-copy-source") or "").removeprefix("/")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from functiongraph_vendors import client, obs_client, sdk_csms, sdk_functiongraph, sdk_smn
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
-from obs import CopyObjectHeader, DeleteObjectsRequest, GetObjectHeader, Object, PutObjectHeader
+from obs import AppendObjectContent, CopyObjectHeader, DeleteObjectsRequest, GetObjectHeader, Object, PutObjectHeader
 
 from local.functiongraph import PROJECT, Agency, CsmsServer, FunctionGraphServer, ObsServer, PlainFunctions, SmnServer
 
@@ -108,6 +108,19 @@ def test_a_listing_is_in_order_and_in_pages(obs: ObsServer, agency: Agency) -> N
     folders = sdk.listObjects(BUCKET, delimiter="/").body
     assert [one.prefix for one in folders.commonPrefixs] == ["dead/", "work/"]
     assert [one.key for one in sdk.listObjects(BUCKET, "dead/", encoding_type="url").body.contents] == ["dead/crash/m"]
+
+
+def test_the_first_append_makes_an_object_and_another_first_one_is_refused(obs: ObsServer, agency: Agency) -> None:
+    sdk = obs_client(obs, agency)
+    first = sdk.appendObject(BUCKET, "locks/a", AppendObjectContent("one", position=0))
+    assert (first.status, first.body.nextPosition) == (200, 3)
+    second = sdk.appendObject(BUCKET, "locks/a", AppendObjectContent("two", position=0))
+    assert (second.status, second.errorCode) == (409, "PositionNotEqualToLength")
+    assert sdk.appendObject(BUCKET, "locks/a", AppendObjectContent("two", position=3)).body.nextPosition == 6
+    sdk.putContent(BUCKET, "b", "")
+    put = sdk.appendObject(BUCKET, "b", AppendObjectContent("one", position=0))
+    assert (put.status, put.errorCode) == (409, "ObjectNotAppendable")
+    assert {key: one.body for key, one in obs.buckets[BUCKET].objects().items()} == {"b": b"", "locks/a": b"onetwo"}
 
 
 def test_many_are_deleted_at_once(obs: ObsServer, agency: Agency) -> None:
