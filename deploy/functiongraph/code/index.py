@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_VENDOR = str(Path(__file__).resolve().parent / "vendor")
-if _VENDOR not in sys.path:
-    sys.path.insert(0, _VENDOR)
+_VENDOR = Path(__file__).resolve().parent / "vendor"
+if _VENDOR.is_dir():
+    sys.path.insert(0, str(_VENDOR))
     # pydantic needs a newer one than the runtime's 4.12.2.
     sys.modules.pop("typing_extensions", None)
 

@@ -124,7 +124,7 @@ class Obs:
             if error.status == httpx.codes.NOT_FOUND:
                 return False
             raise
-        if b"<Error>" in response.content:  # a copy is answered before it ends
+        if b"<ETag>" not in response.content:  # a copy is answered before it ends, and may fail after its 200
             raise HuaweiError("obs", "COPY", "unreadable", response.status_code, transient=True)
         return True
 

@@ -1,7 +1,7 @@
 """The accounts' credentials in CSMS: one JSON secret for each provider and account, `PREFIX-jdcloud-default`.
 
 Source: CSMS API Reference, "Querying the Version and Value of a Secret": `latest` in place of a version's id. A name
-has no slash. What each error's code is, is not documented; the status says enough.
+has no slash. For a secret that is not there the operation's page has status 404, the page of error codes 400.
 """
 
 import re
@@ -19,6 +19,7 @@ from untag.providers.credentials import Credentials
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OWN = ("huaweicloud", "default")
+_ABSENT = "CSMS.0106"
 _MISSING = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND})
 
 
@@ -53,7 +54,8 @@ async def _secret_credentials(huawei: Huawei, prefix: str, provider: Provider, a
     try:
         answer = await huawei.json("csms", "GET", path)
     except HuaweiError as error:
-        if error.status == httpx.codes.NOT_FOUND and (own := _own(huawei, provider, account)) is not None:
+        absent = error.status == httpx.codes.NOT_FOUND or error.code == _ABSENT
+        if absent and (own := _own(huawei, provider, account)) is not None:
             return own
         if error.status in _MISSING:
             raise CredentialsMissingError(f"secret {name}: {error.code}") from None
