@@ -106,6 +106,17 @@ class SmnServer(GatewayService):
         """Hand what is published on a topic to somebody, at once and in the thread of the server."""
         self._topics[topic].append(receive)
 
+    def publish(self, topic: str, body: dict[str, Any]) -> Published:
+        """Take a message as the API's body has it, and hand it to the subscribers. ServiceError if it breaks a rule."""
+        if topic not in self._topics:
+            raise ServiceError(404, *self.codes[404])
+        published = self._published(topic, body)
+        with self._lock:
+            self.published.append(published)
+        for receive in self._topics[topic]:
+            receive(published)
+        return published
+
     def operation(self, request: Request) -> Operation:
         """There is one."""
         match = _PATH.fullmatch(request.path)
@@ -118,14 +129,7 @@ class SmnServer(GatewayService):
         match = _PATH.fullmatch(request.path)
         if match is not None:
             self.check_project(match[1])
-        (topic,) = operation.names
-        if topic not in self._topics:
-            raise ServiceError(404, *self.codes[404])
-        published = self._published(topic, _parsed(request.body))
-        with self._lock:
-            self.published.append(published)
-        for receive in self._topics[topic]:
-            receive(published)
+        published = self.publish(operation.names[0], _parsed(request.body))
         request_id = uuid.uuid4().hex
         return answer(200, {"request_id": request_id, "message_id": published.message_id}, request_id)
 
