@@ -3,7 +3,7 @@
     python tools/terraform_schema.py CHECKOUT > tests/vectors/huaweicloud_terraform.json
 
 CHECKOUT is a git repository of huaweicloud/terraform-provider-huaweicloud, which publishes its schema under docs/json.
-The tests hold the templates against what is recorded: names of arguments and blocks, and which have to be there.
+The tests hold the templates against what is recorded: names of arguments and blocks, which have to be there, and what can be read of a resource.
 """
 
 import json
@@ -53,7 +53,8 @@ def main(arguments: list[str]) -> int:
         schema = json.loads(git("show", f"HEAD:docs/json/resources/{name}.json"))
         (provider,) = schema["provider_schemas"].values()
         full = f"huaweicloud_{name}"
-        record["resources"][full] = of_block(provider["resource_schemas"][full]["block"])
+        block = provider["resource_schemas"][full]["block"]
+        record["resources"][full] = {**of_block(block), "attributes": sorted(block["attributes"])}
     print(json.dumps(record, indent=1))
     return 0
 

@@ -16,6 +16,8 @@ import hcl2
 import pytest
 from platform_support import INDEX
 
+from local.functiongraph.deployment import EVENTS_TOPIC, FUNCTIONS, REQUESTS_TOPIC, TOPIC
+
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "deploy" / "functiongraph"
 SCHEMA = json.loads((ROOT / "tests" / "vectors" / "huaweicloud_terraform.json").read_text(encoding="utf-8"))
@@ -91,6 +93,16 @@ def test_an_argument_that_there_is_not_would_be_seen() -> None:
     }
 
 
+def test_what_is_read_of_a_resource_is_an_attribute_of_it() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in TEMPLATES.glob("*.tf"))
+    made = {(kind, name) for kind, name, _ in resources()}
+    read = re.findall(r"\b(huaweicloud_\w+)\.(\w+)(?:\[[^\]]*\])?(?:\.(\w+))?", text)
+    assert len(read) > 20
+    for kind, name, attribute in read:
+        assert (kind, name) in made
+        assert not attribute or attribute in SCHEMA["resources"][kind]["attributes"], (kind, attribute)
+
+
 def test_every_function_has_a_handler_of_the_zip() -> None:
     (functions,) = [local["functions"] for local in named_locals() if "functions" in local]
     handlers = set(re.findall(r"^def (\w+)\(event", INDEX.read_text(encoding="utf-8"), re.MULTILINE))
@@ -159,3 +171,19 @@ def test_the_templates_are_formatted() -> None:
 
 def named_locals() -> list[dict[str, Any]]:
     return [local for document in parsed() for local in document.get("locals", [])]
+
+
+def test_the_local_platform_has_the_functions_that_are_deployed() -> None:
+    (functions,) = [content(local["functions"]) for local in named_locals() if "functions" in local]
+    default = named("variable")["concurrency"]["default"]
+    deployed = {
+        f"untag-{name}": (
+            f"index.{name}",
+            one["timeout"],
+            default if one["instances"] == "${var.concurrency}" else one["instances"],
+        )
+        for name, one in functions.items()
+    }
+    assert deployed == {one.name: (one.handler, one.timeout, one.max_instances) for one in FUNCTIONS}
+    topics = {body["name"].strip('"') for kind, _, body in resources() if kind == "huaweicloud_smn_topic"}
+    assert {topic.replace("untag", "${var.name}") for topic in (TOPIC, REQUESTS_TOPIC, EVENTS_TOPIC)} <= topics
