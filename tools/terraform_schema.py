@@ -3,7 +3,8 @@
     python tools/terraform_schema.py CHECKOUT > tests/vectors/huaweicloud_terraform.json
 
 CHECKOUT is a git repository of huaweicloud/terraform-provider-huaweicloud, which publishes its schema under docs/json.
-The tests hold the templates against what is recorded: names of arguments and blocks, which have to be there, and what can be read of a resource.
+The tests hold the templates against what is recorded: names of arguments and blocks, which of them have to be there,
+and what can be read of a resource.
 """
 
 import json

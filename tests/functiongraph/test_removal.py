@@ -208,3 +208,14 @@ def test_an_id_that_no_key_can_hold_changes_no_path(tagged: Platform, id_: str) 
 def test_rules_are_read_from_the_bucket_and_from_nowhere_else(tagged: Platform, source: str) -> None:
     with pytest.raises(InvocationError, match="should be a list, or obs://untag/KEY"):
         tagged.invoke("sweep", {"id": "s", "rules": source})
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"), [(403, {"failed": 1}), (404, {"failed": 1}), (401, {"deferred": 1}), (503, {"deferred": 1})]
+)
+def test_only_a_secret_that_is_denied_or_absent_fails_a_request(
+    tagged: Platform, status: int, counts: dict[str, int]
+) -> None:
+    tagged.csms.faults.add(Fault("status", status=status))
+    tagged.send(request())
+    assert tagged.reports[-1]["counts"] == counts
