@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FAULTS = ROOT / "tests" / "faults"
-PATHS = (ROOT, FAULTS, FAULTS / "hooks", ROOT / "layers" / "untag" / "python")
+PATHS = (ROOT, FAULTS, FAULTS / "hooks", ROOT / "tests" / "unit", ROOT / "layers" / "untag" / "python")
 PAIRS = 100_000
 MUTANT_PAIRS = 3000
 FAILED = "the campaign itself failed"
@@ -23,8 +23,13 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "sends_the_remainder_before_the_publish": {"phases": ("topic",)},
     "drops_the_remainder_on_a_send_error": {"patience": 120.0},
     "keeps_a_secret_until_it_is_refused": {"phases": ("rotation",)},
+    "ignores_what_failed_at_huawei_cloud": {"only": ("huaweicloud-tms",)},
+    "ignores_what_failed_at_alibaba_cloud": {"only": ("alibabacloud",)},
+    "ignores_what_failed_at_aws": {"only": ("aws",)},
+    "ignores_what_failed_at_tencent_cloud": {"only": ("tencentcloud",)},
+    "ignores_what_failed_at_volcengine": {"only": ("volcengine",)},
     # What is read first is asked for only where it stands, and so is counted.
-    "believes_a_count_that_is_too_small": {"read_first": False, "unbound": "uncounted"},
+    "believes_a_count_that_is_too_small": {"read_first": False, "guess": 2},
 }
 """What a planted bug needs to show, beyond a storm."""
 MIX_OF: dict[str, dict[str, float]] = {
@@ -51,7 +56,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="one seed only, and nothing written")
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--mutant", default="")
-    parser.add_argument("--unbound", default="failed")
     parser.add_argument("--read-first", choices=("on", "off"), default="on")
     parser.add_argument("--phase", action="append", help="some phases of a campaign, in order")
     parser.add_argument("--only", choices=PARTS, action="append", help="some parts; what others found is kept")
@@ -62,7 +66,7 @@ def main() -> int:
         return 0
     KEPT.mkdir(parents=True, exist_ok=True)
     if given.seed is not None:
-        told = campaign(given.seed, given.pairs, given.mutant, given.unbound, given.read_first)
+        told = campaign(given.seed, given.pairs, given.mutant, given.read_first)
         show(told)
         return bool(told["findings"])
     if given.mutant:
@@ -88,7 +92,7 @@ def run_here(given: argparse.Namespace) -> None:
     from campaign import PHASES, Campaign  # noqa: PLC0415
     from weather import Mix  # noqa: PLC0415
 
-    usual: dict[str, Any] = {"unbound": given.unbound, "read_first": given.read_first == "on"}
+    usual: dict[str, Any] = {"read_first": given.read_first == "on"}
     if given.mutant:
         mix = Mix(**{"aws": 0.15, "killed": 0.02, **MIX_OF.get(given.mutant, {})})
         settings = {**usual, "phases": ("storm",), "patience": 40.0, **SETTINGS_OF.get(given.mutant, {})}
@@ -99,13 +103,12 @@ def run_here(given: argparse.Namespace) -> None:
     given.answer.write_text(json.dumps(vars(outcome)))
 
 
-def campaign(seed: int, pairs: int, mutant: str = "", unbound: str = "failed", read_first: str = "on") -> Json:
+def campaign(seed: int, pairs: int, mutant: str = "", read_first: str = "on") -> Json:
     """One campaign, in a process of its own."""
     answer = KEPT / f"campaign-{seed}-{mutant or 'whole'}.json"
     answer.unlink(missing_ok=True)
     command = [sys.executable, "-W", "ignore", __file__, "--seed", str(seed), "--pairs", str(pairs)]
-    command += ["--answer", str(answer), "--mutant", mutant, "--unbound", unbound]
-    command += ["--read-first", read_first]
+    command += ["--answer", str(answer), "--mutant", mutant, "--read-first", read_first]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if not answer.exists():
         return {"seed": seed, "findings": {FAILED: [f"exit {done.returncode}: {done.stderr[-2000:]}"]}, "seconds": 0.0}
@@ -119,10 +122,10 @@ def seen(found: Json) -> list[str]:
 
 
 def campaigns(pairs: int) -> bool:
-    """Every seed, each with another of JD Cloud's possible answers."""
+    """Every seed, each with others of the answers that the clouds may give."""
     told = []
-    for seed, unbound in zip(SEEDS, ("failed", "uncounted", "counted"), strict=True):
-        told.append({**campaign(seed, pairs, unbound=unbound), "unbound": unbound})
+    for seed in SEEDS:
+        told.append(campaign(seed, pairs))
         show(told[-1])
         keep("campaigns", told)
     return not any(one["findings"] for one in told)

@@ -8,10 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from clouds import NOT_ALLOWED
 from invocations import DIED, UNDELIVERED
 from pairs import Asked, Json, Pair, distinct, pairs_of, rows_of, unwrapped
 from report_laws import BAD, identities, sums
-from workload import NOT_ALLOWED, PROTECTED_PREFIX
+from workload import PROTECTED_PREFIX
 
 from local.providers import Call, ProviderServer
 from local.stack import DeadLetter
@@ -220,8 +221,8 @@ class Account:
         for request in wet:
             for pair in pairs_of(request):
                 if not pair.key.startswith(PROTECTED_PREFIX):
-                    # Where nobody looks, this cloud removes by the key alone, whatever value is named.
-                    by_key = not self._read_first and pair.provider == "huaweicloud"
+                    # Where nobody looks, a cloud that removes by keys does so whatever value is named.
+                    by_key = not self._read_first and pair.provider != "jdcloud"
                     asked.add((request.get("action", "remove"), pair._replace(value=None) if by_key else pair))
                     overwritten |= {pair} if request.get("overwrite") else set()
         for place, changes in self._history.items():
@@ -281,8 +282,8 @@ class Account:
                 yield f"{asked} failed, and lies in no dead letter"
 
     def _replayed(self) -> Iterator[str]:
-        """JD Cloud's signatures bear a nonce; Huawei Cloud's are the same for the same call within a second."""
-        counts = Counter(call.signature for call in self.servers["jdcloud"].calls)
+        """JD Cloud's and Alibaba Cloud's signatures bear a nonce; others are the same for a call within a second."""
+        counts = Counter(call.signature for name in ("jdcloud", "alibabacloud") for call in self.servers[name].calls)
         for signature, count in counts.items():
             if count > 1:
                 yield f"{signature} was sent {count} times"

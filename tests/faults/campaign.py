@@ -10,10 +10,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import clouds
 import phases
 from account import Account
 from invocations import Invocations
@@ -29,10 +30,9 @@ from scale import (
     VISIBILITY_SECONDS,
 )
 from weather import USUAL, AwsTrouble, Clouds, Mix
-from workload import ACCOUNTS, ALLOWED, CLOUDS, MORE_ACCOUNTS, PROTECTED, workload
+from workload import PROTECTED, workload
 
 from events import Events
-from local.providers.accounts import Account as CloudAccount
 from local.stack import ROOT, DeadLetter, NotDrainedError, Overrides, Stack
 
 HOOKS = Path(__file__).parent / "hooks"
@@ -57,6 +57,8 @@ class Outcome:
     """Of the faults that only an answer of success can have: how many there were."""
     outcomes: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
+    guesses: Mapping[str, Any] = field(default_factory=dict)
+    """What the clouds answered where no document says it, by server."""
     seconds: float = 0.0
 
     def add(self, findings: Mapping[str, list[str]], phase: str = "") -> None:
@@ -95,18 +97,19 @@ class Campaign:
         *,
         mix: Mix = USUAL,
         mutant: str = "",
-        unbound: str = "failed",
+        guess: int | None = None,
+        only: Sequence[str] = (),
         read_first: bool = True,
         patience: float = 300,
         phases: Sequence[str] = PHASES,
     ) -> None:
         self.seed = seed
         self.phases = phases
-        self.unbound = unbound
+        self.guess = seed if guess is None else guess
         self.read_first = read_first
         self.mix = mix
         self.patience = patience
-        self.work = workload(seed, pairs)
+        self.work = workload(seed, pairs, only)
         self.outcome = Outcome(seed, len(self.work.requests), len(self.work.bodies), self.work.pairs)
         self.log: list[str] = []
         self.sent: list[str] = []
@@ -120,7 +123,7 @@ class Campaign:
             "CAMPAIGN_FLAGS": str(self.flags),
             "CAMPAIGN_MUTANT": mutant,
             "PYTHONPATH": f"{HOOKS}:{ROOT / 'layers' / 'untag' / 'python'}",
-            "UNTAG_ALLOWED_ACCOUNTS": ",".join(ALLOWED),
+            "UNTAG_ALLOWED_ACCOUNTS": ",".join(clouds.ALLOWED),
             "UNTAG_CREDENTIALS": "secretsmanager:untag",
             "UNTAG_MAX_PAIRS": "6000",
             "UNTAG_PROTECTED_KEYS": PROTECTED,
@@ -145,8 +148,7 @@ class Campaign:
         with self._temporary, Stack(overrides=overrides, sink=lambda _, line: self.log.append(line)) as self.stack:
             self._give_keys()
             self.work.load(self.stack.providers)
-            jdcloud = self.stack.providers["jdcloud"]
-            jdcloud.options = replace(jdcloud.options, unbound=self.unbound)
+            self.outcome.guesses = clouds.guess(self.stack.providers, self.guess)
             self.clouds = Clouds(self.stack.providers, self.mix)
             self.aws = AwsTrouble(self.stack, self.mix, self.seed)
             self.invocations = Invocations(self.stack.functions[FUNCTION])
@@ -170,21 +172,10 @@ class Campaign:
         return self.outcome
 
     def _give_keys(self) -> None:
-        """Keys of several accounts, at the clouds and in Secrets Manager; each of them is marked."""
-        for provider in ACCOUNTS:
-            servers = [self.stack.providers[name] for name, cloud in CLOUDS.items() if cloud == provider]
-            for server in servers:
-                server.credentials.clear()
-            for name in (*ACCOUNTS[provider], *MORE_ACCOUNTS.get(provider, ())):
-                domain = "00000000000000000000000000d0ma1n" if provider == "huaweicloud" else None
-                key, secret = f"MARKEDKEY{provider.upper()}{name.upper()}", f"marked-secret-{provider}-{name}"
-                for server in servers:
-                    server.credentials[key] = CloudAccount(secret, domain_id=domain, name=name)
-                self.all_secrets |= {key, secret}
-                content = {"access_key": key, "secret_key": secret, "domain_id": domain}
-                self.stack.put_secret(
-                    f"untag/{provider}/{name}", {name: value for name, value in content.items() if value}
-                )
+        """Keys of several accounts, at the clouds and in Secrets Manager."""
+        for provider, account, secret in clouds.open_accounts(self.stack.providers):
+            self.all_secrets |= {secret["access_key"], secret["secret_key"]}
+            self.stack.put_secret(f"untag/{provider}/{account}", secret)
 
     # The storm
 

@@ -27,6 +27,7 @@ class Events:
         plan: list[tuple[float, Callable[[], None]]] = [
             (0.02, self._campaign.rotation.begin),
             (0.05, self._slovenly_rotation),
+            (0.1, self._rotations_at_other_clouds),
             (0.2, self._rotation),
             (0.4, self._secrets_down),
             (0.55, self._total_outage),
@@ -56,6 +57,10 @@ class Events:
 
     def _rotation(self) -> None:
         rotate(self._campaign, "jdcloud", "blue", 1)
+
+    def _rotations_at_other_clouds(self) -> None:
+        for provider in ("alibabacloud", "tencentcloud", "volcengine", "aws"):
+            rotate(self._campaign, provider, "blue", 4)
 
     def _second_rotation(self) -> None:
         rotate(self._campaign, "huaweicloud", "default", 2)
@@ -94,9 +99,9 @@ class Events:
             call.access_key
             for server in self._campaign.stack.providers.values()
             for call in server.calls
-            if call.status == 401
+            if call.code and not call.account  # its signature was not accepted
         )
-        self.figures["401 after a rotation, most for one key"] = max(refused.values(), default=0)
+        self.figures["refused after a rotation, most for one key"] = max(refused.values(), default=0)
         # What is in flight when the key goes, in each process and at each API, and one to try it again.
         bound = 2 * ENVIRONMENTS * (CONCURRENCY + 1) + 10
         for key, count in refused.items():

@@ -5,6 +5,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from clouds import bare
+
 from local.aws.mappings import item_failures
 
 if TYPE_CHECKING:
@@ -59,5 +61,5 @@ class Invocations:
         """Why a record with this resource, that was being worked at then, was not acknowledged; empty if it was."""
         with self._lock:
             at_the_time = [one for one in self.unacknowledged if one.began <= moment <= one.ended + _LATE_SECONDS]
-        reasons = {one.died for one in at_the_time if any(resource_id in body for body in one.bodies)}
+        reasons = {one.died for one in at_the_time if any(bare(resource_id) in body for body in one.bodies)}
         return (DIED if True in reasons else UNDELIVERED) if reasons else ""

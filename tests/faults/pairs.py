@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from clouds import name_of
+
 Json = dict[str, Any]
 
 
@@ -49,18 +51,21 @@ def unwrapped(body: str) -> list[Json]:
 
 
 def pairs_of(request: Mapping[str, Any]) -> Iterator[Pair]:
-    """The pairs that a request names."""
+    """The pairs that a request names, each resource by what its cloud calls it."""
+    provider, account = request["provider"], request.get("account", "default")
     for group in request["resources"]:
         for id_ in group["ids"]:
+            name = name_of(provider, account, request.get("region") or "", group["type"], id_)
             for tag in request["tags"]:
-                account = request.get("account", "default")
-                yield Pair(request["provider"], account, group["type"], id_, tag["key"], tag.get("value"))
+                yield Pair(provider, account, group["type"], name, tag["key"], tag.get("value"))
 
 
 def rows_of(report: Mapping[str, Any]) -> Iterator[tuple[Asked, Json]]:
     """The rows of a report, each with what it answers; a report on a body that was rejected has none."""
     for row in report.get("outcomes", ()):
-        place = (report["provider"], report["account"], row["type"], row["resource_id"])
+        at = (report["provider"], report["account"])
+        name = name_of(*at, report.get("region") or "", row["type"], row["resource_id"])
+        place = (*at, row["type"], name)
         yield Asked(report["id"], Pair(*place, row["key"], row["value"])), row
 
 

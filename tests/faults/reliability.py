@@ -18,9 +18,9 @@ Json = dict[str, Any]
 HEAD = """# Reliability, as measured
 
 Written by `make faults`; do not edit. The campaign is in `tests/faults`: the real function in processes under the local
-runtime, real HTTP to the local clouds (JD Cloud, Huawei Cloud Config and TMS, several accounts, keys in Secrets
-Manager), and moto's SQS, SNS and Secrets Manager behind the local stack. The account is kept outside the program, from
-the requests as they were sent, the reports and dead letters as they came, and the clouds' own tables and call logs.
+runtime, real HTTP to the local clouds (all that untag knows, several accounts, keys in Secrets Manager), and moto's
+SQS, SNS and Secrets Manager behind the local stack. The account is kept outside the program, from the requests as they
+were sent, the reports and dead letters as they came, and the clouds' own tables and call logs.
 """
 
 SCALED = f"""## What was scaled
@@ -64,7 +64,7 @@ def _results(told: list[Json]) -> str:
     rows: list[list[Any]] = [
         ["(resource, tag) pairs", *(f"{one['pairs']:,}" for one in told)],
         ["requests; messages", *(f"{one['requests']:,}; {one['messages']:,}" for one in told)],
-        ["JD Cloud answers for a tag that is not bound", *(one.get("unbound", "failed") for one in told)],
+        ["answers that no document states", *(_guesses(one) for one in told)],
         ["tags are read before they are changed", *(one.get("read_first", "on") for one in told)],
         ["pairs lost", *(_found(one, "lost") for one in told)],
         ["95 % bound of losses (3/n, if none)", *(f"{3 / one['pairs']:.1e}" for one in told)],
@@ -76,6 +76,13 @@ def _results(told: list[Json]) -> str:
         ["seconds", *(round(one["seconds"]) for one in told)],
     ]
     return "## What was found\n\n" + _table(["seed", *(one["seed"] for one in told)], rows)
+
+
+def _guesses(told: Json) -> str:
+    return "; ".join(
+        f"{server}: {', '.join(f'{name} {value}' for name, value in options.items())}"
+        for server, options in told.get("guesses", {}).items()
+    )
 
 
 def _rest(told: Json) -> int:

@@ -6,8 +6,10 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from clouds import FADING
+from clouds import servers as servers_of
 from scale import FRESH_SECONDS, ROTATION_SLACK_SECONDS, SPEED
-from workload import CLOUDS, FADING, neighbours
+from workload import neighbours
 
 from local.providers import ProviderServer
 from local.template.resolve import ACCOUNT
@@ -121,7 +123,7 @@ class Rotation:
 
 
 def _servers(campaign: "Campaign", provider: str) -> list[ProviderServer]:
-    return [campaign.stack.providers[name] for name, cloud in CLOUDS.items() if cloud == provider]
+    return servers_of(provider, campaign.stack.providers)
 
 
 def _key_of(server: ProviderServer, account: str) -> str:
@@ -138,8 +140,7 @@ def _second_key(
     old = servers[0].credentials[_key_of(servers[0], account)]
     for server in servers:
         server.credentials[key] = replace(old, secret_key=secret)
-    content = {"access_key": key, "secret_key": secret, "domain_id": old.domain_id}
-    return {name: text for name, text in content.items() if text}
+    return dict(servers[0].secrets[account])
 
 
 def _change_secret(campaign: "Campaign", name: str, value: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import cycle, repeat
 from typing import Any
 
+from clouds import BY_SERVER
 from workload import BAD_ID
 
 from local.providers import Fault, ProviderServer
@@ -57,27 +58,24 @@ def _rules(server: ProviderServer) -> list[tuple[str, float, dict[str, Any]]]:
         ("no answer though applied", 0.02, {"do": "stall", "applied": True}),
         ("slow answer", 0.03, {"do": "delay", "seconds": 0.15}),
         ("truncated body", 0.01, {"do": "truncate"}),
+        ("truncated body, nothing applied", 0.01, {"do": "truncate", "applied": False}),
+        ("empty body, nothing applied", 0.01, {"do": "empty", "applied": False}),
         ("body that is no JSON", 0.01, {"do": "not_json"}),
         ("200 with failures", 0.09, {"do": "partial", "share": 0.5, **writing}),
         ("200 with failures, applied all the same", 0.05, {"do": "partial", "share": 0.5, "applied": True, **writing}),
         ("an answer about other ids", 0.02, {"do": "other_ids", "share": 0.5}),
         ("wrong successCount", 0.005, {"do": "count", "amount": -1}),
         ("wrong successCount", 0.005, {"do": "count", "amount": 1}),
-        ("refused for one bad id", 1.0, {"do": "refuse", "ids": (f"{BAD_ID}-*",), **writing}),
+        ("refused for one bad id", 1.0, {"do": "refuse", "ids": (f"*{BAD_ID}-*",), **writing}),
     ]
-    if server.name == "huaweicloud-tms":  # the one that gives a failed resource a code
+    cloud = BY_SERVER.get(server.name)
+    if cloud is not None and cloud.passing:  # one that gives a failed resource a code
+        passes = {"do": "partial", "share": 0.5, "code": cloud.passing, **writing}
+        throttled = {"do": "partial", "share": 0.2, "code": cloud.throttled, **writing}
         rules += [
-            ("200 with failures that pass", 0.04, {"do": "partial", "share": 0.5, "code": "TMS.0001", **writing}),
-            (
-                "200 with failures that pass, applied all the same",
-                0.02,
-                {"do": "partial", "share": 0.5, "code": "TMS.0001", "applied": True, **writing},
-            ),
-            (
-                "200 with a throttle for one resource",
-                0.04,
-                {"do": "partial", "share": 0.2, "code": "TMS.0006", **writing},
-            ),
+            ("200 with failures that pass", 0.04, passes),
+            ("200 with failures that pass, applied all the same", 0.02, {**passes, "applied": True}),
+            ("200 with a throttle for one resource", 0.04, throttled),
         ]
     return [rule for rule in rules if rule[2]["do"] in server.fault_kinds]
 

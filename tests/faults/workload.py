@@ -2,31 +2,15 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from clouds import ALL, BY_SERVER, NOT_ALLOWED, Cloud
 
 from local.providers import ProviderServer
 
 Json = dict[str, Any]
-
-JD_TYPES = ("vm", "disk", "redis", "ip")
-JD_REGIONS = ("cn-north-1", "cn-east-2")
-CONFIG_TYPES = ("config:policyAssignments", "config:aggregators")
-TMS_TYPES = ("ecs", "disk", "vpcs")
-PROJECTS = ("project-north", "project-east")
-ACCOUNTS: Mapping[str, tuple[str, ...]] = {
-    "jdcloud": ("default", "blue", "green"),
-    "huaweicloud": ("default", "blue"),
-}
-FADING = "amber"
-"""An account whose secret is taken away, while its key stays good at the cloud."""
-NOT_ALLOWED = "violet"
-"""An account that the stack's allow-list leaves out, though it has credentials."""
-MORE_ACCOUNTS: Mapping[str, tuple[str, ...]] = {"jdcloud": (FADING, NOT_ALLOWED)}
-ALLOWED = (*ACCOUNTS["jdcloud"], FADING)
-CLOUDS = {"jdcloud": "jdcloud", "huaweicloud-config": "huaweicloud", "huaweicloud-tms": "huaweicloud"}
-"""Each API's server, and the provider that requests name."""
 
 KEYS = ("env", "team", "owner", "cost-center", "部门", "expires-on", "stage", "release", "app", "tier")
 PROTECTED_PREFIX = "kept-"
@@ -46,17 +30,19 @@ class Place:
     type: str
 
     @property
-    def limits(self) -> int:
-        """Tags that one resource may bear here."""
-        return 10 if self.server == "jdcloud" else 20
+    def cloud(self) -> Cloud:
+        """The cloud that this is at."""
+        return BY_SERVER[self.server]
+
+    def name(self, id_: str) -> str:
+        """What the cloud itself calls a resource here."""
+        return self.cloud.name(self.account, self.region, self.type, id_)
 
     def request(self, ids: list[str], tags: list[Json], **more: Any) -> Json:
         """A removal request for resources here."""
-        found: Json = {"provider": CLOUDS[self.server], "account": self.account}
-        if self.server == "jdcloud":
-            found["region"] = self.region
-        elif self.server == "huaweicloud-tms":
-            found["project_id"] = self.region
+        found: Json = {"provider": self.cloud.provider, "account": self.account}
+        if self.cloud.region_field:
+            found[self.cloud.region_field] = self.region
         return {**found, "resources": [{"type": self.type, "ids": ids}], "tags": tags, **more}
 
 
@@ -67,7 +53,7 @@ class Workload:
     bodies: list[str] = field(default_factory=list)
     requests: list[Json] = field(default_factory=list)
     invalid: list[str] = field(default_factory=list)
-    standing: dict[str, list[Json]] = field(default_factory=lambda: {name: [] for name in CLOUDS})
+    standing: dict[str, list[Json]] = field(default_factory=lambda: {name: [] for name in BY_SERVER})
     pairs: int = 0
     """Different (request, resource, tag) triples that are asked for."""
 
@@ -80,10 +66,9 @@ class Workload:
 class Maker:
     """Makes requests until they name enough pairs."""
 
-    def __init__(self, seed: int, pairs: int) -> None:
+    def __init__(self, seed: int, pairs: int, only: Sequence[str] = ()) -> None:
+        self._clouds = [cloud for cloud in ALL if not only or cloud.server in only]
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        # What came later has dice of its own, so that a seed asks for what it always did.
-        self._more = random.Random(f"{seed} and more")  # noqa: S311 - repeatable, not secret
         self._wanted = pairs
         self._number = 0
         self.made = Workload()
@@ -112,9 +97,9 @@ class Maker:
         if wet and rng.random() < 0.06:  # the same pairs once more, under another id
             again = dict(rng.choice(wet))
             return self._known({**again, "id": self._id("again")})
-        server = rng.choices(list(CLOUDS), (60, 15, 25))[0]
+        server = rng.choices(self._clouds, [cloud.share for cloud in self._clouds])[0].server
         shape = rng.choices(("one", "rows", "column", "block", "wide"), (30, 25, 15, 25, 5))[0]
-        most = 10 if server == "jdcloud" else 20
+        most = BY_SERVER[server].most_tags
         count, width = {
             "one": (1, 1),
             "rows": (rng.randint(2, 60), 1),
@@ -123,23 +108,18 @@ class Maker:
             "wide": (rng.randint(20, 120 if server == "jdcloud" else 30), rng.randint(2, 4)),
         }[shape]
         place = self._place(server)
-        if server == "jdcloud" and self._more.random() < 0.03:
+        if server == "jdcloud" and self._random.random() < 0.03:
             place = replace(place, account=NOT_ALLOWED)
         return self._request(place, count, width)
 
     def _place(self, server: str) -> Place:
-        rng = self._random
-        account = rng.choice(ACCOUNTS[CLOUDS[server]])
-        if server == "jdcloud":
-            return Place(server, account, rng.choice(JD_REGIONS), rng.choice(JD_TYPES))
-        if server == "huaweicloud-tms":
-            return Place(server, account, rng.choice(PROJECTS), rng.choice(TMS_TYPES))
-        return Place(server, account, "", rng.choice(CONFIG_TYPES))
+        rng, cloud = self._random, BY_SERVER[server]
+        return Place(server, rng.choice(cloud.accounts), rng.choice(cloud.regions), rng.choice(list(cloud.types)))
 
     def _request(self, place: Place, count: int, width: int) -> Json:
         rng = self._random
         kind = rng.choices(("remove", "dry", "restore"), (90, 5, 5))[0]
-        ids = [self._resource_id() for _ in range(count)]
+        ids = [self._resource_id(place) for _ in range(count)]
         keys = self._keys(width)
         tags = [{"key": key, "value": rng.choice(("prod", "staging", "a b", "值"))} for key in keys]
         if kind != "restore":
@@ -151,7 +131,7 @@ class Maker:
         if kind == "remove" and rng.random() < 0.05:
             tags = [*tags, {"key": "kept-for-ever", "value": "x"}]
         more: Json = {"dry": {"dry_run": True}, "restore": {"action": "restore"}}.get(kind, {})
-        if kind == "restore" and self._more.random() < 0.2:
+        if kind == "restore" and self._random.random() < 0.2:
             more["overwrite"] = True
         if rng.random() < 0.2:
             more = {**more, "reason": rng.choice(("decommissioned", "报废", "a\tb"))}
@@ -169,13 +149,13 @@ class Maker:
                 there[rng.choice(list(there))] = "another"
             elif chance < 0.07:
                 del there[rng.choice(list(there))]
-            elif len(there) < place.limits:
+            elif len(there) < place.cloud.most_tags:
                 there["bystander"] = "stays"
             self.made.standing[place.server].append(self._row(place, id_, there))
 
     def _stand_before_restore(self, place: Place, ids: list[str], tags: list[Json]) -> None:
         """Most resources bear nothing; at some a key has the value already, or another that was set since."""
-        rng = self._more
+        rng = self._random
         for id_ in ids:
             value = rng.choices((None, "same", "another"), (80, 5, 15))[0]
             tag = rng.choice(tags)
@@ -184,16 +164,19 @@ class Maker:
 
     @staticmethod
     def _row(place: Place, id_: str, tags: Mapping[str, str]) -> Json:
-        return {"account": place.account, "region": place.region, "type": place.type, "id": id_, "tags": tags}
+        place_of = {"account": place.account, "region": place.region, "type": place.type, "id": place.name(id_)}
+        return {**place_of, "tags": tags}
 
     def _keys(self, width: int) -> list[str]:
         names = [*KEYS, *(f"k{number}" for number in range(20))]
         return self._random.sample(names[: max(width, len(KEYS))], width)
 
-    def _resource_id(self) -> str:
+    def _resource_id(self, place: Place) -> str:
+        """As a request names it: by its bare id, or as the cloud itself does."""
         self._number += 1
         prefix = BAD_ID if self._random.random() < 0.006 else "r"
-        return f"{prefix}-{self._number:07d}"
+        id_ = f"{prefix}-{self._number:07d}"
+        return place.name(id_) if self._random.random() < 0.5 else id_
 
     def _id(self, kind: str) -> str:
         self._number += 1
@@ -238,9 +221,9 @@ GARBAGE: tuple[Callable[[random.Random], str], ...] = (
 )
 
 
-def workload(seed: int, pairs: int) -> Workload:
-    """The workload of a seed."""
-    return Maker(seed, pairs).make()
+def workload(seed: int, pairs: int, only: Sequence[str] = ()) -> Workload:
+    """The workload of a seed, at some clouds where `only` names their servers."""
+    return Maker(seed, pairs, only).make()
 
 
 def neighbours(count: int, prefix: str, *, account: str = "default") -> Iterator[Json]:

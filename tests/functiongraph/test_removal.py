@@ -193,3 +193,29 @@ def test_a_report_that_smn_does_not_take_brings_the_message_again(tagged: Platfo
         tagged.minute()
     assert tagged.bucket.keys() == []
     assert tagged.reports[-1]["status"] in {"succeeded", "unchanged"}
+
+
+@pytest.mark.parametrize("id_", ["..", ".", "a/b", "ü", "x" * 300, "-"])
+def test_an_id_that_no_key_can_hold_changes_no_path(tagged: Platform, id_: str) -> None:
+    tagged.send("{no JSON", id_)
+    assert [key.rpartition("/")[0] for key in tagged.bucket.keys("")] == ["dead/work/invalid"]
+    assert {change.key.partition("/")[0] for change in tagged.bucket.history} <= {"work", "dead", "locks"}
+
+
+@pytest.mark.parametrize(
+    "source", ["obs://untag/../x", "obs://other/rules", "obs://untag/a//b", "obs://untag/rules?acl"]
+)
+def test_rules_are_read_from_the_bucket_and_from_nowhere_else(tagged: Platform, source: str) -> None:
+    with pytest.raises(InvocationError, match="should be a list, or obs://untag/KEY"):
+        tagged.invoke("sweep", {"id": "s", "rules": source})
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"), [(403, {"failed": 1}), (404, {"failed": 1}), (401, {"deferred": 1}), (503, {"deferred": 1})]
+)
+def test_only_a_secret_that_is_denied_or_absent_fails_a_request(
+    tagged: Platform, status: int, counts: dict[str, int]
+) -> None:
+    tagged.csms.faults.add(Fault("status", status=status))
+    tagged.send(request())
+    assert tagged.reports[-1]["counts"] == counts

@@ -9,6 +9,7 @@ import pytest
 from decommission_support import Desk
 from hypothesis import settings
 from service_house import House, put
+from trap import Trap
 
 settings.register_profile("untag", deadline=None, derandomize=True, max_examples=100, database=None)
 settings.load_profile("untag")
@@ -28,3 +29,11 @@ def desk() -> Iterator[Desk]:
     """The decommission function, with nothing at any cloud."""
     with Desk() as desk:
         yield desk
+
+
+@pytest.fixture
+def trap() -> Iterator[Trap]:
+    """A server that no call may reach."""
+    found = Trap()
+    yield found
+    found.close()

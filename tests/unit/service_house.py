@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -69,7 +69,7 @@ ENVIRON = {
 
 
 class House:
-    """The service with AWS's model, the local clouds and a clock of its own."""
+    """The service with AWS's model, local clouds and a clock of its own: the first two clouds', and `others`."""
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class House:
         jd: JdcloudServer | None = None,
         huawei: HuaweicloudConfigServer | None = None,
         tms: HuaweicloudTmsServer | None = None,
+        others: Iterable[ProviderServer] = (),
         seconds: float = 120.0,
         seed: int = 0,
         environ: Mapping[str, str] = {},
@@ -87,22 +88,18 @@ class House:
         self.huawei = huawei or HuaweicloudConfigServer()
         self.tms = tms or HuaweicloudTmsServer()
         self.aws = AwsModel()
+        self.clouds = {JD_HOST: self.jd, HUAWEI_HOST: self.huawei, TMS_HOST: self.tms}
+        self.clouds |= {f"{server.name}.example.com": server for server in others}
+        endpoints = {server.api.replace(".", "_"): f"https://{host}" for host, server in self.clouds.items()}
         self.environ = {
-            **environment(
-                (self.jd, self.huawei, self.tms),
-                jdcloud_resourcetag=f"https://{JD_HOST}",
-                huaweicloud_config=f"https://{HUAWEI_HOST}",
-                huaweicloud_tms=f"https://{TMS_HOST}",
-            ),
+            **environment(self.clouds.values(), **endpoints),
             **ENVIRON,
             **environ,
         }
         self.seconds = seconds
         timing = self.clock.timing(random.Random(seed).random)  # noqa: S311 - repeatable, not secret
-        clouds = {JD_HOST: self.jd, HUAWEI_HOST: self.huawei, TMS_HOST: self.tms}
-        self.remover = LambdaFunction(
-            Remover, self.environ, timing=timing, transport=_Wire(self.aws, clouds, keeps=keeps_connections)
-        )
+        wire = _Wire(self.aws, self.clouds, keeps=keeps_connections)
+        self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=wire)
         self.remover._runtime._loop.close()
         self.remover._runtime._loop = VirtualLoop(self.clock)
         self.accounts = self.remover._runtime.engine._accounts

@@ -1,6 +1,7 @@
 """Bugs to plant, each in the functions' processes only, to see that the account finds them."""
 
 import functools
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,9 +17,17 @@ import untag.hosts.aws.client
 import untag.hosts.aws.outbox
 import untag.hosts.aws.quarantine
 import untag.hosts.aws.telemetry
+import untag.providers.alibabacloud.answers
+import untag.providers.alibabacloud.tag
+import untag.providers.aws.answers
+import untag.providers.aws.tagging
+import untag.providers.http
 import untag.providers.huaweicloud.config
 import untag.providers.huaweicloud.tms
 import untag.providers.jdcloud.resourcetag
+import untag.providers.tencentcloud.tag
+import untag.providers.volcengine.answers
+import untag.providers.volcengine.tag
 import untag.removal.invocation
 import untag.worker
 from untag.contracts import Outcome, Result
@@ -94,6 +103,47 @@ def ignores_the_map_of_failed_resources() -> None:
         return replace(answer, failures={}, confirmed=len(ids) * len(tags)) if answer.failures else answer
 
     _answering(JDCloud, "write", change)
+
+
+def _without_failures(provider: type) -> None:
+    def change(answer: Answer, _: Any) -> Answer:
+        return replace(answer, failures={}, confirmed=None) if answer.failures else answer
+
+    _answering(provider, "write", change)
+
+
+@mutant
+def ignores_what_failed_at_huawei_cloud() -> None:
+    _without_failures(HuaweiTms)
+
+
+@mutant
+def ignores_what_failed_at_alibaba_cloud() -> None:
+    _without_failures(untag.providers.alibabacloud.tag.AlibabaTag)
+
+
+@mutant
+def ignores_what_failed_at_aws() -> None:
+    _without_failures(untag.providers.aws.tagging.AwsTagging)
+
+
+@mutant
+def ignores_what_failed_at_tencent_cloud() -> None:
+    _without_failures(untag.providers.tencentcloud.tag.TencentTag)
+
+
+@mutant
+def ignores_what_failed_at_volcengine() -> None:
+    _without_failures(untag.providers.volcengine.tag.VolcengineTag)
+
+
+@mutant
+def believes_a_success_that_was_cut_off() -> None:
+    """An answer with the status of a success is one, whatever is left of its body."""
+    plain = untag.providers.http.unexpected
+    for module in tuple(sys.modules.values()):
+        if getattr(module, "unexpected", None) is plain:
+            module.unexpected = lambda _, request_id: Answer(Verdict.DONE, request_id=request_id)  # type: ignore[attr-defined]
 
 
 @mutant

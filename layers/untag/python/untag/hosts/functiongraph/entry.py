@@ -28,6 +28,9 @@ from untag.hosts.functiongraph.queues import HIDDEN_SECONDS, LONGEST_HIDDEN, Key
 from untag.hosts.functiongraph.settings import QUEUES, Variables, read_variables
 from untag.runtime import Runtime
 
+LATE_SECONDS = 900
+"""A message that is due for so long has not been worked at in several rounds."""
+
 
 class Context(Keys, Variables, Protocol):
     """What is asked of FunctionGraph's context, by its own names."""
@@ -142,7 +145,13 @@ class Due:
             return runtime.run(rounds.redrive(queue))
         answer = runtime.run(rounds.go())
         for queue in QUEUES:
-            host.telemetry.noted("queue", queue=queue, **answer[queue])
+            found = answer[queue]
+            host.telemetry.noted("queue", queue=queue, **found)
+            # Alarms look for these words: LTS's alarms on keywords compare no numbers.
+            if found["DeadLetters"]:
+                host.telemetry.noted("dead letters are waiting", queue=queue, count=found["DeadLetters"])
+            if found["OldestAge"] > LATE_SECONDS:
+                host.telemetry.noted("the oldest message is late", queue=queue, seconds=found["OldestAge"])
         return answer
 
 

@@ -37,8 +37,10 @@ DEAD = "dead"
 _CALLS = 8
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_\u4e00-\u9fff]{1,32}")
 _ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_SAFE_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_OBJECT = re.compile(rf"obs://(?P<bucket>{BUCKET})/(?P<key>[A-Za-z0-9_~-][A-Za-z0-9._~/-]*)")
+_SAFE_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_OBJECT = re.compile(
+    rf"obs://(?P<bucket>{BUCKET})/(?P<key>[A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)"
+)
 
 
 class Outbox(base.Outbox):

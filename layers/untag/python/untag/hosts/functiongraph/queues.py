@@ -41,8 +41,11 @@ _LAST_DUE = 9_999_999_999
 _CALLS = 16
 """Messages that are moved or deleted side by side."""
 
-_KEY = re.compile(r"(?P<queue>[a-z]+)/(?P<due>[0-9]{10})-(?P<receives>[0-9]{1,4})-(?P<id>[A-Za-z0-9_.-]{1,128})")
-_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_KEY = re.compile(
+    r"(?P<queue>[a-z]+)/(?P<due>[0-9]{10})-(?P<receives>[0-9]{1,4})-(?P<id>[A-Za-z0-9][A-Za-z0-9_.-]{0,127})"
+)
+# Not `.` or `..`, which would be no segment of a path where the id stands alone, as it does among the dead letters.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
 class Key(NamedTuple):

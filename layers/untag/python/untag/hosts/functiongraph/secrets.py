@@ -20,7 +20,6 @@ from untag.providers.credentials import Credentials
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OWN = ("huaweicloud", "default")
 _ABSENT = "CSMS.0106"
-_MISSING = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND})
 
 
 def credential_source(huawei: Huawei, environ: Mapping[str, str], source: str) -> CredentialSource:
@@ -57,7 +56,8 @@ async def _secret_credentials(huawei: Huawei, prefix: str, provider: Provider, a
         absent = error.status == httpx.codes.NOT_FOUND or error.code == _ABSENT
         if absent and (own := _own(huawei, provider, account)) is not None:
             return own
-        if error.status in _MISSING:
+        # A 401 speaks of the agency's own keys, which are replaced in the next invocation.
+        if absent or error.status == httpx.codes.FORBIDDEN:
             raise CredentialsMissingError(f"secret {name}: {error.code}") from None
         raise CredentialsUnavailableError(f"secret {name}: {error.code}") from None
     version = answer.get("version")
