@@ -128,6 +128,9 @@ class Campaign:
         return self.outcome
 
     def _phases(self) -> None:
+        if self._mutant:  # it is found in a storm, or nowhere
+            self._storm(self.work.bodies, discard=True)
+            return
         half = len(self.work.bodies) // 2
         for name, run in (
             ("storm in which surplus waits", lambda: self._storm(self.work.bodies[:half], discard=False)),
@@ -156,7 +159,7 @@ class Campaign:
         stack.functions.discard_surplus = discard
         stack.functions.lose = self._loses
         stack.misses = lambda _timer: self._chance(0.3, "a firing of the timer missed")
-        (self.flags / "deaths").write_text("0.08 0.01")
+        (self.flags / "deaths").write_text("0.3 0" if self._mutant else "0.08 0.01")
         faults = self._services_misbehave()
         known = len(stack.functions.requests)
         with self._hurrying(), stack.clock():
@@ -203,6 +206,8 @@ class Campaign:
         for server in self.stack.services:
             # OBS has by far the most calls.
             more = 1.0 if server is self.stack.obs else 4.0
+            if self._mutant:
+                more *= 3.0  # so that what is planted has many chances
             for do, share, how in _TROUBLE:
                 rules.append((server, server.faults.add(do, probability=share * more, **how)))
         obs = self.stack.obs

@@ -3,7 +3,7 @@
 import pytest
 from functiongraph_campaign import Campaign, Outcome
 
-PAIRS = 2500
+PAIRS = 2000
 SEED = 7
 
 
@@ -28,5 +28,5 @@ def test_what_the_account_speaks_of_really_went_wrong(told: Outcome) -> None:
 
 @pytest.mark.parametrize("mutant", ["acknowledges what failed", "deletes before it copies"])
 def test_a_planted_bug_is_found(mutant: str) -> None:
-    findings = Campaign(SEED, 1200, mutant=mutant, patience=90.0).run().findings
+    findings = Campaign(SEED, 1500, mutant=mutant, patience=45.0).run().findings
     assert any(law.endswith((": lost", ": lost after all")) for law in findings)

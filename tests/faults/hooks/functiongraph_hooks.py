@@ -150,6 +150,7 @@ def _deletes_before_it_copies() -> None:
 
 
 MUTANTS: Mapping[str, Callable[[], None]] = {
+    "nothing": lambda: None,
     "acknowledges what failed": _acknowledges_what_failed,
     "deletes before it copies": _deletes_before_it_copies,
 }
