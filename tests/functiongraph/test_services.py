@@ -62,12 +62,21 @@ def test_many_requests_are_rung_for_a_hundred_at_a_time(tagged: Platform) -> Non
     assert tagged.queued() == []
 
 
-def test_a_minute_rings_fifteen_bells_and_the_rest_stays_due(tagged: Platform) -> None:
-    for number in range(20):
+def test_a_minute_rings_sixty_bells_for_one_message_each_and_the_rest_stays_due(tagged: Platform) -> None:
+    for number in range(70):
         tagged.bucket.put(f"work/{int(NOW)}-3-m{number:02}", stored(request(1 + number)))
-    assert tagged.invoke("due", event("timer"))["work"]["bells"] == 15
-    assert [len(json.loads(bell.body)["keys"]) for bell in tagged.functions.bells] == [1] * 15
-    assert len([key for key in tagged.queued() if Key.read(key).due <= NOW]) == 5
+    assert tagged.invoke("due", event("timer"))["work"]["bells"] == 60
+    assert [len(json.loads(bell.body)["keys"]) for bell in tagged.functions.bells] == [1] * 60
+    assert len([key for key in tagged.queued() if Key.read(key).due <= NOW]) == 10
+
+
+def test_what_was_begun_once_shares_a_bell_with_nine_others(tagged: Platform) -> None:
+    for number in range(25):
+        tagged.bucket.put(f"work/{int(NOW)}-{number % 2}-m{number:02}", stored(request(1 + number)))
+    tagged.invoke("due", event("timer"))
+    bells = [json.loads(bell.body)["keys"] for bell in tagged.functions.bells]
+    assert sorted((Key.read(keys[0]).receives, len(keys)) for keys in bells) == [(0, 13), (1, 2), (1, 10)]
+    assert all(len({Key.read(key).receives for key in keys}) == 1 for keys in bells)
 
 
 def test_more_objects_than_a_page_holds_are_all_seen(tagged: Platform) -> None:
