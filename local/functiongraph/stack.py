@@ -12,20 +12,17 @@ import json
 import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from local import ROOT, RUNTIME_PYTHON
 from local.aws import routing
 from local.errors import LocalError
 from local.functiongraph import Agency, CsmsServer, FunctionGraphServer, ObsServer, SmnServer, contents, endpoints
 from local.functiongraph import code as codes
-from local.functiongraph.api import ASYNC_BYTES, Outcome
-from local.functiongraph.bucket import StoredObject
 from local.functiongraph.clock import Clock
 from local.functiongraph.deployment import (
     BUCKET,
@@ -46,19 +43,30 @@ from local.functiongraph.deployment import (
 )
 from local.functiongraph.functions import EmulatedFunctions
 from local.functiongraph.instance import FunctionSpec
+from local.functiongraph.sending import QUEUES, Sender
 from local.functiongraph.service import PROJECT, REGION
-from local.functiongraph.smn import MESSAGE_BYTES, Published
-from local.functiongraph.timers import EVENT_CHARACTERS, TimerClock, TimerTrigger, parse
+from local.functiongraph.timers import TimerClock, TimerTrigger, parse
+from local.functions.runtime import Answer
 from local.providers import SERVERS, Fault, ProviderServer, environment
 from local.reports.ledger import LedgerFile
 from local.shapes import DeadLetter, NotDrainedError, Notification, QueueState, Sent
 
-QUEUES = tuple(function.queue for function in FUNCTIONS if function.queue)
+
+class _Credentials:
+    """The clouds' credentials, which the functions read from secrets."""
+
+    secrets = True
+
+    def __init__(self, stack: "FunctionGraphStack") -> None:
+        self._stack = stack
+
+    def accounts(self) -> dict[str, dict[str, Any]]:
+        """What every account's secret holds, by provider and account."""
+        return self._stack.accounts()
+
 
 _BYTECODE = ROOT / ".local" / "functiongraph-bytecode"
 _LOOK_AGAIN_SECONDS = 0.01
-# What an event's envelope adds to a message at most.
-_ENVELOPE_BYTES = 4096
 
 
 class FunctionGraphStack:
@@ -71,6 +79,8 @@ class FunctionGraphStack:
     ledger         a folder that keeps every report; None keeps none
     watched        more variables of each process, for what watches it from within
     """
+
+    host: Literal["functiongraph"] = "functiongraph"
 
     def __init__(
         self,
@@ -89,13 +99,13 @@ class FunctionGraphStack:
         self.ledger = ledger
         self.seconds_to_start = 0.0
         self.providers: dict[str, ProviderServer] = {}
-        self.clock = Clock()
+        self.time = Clock()
         self.agency = Agency()
-        now = self.clock.now
+        now = self.time.now
         self.obs = ObsServer(self.agency, (BUCKET,), clock=now, seed=seed)
         self.smn = SmnServer(self.agency, clock=now, seed=seed)
         self.csms = CsmsServer(self.agency, clock=now, seed=seed)
-        self.functions = EmulatedFunctions(self.agency, self.clock, sink=sink, seed=seed)
+        self.functions = EmulatedFunctions(self.agency, self.time, sink=sink, seed=seed)
         self.api = FunctionGraphServer(self.agency, clock=now, seed=seed, functions=self.functions)
         self.services = (self.obs, self.smn, self.csms, self.api)
         self.bucket = self.obs.buckets[BUCKET]
@@ -104,6 +114,9 @@ class FunctionGraphStack:
             DUE: TimerTrigger(DUE_TIMER, DUE, parse(EACH_MINUTE)),
             SWEEP: TimerTrigger(SWEEP_TIMER, SWEEP, parse(EACH_NIGHT), '{"rules": []}', enabled=False),
         }
+        self.puts_clock_forward = True
+        """Whether `drain` does so; a person's stack has the machine's time, as the clouds' clients have."""
+        self._sender = Sender(self.smn, self.api, self.bucket, self.timers[SWEEP], self.time.now)
         self.misses: Callable[[TimerTrigger], bool] = lambda _timer: False
         """Whether a firing of a timer by the clock is missed."""
         self._code = code
@@ -138,9 +151,9 @@ class FunctionGraphStack:
     def _start(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="functiongraph-"))
         self._exit.callback(shutil.rmtree, folder, ignore_errors=True)
-        self._exit.callback(self.clock.close)
+        self._exit.callback(self.time.close)
         for name, server_class in SERVERS.items():
-            server = server_class(clock=self.clock.now)
+            server = server_class(clock=self.time.now)
             server.start()
             self._exit.callback(server.stop)
             self.providers[name] = server
@@ -162,6 +175,11 @@ class FunctionGraphStack:
         for name, secret in self.accounts().items():
             self.csms.put(f"{SECRETS}-{name.replace('/', '-')}", json.dumps(secret))
 
+    @property
+    def credentials(self) -> "_Credentials":
+        """Where the functions have the clouds' credentials from."""
+        return _Credentials(self)
+
     def accounts(self) -> dict[str, dict[str, Any]]:
         """What every account's secret holds, by provider and account."""
         accounts: dict[str, dict[str, Any]] = {}
@@ -172,18 +190,10 @@ class FunctionGraphStack:
 
     def _connect_topics(self) -> None:
         for topic, function in ((REQUESTS_TOPIC, REMOVE), (EVENTS_TOPIC, DECOMMISSION)):
-            urn = self.smn.add_topic(topic)
-            self.smn.subscribe(urn, self._triggering(function))
+            self.smn.subscribe(self.smn.add_topic(topic), partial(self._sender.trigger, function))
         if self.ledger is not None:
             file = LedgerFile(self.ledger, lambda line: self._sink("ledger", line) if self._sink else None)
             self.smn.subscribe(self.topic, lambda published: file.add(published.message))
-
-    def _triggering(self, function: str) -> Callable[[Published], None]:
-        def trigger(published: Published) -> None:
-            event = published.as_event(function, self.api.urn(function), str(uuid.uuid4()))
-            self.functions.invoke_async(function, json.dumps(event, ensure_ascii=False).encode())
-
-        return trigger
 
     def variables(self) -> dict[str, str]:
         """What stands in the variable `UNTAG`."""
@@ -238,92 +248,51 @@ class FunctionGraphStack:
         return any(rule is one for one in self._seeded)
 
     def send(self, event: Path | str | Mapping[str, Any] | list[Any], *, queue: str | None = None) -> list[Sent]:
-        """Sends an event the way in that its shape belongs to: a trace of CTS by its trigger, rules by the timer, any
-        other decommission event and every request by their topics.
+        """Sends an event the way in that its shape belongs to; `queue` decides where messages lie.
 
-        A path is read; text is sent as it is. `queue` decides where messages lie; what a topic does not take lies
-        there, too.
+        A path is read; text is sent as it is.
         """
-        content = routing.read(event) if isinstance(event, Path) else event
-        return [self._send(item, queue) for item in routing.route(content)]
-
-    def _send(self, item: "routing.QueueMessage | routing.BusEvent", queue: str | None) -> Sent:
-        if isinstance(item, routing.BusEvent):
-            source, kind = item.entry["Source"], item.entry["DetailType"]
-            body = json.dumps({"source": source, "detail-type": kind, "detail": json.loads(item.entry["Detail"])})
-        else:
-            body = item.body
-        if queue is not None:
-            return self.put(queue, body)
-        if routing.decommissions(item):
-            return self._send_event(body)
-        if isinstance(item, routing.QueueMessage) and item.queue == routing.SWEEP_QUEUE:
-            if len(body) > EVENT_CHARACTERS:
-                return self.put("sweep", body)
-            return self._fire(replace(self.timers[SWEEP], user_event=body), self._moment())
-        return self._publish(REQUESTS_TOPIC, body, "work")
-
-    def _send_event(self, body: str) -> Sent:
-        content = json.loads(body)
-        if isinstance(content, dict) and {"cts", "record", "specversion"} & content.keys():
-            request_id = self.functions.invoke_async(DECOMMISSION, body.encode())
-            return Sent("function", DECOMMISSION, (request_id,))
-        return self._publish(EVENTS_TOPIC, body, "decommission")
-
-    def _publish(self, topic: str, body: str, queue: str) -> Sent:
-        size = len(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        if not body or size + _ENVELOPE_BYTES > min(MESSAGE_BYTES, ASYNC_BYTES):
-            return self.put(queue, body)
-        published = self.smn.publish(self.smn.add_topic(topic), {"message": body})
-        return Sent("topic", topic, (published.message_id,))
+        return self._sender.send(routing.read(event) if isinstance(event, Path) else event, queue)
 
     def put(self, queue: str, body: str) -> Sent:
         """Puts a message on a queue and rings for it."""
-        if queue not in QUEUES:
-            raise LocalError(f"there is no queue {queue}", f"there is {', '.join(QUEUES)}")
-        id_ = uuid.uuid4().hex
-        key = f"{queue}/{int(self.clock.now()):010}-0-{id_}"
-        stored = StoredObject(body.encode("utf-8", "surrogatepass"), {}, "text/plain; charset=utf-8", self.clock.now())
-        self.bucket.put(key, stored)
-        function = next(one.name for one in FUNCTIONS if one.queue == queue)
-        self.functions.invoke_async(function, json.dumps({"untag": 1, "keys": [key]}).encode())
-        return Sent("queue", queue, (id_,))
+        return self._sender.put(queue, body)
 
-    def invoke(self, function: str, payload: Any) -> Outcome:
+    def invoke(self, function: str, payload: Any) -> Answer:
         """Runs a function once, by name; the payload is anything that is JSON, or its bytes."""
+        began = time.monotonic()
         if not self.functions.knows(function):
             raise LocalError(f"there is no function {function}", f"there is {', '.join(one.name for one in FUNCTIONS)}")
-        return self.functions.invoke(function, payload if isinstance(payload, bytes) else json.dumps(payload).encode())
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        outcome = self.functions.invoke(function, body)
+        seconds = time.monotonic() - began
+        return Answer(outcome.request_id, outcome.body, outcome.error, seconds=seconds, log=outcome.log)
 
     def fire(self, timer: str, at: datetime | None = None) -> Sent:
         """Fires a timer, by its function's name or its own, whether it is on or off; `at` is the time in its event."""
         for function, one in self.timers.items():
             if timer in {function, one.name}:
-                return self._fire(one, at or self._moment())
+                return self._sender.fire(one, at or self._moment())
         raise LocalError(
             f"there is no timer {timer}", f"there is {', '.join(one.name for one in self.timers.values())}"
         )
 
-    def _fire(self, timer: TimerTrigger, at: datetime) -> Sent:
-        request_id = self.functions.invoke_async(timer.function, timer.event(at))
-        return Sent("function", timer.function, (request_id,))
-
     @contextlib.contextmanager
-    def running_timers(self) -> Iterator[None]:
+    def clock(self) -> Iterator[None]:
         """While it lasts, the timers that are on fire by the clock."""
 
         def fire(timer: TimerTrigger, at: datetime) -> None:
             if not self.misses(timer):
-                self._fire(timer, at)
+                self._sender.fire(timer, at)
 
-        clock = TimerClock(self.timers.values(), fire, self.clock.now)
+        clock = TimerClock(self.timers.values(), fire, self.time.now)
         clock.start()
         try:
             yield
         finally:
             clock.stop()
 
-    def redrive(self, queue: str = "work") -> Outcome:
+    def redrive(self, queue: str = "work") -> Answer:
         """Puts a queue's dead letters back, all but what is invalid."""
         return self.invoke(DUE, {"untag": 1, "redrive": queue})
 
@@ -338,19 +307,24 @@ class FunctionGraphStack:
         while True:
             if not self.functions.wait_idle(max(0.0, deadline - time.monotonic())):
                 break
-            messages = contents.waiting(self.bucket, QUEUES)
+            messages = self.waiting()
             if not messages:
                 return
             if time.monotonic() >= deadline:
                 break
-            self.clock.advance(max(0.0, messages[0].due + 1 - self.clock.now()))
-            self.fire(DUE)
+            if self.puts_clock_forward:
+                self.time.advance(max(0.0, messages[0].due + 1 - self.time.now()))
+                self.fire(DUE)
             time.sleep(_LOOK_AGAIN_SECONDS)
         raise NotDrainedError(timeout, [queue for queue in self.queues().values() if queue.name in QUEUES])
 
+    def waiting(self) -> list[contents.Waiting]:
+        """The messages on all queues, the one that is due first before the others."""
+        return contents.waiting(self.bucket, QUEUES)
+
     def queues(self) -> dict[str, QueueState]:
         """Every queue's counts, and those of its dead letters, by name."""
-        return contents.queue_states(self.bucket, QUEUES, self.clock.now())
+        return contents.queue_states(self.bucket, QUEUES, self.time.now())
 
     def dead_letters(self) -> list[DeadLetter]:
         """Every dead letter, the oldest of each queue first."""
@@ -370,4 +344,4 @@ class FunctionGraphStack:
         return [notification.body for notification in self.notifications()]
 
     def _moment(self) -> datetime:
-        return datetime.fromtimestamp(self.clock.now(), UTC)
+        return datetime.fromtimestamp(self.time.now(), UTC)
