@@ -153,3 +153,15 @@ def test_what_a_reason_holds_comes_back_from_metadata_as_far_as_there_is_room(ta
     assert reason.startswith(held.metadata["reason"])
     assert len(held.metadata["reason"]) > 50
     assert set(held.metadata) == {"reason", "request_id"}
+
+
+def test_a_message_costs_seven_calls_to_obs_and_an_idle_minute_seven_listings(tagged: Platform) -> None:
+    key = f"work/{int(NOW) + 120}-0-m"
+    tagged.bucket.put(key, stored(request()))
+    tagged.invoke("remove", {"untag": 1, "keys": [key]})
+    operations = [call.operation for call in tagged.obs.calls]
+    sent = 1  # its sender's PutObject
+    assert sent + len(operations) == 7, operations
+    before = len(list(tagged.obs.calls))
+    tagged.invoke("due", event("timer"))
+    assert [call.operation for call in tagged.obs.calls][before:] == ["ListObjects"] * 7
