@@ -78,17 +78,15 @@ build-functiongraph: .venv/.stamp ## the zip for Huawei Cloud FunctionGraph, che
 audit: .venv-checkov/.stamp ## checkov on template.yaml, offline; what it is told to skip stands in .checkov.yaml with the reasons
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
 
-.PHONY: permissions
-permissions: .venv/.stamp ## write docs/permissions.md, what every role may do and why, from template.yaml
+.PHONY: pages
+pages: .venv/.stamp ## write what docs/ shows of the code: schemas, asyncapi.yaml, permissions.md, clouds.md (RELEASE=1: schemas as released)
+	PYTHONPATH=.:layers/untag/python .venv/bin/python -m tools.schemas $(if $(RELEASE),--release)
 	.venv/bin/python -W ignore tools/permissions.py
+	.venv/bin/python tools/clouds.py
 
 .PHONY: sweep-run
 sweep-run: .venv/.stamp .venv-runtime/.stamp ## a sweep over 100,000 resources at the local clouds, against their truth
 	.venv/bin/python -W ignore -m tools.sweep_run
-
-.PHONY: schemas
-schemas: .venv/.stamp ## write docs/schemas and docs/asyncapi.yaml from the code's models (RELEASE=1: as released)
-	PYTHONPATH=.:layers/untag/python .venv/bin/python -m tools.schemas $(if $(RELEASE),--release)
 
 .PHONY: bench
 bench: .venv/.stamp .venv-runtime/.stamp .venv-bench/.stamp .venv-bench-own/.stamp .venv-bench-runtime/.stamp ## measure against the vendors' SDKs and write docs/performance.md (QUICK=1: fewer times)

@@ -89,7 +89,7 @@ OPTIONS = {
 HEAD = """\
 # What every role may do
 
-Written by `make permissions` from [template.yaml](../template.yaml) after its transform; a test holds that it is
+Written by `make pages` from [template.yaml](../template.yaml) after its transform; a test holds that it is
 current. No role has a policy that is written by anybody else, and none is generated. What an option adds is there with
 the option only; `PermissionsBoundaryArn` puts a boundary on every role. Names in `code` are the template's own.
 """

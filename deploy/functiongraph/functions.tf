@@ -16,6 +16,8 @@ locals {
     var.settings,
   )
 
+  user_data = jsonencode({ UNTAG = jsonencode(local.settings) })
+
   functions = {
     remove       = { timeout = 120, instances = var.concurrency, retries = 3 }
     decommission = { timeout = 120, instances = 2, retries = 3 }
@@ -48,7 +50,7 @@ resource "huaweicloud_fgs_function" "all" {
   # The first agency is for triggers, logs and destinations, the second for what the code itself calls.
   agency     = huaweicloud_identity_agency.functions.name
   app_agency = huaweicloud_identity_agency.functions.name
-  user_data  = jsonencode({ UNTAG = jsonencode(local.settings) })
+  user_data  = local.user_data
 
   enable_lts_log  = true
   log_group_id    = huaweicloud_lts_group.untag.id
@@ -57,6 +59,13 @@ resource "huaweicloud_fgs_function" "all" {
   log_stream_name = huaweicloud_lts_stream.functions.stream_name
 
   tags = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(local.user_data) <= 4096
+      error_message = "A function's variables have 4096 characters in all: the settings are too long."
+    }
+  }
 }
 
 resource "huaweicloud_fgs_async_invoke_configuration" "all" {

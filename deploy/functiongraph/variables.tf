@@ -84,11 +84,6 @@ variable "settings" {
     condition     = alltrue([for name in keys(var.settings) : can(regex("^UNTAG_[A-Z_]+$", name))])
     error_message = "Every setting begins with UNTAG_."
   }
-
-  validation {
-    condition     = length(jsonencode(var.settings)) <= 3000
-    error_message = "A function's variables have 4096 characters in all, and ours need some of them."
-  }
 }
 
 variable "concurrency" {

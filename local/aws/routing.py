@@ -37,9 +37,9 @@ DETAIL_TYPE = "Resource Decommissioned"
 DECOMMISSION_QUEUE = "DecommissionQueue"
 SWEEP_QUEUE = "SweepQueue"
 
-_VENDOR_MARKS = frozenset({"trace_name", "cts", "notification_type", "record", "smn", "specversion"})
+_VENDOR_MARKS = frozenset({"trace_name", "cts", "notification_type", "record", "smn", "specversion", "eventType"})
 """What a vendor's event has and no removal request: a trace of CTS, bare or from a trigger; a notification of Config; a
-record of SMN; a CloudEvent."""
+record of SMN; a CloudEvent; an event of Azure's Event Grid."""
 
 
 def read(source: Path) -> str:
@@ -86,6 +86,8 @@ def route(event: Any) -> list[QueueMessage | BusEvent]:
 def _queue_of(event: Any) -> str:
     """The logical id of the queue that an event is for; empty for the work queue."""
     content = _inside(event)
+    if isinstance(content, list) and content and "eventType" in _keys(content[0]):
+        content = content[0]  # Event Grid sends lists of its own events
     if not isinstance(content, Mapping):
         return ""
     if "rules" in content:

@@ -5,6 +5,8 @@ from local.providers.alibabacloud import AlibabaOptions, AlibabaServer
 from local.providers.aws import AwsOptions, AwsServer
 from local.providers.aws_iam import AwsIamServer
 from local.providers.aws_sts import AwsStsServer, Role
+from local.providers.azure import AzureOptions, AzureServer
+from local.providers.azure_login import AzureLoginServer
 from local.providers.calls import Call, CallLog
 from local.providers.faults import KINDS, Fault, Faults
 from local.providers.huaweicloud_config import HuaweicloudConfigOptions, HuaweicloudConfigServer
@@ -23,6 +25,8 @@ SERVERS: dict[str, type[ProviderServer]] = {
     AwsServer.name: AwsServer,
     AwsIamServer.name: AwsIamServer,
     AwsStsServer.name: AwsStsServer,
+    AzureServer.name: AzureServer,
+    AzureLoginServer.name: AzureLoginServer,
     TencentcloudServer.name: TencentcloudServer,
     VolcengineServer.name: VolcengineServer,
 }
@@ -37,6 +41,9 @@ __all__ = [
     "AwsOptions",
     "AwsServer",
     "AwsStsServer",
+    "AzureLoginServer",
+    "AzureOptions",
+    "AzureServer",
     "Call",
     "CallLog",
     "Change",

@@ -38,7 +38,7 @@ def _add_accounts(path: Path, servers: Iterable[ProviderServer]) -> None:
         for name, entry in accounts.items():
             provider, _, account = name.partition("/")
             if provider == server.provider:
-                access_key, known = _account(path, name, account, entry)
+                access_key, known = _account(server, path, name, account, entry)
                 server.credentials[access_key] = known
 
 
@@ -54,11 +54,9 @@ def _read(path: Path) -> dict[str, Any]:
     return accounts
 
 
-def _account(path: Path, name: str, account: str, entry: Any) -> tuple[str, Account]:
+def _account(server: ProviderServer, path: Path, name: str, account: str, entry: Any) -> tuple[str, Account]:
     """The access key of an entry, and the account that it proves."""
     try:
-        return str(entry["access_key"]), Account(
-            str(entry["secret_key"]), entry.get("security_token"), entry.get("domain_id"), account
-        )
+        return server.entry(account, entry)
     except (TypeError, KeyError, AttributeError):
-        raise LocalError(f"{name} in {path} has no access_key or no secret_key", _FORM) from None
+        raise LocalError(f"{name} in {path} does not have the fields of an account", _FORM) from None

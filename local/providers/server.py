@@ -198,6 +198,11 @@ class ProviderServer(ABC):
         """The number of the account that is made for a resource; None where accounts have none here."""
         return None
 
+    def entry(self, name: str, entry: Any) -> tuple[str, Account]:
+        """The access key of an account's secret, and the account; KeyError or TypeError where a field is missing."""
+        number, token = entry.get("domain_id"), entry.get("security_token")
+        return str(entry["access_key"]), Account(str(entry["secret_key"]), token, number, name)
+
     def place(self, resource: Resource) -> tuple[str, str, str]:
         """The region, type and id that a resource has in the table of tags. LocalError if it cannot stand here."""
         return resource.region, resource.type, resource.id

@@ -31,7 +31,7 @@ SCHEMA_OF_KIND = {
 def test_every_generated_file_is_current_and_there_is_no_other() -> None:
     made = files()
     for path, text in made.items():
-        assert path.read_text(encoding="utf-8") == text, f"{path} is not current: make schemas"
+        assert path.read_text(encoding="utf-8") == text, f"{path} is not current: make pages"
     there = {path for path in (DOCS / "schemas").rglob("*") if path.is_file() and path.parent.name != "released"}
     assert there == made.keys() - {DOCS / "asyncapi.yaml"}
 

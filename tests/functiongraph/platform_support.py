@@ -77,6 +77,8 @@ class Platform:
         self.jdcloud = services.enter_context(JdcloudServer())
         self.tms = services.enter_context(HuaweicloudTmsServer())
         self.csms.put("untag-jdcloud-default", json.dumps(self.jdcloud.secrets["default"]))
+        self.endpoints = f"{endpoints(self.obs, self.smn, self.csms, self.api)}"
+        self.endpoints += f",{self.jdcloud.api}={self.jdcloud.url},{self.tms.api}={self.tms.url}"
         self.variables = {
             "UNTAG_BUCKET": BUCKET,
             "UNTAG_TOPIC_URN": self.smn.add_topic(),
@@ -84,8 +86,7 @@ class Platform:
             "UNTAG_DECOMMISSION_FUNCTION": "untag-decommission",
             "UNTAG_SWEEP_FUNCTION": self.api.urn("untag-sweep"),
             "UNTAG_CREDENTIALS": "csms:untag",
-            "UNTAG_ENDPOINTS": f"{endpoints(self.obs, self.smn, self.csms, self.api)},"
-            f"{self.jdcloud.api}={self.jdcloud.url},{self.tms.api}={self.tms.url}",
+            "UNTAG_ENDPOINTS": self.endpoints,
         }
         self.index = self.new_process()
         self._requests = 0

@@ -88,7 +88,8 @@ def test_a_chunked_body_and_a_careful_client_are_understood(jdcloud: JdcloudServ
 def test_the_environment_is_what_a_function_reads() -> None:
     huawei = {"huaweicloud-config", "huaweicloud-tms"}
     aws = {"aws", "aws-iam", "aws-sts"}
-    assert set(SERVERS) == {*huawei, *aws, "alibabacloud", "jdcloud", "tencentcloud", "volcengine"}
+    azure = {"azure", "azure-login"}
+    assert set(SERVERS) == {*huawei, *aws, *azure, "alibabacloud", "jdcloud", "tencentcloud", "volcengine"}
     with JdcloudServer() as jdcloud, HuaweicloudConfigServer() as huaweicloud, HuaweicloudTmsServer() as tms:
         assert jdcloud.environment == {
             "JDCLOUD_ACCESS_KEY": "FAKEJDAK0000000000000000000000AA",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_the_page_is_current() -> None:
-    assert permissions.PAGE.read_text(encoding="utf-8") == permissions.page(), "run `make permissions`"
+    assert permissions.PAGE.read_text(encoding="utf-8") == permissions.page(), "run `make pages`"
 
 
 def test_the_page_speaks_of_every_role_queue_topic_and_key(resources: dict) -> None:

@@ -19,7 +19,19 @@ from virtual_time import Clock, VirtualLoop
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
 from untag.hosts.aws import LambdaFunction
-from untag.providers.base import Answer, Limits, Location, Options, Plain, Scope, Seen, Session, Verdict
+from untag.providers.base import (
+    READ_BEFORE,
+    Answer,
+    Facts,
+    Limits,
+    Location,
+    Options,
+    Plain,
+    Scope,
+    Seen,
+    Session,
+    Verdict,
+)
 from untag.providers.credentials import Credentials, HeaderText
 from untag.providers.http import Reply, call, unexpected
 from untag.providers.tokens import Bearer, TokenAuth, TokenStore, ask_for_token
@@ -45,6 +57,7 @@ class MadeUp(Plain[ClientSecret]):
     credentials = ClientSecret
     reserved_prefixes: tuple[str, ...] = ("sys:",)
     removes_pairs = False
+    facts = Facts(READ_BEFORE, failures="the call")
     limits = Limits(resources=1, keys=50)
     reads_first = True
     name = ""

@@ -11,6 +11,7 @@ from virtual_time import Clock
 
 from untag.contracts import Action, Tag
 from untag.providers import Answer, Failure, Limits, Location, Options, Scope, Seen, Session, Verdict
+from untag.providers.base import READ_BEFORE, Facts
 from untag.providers.credentials import AccessKey
 
 
@@ -38,6 +39,7 @@ class ScriptedProvider:
     credentials = AccessKey
     reserved_prefixes: tuple[str, ...] = ("sys:",)
     api = "tags"
+    facts = Facts(READ_BEFORE, failures="the resource")
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Writes docs/schemas/ and docs/asyncapi.yaml from the models that the code validates with.
 
-make schemas                       write what is current
-make schemas RELEASE=1             make it the released schemas, too, that later ones are held against
+make pages                         write what is current
+make pages RELEASE=1               make it the released schemas, too, that later ones are held against
 python -m tools.schemas --check    say what is not current or would break a promise, and write nothing
 """
 

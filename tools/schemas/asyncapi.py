@@ -146,7 +146,7 @@ def async_api(every: tuple[Document, ...]) -> str:
         "operations": {name: _operation(*operation) for name, operation in OPERATIONS.items()},
         "components": {"messages": {one.name: _message(one) for one in every if one.name in used}},
     }
-    head = "# Written by `make schemas`.\n"
+    head = "# Written by `make pages`.\n"
     return head + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
 

@@ -118,7 +118,7 @@ CHANGES: tuple[Change, ...] = (
 
 _HEAD = """# Schemas
 
-Written by `make schemas` from the models that the code validates with; a test holds that these files are current, and
+Written by `make pages` from the models that the code validates with; a test holds that these files are current, and
 that the parsers and the schemas agree.
 
 | schema | version | what | way |
@@ -135,7 +135,7 @@ _WAYS = """
 
 - `released/` holds the schemas as they were last released. A change that could break somebody needs a new version: what
   was taken would be refused, or what is sent would no longer be what it was said to be. A test refuses it otherwise.
-  `make schemas RELEASE=1` makes what is current the released ones. No older version is served beside the newest.
+  `make pages RELEASE=1` makes what is current the released ones. No older version is served beside the newest.
 - Patterns are ECMA-262, as JSON Schema has it: `$` is the very end of a text.
 - What goes out may come to hold more fields: ignore what you do not know.
 - Where the schema of a request names rules of a cloud (`jdcloud` needs a region), they are that cloud's module's.

@@ -33,6 +33,8 @@ def read(body: Any, own_id: str) -> list[Said]:
         if (ours := _own(layer)) is not None:
             return [ours]
         event = layer.payload
+        if isinstance(event, list) and (each := _listed(event, layer.id)) is not None:
+            return each
         if not isinstance(event, Mapping):
             break
         if (said := _vendors(event, layer.id)) is not None:
@@ -54,6 +56,14 @@ def _vendors(event: Mapping[str, Any], own_id: str) -> list[Said] | None:
             return [said]
     for messages_in in (events.messages for events in vendors if events.messages is not None):
         if (messages := messages_in(event, own_id)) is not None:
+            return _read_each(messages)
+    return None
+
+
+def _listed(events: list[Any], own_id: str) -> list[Said] | None:
+    """What each event of a vendor's list says; None if it is no vendor's list."""
+    for listed in (vendors.listed for vendors in events_by_name().values() if events and vendors.listed is not None):
+        if (messages := listed(events, own_id)) is not None:
             return _read_each(messages)
     return None
 

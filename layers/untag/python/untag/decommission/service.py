@@ -215,11 +215,12 @@ class _Invocation(OneByOne):
         return chosen
 
     def _account(self, said: Gone) -> str:
-        number = f"{said.provider}/{said.domain_id}"
-        if said.domain_id is None or number not in self._accounts:
-            shown = clip(number, _DOMAIN_BYTES) if said.domain_id is not None else "an event that names no domain"
+        numbers = [f"{said.provider}/{one}" for one in (said.domain_id, said.wider_id) if one is not None]
+        known = next((number for number in numbers if number in self._accounts), None)
+        if known is None:
+            shown = clip(numbers[0], _DOMAIN_BYTES) if numbers else "an event that names no domain"
             raise _not_now("unknown_account", f"{_ACCOUNTS} names no account for {shown}")
-        return self._accounts[number]
+        return self._accounts[known]
 
 
 def _accounts(environ: Mapping[str, str]) -> dict[str, str]:

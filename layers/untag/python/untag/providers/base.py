@@ -224,6 +224,21 @@ class RenewedAuth(httpx.Auth, ABC):
         """Whether a reply refuses what `current` has given; the next `current` gives another then."""
 
 
+class Facts(NamedTuple):
+    """What the core does not ask, and people want to know before they trust a cloud with a removal.
+
+    `guard` says what keeps a removal from a value that has changed since it was read, `failures` what a failure inside
+    a success names.
+    """
+
+    guard: str
+    failures: str
+
+
+READ_BEFORE = "the value is read just before: a change between the two goes unseen"
+"""The guard of an API that removes keys, and compares nothing."""
+
+
 class Provider(Protocol[C]):
     """One cloud's tag API. A cloud may have several: they share a `name`, and the resource's type decides."""
 
@@ -241,6 +256,8 @@ class Provider(Protocol[C]):
     """Whether a removal names exact pairs, so that for a tag without a value the value has to be read before."""
     credentials: type[Credentials]
     """The model of its accounts' credentials."""
+    facts: Facts
+    """For the page that compares the clouds."""
     endpoints: tuple[str, ...]
     """Further endpoints that it calls, such as a token service's: they can be replaced as its own can."""
 

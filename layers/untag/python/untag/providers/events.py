@@ -3,7 +3,7 @@
 A provider that has events of its own names them as `EVENTS` in its module `events`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ SHOWN_BYTES = 60
 class Gone:
     """Resources that are gone. `domain_id` is the vendor's number of the account, where the event names none of ours.
 
+    `wider_id` is a number that stands for more than this account (a tenant's); it counts where `domain_id` is unknown.
     `tags` None leaves it to the stack's policy which tags are meant.
     """
 
@@ -34,6 +35,7 @@ class Gone:
     batch: str | None = None
     event: Any = field(default=None, compare=False)
     """An event that says this alone, where the body says more."""
+    wider_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Events(NamedTuple):
     """The messages in an envelope of the provider's own; None if an event is no such envelope."""
     sources: tuple[str, ...] = ()
     """How the `source` of its CloudEvents begins."""
+    listed: Callable[[Sequence[Any], str], list[Message] | None] | None = None
+    """The messages in a list of the provider's own; None if a list is no such list."""
 
 
 def text_in(event: Mapping[str, Any], name: str) -> str | None:

@@ -21,13 +21,15 @@ from untag.hosts.functiongraph.settings import QUEUES
 MOST_RECEIVES: Mapping[str, int] = {"work": 5, "decommission": 100, "sweep": 5}
 """Starts of work after which a message is a dead letter, as the queues of AWS have them."""
 
-MOST_BELLS = 15
-"""Bells of one queue in a minute. What is left over stays due."""
-
 _TOGETHER = (MOST_KEYS, 10)
 """Messages that one bell names, by their receives; with more, each has a bell of its own, and takes down nobody."""
 
-_MOST_COUNTED = MOST_KEYS * MOST_BELLS
+MOST_BELLS = 60
+"""Bells of one queue in a minute, each for one message. What is left over stays due."""
+SHARED_BELL = 4
+"""A bell for many messages counts as so many: its instance is at work for longer."""
+
+_MOST_COUNTED = MOST_KEYS * MOST_BELLS // SHARED_BELL
 CRASH = "crash"
 """The code of what was begun too often and never ended."""
 INVALID = "invalid"
@@ -121,12 +123,16 @@ def _grouped(waiting: list[Waiting]) -> list[list[Waiting]]:
     """Messages as bells, the oldest first, as many as may be rung in a minute."""
     bells: list[list[Waiting]] = []
     filling: dict[int, list[Waiting]] = {}
+    cost = 0
     for one in waiting:
         receives = one.key.receives
-        bell = filling.get(receives)
         most = _TOGETHER[receives] if receives < len(_TOGETHER) else 1
+        bell = filling.get(receives)
         if bell is None or len(bell) == most or sum(other.size for other in bell) + one.size > MOST_BYTES:
+            cost += SHARED_BELL if most > 1 else 1
+            if cost > MOST_BELLS:
+                break
             bell = filling[receives] = []
             bells.append(bell)
         bell.append(one)
-    return bells[:MOST_BELLS]
+    return bells

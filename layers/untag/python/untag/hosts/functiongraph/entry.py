@@ -145,13 +145,13 @@ class Due:
             return runtime.run(rounds.redrive(queue))
         answer = runtime.run(rounds.go())
         for queue in QUEUES:
-            found = answer[queue]
-            host.telemetry.noted("queue", queue=queue, **found)
+            state = answer[queue]
+            host.telemetry.noted("queue", queue=queue, **state)
             # Alarms look for these words: LTS's alarms on keywords compare no numbers.
-            if found["DeadLetters"]:
-                host.telemetry.noted("dead letters are waiting", queue=queue, count=found["DeadLetters"])
-            if found["OldestAge"] > LATE_SECONDS:
-                host.telemetry.noted("the oldest message is late", queue=queue, seconds=found["OldestAge"])
+            if state["DeadLetters"]:
+                host.telemetry.noted("dead letters are waiting", queue=queue, count=state["DeadLetters"])
+            if state["OldestAge"] > LATE_SECONDS:
+                host.telemetry.noted("the oldest message is late", queue=queue, seconds=state["OldestAge"])
         return answer
 
 

@@ -36,8 +36,10 @@ from untag.providers.alibabacloud.listings import bears, failures, ids_of, liste
 from untag.providers.alibabacloud.signing import AcsAuth
 from untag.providers.base import (
     EVERY_TYPE,
+    READ_BEFORE,
     TOO_LARGE,
     Answer,
+    Facts,
     Limits,
     Listing,
     Location,
@@ -68,6 +70,7 @@ class AlibabaTag(Plain[AlibabaCredentials]):
     rate = 10.0
     reserved_prefixes: tuple[str, ...] = ("aliyun", "acs:")
     removes_pairs = False
+    facts = Facts(READ_BEFORE, failures="the resource, not the tag")
     credentials = AlibabaCredentials
     documented_regions = REGIONS
     finds_any_key = True

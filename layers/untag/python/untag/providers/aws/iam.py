@@ -25,7 +25,19 @@ from untag.providers.aws.arns import BY_IAM, RESERVED, parse_arn, partition_of, 
 from untag.providers.aws.credentials import AwsCredentials, AwsSession
 from untag.providers.aws.keys import Keys
 from untag.providers.aws.query import query
-from untag.providers.base import Answer, Failure, Limits, Location, Options, Plain, Scope, Seen, Verdict
+from untag.providers.base import (
+    READ_BEFORE,
+    Answer,
+    Facts,
+    Failure,
+    Limits,
+    Location,
+    Options,
+    Plain,
+    Scope,
+    Seen,
+    Verdict,
+)
 from untag.providers.http import Reply, unexpected
 
 KEYS_PER_CALL = 50
@@ -59,6 +71,7 @@ class AwsIam(Plain[AwsCredentials]):
     rate = 5.0
     reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
+    facts = Facts(READ_BEFORE, failures="the call, which is of one resource")
     credentials = AwsCredentials
 
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:

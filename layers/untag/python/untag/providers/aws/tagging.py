@@ -49,7 +49,9 @@ from untag.providers.aws.errors import verdict_of_item
 from untag.providers.aws.keys import Keys
 from untag.providers.base import (
     EVERY_TYPE,
+    READ_BEFORE,
     Answer,
+    Facts,
     Failure,
     Limits,
     Listing,
@@ -92,6 +94,7 @@ class AwsTagging(Plain[AwsCredentials]):
     rate = 5.0
     reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
+    facts = Facts(READ_BEFORE, failures="the resource, not the tag")
     credentials = AwsCredentials
     finds_any_key = True
     finds_any_type = True

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from untag.contracts import Action, Tag
-from untag.providers.base import Answer, Limits, Location, Options, Scope, Seen, Verdict
+from untag.providers.base import READ_BEFORE, Answer, Facts, Limits, Location, Options, Scope, Seen, Verdict
 from untag.providers.http import call
 from untag.providers.huaweicloud.common import (
     HuaweiCloud,
@@ -43,6 +43,7 @@ class HuaweiConfig(HuaweiCloud):
     api = "config"
     documented_types = frozenset(TYPES)
     limits = Limits(resources=1, keys=20)
+    facts = Facts(READ_BEFORE, failures="the call, which is of one resource")
     page = 1000
 
     def __init__(self, endpoint: str = DEFAULT_ENDPOINT, *, read_first: bool = True) -> None:

@@ -29,7 +29,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from untag.contracts import Action, Tag
-from untag.providers.base import Answer, Failure, Limits, Location, Options, Scope, Seen, Verdict
+from untag.providers.base import READ_BEFORE, Answer, Facts, Failure, Limits, Location, Options, Scope, Seen, Verdict
 from untag.providers.http import Reply, call
 from untag.providers.huaweicloud.common import (
     HuaweiCloud,
@@ -61,6 +61,7 @@ class HuaweiTms(HuaweiCloud):
     """TMS's resource tags, version 1.0, and 2.0 to read. A call is within one project, or within none."""
 
     api = "tms"
+    facts = Facts(READ_BEFORE, failures="the resource, not the tag")
     page = 200
 
     def __init__(

@@ -25,6 +25,7 @@ from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
 from untag.providers.base import (
     EVERY_TYPE,
     Answer,
+    Facts,
     Failure,
     Limits,
     Listing,
@@ -71,6 +72,7 @@ class JDCloud(Plain[JDCloudCredentials]):
     rate = 15.0  # the gateway's limit is 1000 a minute for most product lines
     reserved_prefixes: tuple[str, ...] = ("jrn:",)
     removes_pairs = True
+    facts = Facts(guard="the call names key and value", failures="the resource, not the tag")
     credentials = JDCloudCredentials
     documented_regions = REGIONS
     documented_types = SERVICE_CODES

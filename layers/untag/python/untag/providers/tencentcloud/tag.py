@@ -28,7 +28,9 @@ from typing import Any, Self
 from untag.contracts import Action, Problem, RemovalRequest, Tag
 from untag.providers.base import (
     EVERY_TYPE,
+    READ_BEFORE,
     Answer,
+    Facts,
     Failure,
     Limits,
     Listing,
@@ -89,6 +91,7 @@ class TencentTag(Plain[TencentCredentials]):
     rate = 15.0
     reserved_prefixes: tuple[str, ...] = ("qcs:", "project", "项目", "qcloud", "tencent")
     removes_pairs = False
+    facts = Facts(READ_BEFORE, failures="the resource, not the tag")
     credentials = TencentCredentials
     documented_types = LISTED
     finds_any_type = True

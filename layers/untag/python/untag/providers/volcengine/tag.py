@@ -31,7 +31,9 @@ from typing import Any, Self
 from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
 from untag.providers.base import (
     EVERY_TYPE,
+    READ_BEFORE,
     Answer,
+    Facts,
     Failure,
     Limits,
     Listing,
@@ -82,6 +84,7 @@ class VolcengineTag(Plain[VolcengineCredentials]):
     rate = 5.0  # the least that a product documents for its own tag API
     reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
+    facts = Facts(READ_BEFORE, failures="the resource, not the tag; at a product's own operations nothing fails alone")
     credentials = VolcengineCredentials
     finds_any_key = True
     finds_any_type = True
