@@ -159,11 +159,14 @@ class Campaign:
         stack.functions.discard_surplus = discard
         stack.functions.lose = self._loses
         stack.misses = lambda _timer: self._chance(0.3, "a firing of the timer missed")
-        (self.flags / "deaths").write_text("0.3 0" if self._mutant else "0.08 0.01")
+        (self.flags / "deaths").write_text("0.08 0.01")
         faults = self._services_misbehave()
         known = len(stack.functions.requests)
+        down = stack.smn.faults.add("unavailable")
         with self._hurrying(), stack.clock():
             for number, body in enumerate(bodies):
+                if number == len(bodies) // 2:  # until then no report can be published
+                    stack.smn.faults.remove(down)
                 # A topic's message is the platform's to keep until the function has begun. So where surplus is
                 # discarded, messages are put on the queue.
                 if discard or number % 2:
@@ -176,6 +179,7 @@ class Campaign:
                 time.sleep(0.05)
             self._until_quiet()
         (self.flags / "deaths").unlink()
+        self.outcome.counts["calls to a topic that is down"] += down.injected
         for server, rule in faults:
             self.outcome.counts[f"{server.name}: {rule.do}"] += rule.injected
             server.faults.remove(rule)
@@ -206,8 +210,6 @@ class Campaign:
         for server in self.stack.services:
             # OBS has by far the most calls.
             more = 1.0 if server is self.stack.obs else 4.0
-            if self._mutant:
-                more *= 3.0  # so that what is planted has many chances
             for do, share, how in _TROUBLE:
                 rules.append((server, server.faults.add(do, probability=share * more, **how)))
         obs = self.stack.obs

@@ -23,6 +23,8 @@ from untag.core import Timing
 
 HOST_CALL_SECONDS = 3.0
 """A call to one of the host's services has so long, in real time."""
+_UNLUCKY = 0.2
+"""How often a process with the second planted bug dies where it must not."""
 KILLER = b"i-killer"
 """A process that sends a call about this resource dies, for as long as the flag `killers` stands."""
 
@@ -143,6 +145,8 @@ def _deletes_before_it_copies() -> None:
         if stored is None:
             return False
         await self._obs.delete(str(key))
+        if random.random() < _UNLUCKY:  # noqa: S311 - no secret
+            _die()
         await self._obs.put(str(to), stored.text, stored.metadata)
         return True
 
