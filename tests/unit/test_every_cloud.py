@@ -43,12 +43,21 @@ HOSTS: dict[str, tuple[str, str]] = {
     "aws": (r"tagging\.[a-z0-9-]+\.amazonaws\.com(\.cn)?", "/"),
     "aws-sts": (r"sts\.[a-z0-9-]+\.amazonaws\.com(\.cn)?", "/"),
     "aws-iam": (r"iam\.amazonaws\.com", "/"),
+    "azure": (
+        r"management\.azure\.com",
+        r"/subscriptions/[0-9A-Fa-f-]{36}(/[A-Za-z0-9_.()~%@:$&'!*+,;=-]+)*/providers/Microsoft\.Resources/tags/default\?api-version=[0-9-]+",
+    ),
+    "azure-login": (r"login\.microsoftonline\.com", r"/[0-9a-f-]{36}/oauth2/v2\.0/token"),
     "tencentcloud": (r"tag\.tencentcloudapi\.com", "/"),
     "tencentcloud-sts": (r"sts\.tencentcloudapi\.com", "/"),
     "volcengine-sts": (r"open\.volcengineapi\.com", r"/\?Action=GetCallerIdentity&Version=2018-01-01"),
     "volcengine": (r"open\.volcengineapi\.com", r"/\?Action=[A-Za-z]+&Version=\d{4}-\d\d-\d\d"),
 }
 """The hosts that each local server stands for, and the paths that may be called there; the first that fits answers."""
+
+
+_LEADS_UP = re.compile(r"/\.{1,2}(/|$)|%2e|%2f|%5c", re.IGNORECASE)
+"""What a server on the way may take for another path."""
 
 
 class World(Open):
@@ -66,7 +75,7 @@ class World(Open):
         fitting = [name for name, paths in at_host if re.fullmatch(paths, path)]
         for name in fitting or [name for name, _ in at_host]:
             self.made.append((name, path))
-            if request.url.scheme != "https" or not fitting:
+            if request.url.scheme != "https" or not fitting or _LEADS_UP.search(path.partition("?")[0]):
                 self.strange.append(str(request.url))
             return await _Wire(self._aws, {host: self._servers[name]}).handle_async_request(request)
         if AWS.fullmatch(host):
@@ -102,11 +111,13 @@ class Everywhere(House):
 
 def asked(cloud: Cloud, *ids: str, **changes: Any) -> dict[str, Any]:
     """A request for resources of a cloud."""
+    type_ = next(iter(cloud.types))
+    named = ids if cloud.bare else [cloud.name("default", cloud.regions[0], type_, id_) for id_ in ids]
     body = {
         "id": "chg-1",
         "provider": cloud.provider,
         "account": "default",
-        "resources": [{"type": next(iter(cloud.types)), "ids": list(ids)}],
+        "resources": [{"type": type_, "ids": list(named)}],
         "tags": [{"key": "env", "value": "prod"}],
     }
     return body | ({cloud.region_field: cloud.regions[0]} if cloud.region_field else {}) | changes
@@ -139,6 +150,7 @@ def requests_with(cloud: Cloud, value: str) -> Iterator[dict[str, Any]]:
     for field in ("region", "account", "project_id", "provider", "id", "reason"):
         yield asked(cloud, "r-1", **{field: value})
     yield asked(cloud, value)
+    yield asked(cloud, resources=[{"type": type_, "ids": [value]}])
     yield asked(cloud, "r-1", resources=[{"type": value, "ids": ["r-1"]}])
     yield asked(cloud, "r-1", tags=[{"key": value, "value": value}])
     if cloud.digits:
