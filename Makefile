@@ -70,6 +70,10 @@ build: .venv-sam/.stamp ## sam build, sam validate, a bill of materials, and a c
 	  --output-file .aws-sam/sbom.cdx.json layers/dependencies/requirements.txt
 	.venv-sam/bin/python tools/check_sbom.py .aws-sam/sbom.cdx.json layers/dependencies/requirements.txt .aws-sam/build
 
+.PHONY: build-functiongraph
+build-functiongraph: .venv/.stamp ## the zip for Huawei Cloud FunctionGraph, checked: deploy/functiongraph/build/untag.zip
+	.venv/bin/python tools/functiongraph_zip.py deploy/functiongraph/build/untag.zip
+
 .PHONY: audit
 audit: .venv-checkov/.stamp ## checkov on template.yaml, offline; what it is told to skip stands in .checkov.yaml with the reasons
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
@@ -98,4 +102,4 @@ pictures: .venv/.stamp .venv-runtime/.stamp ## carry a small job out and take pi
 
 .PHONY: clean
 clean: ## remove what was built and every virtual environment
-	rm -rf .venv .venv-* .aws-sam .local .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .aws-sam .local deploy/functiongraph/build .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from local import ROOT, RUNTIME_PYTHON
 from local import template as templates
@@ -54,6 +54,8 @@ class Stack:
     function's name. `ledger` is a folder that keeps every report; None keeps none.
     With `secrets` the functions read the clouds' credentials where the template says, from the local Secrets Manager.
     """
+
+    host: Literal["aws"] = "aws"
 
     def __init__(
         self,

@@ -138,6 +138,11 @@ def _ask_local(what: str) -> Any:
 
 def _local(place: Place) -> DeployedStack:
     content = _ask_local("describe")
+    if "aws" not in content:
+        raise CommandError(
+            f"the local stack that is up runs on {content['host']}, and this command is for AWS",
+            "see what it does: untag local state",
+        )
     environ = {**_LOCAL_KEY, "AWS_REGION": content["region"], "AWS_ENDPOINT_URL": content["aws"]}
     return DeployedStack(place, environ, content["outputs"])
 

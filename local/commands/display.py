@@ -35,13 +35,12 @@ def show_up(console: Console, session: Mapping[str, Any]) -> None:
     if warning := note(session):
         console.print(f"[bold yellow]{warning}[/]")
     made = table("", "what", "where")
-    made.add_row("AWS (SQS, SNS, EventBridge)", session["aws"])
-    for name in (session["real"] or {}).get("clouds", ()):
-        made.add_row(name, "the real one, with the keys of this shell")
-    for name, endpoint in (session["real"] or {}).get("endpoints", {}).items():
-        made.add_row(name, endpoint)
-    for name, url in session["providers"].items():
-        made.add_row(name, url)
+    real = session["real"] or {"clouds": (), "endpoints": {}}
+    clouds = [(name, "the real one, with the keys of this shell") for name in real["clouds"]]
+    addresses = (session["addresses"], real["endpoints"], session["providers"])
+    own, endpoints, local = (list(one.items()) for one in addresses)
+    for name, where in own + clouds + endpoints + local:
+        made.add_row(name, where)
     for logical_id, function in session["functions"].items():
         made.add_row(f"function {logical_id}", f"time-out {function['timeout']:g} s")
     for logical_id, name in session["queues"].items():

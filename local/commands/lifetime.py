@@ -5,6 +5,9 @@ import os
 import re
 import shlex
 import threading
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,16 +23,29 @@ from local.reports.ledger import VARIABLE, default_folder
 from local.session import control
 
 if TYPE_CHECKING:
+    from local.live.stacks import AnyStack
     from local.session.real import RealClouds
     from local.shapes import Overrides
-    from local.stack import Stack
 
 _TEMPLATE = ROOT / "template.yaml"
+
+Logged = Callable[[str, str], None]
+"""Takes a line that a function printed, with the function's name."""
+
+
+class HostName(StrEnum):
+    """What the functions run on."""
+
+    aws = "aws"
+    functiongraph = "functiongraph"
 
 
 @app.command()
 def up(
     *,
+    host: Annotated[
+        HostName, typer.Option(help="AWS Lambda by the SAM template, or Huawei Cloud FunctionGraph.")
+    ] = HostName.aws,
     live: Annotated[bool, typer.Option("--live", help="Show live what happens.")] = False,
     template: Annotated[Path, typer.Option(help="The SAM template.", show_default="template.yaml")] = _TEMPLATE,
     parameter: Annotated[
@@ -59,6 +75,19 @@ def up(
 ) -> None:
     """Start everything and stay until Ctrl-C."""
     control.refuse_second(session)
+    if host is HostName.functiongraph:
+        alone = {
+            "--template": template != _TEMPLATE,
+            "--parameter": parameter,
+            "--visibility-timeout": visibility_timeout,
+            "--batching-window": batching_window,
+            "--max-delay": max_delay,
+            "--real": real,
+        }
+        if given := [name for name, value in alone.items() if value]:
+            raise LocalError(f"{given[0]} is for the host aws", "leave it out with --host functiongraph")
+        _Run(partial(_functiongraph, _pairs(environment)), None, session, as_json).stay(live=live, seed=seed, logs=logs)
+        return
     # Imported here: the other commands need none of it, and it takes most of a second.
     from local.shapes import Overrides  # noqa: PLC0415
 
@@ -73,7 +102,23 @@ def up(
         batching_window=batching_window,
         max_delay=max_delay,
     )
-    _Run(template.resolve(), overrides, clouds, session, as_json).stay(live=live, seed=seed, logs=logs)
+    make = partial(_aws, template.resolve(), overrides, clouds is None)
+    _Run(make, clouds, session, as_json).stay(live=live, seed=seed, logs=logs)
+
+
+def _aws(template: Path, overrides: "Overrides", providers: bool, sink: Logged) -> "AnyStack":
+    from local.stack import Stack  # noqa: PLC0415
+
+    ledger = default_folder(os.environ)
+    return Stack(template, overrides=overrides, sink=sink, providers=providers, ledger=ledger, secrets=True)
+
+
+def _functiongraph(variables: dict[str, str], sink: Logged) -> "AnyStack":
+    from local.functiongraph.stack import FunctionGraphStack  # noqa: PLC0415
+
+    stack = FunctionGraphStack(environment=variables, sink=sink, ledger=default_folder(os.environ))
+    stack.puts_clock_forward = False
+    return stack
 
 
 def _real_clouds(variables: dict[str, str], *, no_dry_run: bool) -> "RealClouds":
@@ -87,10 +132,9 @@ class _Run:
     """One stack from its start to its end."""
 
     def __init__(
-        self, template: Path, overrides: "Overrides", real: "RealClouds | None", session: Path, as_json: bool
+        self, make: Callable[[Logged], "AnyStack"], real: "RealClouds | None", session: Path, as_json: bool
     ) -> None:
-        self._template = template
-        self._overrides = overrides
+        self._make = make
         self._real = real
         self._session = session
         self._as_json = as_json
@@ -100,17 +144,8 @@ class _Run:
 
     def stay(self, *, live: bool, seed: bool, logs: bool) -> None:
         """Start, serve the other commands, show what is to be shown, and stop in order."""
-        from local.stack import Stack  # noqa: PLC0415
-
         self._prints_logs = logs and not live
-        stack = Stack(
-            self._template,
-            overrides=self._overrides,
-            sink=self._logged,
-            providers=self._real is None,
-            ledger=default_folder(os.environ),
-            secrets=True,
-        )
+        stack = self._make(self._logged)
         with stop_on_signals(self._stopped):
             with working(err, "starting queues, functions and clouds"):
                 stack.start()
@@ -160,7 +195,7 @@ class _Run:
             err.print(display.lines(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def _warn_of_lost_messages(stack: "Stack") -> None:
+def _warn_of_lost_messages(stack: "AnyStack") -> None:
     """Queues end with this process: messages that are not processed yet are counted for the person who stops it."""
     held = {queue.logical_id: queue.total for queue in stack.queues().values() if queue.total}
     if held:

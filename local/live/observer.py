@@ -9,13 +9,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from local.aws import contents
+from local.live.stacks import side_of
 from local.reports.pairs import Pairs
 from local.terminal.console import times
 
 if TYPE_CHECKING:
+    from local.live.stacks import AnyStack
     from local.providers import Call, ProviderServer
     from local.shapes import DeadLetter
-    from local.stack import Stack
 
 RECENT = 50
 """Calls of each cloud, dead letters and waiting messages that one look carries."""
@@ -37,8 +38,9 @@ _CUT = "cut"
 class Observer:
     """Looks at one stack. Safe to use from any thread."""
 
-    def __init__(self, stack: "Stack", now: Callable[[], float] = time.time) -> None:
+    def __init__(self, stack: "AnyStack", now: Callable[[], float] = time.time) -> None:
         self._stack = stack
+        self._side = side_of(stack)
         self._now = now
         self._began = now()
         self._lock = threading.Lock()
@@ -67,7 +69,7 @@ class Observer:
             now = self._now()
             dead_letters = self._stack.dead_letters()
             queues = self._stack.queues()
-            delayed = contents.delayed(self._stack.aws, {name: queue.name for name, queue in queues.items()})
+            delayed = self._side.delayed()
             return {
                 "name": self._stack.name,
                 "time": now,
@@ -75,7 +77,7 @@ class Observer:
                 "queues": [asdict(queue) for queue in queues.values()],
                 "functions": {
                     logical_id: {"busy": function.busy, "invocations": function.invocations}
-                    for logical_id, function in self._stack.functions.items()
+                    for logical_id, function in self._side.functions().items()
                 },
                 "providers": {name: calls.look(now) for name, calls in (self._calls | self._reported_calls).items()},
                 "outcomes": self._pairs.counts(),
@@ -89,8 +91,8 @@ class Observer:
                     "next": [_waiting(one) for one in delayed[:RECENT]],
                 },
                 "reports": {"count": self._published, "recent": list(self._reports)},
-                "missing": self._stack.missing(),
-                "down": list(self._stack.aws.down),
+                "missing": self._side.missing(),
+                "down": list(self._side.down()),
                 "logs": list(self._logs),
             }
 
@@ -134,7 +136,7 @@ class Observer:
 class _Calls:
     """The calls to one local cloud."""
 
-    def __init__(self, server: "ProviderServer", stack: "Stack") -> None:
+    def __init__(self, server: "ProviderServer", stack: "AnyStack") -> None:
         self._server = server
         self._stack = stack
         self._next = 0

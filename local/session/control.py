@@ -21,76 +21,66 @@ from typing import TYPE_CHECKING, Any
 from local import STATE
 from local.errors import LocalError, NotRunning
 from local.live.observer import Observer
+from local.live.stacks import side_of
 
 if TYPE_CHECKING:
     from local.functions.runtime import Answer
+    from local.live.stacks import AnyStack
     from local.session.real import Plan, RealClouds
     from local.session.sandbox import Sandbox
-    from local.stack import Stack
 
 SESSION = STATE / "stack.json"
 _KEY = "X-Local-Key"
 # Longer than any function may run.
 _SECONDS = 960.0
-# The latest failures of each mapping that are shown.
-_LAST = 5
 
 
-def state(stack: "Stack") -> dict[str, Any]:
+def state(stack: "AnyStack") -> dict[str, Any]:
     """Everything that can be seen of a stack, as JSON."""
+    side = side_of(stack)
     return {
         "providers": {
             name: {"url": server.url, "tags": server.tags.snapshot(), "calls": len(server.calls)}
             for name, server in stack.providers.items()
         },
         "queues": [asdict(queue) for queue in stack.queues().values()],
-        "missing": stack.missing(),
-        "down": list(stack.aws.down),
-        "failed_invocations": {logical_id: mapping.failures[-_LAST:] for logical_id, mapping in stack.mappings.items()}
-        | {logical_id: failures[-_LAST:] for logical_id, failures in stack.schedule_failures.items()},
+        "missing": side.missing(),
+        "down": list(side.down()),
+        "failed_invocations": side.failures(),
         "dead_letters": [asdict(dead_letter) for dead_letter in stack.dead_letters()],
         "reports": [asdict(notification) for notification in stack.notifications()],
     }
 
 
-def describe(stack: "Stack", real: "RealClouds | None" = None) -> dict[str, Any]:
+def describe(stack: "AnyStack", real: "RealClouds | None" = None) -> dict[str, Any]:
     """What runs and where, as JSON; `real` is null where the clouds are local."""
+    side = side_of(stack)
     return {
+        "host": stack.host,
         "real": None if real is None else real.describe(),
         "name": stack.name,
         "pid": os.getpid(),
-        "aws": stack.aws.url,
         "region": stack.region,
         "ledger": None if stack.ledger is None else str(stack.ledger),
         "seconds_to_start": round(stack.seconds_to_start, 2),
         "providers": {name: server.url for name, server in stack.providers.items()},
         "functions": {
-            logical_id: {"name": function.spec.name, "timeout": function.spec.timeout}
-            for logical_id, function in stack.functions.items()
+            logical_id: {"name": function.name, "timeout": function.timeout}
+            for logical_id, function in side.functions().items()
         },
         "queues": {logical_id: queue.name for logical_id, queue in stack.queues().items()},
-        "schedules": {
-            logical_id: {"name": schedule.name, "enabled": schedule.enabled}
-            for logical_id, schedule in stack.schedules.items()
-        },
-        "outputs": {name: str(value) for name, value in stack.outputs.items()},
-        "buses": [stack.template.resolver.name(bus) for bus in stack.template.of_type("AWS::Events::EventBus")],
+        **side.describe(),
     }
 
 
-def environment(stack: "Stack", accounts: Path) -> dict[str, str]:
-    """The variables that make another process speak to the stack's AWS services and local clouds, and to its ledger."""
+def environment(stack: "AnyStack", accounts: Path) -> dict[str, str]:
+    """The variables that make another process speak to the host's services and local clouds, and to its ledger."""
     from local.providers import environment as variables_of  # noqa: PLC0415
 
     return {
-        # Nothing checks them where the clouds are real, but aws asks for some.
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        **side_of(stack).environment(),
         **(variables_of(stack.providers.values()) if stack.providers else {}),
         **({"UNTAG_CREDENTIALS": f"file:{accounts}"} if stack.providers else {}),
-        "AWS_ENDPOINT_URL": stack.aws.url,
-        "AWS_REGION": stack.region,
-        "AWS_DEFAULT_REGION": stack.region,
         **({} if stack.ledger is None else {"UNTAG_LEDGER": str(stack.ledger.absolute())}),
     }
 
@@ -126,7 +116,7 @@ def refuse_second(session: Path = SESSION) -> None:
 
 @contextlib.contextmanager
 def serve(
-    stack: "Stack", session: Path = SESSION, *, observer: Observer | None = None, real: "RealClouds | None" = None
+    stack: "AnyStack", session: Path = SESSION, *, observer: Observer | None = None, real: "RealClouds | None" = None
 ) -> Iterator[dict[str, Any]]:
     """While it lasts, commands in other processes find the stack; gives the session file's content."""
     from local.session.sandbox import Sandbox  # noqa: PLC0415 - what only asks a stack needs no clouds
@@ -189,7 +179,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, stack: "Stack", key: str, observer: Observer, real: "RealClouds | None", sandbox: "Sandbox"
+        self, stack: "AnyStack", key: str, observer: Observer, real: "RealClouds | None", sandbox: "Sandbox"
     ) -> None:
         self.stack = stack
         self.sandbox = sandbox
@@ -198,7 +188,7 @@ class _Server(ThreadingHTTPServer):
         self.real = real
         from local.session.fault_switches import FaultSwitches  # noqa: PLC0415 - as above
 
-        self.switches = FaultSwitches(stack.providers, stack.is_seeded, stack.aws)
+        self.switches = FaultSwitches(stack.providers, stack.is_seeded, side_of(stack))
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
@@ -250,16 +240,11 @@ class _Handler(BaseHTTPRequestHandler):
         """What an event, a payload or a schedule leads to."""
         from local.session import real  # noqa: PLC0415 - it takes a while, and local clouds need none of it
 
-        if "event" not in body or body.get("function") not in {None, *self._removers()}:
+        function = body.get("function")
+        asks = function is None or side_of(self.server.stack).takes_requests(function)
+        if "event" not in body or not asks:
             return real.Plan(None, ())
         return real.plan(body["event"])
-
-    def _removers(self) -> set[str]:
-        """The function that takes removal requests, by both its names."""
-        stack = self.server.stack
-        names = [mapping.spec.function for mapping in stack.mappings.values() if mapping.spec.queue == stack.work_queue]
-        ids = {logical_id for logical_id, function in stack.functions.items() if function.spec.name in names}
-        return {*names, *ids}
 
     def _check(self, body: Mapping[str, Any]) -> None:
         """With real clouds nothing is done without a confirmation."""

@@ -1,4 +1,4 @@
-"""Misbehaviour of the local clouds and outages of AWS's services, switched on and off by name while a stack is up.
+"""Misbehaviour of the local clouds and outages of the host's services, switched on and off by name while a stack is up.
 
 The rules that the files in events/ are made for (`seed.json`) stand beside those that were switched on here. They stay
 on unless `seeded` is given.
@@ -25,7 +25,7 @@ _SENSIBLE: Mapping[str, Mapping[str, Any]] = {
 
 
 class Services(Protocol):
-    """AWS's services as a stack has them."""
+    """The host's own services as a stack has them."""
 
     @property
     def faults(self) -> Mapping[str, Faults]:
@@ -33,7 +33,7 @@ class Services(Protocol):
 
 
 class FaultSwitches:
-    """The faults of one stack: of its local clouds, and of AWS's services.
+    """The faults of one stack: of its local clouds, and of its host's services.
 
     `is_seeded` says which rules the files in events/ rely on.
     """
@@ -48,7 +48,7 @@ class FaultSwitches:
     def on(self, do: str, clouds: Sequence[str], how: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Switch a kind of misbehaviour on, at these clouds or at all that know it; `how` is fields of a Fault.
 
-        AWS's services misbehave only where they are named among `clouds`.
+        The host's services misbehave only where they are named among `clouds`.
         """
         struck = []
         refusals = []
@@ -68,7 +68,7 @@ class FaultSwitches:
     def off(self, names: Sequence[str], clouds: Sequence[str], *, seeded: bool) -> list[dict[str, Any]]:
         """Switch off the kinds that are named, or all of them, and give what was on and how often it struck."""
         ended = []
-        for cloud in self._checked(clouds) or [*self._servers, *AWS_SERVICES]:
+        for cloud in self._checked(clouds) or [*self._servers, *self._services.faults]:
             faults = self._faults(cloud)
             for rule in faults:
                 if (not names or rule.do in names) and (seeded or not self._is_seeded(rule)):
@@ -78,10 +78,12 @@ class FaultSwitches:
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Every rule that is on, with how often it matched and struck."""
-        return [self._row(name, rule) for name in (*self._servers, *AWS_SERVICES) for rule in self._faults(name)]
+        return [
+            self._row(name, rule) for name in (*self._servers, *self._services.faults) for rule in self._faults(name)
+        ]
 
     def _faults(self, cloud: str) -> Faults:
-        return self._services.faults[cloud] if cloud in AWS_SERVICES else self._servers[cloud].faults
+        return self._services.faults[cloud] if cloud in self._services.faults else self._servers[cloud].faults
 
     def _add(self, cloud: str, rule: Fault) -> dict[str, Any]:
         if cloud in AWS_SERVICES:
@@ -103,10 +105,10 @@ class FaultSwitches:
         return list(self._servers)
 
     def _checked(self, names: Sequence[str]) -> Sequence[str]:
-        """The same names; LocalError for one that is neither a local cloud nor a service of AWS."""
-        if all(name in AWS_SERVICES for name in names):
+        """The same names; LocalError for one that is neither a local cloud nor a service of the host."""
+        if all(name in self._services.faults for name in names):
             return names
-        known = [*self._clouds(), *AWS_SERVICES]
+        known = [*self._clouds(), *self._services.faults]
         if unknown := [name for name in names if name not in known]:
             raise LocalError(f"there is no local cloud {unknown[0]}", f"there is {', '.join(known)}")
         return names

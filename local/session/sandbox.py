@@ -13,8 +13,8 @@ from local.errors import LocalError
 from local.providers.accounts import Resource
 
 if TYPE_CHECKING:
+    from local.live.stacks import AnyStack
     from local.providers import ProviderServer
-    from local.stack import Stack
 
 _FIELDS = ("provider", "account", "region", "project_id", "type", "id")
 
@@ -22,7 +22,7 @@ _FIELDS = ("provider", "account", "region", "project_id", "type", "id")
 class Sandbox:
     """Makes resources at one stack's clouds. `accounts` is a file of all accounts' credentials, for other processes."""
 
-    def __init__(self, stack: "Stack", accounts: Path) -> None:
+    def __init__(self, stack: "AnyStack", accounts: Path) -> None:
         self._stack = stack
         self.accounts = accounts
 

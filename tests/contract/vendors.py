@@ -10,6 +10,7 @@ from local.providers import ProviderServer
 WARNINGS = (
     "ignore:datetime.datetime.utc:DeprecationWarning:jdcloud_sdk",
     "ignore:datetime.datetime.utc:DeprecationWarning:huaweicloudsdkcore",
+    "ignore:datetime.datetime.utc:DeprecationWarning:obs",
 )
 
 # `requests`, which both SDKs use, asks the environment for a proxy.

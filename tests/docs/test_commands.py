@@ -19,6 +19,7 @@ from typer.main import get_command
 
 from cli.commands import app as untag
 from cli.commands.local_files import app
+from untag.hosts.functiongraph.settings import QUEUES
 from untag.providers import NAMES, apis_of
 
 LOCAL = re.compile(r"(\.venv/bin/)?untag local( |$)")
@@ -73,7 +74,7 @@ def kind(command: Command) -> str:
     for name, pattern in (("local", LOCAL), ("tool", TOOL), ("pytest", PYTEST)):
         if pattern.match(line):
             return name
-    if first in ("make", "aws", "sam", "untag"):
+    if first in ("make", "aws", "sam", "terraform", "untag"):
         return first
     by_word = {**dict.fromkeys(FILTERS, "filter"), **dict.fromkeys(ONLINE, "online"), "eval": "shell"}
     if first in by_word:
@@ -110,6 +111,14 @@ def test_a_tool_is_there_and_knows_its_options(command: Command) -> None:
         run = [sys.executable, "-m", command.words[at], "--help"]
         told = subprocess.run(run, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout
         assert all(option in told for option in options)
+
+
+@of_kind("terraform")
+def test_terraform_is_given_a_folder_of_templates_and_what_it_takes(command: Command) -> None:
+    folder, task, *options = command.words[1:]
+    assert list((ROOT / folder.removeprefix("-chdir=")).glob("*.tf"))
+    assert task in {"init", "plan", "apply", "output", "destroy"}
+    assert all(option.startswith("-var-file=") for option in options)
 
 
 @of_kind("pytest")
@@ -253,11 +262,13 @@ def schema_of(example: Any) -> str | None:
 
 
 def other_shape(example: Any) -> bool:
-    """Whether an example is of some other known shape: a policy, a secret, or a filter of a subscription."""
+    """Whether an example is of some other known shape: a policy, a secret, a filter of a subscription, a redrive."""
     if isinstance(example, list):
         return bool(example) and all({"Sid", "Effect", "Action", "Resource"} <= set(one) for one in example)
     if not isinstance(example, dict) or not example:
         return False
+    if "redrive" in example:
+        return set(example) == {"untag", "redrive"} and example["redrive"] in QUEUES
     if "access_key" in example:
         models = [api.credentials for name in NAMES for api in apis_of(name)]
         return any(set(example) <= model.model_fields.keys() for model in models)

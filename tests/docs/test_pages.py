@@ -89,6 +89,7 @@ def test_every_constant_and_variable_that_a_page_names_exists(page: Path) -> Non
         *(ROOT / "cli").rglob("*.py"),
         *(ROOT / "local").rglob("*.py"),
         *(ROOT / "tools").rglob("*.py"),
+        *(ROOT / "deploy").rglob("*.tf"),
         ROOT / "template.yaml",
     ]
     everything = "".join(path.read_text(encoding="utf-8") for path in sources)

@@ -16,7 +16,7 @@ class Settings(NamedTuple):
     """
 
     credentials: str
-    """`env`, `file:PATH` or `secretsmanager:PREFIX`."""
+    """`env`, `file:PATH`, or where the host keeps secrets: `secretsmanager:PREFIX`, `csms:PREFIX`."""
     providers: Options
     policy: Policy
     rate: Rate
@@ -32,7 +32,7 @@ class Settings(NamedTuple):
                 environ,
                 "UNTAG_CREDENTIALS",
                 "env",
-                pattern=r"env|file:.+|secretsmanager:[A-Za-z0-9_+=.@-][A-Za-z0-9/_+=.@-]*",
+                pattern=r"env|file:.+|secretsmanager:[A-Za-z0-9_+=.@-][A-Za-z0-9/_+=.@-]*|csms:[A-Za-z0-9_-]{1,50}",
             ),
             providers=provider_options(environ),
             policy=Policy(

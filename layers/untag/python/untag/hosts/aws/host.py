@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from untag.contracts import InvalidInputError
 from untag.core import CredentialSource, Timing
 from untag.core.sources import environment_credentials, file_credentials
 from untag.hosts.aws.client import Aws
@@ -52,12 +53,14 @@ class Lambda:
         self.quarantine: base.Quarantine = Quarantine(self.aws)
 
     def credentials(self, source: str) -> CredentialSource:
-        """From `env`, `file:PATH` or `secretsmanager:PREFIX`."""
+        """From `env`, `file:PATH` or `secretsmanager:PREFIX`. Raises InvalidInputError for any other source."""
         kind, _, place = source.partition(":")
         if kind == "env":
             return partial(environment_credentials, self.environ)
         if kind == "file":
             return partial(file_credentials, Path(place))
+        if kind != "secretsmanager":
+            raise InvalidInputError.of("should be secretsmanager:PREFIX, file:PATH or env on AWS", "UNTAG_CREDENTIALS")
         return partial(secret_credentials, self.aws, place.rstrip("/"))
 
     def outbox(self, left: Callable[[], float]) -> Outbox:

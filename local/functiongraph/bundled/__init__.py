@@ -1,0 +1,1 @@
+"""Libraries that the runtime brings along, as they stand before a function's own on its path."""

@@ -1,0 +1,44 @@
+"""What is deployed on FunctionGraph: functions with their limits, and the timers. deploy/functiongraph says it too."""
+
+from typing import NamedTuple
+
+REMOVE = "untag-remove"
+DECOMMISSION = "untag-decommission"
+SWEEP = "untag-sweep"
+DUE = "untag-due"
+
+BUCKET = "untag"
+TOPIC = "untag-reports"
+"""Reports go out by this topic."""
+REQUESTS_TOPIC = "untag-requests"
+"""Requests come in by this one."""
+EVENTS_TOPIC = "untag-events"
+"""Decommission events come in by this one."""
+SECRETS = "untag"
+"""What the names of secrets begin with."""
+
+
+class Deployed(NamedTuple):
+    """One function."""
+
+    name: str
+    handler: str
+    timeout: float
+    max_instances: int
+    queue: str = ""
+    """The queue that it works at; empty for the timer's."""
+
+
+FUNCTIONS = (
+    Deployed(REMOVE, "index.remove", 120.0, 5, "work"),
+    Deployed(DECOMMISSION, "index.decommission", 120.0, 2, "decommission"),
+    Deployed(SWEEP, "index.sweep", 900.0, 1, "sweep"),
+    Deployed(DUE, "index.due", 55.0, 1),
+)
+RETRIES = 3
+"""Of an asynchronous request that fails."""
+
+DUE_TIMER = "untag-due-each-minute"
+SWEEP_TIMER = "untag-sweep-schedule"
+EACH_MINUTE = "0 * * * * *"
+EACH_NIGHT = "0 0 3 * * *"

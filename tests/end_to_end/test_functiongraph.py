@@ -1,0 +1,153 @@
+"""The main job on FunctionGraph: the zip's handlers in processes of their own, the host's services, and every cloud."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from test_main_job import LONG_NAMES
+
+from local.audit import Audit
+from local.functiongraph.deployment import REMOVE
+from local.functiongraph.stack import FunctionGraphStack
+from local.stack import ROOT, Overrides, Stack
+
+EVENTS = sorted((ROOT / "events").glob("*.json"))
+WRITING = {"tags/delete", "tags/create", "unTagResources", "tagResources"}
+VARIABLES = {"UNTAG_RATE": "2000"}
+
+
+@pytest.fixture(scope="module")
+def huawei() -> Iterator[FunctionGraphStack]:
+    with FunctionGraphStack(environment=VARIABLES) as running:
+        running.seed()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Stack]:
+    overrides = Overrides(environment=VARIABLES, visibility_timeout=4.0, batching_window=0.1, max_delay=1)
+    with Stack(overrides=overrides) as running:
+        running.seed()
+        yield running
+
+
+def fleet(number: int, prefix: str = "fleet") -> dict:
+    return {
+        "id": f"{prefix}-{number}",
+        "provider": "jdcloud",
+        "region": "cn-north-1",
+        "resources": [{"type": "vm", "ids": [f"i-{prefix}{number}"]}],
+        "tags": [{"key": "env", "value": "staging"}],
+    }
+
+
+def bodies(event: dict) -> list[str]:
+    return [record["body"] for record in event["Records"]] if "Records" in event else [json.dumps(event)]
+
+
+def outcomes(reports: list[dict]) -> Counter[tuple]:
+    """What became of each pair, whatever report says it; a report that came twice counts once."""
+    reports = list({report["report_id"]: report for report in reports}.values())
+    return Counter(
+        (report["kind"], report.get("provider"), *(row.get(name) for name in ("type", "resource_id", "key", "outcome")))
+        for report in reports
+        for row in report.get("outcomes", [{}])
+    )
+
+
+def test_every_event_file_is_reported_as_the_clouds_saw_it_and_as_on_aws(huawei: FunctionGraphStack, aws: Stack):
+    audit = Audit()
+    for path in EVENTS:
+        event = json.loads(path.read_text())
+        if path.stem.startswith("decommission"):
+            audit.decommission(event, huawei.providers.values())
+        elif path.stem.startswith("sweep"):
+            if "invalid" not in path.stem:
+                audit.sweep(event, huawei.providers.values())
+        elif "invalid" not in path.stem:
+            for body in bodies(event):
+                audit.ask(body)
+        huawei.send(path)
+    huawei.drain()
+    # One host after the other: a message that takes longer than it is hidden is worked at twice.
+    for path in EVENTS:
+        aws.send(path)
+    aws.drain()
+    assert audit.requested
+    assert audit.findings(huawei.reports(), huawei.providers.values()) == []
+    assert outcomes(huawei.reports()) == outcomes(aws.reports())
+
+
+def test_an_invalid_body_is_a_dead_letter_once_verbatim_and_nothing_of_it_is_called(huawei: FunctionGraphStack):
+    for path in EVENTS:
+        if "invalid" in path.stem:
+            text = path.read_text()
+            letters = [letter for letter in huawei.dead_letters() if letter.body == text]
+            assert [letter.attributes["code"] for letter in letters] == ["invalid"]
+            assert letters[0].attributes["reason"]
+    called = {id_ for server in huawei.providers.values() for call in server.calls for id_ in call.ids}
+    assert not {id_ for id_ in called if ("/" in id_ and not id_.startswith(LONG_NAMES)) or ".." in id_}
+
+
+def test_a_dry_run_makes_no_writing_call(huawei: FunctionGraphStack):
+    dry = [path for path in EVENTS if "dry_run" in path.stem]
+    assert dry
+    for server in huawei.providers.values():
+        asked = {id_ for call in server.calls if call.operation in WRITING for id_ in call.ids}
+        assert not {id_ for id_ in asked if "dry" in id_}
+
+
+def test_a_hundred_messages_of_one_bell_share_calls(huawei: FunctionGraphStack):
+    cloud = huawei.providers["jdcloud"]
+    huawei.functions.lose = lambda _request: True
+    for number in range(100):
+        cloud.tags.put("cn-north-1", "vm", f"i-fleet{number}", "env", "staging")
+        huawei.put("work", json.dumps(fleet(number)))
+    huawei.functions.lose = lambda _request: False
+    known = len(huawei.reports())
+    cloud.calls.clear()
+    huawei.drain()
+    called = sorted((call.operation, call.status, call.pairs, len(call.ids)) for call in cloud.calls)
+    assert called == [("describeResources", 200, 0, 50)] * 2 + [("unTagResources", 200, 50, 50)] * 2
+    reports = huawei.reports()[known:]
+    assert {report["id"]: [row["resource_id"] for row in report["outcomes"]] for report in reports} == {
+        f"fleet-{number}": [f"i-fleet{number}"] for number in range(100)
+    }
+    assert {report["status"] for report in reports} == {"succeeded"}
+    assert len(reports) == 100
+
+
+def test_a_manual_payload_is_answered_with_its_reports_or_with_what_is_wrong(huawei: FunctionGraphStack):
+    huawei.providers["jdcloud"].tags.put("cn-north-1", "vm", "i-hand1", "env", "staging")
+    answer = huawei.invoke(REMOVE, fleet(1, "hand")).value
+    assert [row["outcome"] for report in answer["reports"] for row in report["outcomes"]] == ["removed"]
+    for changes, path in (({"region": "cn-north-1/../x", "expect": 7}, "region"), ({"expect": 7}, "expect")):
+        wrong = huawei.invoke(REMOVE, {**fleet(1, "hand"), **changes})
+        errors = json.loads(wrong.value["errorMessage"])["errors"]
+        assert [error["path"] for error in errors] == [path]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", "NaN", '{"a": 1}', "[" * 5000, json.dumps("x" * 1_000_000)])
+def test_garbage_is_a_dead_letter_once_and_is_not_retried(huawei: FunctionGraphStack, text: str):
+    known = {letter.message_id for letter in huawei.dead_letters()}
+    huawei.put("work", text)
+    huawei.drain()
+    letters = [letter for letter in huawei.dead_letters() if letter.message_id not in known]
+    assert [(letter.body, letter.attributes["code"]) for letter in letters] == [(text, "invalid")]
+    assert huawei.queues()["work"].total == 0
+
+
+def test_no_key_of_an_account_is_in_a_report_a_letter_or_a_log_line(huawei: FunctionGraphStack):
+    secrets = {
+        text
+        for secret in huawei.accounts().values()
+        for name, text in secret.items()
+        if name in {"access_key", "secret_key", "security_token"}
+    } | set(huawei.agency.keys)
+    said = json.dumps(huawei.reports()) + "".join(
+        letter.body + str(letter.attributes) for letter in huawei.dead_letters()
+    )
+    said += "".join(huawei.invoke(REMOVE, fleet(2, "hand")).log)
+    assert len(secrets) > 10
+    assert not [secret for secret in secrets if secret in said]

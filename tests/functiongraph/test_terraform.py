@@ -1,0 +1,189 @@
+"""The Terraform of FunctionGraph, against what is recorded of the provider's schema and against the code.
+
+A provider cannot be downloaded here. So this shows that names are right and that what is required is there. It does not
+show that a value is one that the cloud takes.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+from platform_support import INDEX
+
+from local.functiongraph.deployment import EVENTS_TOPIC, FUNCTIONS, REQUESTS_TOPIC, TOPIC
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "deploy" / "functiongraph"
+SCHEMA = json.loads((ROOT / "tests" / "vectors" / "huaweicloud_terraform.json").read_text(encoding="utf-8"))
+META = {"for_each", "count", "depends_on", "lifecycle", "provider", "dynamic"}
+
+
+def parsed() -> Iterator[dict[str, Any]]:
+    for path in sorted(TEMPLATES.glob("*.tf")):
+        yield hcl2.loads(path.read_text(encoding="utf-8"))
+
+
+def resources() -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (kind.strip('"'), name.strip('"'), body)
+        for document in parsed()
+        for resource in document.get("resource", [])
+        for kind, named in resource.items()
+        for name, body in named.items()
+    ]
+
+
+def named(section: str) -> dict[str, dict[str, Any]]:
+    return {
+        name.strip('"'): body
+        for document in parsed()
+        for one in document.get(section, [])
+        for name, body in one.items()
+    }
+
+
+def content(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if not name.startswith("__")}
+
+
+def problems(body: dict[str, Any], schema: dict[str, Any], path: str) -> Iterator[str]:
+    """What a block says that the provider does not know, and what it has to say and does not."""
+    blocks = {name: value for name, value in content(body).items() if name in schema["blocks"]}
+    for dynamic in body.get("dynamic", []):
+        for name, one in content(dynamic).items():
+            blocks[name.strip('"')] = one["content"]
+    # In a block `count` is an argument as any other.
+    arguments = content(body).keys() - blocks.keys() - (META - schema["arguments"].keys())
+    for name in sorted(arguments - schema["arguments"].keys()):
+        yield f"{path}.{name}: is no argument"
+    required = {name for name, needed in schema["arguments"].items() if needed}
+    for name in sorted(required - arguments):
+        yield f"{path}.{name}: is required"
+    for name, inner in blocks.items():
+        if name not in schema["blocks"]:
+            yield f"{path}.{name}: is no block"
+            continue
+        for one in inner:
+            yield from problems(one, schema["blocks"][name], f"{path}.{name}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "body"), resources(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_resource_has_the_arguments_that_the_provider_takes(kind: str, name: str, body: dict[str, Any]) -> None:
+    assert list(problems(body, SCHEMA["resources"][kind], f"{kind}.{name}")) == []
+
+
+def test_an_argument_that_there_is_not_would_be_seen() -> None:
+    body = {"name": '"x"', "colour": '"red"', "dynamic": [{'"holes"': {"content": [{}]}}], "__is_block__": True}
+    schema = SCHEMA["resources"]["huaweicloud_smn_subscription"]
+    assert set(problems(body, schema, "s")) == {
+        "s.colour: is no argument",
+        "s.name: is no argument",
+        "s.endpoint: is required",
+        "s.protocol: is required",
+        "s.topic_urn: is required",
+        "s.holes: is no block",
+    }
+
+
+def test_what_is_read_of_a_resource_is_an_attribute_of_it() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in TEMPLATES.glob("*.tf"))
+    made = {(kind, name) for kind, name, _ in resources()}
+    read = re.findall(r"\b(huaweicloud_\w+)\.(\w+)(?:\[[^\]]*\])?(?:\.(\w+))?", text)
+    assert len(read) > 20
+    for kind, name, attribute in read:
+        assert (kind, name) in made
+        assert not attribute or attribute in SCHEMA["resources"][kind]["attributes"], (kind, attribute)
+
+
+def test_every_function_has_a_handler_of_the_zip() -> None:
+    (functions,) = [local["functions"] for local in named_locals() if "functions" in local]
+    handlers = set(re.findall(r"^def (\w+)\(event", INDEX.read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name.strip('"') for name in content(functions)} == handlers
+    assert "def initializer(context" in INDEX.read_text(encoding="utf-8")
+
+
+def test_every_setting_is_one_that_the_code_reads() -> None:
+    text = (TEMPLATES / "functions.tf").read_text(encoding="utf-8")
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "layers/untag/python/untag").rglob("*.py"))
+    settings = set(re.findall(r"\bUNTAG_[A-Z_]+\b", text))
+    assert settings >= {"UNTAG_BUCKET", "UNTAG_TOPIC_URN", "UNTAG_REMOVE_FUNCTION", "UNTAG_CREDENTIALS"}
+    assert [name for name in sorted(settings) if f'"{name}"' not in source] == []
+
+
+def test_every_alarm_on_the_log_looks_for_words_that_the_code_writes() -> None:
+    (lines,) = [local["lines"] for local in named_locals() if "lines" in local]
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "layers/untag/python/untag/hosts").rglob("*.py"))
+    for line in content(lines).values():
+        assert line["words"].strip('"') in source
+
+
+def test_every_variable_is_described_and_used_and_every_output_described() -> None:
+    text = "".join(path.read_text("utf-8") for path in TEMPLATES.glob("*.tf") if path.name != "variables.tf")
+    for name, variable in named("variable").items():
+        assert variable["description"].strip('"'), name
+        assert variable["type"], name
+        assert f"var.{name}" in text, name
+    assert all(output["description"].strip('"') for output in named("output").values())
+
+
+def test_the_secrets_are_never_shown() -> None:
+    assert named("variable")["secrets"]["sensitive"] is True
+
+
+def test_the_agency_may_do_nothing_but_what_the_functions_call() -> None:
+    text = (TEMPLATES / "agency.tf").read_text(encoding="utf-8")
+    actions = set(re.findall(r'"([a-z]+:[A-Za-z]*:\w+)"', text))
+    assert actions == {
+        "smn:topic:publish",
+        "functiongraph:function:invokeAsync",
+        "csms:secretVersion:get",
+        "kms:dek:decrypt",
+        "lts:groups:get",
+        "lts:topics:get",
+        "obs:object:GetObject",
+        "obs:object:PutObject",
+        "obs:object:DeleteObject",
+        "obs:bucket:ListBucket",
+        "tms:resourceTags:delete",
+        "tms:resourceTags:create",
+        "tms:resourceTags:list",
+        "rms::unTagResource",
+        "rms::tagResource",
+        "rms::listTagsForResource",
+    }
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not on this machine")
+def test_the_templates_are_formatted() -> None:
+    done = subprocess.run(
+        ["terraform", "fmt", "-check", "-list=true", str(TEMPLATES)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def named_locals() -> list[dict[str, Any]]:
+    return [local for document in parsed() for local in document.get("locals", [])]
+
+
+def test_the_local_platform_has_the_functions_that_are_deployed() -> None:
+    (functions,) = [content(local["functions"]) for local in named_locals() if "functions" in local]
+    default = named("variable")["concurrency"]["default"]
+    deployed = {
+        f"untag-{name}": (
+            f"index.{name}",
+            one["timeout"],
+            default if one["instances"] == "${var.concurrency}" else one["instances"],
+        )
+        for name, one in functions.items()
+    }
+    assert deployed == {one.name: (one.handler, one.timeout, one.max_instances) for one in FUNCTIONS}
+    topics = {body["name"].strip('"') for kind, _, body in resources() if kind == "huaweicloud_smn_topic"}
+    assert {topic.replace("untag", "${var.name}") for topic in (TOPIC, REQUESTS_TOPIC, EVENTS_TOPIC)} <= topics

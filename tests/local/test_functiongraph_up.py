@@ -1,0 +1,69 @@
+"""The commands of a local stack whose host is FunctionGraph."""
+
+import json
+
+import pytest
+from processes import run, up
+
+from local.stack import ROOT
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("functiongraph")
+    path = folder / "stack.json"
+    with up(path, "--host", "functiongraph") as described:
+        assert described["host"] == "functiongraph"
+        assert set(described["functions"]) == {"untag-remove", "untag-decommission", "untag-sweep", "untag-due"}
+        assert set(described["addresses"]) == {"obs", "smn", "csms", "functiongraph"}
+        assert described["schedules"]["untag-due-each-minute"]["enabled"] is True
+        yield path
+
+
+def answered(session, *arguments):
+    done = run(*arguments, "--session", session, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_what_is_sent_is_carried_out_and_seen(session):
+    sent = answered(session, "send", ROOT / "events" / "jdcloud_sqs_batch.json", "--wait", "30")
+    assert {(one["to"], one["name"]) for one in sent} == {("topic", "untag-requests")}
+    state = answered(session, "state")
+    assert {report["body"]["status"] for report in state["reports"]} == {"succeeded"}
+    assert state["providers"]["jdcloud"]["calls"] > 0
+    assert (state["down"], state["missing"], state["failed_invocations"], state["dead_letters"]) == ([], [], {}, [])
+    look = answered(session, "watch", "--once")
+    assert look["functions"]["untag-remove"]["invocations"] > 0
+    assert look["waiting"]["count"] == 0
+
+
+def test_a_function_is_invoked_and_a_timer_fired_by_name(session):
+    answered(session, "put", ROOT / "events" / "jdcloud_manual.json")
+    answer = answered(session, "invoke", "untag-remove", ROOT / "events" / "jdcloud_manual.json")
+    assert [report["status"] for report in answer["payload"]["reports"]] == ["succeeded"]
+    (fired,) = answered(session, "fire", "untag-due-each-minute")
+    assert (fired["to"], fired["name"]) == ("function", "untag-due")
+
+
+def test_the_hosts_services_misbehave_where_they_are_named(session):
+    (rule,) = answered(session, "faults", "on", "unavailable", "--cloud", "smn")
+    assert (rule["cloud"], rule["do"]) == ("smn", "unavailable")
+    assert answered(session, "state")["down"] == ["smn"]
+    answered(session, "faults", "off", "--cloud", "smn")
+    assert answered(session, "state")["down"] == []
+
+
+def test_an_invalid_request_is_a_dead_letter_and_is_shown(session):
+    answered(session, "send", ROOT / "events" / "jdcloud_invalid.json", "--wait", "30")
+    (letter,) = answered(session, "state")["dead_letters"]
+    assert (letter["queue"], letter["attributes"]["code"]) == ("dead/work", "invalid")
+
+
+@pytest.mark.parametrize(
+    "option", [["--real"], ["--parameter", "DryRun=on"], ["--visibility-timeout", "2"], ["--template", "x.yaml"]]
+)
+def test_what_is_for_the_template_is_refused_for_this_host(tmp_path, option):
+    done = run("up", "--host", "functiongraph", *option, "--session", tmp_path / "stack.json")
+    assert done.returncode != 0
+    assert f"{option[0]} is for the host aws" in done.stderr
