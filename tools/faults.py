@@ -29,6 +29,8 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "ignores_what_failed_at_tencent_cloud": {"only": ("tencentcloud",)},
     "ignores_what_failed_at_volcengine": {"only": ("volcengine",)},
     "ignores_what_failed_at_azure": {"only": ("azure",)},
+    "ignores_what_failed_at_google_cloud": {"only": ("gcp",)},
+    "repeats_a_stale_write_without_comparing": {"only": ("gcp",)},
     "believes_that_what_is_accepted_is_done": {"only": ("azure",)},
     "compares_protected_keys_by_their_case": {"only": ("azure",)},
     "uses_a_token_after_it_expired": {"only": ("azure",)},

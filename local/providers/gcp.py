@@ -226,7 +226,8 @@ class GcpServer(ProviderServer):
                 message = rule.message or "The resource cannot be changed now."
                 status = 403 if rule.code in _THROTTLES else 400
                 failed = error(status, message, rule.code or "RESOURCE_IN_USE", service.host)
-            if rule is None or rule.takes_effect:
+            # An operation may fail after its work; what is refused outright was not begun.
+            if rule is None or (rule.takes_effect and service.operation):
                 place = (ask.account, holding.region, holding.type, holding.id)
                 carried.append((Pair(*place, key, value or ""), value))
         runs = service.host in self.options.running or "/instances/" in path

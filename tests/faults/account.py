@@ -84,6 +84,10 @@ class Account:
         """One more request, made while its tags stand."""
         self._began |= set(self._open(request))
 
+    def also_stands(self, pair: Pair) -> None:
+        """Somebody else has set a tag."""
+        self._began |= {pair, pair._replace(value=None)}
+
     def _open(self, request: Json) -> set[Pair]:
         pairs = set(pairs_of(request))
         self.requests[request["id"]] = request
@@ -351,8 +355,11 @@ def _standing(server: ProviderServer) -> Iterator[Pair]:
 
 
 def _names(call: Call, pair: Pair) -> bool:
-    ids = {same(pair.provider, id_) for id_ in call.ids}
-    return pair.id in ids and pair.key in {same(pair.provider, key) for key, _ in call.tags}
+    if pair.id not in {same(pair.provider, id_) for id_ in call.ids}:
+        return False
+    # A whole new set of labels that is sent again shows nothing to go, where the first has arrived.
+    again = pair.provider == "gcp" and not call.tags
+    return again or pair.key in {same(pair.provider, key) for key, _ in call.tags}
 
 
 def _is(change: Any, action: str, value: str | None) -> bool:

@@ -20,6 +20,7 @@ from account import Account
 from expiry import Expiry
 from invocations import Invocations
 from pairs import Json, distinct, pairs_of, rows_of, unwrapped
+from rival import Rival
 from rotation import Rotation
 from scale import (
     CONCURRENCY,
@@ -162,6 +163,8 @@ class Campaign:
                 self.invocations.reason_to_come_again,
                 read_first=self.read_first,
             )
+            share = self.mix.rival * bool(self.mix.clouds)
+            self.rival = Rival(self.stack.providers["gcp"], share, self.seed, self.account.also_stands)
             for name in self.phases:
                 started = time.monotonic()
                 try:
@@ -226,7 +229,7 @@ class Campaign:
     def calm(self) -> None:
         """Fair weather from now on."""
         self.clouds.clear()
-        self.aws.on = False
+        self.aws.on = self.rival.on = False
 
     def ask(self, requests: list[Json], *, together: bool = True) -> None:
         """Requests that are the account's business too; what they name stands there.
@@ -285,6 +288,7 @@ class Campaign:
         failures = Counter(failure for mapping in self.stack.mappings.values() for failure in mapping.failures)
         self.outcome.faults = self.clouds.counts() + self.aws.counts
         self.outcome.chances = self.clouds.chances()
+        self.outcome.faults["Google Cloud: a label that somebody else sets before our write"] = self.rival.count
         self.outcome.faults["SIGKILL of the function"] = failures["Runtime.ExitError"]
         self.outcome.faults["function time-out"] = failures["Sandbox.Timedout"]
         attempts = Counter(report["attempt"] for report in reports if report["kind"] == "removal")

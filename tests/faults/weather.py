@@ -35,6 +35,8 @@ class Mix:
     twice: float = 0.02
     killed: float = 0.03
     hung: float = 0.01
+    rival: float = 0.1
+    """Of writes at Google Cloud that somebody else comes before."""
     letters: float = 0.0
     """Of dead letters that are refused for good, beyond what `aws` says."""
 

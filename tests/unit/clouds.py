@@ -61,6 +61,14 @@ class Cloud:
         return text.lower() if self.caseless else text
 
 
+_PROJECT = "projects/project-{number}"
+_GCP_TYPES = {
+    "compute.googleapis.com/Instance": f"//compute.googleapis.com/{_PROJECT}/zones/europe-west1-b/instances/{{id}}",
+    "compute.googleapis.com/Disk": f"//compute.googleapis.com/{_PROJECT}/zones/europe-west1-b/disks/{{id}}",
+    "storage.googleapis.com/Bucket": "//storage.googleapis.com/{id}",
+    "secretmanager.googleapis.com/Secret": f"//secretmanager.googleapis.com/{_PROJECT}/secrets/{{id}}",
+    "pubsub.googleapis.com/Topic": f"//pubsub.googleapis.com/{_PROJECT}/topics/{{id}}",
+}
 _RESOURCE_GROUP = "/subscriptions/50b50000-0000-4000-8000-{number}/resourceGroups/rg-1"
 _AZURE_TYPES = ("Microsoft.Compute/virtualMachines", "Microsoft.Compute/disks")
 
@@ -155,6 +163,20 @@ ALL = (
             {"later_lost": 0.3, "delete": "pair"},
             {"later_lost": 0.3, "no_tags": "left_out", "retry_after": None},
         ),
+    ),
+    Cloud(
+        "gcp",
+        "gcp",
+        10,
+        _GCP_TYPES,
+        region_field="",
+        digits=6,
+        bare=False,
+        values=("prod", "staging", "a-b", "值"),
+        most_tags=20,
+        passing="RESOURCE_NOT_READY",
+        throttled="RATE_LIMIT_EXCEEDED",
+        guesses=({"later": 0.3}, {}, {"later": 0.3}),
     ),
 )
 BY_SERVER = {cloud.server: cloud for cloud in ALL}

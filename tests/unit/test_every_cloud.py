@@ -47,6 +47,10 @@ HOSTS: dict[str, tuple[str, str]] = {
         r"management\.azure\.com",
         r"/subscriptions/[0-9A-Fa-f-]{36}(/[A-Za-z0-9_.()~%@:$&'!*+,;=-]+)*/providers/Microsoft\.Resources/tags/default\?api-version=[0-9-]+",
     ),
+    "gcp": (
+        r"(compute|storage|pubsub|secretmanager|sts|iamcredentials)\.googleapis\.com",
+        r"/(compute/v1/projects|storage/v1/b|v1/projects)(/[A-Za-z0-9._~+:-]+)+(\?(fields=labels%2Cmetageneration|[A-Za-z]+=[A-Za-z0-9,.%_-]+)(&[A-Za-z]+=[A-Za-z0-9,.%_-]+)*)?",
+    ),
     "azure-login": (r"login\.microsoftonline\.com", r"/[0-9a-f-]{36}/oauth2/v2\.0/token"),
     "tencentcloud": (r"tag\.tencentcloudapi\.com", "/"),
     "tencentcloud-sts": (r"sts\.tencentcloudapi\.com", "/"),
@@ -307,3 +311,15 @@ def test_a_token_service_that_does_not_answer_now_lets_the_pairs_wait(cloud: Clo
         house.servers[f"{cloud.server}-sts"].faults.clear()
         assert house.batch(record(asked(cloud, "r-1", id="chg-2"), "m-2")) == []
         assert house.outcomes("chg-2") == {("r-1", "env"): "removed"}
+
+
+def test_a_cloud_that_calls_a_resource_invalid_leaves_a_letter_that_can_be_sent_again(everywhere: Everywhere) -> None:
+    cloud = BY_SERVER["gcp"]
+    everywhere.stand(cloud, "r-5")
+    rule = everywhere.servers["gcp"].faults.add("refuse", operation="writing")
+    assert everywhere.batch(record(asked(cloud, "r-5", id="invalid-there"))) == []
+    (row,) = everywhere.rows("invalid-there")
+    assert (row["outcome"], row["code"]) == ("failed", "invalid")
+    attributes = next(told for _, told in everywhere.aws.letters() if told["request_id"] == "invalid-there")
+    assert attributes["code"] == "cloud_invalid", "`invalid` is the code of what is never redriven"
+    everywhere.servers["gcp"].faults.remove(rule)

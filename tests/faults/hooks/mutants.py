@@ -36,6 +36,7 @@ from untag.hosts.aws.outbox import Outbox
 from untag.hosts.base import DeliveryError
 from untag.providers import Answer, Verdict
 from untag.providers.azure.tags import AzureTags
+from untag.providers.gcp.labels import GcpLabels
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.huaweicloud.tms import HuaweiTms
 from untag.providers.jdcloud.resourcetag import JDCloud
@@ -183,6 +184,26 @@ def uses_a_token_after_it_expired() -> None:
 def takes_another_accounts_token() -> None:
     plain = TokenStore.of
     TokenStore.of = lambda store, _, issue: plain(store, "everybody", issue)
+
+
+@mutant
+def ignores_what_failed_at_google_cloud() -> None:
+    _without_failures(GcpLabels)
+
+
+@mutant
+def repeats_a_stale_write_without_comparing() -> None:
+    plain = GcpLabels.write
+
+    async def write(*arguments: Any) -> Answer:
+        answer = await plain(*arguments)
+        if answer.verdict is not Verdict.STALE:
+            return answer
+        provider, session, action, scope, ids, tags, _ = arguments
+        there = await provider.read(session, scope, ids)
+        return await plain(provider, session, action, scope, ids, tags, {ids[0]: there.seen(ids[0])})
+
+    GcpLabels.write = write
 
 
 @mutant

@@ -18,6 +18,9 @@ BODY_BYTES = 1_040_384
 """Requests that follow from one record share messages of up to so many bytes: 1 MiB, less what attributes may need. The
 hosts' queues take as much; where one takes less, it says so as its `message_bytes`."""
 
+INVALID = "invalid"
+"""The code of a body that never can be worked at, and is not redriven."""
+
 _ATTRIBUTE_LENGTH = 1024
 
 
@@ -75,7 +78,8 @@ def dead_letters(
     attributes = {
         "batch": batch or "",
         "reason": follow_up.reason,
-        "code": follow_up.code,
+        # A cloud's own word must not be read as that of a body which is not redriven.
+        "code": f"cloud_{INVALID}" if follow_up.code == INVALID else follow_up.code,
         "request_id": request_id,
         "source": source,
         "attempt": str(attempt),

@@ -17,7 +17,7 @@ from untag.contracts import InvalidInputError, Problem
 from untag.contracts.rejections import InvocationError, Names, Rejection, names_in
 from untag.contracts.requests import timestamp
 from untag.hosts.base import Arrival, DeliveryError, Handed, Record
-from untag.messages import rejected_dead_letter, rejection_message, traced
+from untag.messages import INVALID, rejected_dead_letter, rejection_message, traced
 from untag.runtime import Runtime, Window
 
 SUSPECT_RECEIVES = 3
@@ -30,9 +30,6 @@ receive."""
 LAST_RECEIVE = 5
 """At this receive a record is the only one that its invocation begins: at the next one its queue buries it, and several
 killers among the same neighbours would take these along."""
-
-INVALID = "invalid"
-"""The code of a body that never can be worked at."""
 
 
 class Work(ABC):

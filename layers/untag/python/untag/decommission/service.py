@@ -18,10 +18,10 @@ from untag.decommission.findings import Findings, notice_of, rest_dead_letter, r
 from untag.decommission.reading import TagReader, TryAgainError, Why
 from untag.decommission.tags import chosen_tags, globs_of
 from untag.hosts.base import Arrival, Handed, Record
-from untag.messages import notice_message, request_messages, traced
+from untag.messages import INVALID, notice_message, request_messages, traced
 from untag.providers import Location
 from untag.runtime import Runtime, Window
-from untag.worker import INVALID, OneByOne, Work
+from untag.worker import OneByOne, Work
 
 GIVE_UP_RECEIVES = 90
 """Receives after which an event whose tags cannot be read is given up: 90 times the 750 seconds that its queue hides it

@@ -17,6 +17,7 @@ from untag.hosts.functiongraph.obs import Obs
 from untag.hosts.functiongraph.outbox import DEAD, dead_key
 from untag.hosts.functiongraph.queues import PATIENCE_SECONDS, Key, Queues, Waiting
 from untag.hosts.functiongraph.settings import QUEUES
+from untag.messages import INVALID
 
 MOST_RECEIVES: Mapping[str, int] = {"work": 5, "decommission": 100, "sweep": 5}
 """Starts of work after which a message is a dead letter, as the queues of AWS have them."""
@@ -32,8 +33,6 @@ SHARED_BELL = 4
 _MOST_COUNTED = MOST_KEYS * MOST_BELLS // SHARED_BELL
 CRASH = "crash"
 """The code of what was begun too often and never ended."""
-INVALID = "invalid"
-"""The code of what can never be worked at, and is not redriven."""
 
 
 class Rounds:
