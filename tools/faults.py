@@ -28,6 +28,11 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "ignores_what_failed_at_aws": {"only": ("aws",)},
     "ignores_what_failed_at_tencent_cloud": {"only": ("tencentcloud",)},
     "ignores_what_failed_at_volcengine": {"only": ("volcengine",)},
+    "ignores_what_failed_at_azure": {"only": ("azure",)},
+    "believes_that_what_is_accepted_is_done": {"only": ("azure",)},
+    "compares_protected_keys_by_their_case": {"only": ("azure",)},
+    "uses_a_token_after_it_expired": {"only": ("azure",)},
+    "takes_another_accounts_token": {"only": ("azure",)},
     # What is read first is asked for only where it stands, and so is counted.
     "believes_a_count_that_is_too_small": {"read_first": False, "guess": 2},
 }
@@ -38,7 +43,7 @@ MIX_OF: dict[str, dict[str, float]] = {
     "drops_the_remainder_on_a_send_error": {"aws": 0.4},
 }
 """Weather that a planted bug needs to show, beyond the usual."""
-PAIRS_OF = {"believes_a_write_in_which_other_ids_failed": 12_000}
+PAIRS_OF = {"believes_a_write_in_which_other_ids_failed": 12_000, "compares_protected_keys_by_their_case": 8000}
 """Pairs that a planted bug needs to show, where it needs an answer that is rare."""
 SEEDS = (1, 2, 3)
 FUZZ = 50_000

@@ -24,6 +24,7 @@ _FRAME_LINES = 2  # the first and the last
 _RECENT_CALLS = 4
 _LEAST_REPORTS = 4
 _LEAST_RESULTS = 8
+_LEAST_CLOUDS = 3
 
 _LISTS: Mapping[str, Callable[[Seen], Listing]] = {
     "calls": lists.calls,
@@ -55,7 +56,7 @@ def picture(
 
 def _overview(seen: Seen, width: int, lines: int) -> Layout:
     first = max(len(seen["queues"]) + 1 + bool(_kept(seen)), min(_LEAST_RESULTS, lines // 2))
-    calls = len(seen["providers"]) + 1
+    calls = min(len(seen["providers"]), max(_LEAST_CLOUDS, lines - first - _LEAST_REPORTS)) + 1
     rest = max(0, lines - first - calls)
     recent = min(
         _RECENT_CALLS,
@@ -68,7 +69,7 @@ def _overview(seen: Seen, width: int, lines: int) -> Layout:
         Layout(Padding(_results(seen, first), (0, 0, 0, 2))),
     )
     body = Layout()
-    sections = [top, Layout(_calls(seen), size=calls)]
+    sections = [top, Layout(_calls(seen, calls - 1), size=calls)]
     if recent:
         sections.append(Layout(_newest(lists.calls(seen), recent, heading=False), size=recent))
     sections.append(Layout(_newest(lists.reports(seen), max(1, rest - recent))))
@@ -221,10 +222,15 @@ def _results(seen: Seen, lines: int) -> Table:
     return made
 
 
-def _calls(seen: Seen) -> Table:
+def _calls(seen: Seen, room: int) -> Table:
+    """The clouds. Where there is no room for all, those that were called come first, and the rest is counted."""
     numbers = ("calls", "a second", "open")
     made = _small("Clouds", *numbers, "answers", numbers=numbers)
-    for name, cloud in seen["providers"].items():
+    clouds = list(seen["providers"].items())
+    left = len(clouds) - room + 1 if len(clouds) > room else 0
+    if left:
+        clouds = sorted(clouds, key=lambda item: not (item[1]["calls"] or item[1]["faults"]))[: room - 1]
+    for name, cloud in clouds:
         answers = Text()
         for status, count in sorted(cloud["statuses"].items()):
             answers.append(f"{count} x {status}  ", style=answer_style(status))
@@ -237,6 +243,8 @@ def _calls(seen: Seen) -> Table:
             "" if cloud["in_flight"] is None else _figure(cloud["in_flight"]),
             answers,
         )
+    if left:
+        made.add_row(Text(f"{left} more", style=QUIET))
     return made
 
 

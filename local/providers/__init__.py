@@ -13,6 +13,7 @@ from local.providers.huaweicloud_config import HuaweicloudConfigOptions, Huaweic
 from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
 from local.providers.server import ProviderServer, environment
+from local.providers.sts import AlibabaStsServer, TencentcloudStsServer, VolcengineStsServer
 from local.providers.tencentcloud import TencentcloudOptions, TencentcloudServer
 from local.providers.truth import Change, Pair, TagTable
 from local.providers.volcengine import VolcengineOptions, VolcengineServer
@@ -22,13 +23,16 @@ SERVERS: dict[str, type[ProviderServer]] = {
     HuaweicloudConfigServer.name: HuaweicloudConfigServer,
     HuaweicloudTmsServer.name: HuaweicloudTmsServer,
     AlibabaServer.name: AlibabaServer,
+    AlibabaStsServer.name: AlibabaStsServer,
     AwsServer.name: AwsServer,
     AwsIamServer.name: AwsIamServer,
     AwsStsServer.name: AwsStsServer,
     AzureServer.name: AzureServer,
     AzureLoginServer.name: AzureLoginServer,
     TencentcloudServer.name: TencentcloudServer,
+    TencentcloudStsServer.name: TencentcloudStsServer,
     VolcengineServer.name: VolcengineServer,
+    VolcengineStsServer.name: VolcengineStsServer,
 }
 
 __all__ = [
@@ -37,6 +41,7 @@ __all__ = [
     "Account",
     "AlibabaOptions",
     "AlibabaServer",
+    "AlibabaStsServer",
     "AwsIamServer",
     "AwsOptions",
     "AwsServer",
@@ -61,7 +66,9 @@ __all__ = [
     "TagTable",
     "TencentcloudOptions",
     "TencentcloudServer",
+    "TencentcloudStsServer",
     "VolcengineOptions",
     "VolcengineServer",
+    "VolcengineStsServer",
     "environment",
 ]

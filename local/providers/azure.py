@@ -4,6 +4,7 @@ Envelopes and codes are azure-mgmt-resource 26.0.0's and the API's pages'. Resou
 ids, of the region "". What no source states is an option, and its default is a guess that says so.
 """
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -48,6 +49,7 @@ class AzureOptions:
     no_tags         what `tags` is where there are none: an empty object, or nothing
     later_types     types whose writes are answered with 202, in lower letters
     later_seconds   when those are carried out
+    later_lost      the share of those that never are
     retry_after     what the 202 names
     without_effect  types whose writes are answered with success and change nothing, in lower letters
     """
@@ -56,6 +58,7 @@ class AzureOptions:
     no_tags: Literal["empty", "left_out"] = "empty"
     later_types: frozenset[str] = LATER
     later_seconds: float = 0.2
+    later_lost: float = 0.0
     retry_after: str | None = "1"
     without_effect: frozenset[str] = frozenset()
 
@@ -82,6 +85,7 @@ class AzureServer(AzureService):
         self.options = options
         self.subscriptions = dict(subscriptions)
         self._waiting: list[tuple[float, Callable[[], int]]] = []
+        self._random = random.Random(common.get("seed", 0))  # noqa: S311 - repeatable, not secret
 
     def claim(self, request: Request) -> tuple[str, str]:
         """The client id in the token; a token is no signature of a request."""
@@ -153,7 +157,8 @@ class AzureServer(AzureService):
         change = partial(self._change, ask, cause, verdict, held)
         type_ = held.type.lower()
         if type_ in self.options.later_types:
-            self._waiting.append((self.clock() + self.options.later_seconds, change))
+            if self._random.random() >= self.options.later_lost:
+                self._waiting.append((self.clock() + self.options.later_seconds, change))
             return Answer(202), 0
         count = 0 if type_ in self.options.without_effect else change()
         there = self.tags.get(ask.account, "", held.type, held.id) or {}

@@ -200,7 +200,8 @@ class ProviderServer(ABC):
 
     def entry(self, name: str, entry: Any) -> tuple[str, Account]:
         """The access key of an account's secret, and the account; KeyError or TypeError where a field is missing."""
-        number, token = entry.get("domain_id"), entry.get("security_token")
+        number, token = entry.get(self.number_field), entry.get("security_token")
+        number = None if number is None else str(number)
         return str(entry["access_key"]), Account(str(entry["secret_key"]), token, number, name)
 
     def place(self, resource: Resource) -> tuple[str, str, str]:

@@ -67,6 +67,10 @@ class TencentcloudServer(ProviderServer):
     api: ClassVar[str] = "tencentcloud.tag"
     default_credentials: ClassVar[Mapping[str, Account]] = DEFAULT_CREDENTIALS
     number_field: ClassVar[str] = "account_id"
+    service: ClassVar[str] = "tag"
+    """The service that calls are signed for."""
+    operations: ClassVar[Mapping[str, bool]] = OPERATIONS
+    """Its operations, and whether they write."""
     max_body: ClassVar[int] = 10 * 1024 * 1024
     fault_kinds: ClassVar[frozenset[str]] = ProviderServer.fault_kinds - {"count"}
 
@@ -79,7 +83,7 @@ class TencentcloudServer(ProviderServer):
     ) -> None:
         super().__init__(credentials, **common)
         self.options = options
-        self.verifier = TencentcloudVerifier(self.credentials, self.clock)
+        self.verifier = TencentcloudVerifier(self.credentials, self.clock, self.service)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -99,11 +103,11 @@ class TencentcloudServer(ProviderServer):
     def match(self, request: Request) -> Route:
         """The operation stands in a header."""
         operation = request.header("x-tc-action") or ""
-        if request.method != "POST" or request.path != "/" or operation not in OPERATIONS:
+        if request.method != "POST" or request.path != "/" or operation not in self.operations:
             raise tencentcloud_input.refuse("InvalidAction", "The action is not valid.")
         if request.header("x-tc-version") != VERSION:
             raise tencentcloud_input.refuse("NoSuchVersion", "The version does not exist.")
-        return Route(operation, OPERATIONS[operation])
+        return Route(operation, self.operations[operation])
 
     def verify(self, request: Request) -> str:
         """The account's name; else the error that Tencent Cloud has for it."""
@@ -160,7 +164,7 @@ class TencentcloudServer(ProviderServer):
         return resource.region, resource.type, name
 
     def _check_owner(self, names: tuple[str, ...], account: str) -> None:
-        uins = {known.domain_id for known in self.credentials.values() if known.name == account}
+        uins = {known.domain_id or UIN for known in self.credentials.values() if known.name == account}
         for name in names:
             kind, _, number = name.split(":")[4].partition("/")
             if kind == "uin" and number not in uins:

@@ -73,6 +73,8 @@ class VolcengineServer(ProviderServer):
     provider: ClassVar[str] = "volcengine"
     api: ClassVar[str] = "volcengine.tag"
     number_field: ClassVar[str] = "account_id"
+    service: ClassVar[str] = "tag"
+    version: ClassVar[str] = VERSION
     max_body: ClassVar[int] = 1024 * 1024
     fault_kinds: ClassVar[frozenset[str]] = ProviderServer.fault_kinds - {"count"}
     default_credentials: ClassVar[Mapping[str, Account]] = {
@@ -150,7 +152,7 @@ class VolcengineServer(ProviderServer):
     def render(self, answer: Answer, request_id: str) -> Response:
         """The request id stands in the metadata."""
         document: dict[str, Any] = answer.document or {}
-        metadata = {"RequestId": request_id, "Service": "tag", "Version": VERSION, "Region": "cn-beijing"}
+        metadata = {"RequestId": request_id, "Service": self.service, "Version": self.version, "Region": "cn-beijing"}
         document = {**document, "ResponseMetadata": metadata | document.get("ResponseMetadata", {})}
         status = 200 if self.options.errors == "200" else answer.status
         return Response(status, json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))

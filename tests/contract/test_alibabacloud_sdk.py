@@ -18,7 +18,7 @@ import vendors  # noqa: F401 - it lets no proxy of the environment stand between
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.providers import Account, AlibabaServer
+from local.providers import Account, AlibabaServer, AlibabaStsServer
 from local.providers.alibabacloud_signature import AlibabaVerifier
 from local.providers.wire import Request
 from untag.contracts import Action, Tag
@@ -147,15 +147,18 @@ async def _sent_by_us(server: AlibabaServer, action: Action, keys: list[str]) ->
         sent.append(request)
 
     key = AlibabaCredentials(**server.secrets["default"])
-    provider = AlibabaTag(server.url)
+    sts = AlibabaStsServer().start()
+    provider = AlibabaTag(server.url, sts.url)
     scope = provider.scope(Location("default", REGION, None), "ecs:instance")
     tags = tuple(Tag(name, "研发 é/+*~") for name in keys)
     async with httpx.AsyncClient(trust_env=False, event_hooks={"request": [keep]}) as http:
         session = Session(http, key, provider.auth(key, scope), 5.0)
         answer = await provider.write(session, action, scope, (ONE, TWO), tags)
+    sts.stop()
     assert answer.verdict is Verdict.DONE
     assert answer.failures == {}
-    return parse_qs(sent[0].url.query.decode(), keep_blank_values=True)
+    (call,) = (request for request in sent if request.url.port == server.port)
+    return parse_qs(call.url.query.decode(), keep_blank_values=True)
 
 
 @pytest.mark.parametrize("action", list(Action))

@@ -21,7 +21,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.tag.v20180813 import models
 from tencentcloud.tag.v20180813.tag_client import TagClient
 
-from local.providers import Account, TencentcloudOptions, TencentcloudServer
+from local.providers import Account, TencentcloudOptions, TencentcloudServer, TencentcloudStsServer
 from local.providers.tencentcloud_signature import SignatureError, TencentcloudVerifier
 from untag.contracts import Action, Tag
 from untag.providers import Location, Session, Verdict
@@ -167,15 +167,16 @@ def test_a_call_that_breaks_the_model_is_refused(server: TencentcloudServer, fie
 
 
 def test_our_call_asks_for_what_the_clients_does(server: TencentcloudServer) -> None:
-    async def ours() -> Verdict:
-        provider = TencentTag(server.url)
+    async def ours(sts: str) -> Verdict:
+        provider = TencentTag(server.url, sts)
         key = TencentCredentials(**server.secrets["default"])
         scope = provider.scope(Location("default", "ap-guangzhou", None), "cvm:instance").of_ids((INSTANCE,))
         async with httpx.AsyncClient(trust_env=False) as http:
             session = Session(http, key, provider.auth(key, scope), 5.0)
             return (await provider.write(session, Action.REMOVE, scope, (INSTANCE,), (Tag("env", None),))).verdict
 
-    assert asyncio.run(ours()) is Verdict.DONE
+    with TencentcloudStsServer() as sts:
+        assert asyncio.run(ours(sts.url)) is Verdict.DONE
     fill(server)
     send(server, "UnTagResources", ResourceList=[INSTANCE], TagKeys=["env"])
     first, second = ((call.operation, call.ids, call.tags, call.applied) for call in server.calls)

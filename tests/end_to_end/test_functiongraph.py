@@ -5,15 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from test_main_job import EVENTS, LONG_NAMES, WRITING, bodies, fleet
 
 from local.audit import Audit
 from local.functiongraph.deployment import REMOVE
 from local.functiongraph.stack import FunctionGraphStack
-from local.stack import ROOT, Overrides, Stack
+from local.stack import Overrides, Stack
 
-EVENTS = sorted((ROOT / "events").glob("*.json"))
-LONG_NAMES = ("arn:", "qcs:", "trn:")
-WRITING = {"tags/delete", "tags/create", "unTagResources", "tagResources"}
 VARIABLES = {"UNTAG_RATE": "2000"}
 
 
@@ -30,20 +28,6 @@ def aws() -> Iterator[Stack]:
     with Stack(overrides=overrides) as running:
         running.seed()
         yield running
-
-
-def fleet(number: int, prefix: str = "fleet") -> dict:
-    return {
-        "id": f"{prefix}-{number}",
-        "provider": "jdcloud",
-        "region": "cn-north-1",
-        "resources": [{"type": "vm", "ids": [f"i-{prefix}{number}"]}],
-        "tags": [{"key": "env", "value": "staging"}],
-    }
-
-
-def bodies(event: dict) -> list[str]:
-    return [record["body"] for record in event["Records"]] if "Records" in event else [json.dumps(event)]
 
 
 def outcomes(reports: list[dict]) -> Counter[tuple]:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from clouds import NOT_ALLOWED
+from clouds import NOT_ALLOWED, same
 from invocations import DIED, UNDELIVERED
 from pairs import Asked, Json, Pair, distinct, pairs_of, rows_of, unwrapped
 from report_laws import BAD, identities, sums
@@ -108,6 +108,7 @@ class Account:
             "failed without a letter": self._unburied(),
             "rejected without a report": _rejections(reports, letters),
             "a signature used twice": self._replayed(),
+            "a call in another account": self._foreign(),
             "dry run": self._wet(),
         }
         broken = {law: list(findings) for law, findings in laws.items()}
@@ -141,12 +142,15 @@ class Account:
         for server in self.servers.values():
             self._log |= {call.request_id: call for call in server.calls}
             for change in server.tags.history:
-                self._history[server.provider, change.account, change.type, change.id, change.key].append(change)
+                place = (change.type, *(same(server.provider, name) for name in (change.id, change.key)))
+                self._history[server.provider, change.account, *place].append(change)
             for account, regions in server.tags.snapshot().items():
                 for types in regions.values():
                     for type_, resources in types.items():
                         for id_, tags in resources.items():
-                            self._standing[server.provider, account, type_, id_] = tags
+                            name = same(server.provider, id_)
+                            found = {same(server.provider, key): value for key, value in tags.items()}
+                            self._standing[server.provider, account, type_, name] = found
 
     def _lost(self) -> Iterator[str]:
         """Every pair has an outcome, or lies where it can be redriven; and nobody else has one."""
@@ -170,8 +174,7 @@ class Account:
                 if there and "provider_request_id" not in row:
                     continue  # it stood there already, so nothing had to be called
                 call = self._log.get(row.get("provider_request_id", ""))
-                named = call is not None and call.writing and asked.pair.id in call.ids
-                if not named or asked.pair.key not in {key for key, _ in call.tags}:
+                if call is None or not call.writing or not _names(call, asked.pair):
                     yield f"{asked} is told to be {row['outcome']} by a call that did not ask for it"
                 if self._read_first and action == "remove" and "was" not in row:
                     yield f"{asked} is told to be {row['outcome']}, and nobody looked what stood there"
@@ -288,6 +291,16 @@ class Account:
             if count > 1:
                 yield f"{signature} was sent {count} times"
 
+    def _foreign(self) -> Iterator[str]:
+        """A resource is asked about as its own account alone."""
+        owners = {(asked.pair.provider, asked.pair.id): asked.pair.account for asked in self.asked}
+        for server in self.servers.values():
+            for call in server.calls:
+                names = ((server.provider, same(server.provider, id_)) for id_ in call.ids if call.account)
+                for name in names:
+                    if owners.get(name, call.account) != call.account:
+                        yield f"{name[1]} of {owners[name]} is asked about as {call.account}"
+
     def _wet(self) -> Iterator[str]:
         for asked, outcomes in self.terminal.items():
             if self.requests.get(asked.request, {}).get("dry_run") and set(CHANGES) & set(outcomes):
@@ -298,9 +311,10 @@ class Account:
         reads, writes = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str, str]]()
         for server in self.servers.values():
             for call in server.calls:
-                for id_ in call.ids:
+                keys = [same(server.provider, key) for key, _ in call.tags]
+                for id_ in (same(server.provider, name) for name in call.ids):
                     if call.writing:
-                        writes.update((server.provider, call.account, id_, key) for key, _ in call.tags)
+                        writes.update((server.provider, call.account, id_, key) for key in keys)
                     else:
                         reads[server.provider, call.account, id_] += 1
         pairs = {asked.pair for asked in self.asked if asked.request not in self._held}
@@ -330,9 +344,15 @@ def _rejections(reports: list[Json], letters: list[DeadLetter]) -> Iterator[str]
 
 def _standing(server: ProviderServer) -> Iterator[Pair]:
     for pair in server.tags.pairs():
-        place = (server.provider, pair.account, pair.type, pair.id, pair.key)
+        names = (same(server.provider, name) for name in (pair.id, pair.key))
+        place = (server.provider, pair.account, pair.type, *names)
         yield Pair(*place, pair.value)
         yield Pair(*place, None)
+
+
+def _names(call: Call, pair: Pair) -> bool:
+    ids = {same(pair.provider, id_) for id_ in call.ids}
+    return pair.id in ids and pair.key in {same(pair.provider, key) for key, _ in call.tags}
 
 
 def _is(change: Any, action: str, value: str | None) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import clouds
 import phases
 from account import Account
+from expiry import Expiry
 from invocations import Invocations
 from pairs import Json, distinct, pairs_of, rows_of, unwrapped
 from rotation import Rotation
@@ -39,6 +40,8 @@ HOOKS = Path(__file__).parent / "hooks"
 FUNCTION = "RemoveTagsFunction"
 QUEUE = "WorkQueue"
 PHASES = ("storm", "rotation", "outage", "poison", "topic", "redrive")
+_SECRET = ("access_key", "secret_key", "security_token", "client_secret", "access_token")
+"""Fields of credentials that no text may show."""
 _WAITING = 120
 """Messages that lie on the queue at most while the workload is sent: moto looks at all of them at each receive."""
 
@@ -150,6 +153,7 @@ class Campaign:
             self.work.load(self.stack.providers)
             self.outcome.guesses = clouds.guess(self.stack.providers, self.guess)
             self.clouds = Clouds(self.stack.providers, self.mix)
+            self.expiry = Expiry(self.stack.providers["azure-login"], self.stack.providers["azure"])
             self.aws = AwsTrouble(self.stack, self.mix, self.seed)
             self.invocations = Invocations(self.stack.functions[FUNCTION])
             self.account = Account(
@@ -167,6 +171,9 @@ class Campaign:
                     break
                 finally:
                     self.outcome.figures[f"seconds of the {name}"] = round(time.monotonic() - started)
+            self.outcome.figures["tokens of Azure that were used"] = len(self.expiry.used)
+            if self.expiry.late:
+                self.outcome.add({"a token is used after its end": self.expiry.late})
             self._leaks()
         self.outcome.seconds = time.monotonic() - began
         return self.outcome
@@ -174,7 +181,7 @@ class Campaign:
     def _give_keys(self) -> None:
         """Keys of several accounts, at the clouds and in Secrets Manager."""
         for provider, account, secret in clouds.open_accounts(self.stack.providers):
-            self.all_secrets |= {secret["access_key"], secret["secret_key"]}
+            self.all_secrets |= {secret[name] for name in _SECRET if name in secret}
             self.stack.put_secret(f"untag/{provider}/{account}", secret)
 
     # The storm
@@ -309,6 +316,7 @@ class Campaign:
         ]
         texts += [letter.body + str(letter.attributes) for letter in self.stack.dead_letters()]
         text = "\n".join(texts)
+        self.all_secrets |= self.expiry.used
         leaked = sorted(secret for secret in self.all_secrets if secret in text)
         self.outcome.figures["log lines, messages, reports and letters searched for keys"] = len(texts)
         if leaked:

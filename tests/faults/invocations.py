@@ -61,5 +61,7 @@ class Invocations:
         """Why a record with this resource, that was being worked at then, was not acknowledged; empty if it was."""
         with self._lock:
             at_the_time = [one for one in self.unacknowledged if one.began <= moment <= one.ended + _LATE_SECONDS]
-        reasons = {one.died for one in at_the_time if any(bare(resource_id) in body for body in one.bodies)}
+        reasons = {
+            one.died for one in at_the_time if any(bare(resource_id).lower() in body.lower() for body in one.bodies)
+        }
         return (DIED if True in reasons else UNDELIVERED) if reasons else ""

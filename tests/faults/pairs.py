@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from clouds import name_of
+from clouds import name_of, same
 
 Json = dict[str, Any]
 
@@ -57,7 +57,7 @@ def pairs_of(request: Mapping[str, Any]) -> Iterator[Pair]:
         for id_ in group["ids"]:
             name = name_of(provider, account, request.get("region") or "", group["type"], id_)
             for tag in request["tags"]:
-                yield Pair(provider, account, group["type"], name, tag["key"], tag.get("value"))
+                yield Pair(provider, account, group["type"], name, same(provider, tag["key"]), tag.get("value"))
 
 
 def rows_of(report: Mapping[str, Any]) -> Iterator[tuple[Asked, Json]]:
@@ -66,7 +66,7 @@ def rows_of(report: Mapping[str, Any]) -> Iterator[tuple[Asked, Json]]:
         at = (report["provider"], report["account"])
         name = name_of(*at, report.get("region") or "", row["type"], row["resource_id"])
         place = (*at, row["type"], name)
-        yield Asked(report["id"], Pair(*place, row["key"], row["value"])), row
+        yield Asked(report["id"], Pair(*place, same(report["provider"], row["key"]), row["value"])), row
 
 
 def distinct(reports: Iterable[Json]) -> list[Json]:

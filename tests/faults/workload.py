@@ -121,15 +121,19 @@ class Maker:
         kind = rng.choices(("remove", "dry", "restore"), (90, 5, 5))[0]
         ids = [self._resource_id(place) for _ in range(count)]
         keys = self._keys(width)
-        tags = [{"key": key, "value": rng.choice(("prod", "staging", "a b", "值"))} for key in keys]
+        tags = [{"key": key, "value": rng.choice(place.cloud.values)} for key in keys]
+        kept = (
+            [{"key": f"{PROTECTED_PREFIX}for-ever", "value": "x"}] if rng.random() < 0.05 and kind == "remove" else []
+        )
         if kind != "restore":
-            self._stand(place, ids, tags)
+            self._stand(place, ids, tags, kept)
         else:
             self._stand_before_restore(place, ids, tags)
         if kind == "remove" and rng.random() < 0.1:  # by the key alone
             tags = [{"key": tag["key"]} for tag in tags]
-        if kind == "remove" and rng.random() < 0.05:
-            tags = [*tags, {"key": "kept-for-ever", "value": "x"}]
+        tags = [*tags, *kept]
+        if place.cloud.caseless and rng.random() < (0.8 if kept else 0.3):
+            ids, tags = [id_.lower() for id_ in ids], [{**tag, "key": tag["key"].upper()} for tag in tags]
         more: Json = {"dry": {"dry_run": True}, "restore": {"action": "restore"}}.get(kind, {})
         if kind == "restore" and self._random.random() < 0.2:
             more["overwrite"] = True
@@ -137,7 +141,7 @@ class Maker:
             more = {**more, "reason": rng.choice(("decommissioned", "报废", "a\tb"))}
         return self._known(place.request(ids, tags, **more, id=self._id(kind)))
 
-    def _stand(self, place: Place, ids: list[str], tags: list[Json]) -> None:
+    def _stand(self, place: Place, ids: list[str], tags: list[Json], kept: list[Json]) -> None:
         """Most of what is asked for stands there; some has another value, some is gone, some is no resource."""
         rng = self._random
         for id_ in ids:
@@ -150,7 +154,7 @@ class Maker:
             elif chance < 0.07:
                 del there[rng.choice(list(there))]
             elif len(there) < place.cloud.most_tags:
-                there["bystander"] = "stays"
+                there |= {tag["key"]: tag["value"] for tag in kept} or {"bystander": "stays"}
             self.made.standing[place.server].append(self._row(place, id_, there))
 
     def _stand_before_restore(self, place: Place, ids: list[str], tags: list[Json]) -> None:
@@ -176,7 +180,7 @@ class Maker:
         self._number += 1
         prefix = BAD_ID if self._random.random() < 0.006 else "r"
         id_ = f"{prefix}-{self._number:07d}"
-        return place.name(id_) if self._random.random() < 0.5 else id_
+        return place.name(id_) if not place.cloud.bare or self._random.random() < 0.5 else id_
 
     def _id(self, kind: str) -> str:
         self._number += 1

@@ -183,6 +183,18 @@ def test_one_is_counted_as_one(stack, observer):
     assert "1 invocation, 0 running" in "\n".join(drawn(observer.look() | {"functions": functions}))
 
 
+def test_where_there_is_no_room_for_all_clouds_those_that_were_called_come_first(stack, observer):
+    idle = {"calls": 0, "in_flight": 0, "rate": 0, "statuses": {}, "faults": [], "recent": []}
+    clouds = {f"cloud-{number}": idle for number in range(20)}
+    clouds |= {"busy": idle | {"calls": 7, "statuses": {"200": 7}}, "faulty": idle | {"faults": ["throttle"]}}
+    lines = drawn(observer.look() | {"providers": clouds}, width=80, height=24)
+    shown = [line.split()[0] for line in lines if line.startswith(("cloud-", "busy", "faulty"))]
+    assert shown[:3] == ["busy", "faulty", "cloud-0"]
+    assert any(line.startswith(f"{22 - len(shown)} more") for line in lines)
+    assert "overview" in lines[-1]
+    assert any(line.startswith("Reports") for line in lines)
+
+
 def test_a_watcher_for_scripts_prints_json_only_when_something_changed(session):
     command = [*COMMAND, "watch", "--json", "--session", str(session)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as watcher:

@@ -89,7 +89,8 @@ def test_the_environment_is_what_a_function_reads() -> None:
     huawei = {"huaweicloud-config", "huaweicloud-tms"}
     aws = {"aws", "aws-iam", "aws-sts"}
     azure = {"azure", "azure-login"}
-    assert set(SERVERS) == {*huawei, *aws, *azure, "alibabacloud", "jdcloud", "tencentcloud", "volcengine"}
+    with_sts = {name for cloud in ("alibabacloud", "tencentcloud", "volcengine") for name in (cloud, f"{cloud}-sts")}
+    assert set(SERVERS) == {*huawei, *aws, *azure, *with_sts, "jdcloud"}
     with JdcloudServer() as jdcloud, HuaweicloudConfigServer() as huaweicloud, HuaweicloudTmsServer() as tms:
         assert jdcloud.environment == {
             "JDCLOUD_ACCESS_KEY": "FAKEJDAK0000000000000000000000AA",

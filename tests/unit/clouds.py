@@ -33,6 +33,11 @@ class Cloud:
     """Accounts that requests name for a reason of their own."""
     digits: int = 0
     """Of an account's number, where names have it."""
+    bare: bool = True
+    """Whether a request may name a resource by its bare id."""
+    caseless: bool = False
+    """Whether upper and lower case are the same in names and keys."""
+    values: tuple[str, ...] = ("prod", "staging", "a b", "值")
     most_tags: int = 20
     """On one resource."""
     passing: str = ""
@@ -45,11 +50,19 @@ class Cloud:
     def name(self, account: str, region: str, type_: str, id_: str) -> str:
         """What the cloud itself calls a resource, whether a request names it so or by its bare id."""
         template = self.types[type_]
-        if id_.startswith(template.partition("{")[0]) and not template.startswith("{"):
+        head = template.partition("{")[0]
+        if head and self.same(id_).startswith(self.same(head)):
             return id_
         number = made_up_number(self.digits, self.provider, account) if self.digits else ""
         return template.format(id=id_, region=region, number=number)
 
+    def same(self, text: str) -> str:
+        """A name or a key in a form that is equal for all its spellings."""
+        return text.lower() if self.caseless else text
+
+
+_RESOURCE_GROUP = "/subscriptions/50b50000-0000-4000-8000-{number}/resourceGroups/rg-1"
+_AZURE_TYPES = ("Microsoft.Compute/virtualMachines", "Microsoft.Compute/disks")
 
 ALL = (
     Cloud(
@@ -128,15 +141,38 @@ ALL = (
         throttled="AccountFlowLimitExceeded",
         guesses=({}, {"nothing_failed": "null", "errors": "200"}, {"nothing_failed": "nothing", "list_untagged": True}),
     ),
+    Cloud(
+        "azure",
+        "azure",
+        10,
+        {kind: f"{_RESOURCE_GROUP}/providers/{kind}/{{id}}" for kind in _AZURE_TYPES},
+        region_field="",
+        digits=12,
+        bare=False,
+        caseless=True,
+        guesses=(
+            {"later_lost": 0.3},
+            {"later_lost": 0.3, "delete": "pair"},
+            {"later_lost": 0.3, "no_tags": "left_out", "retry_after": None},
+        ),
+    ),
 )
 BY_SERVER = {cloud.server: cloud for cloud in ALL}
 ALLOWED = ("default", "blue", "green", FADING)
 
 
 def name_of(provider: str, account: str, region: str, type_: str, id_: str) -> str:
-    """What a cloud itself calls a resource that a request or a report names."""
+    """What a cloud itself calls a resource that a request or a report names, in one form for all spellings."""
     clouds = (cloud for cloud in ALL if cloud.provider == provider and type_ in cloud.types)
-    return next((cloud.name(account, region, type_, id_) for cloud in clouds), id_)
+    return next((cloud.same(cloud.name(account, region, type_, id_)) for cloud in clouds), id_)
+
+
+_CASELESS = frozenset(cloud.provider for cloud in ALL if cloud.caseless)
+
+
+def same(provider: str, text: str) -> str:
+    """A name or a key at a cloud, in a form that is equal for all its spellings."""
+    return text.lower() if provider in _CASELESS else text
 
 
 def bare(id_: str) -> str:

@@ -42,19 +42,27 @@ class Clock:
 class Wire:
     """Answers each request with the next of the answers, the last one for ever; keeps the requests.
 
-    It stands where the network would: below httpx, the signature and the reading of streams.
+    It stands where the network would: below httpx, the signature and the reading of streams. With `identity` it answers
+    with that whoever asks whose its key is, and keeps these requests apart.
     """
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, identity: Answer | None = None) -> None:
         self._answers = list(answers)
+        self._identity = identity
         self.requests: list[httpx.Request] = []
+        self.identifying: list[httpx.Request] = []
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.MockTransport(self._answer), trust_env=False)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        identifies = "GetCallerIdentity" in (*request.headers.values(), request.url.params.get("Action"))
+        if identifies and self._identity is not None:
+            self.identifying.append(request)
+            answer = self._identity
+        else:
+            self.requests.append(request)
+            answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, httpx.Response):

@@ -34,8 +34,8 @@ problems = ASKING.problems
 
 
 def call(*answers, kind="write", action=Action.REMOVE, type_="ecs:instance", ids=(ONE, TWO), tags=TAGS, **more):
-    """The answer as it is judged, and the requests that were sent."""
-    wire = Wire(*answers)
+    """The answer as it is judged, and the requests that were sent to the Tag API; STS gives the answer `said`."""
+    wire = Wire(*answers, identity=more.get("said") or done(AccountId=NUMBER))
     options = Options(endpoints=more.get("endpoints", {}))
 
     async def ask():
@@ -51,7 +51,9 @@ def call(*answers, kind="write", action=Action.REMOVE, type_="ecs:instance", ids
                 return await provider.names(session, scope, more.get("key"), more.get("cursor"))
             return await provider.write(session, action, scope, ids, tags)
 
-    return run(ask()), wire.requests
+    told = run(ask())
+    more.get("asked", []).extend(wire.identifying)
+    return told, wire.requests
 
 
 def parameters(sent):
@@ -60,6 +62,10 @@ def parameters(sent):
 
 def done(**body):
     return httpx.Response(200, json={"RequestId": "req-1"} | body)
+
+
+def error(status, code):
+    return httpx.Response(status, json={"Code": code, "Message": "m", "RequestId": "r"})
 
 
 def failed(*entries):
@@ -369,31 +375,54 @@ def test_a_read_that_does_not_end_is_asked_for_fewer_resources():
 
 def test_a_resource_that_is_left_out_has_no_tags_where_type_and_account_are_known():
     assert call(listing(), kind="read", ids=("i-1",))[0].tags == {"i-1": {}}
-    # The row of another resource says whose account it is.
     assert call(listing((TWO, {"a": "1"})), kind="read")[0].tags == {ONE: {}, TWO: {"a": "1"}}
+    assert call(listing(), kind="read")[0].tags == {ONE: {}, TWO: {}}
 
 
+def test_whose_the_key_is_is_asked_of_sts():
+    asked = []
+    call(listing(), kind="read", asked=asked)
+    (question,) = asked
+    assert (question.method, str(question.url), question.content) == ("POST", "https://sts.aliyuncs.com/", b"")
+    assert (question.headers["x-acs-action"], question.headers["x-acs-version"]) == ("GetCallerIdentity", "2015-04-01")
+    assert question.headers["authorization"].startswith("ACS3-HMAC-SHA256 Credential=LTAIFAKE,")
+    asked.clear()
+    call(listing(), kind="read", asked=asked, endpoints={"alibabacloud.sts": "https://sts.cn-beijing.aliyuncs.com/"})
+    assert str(asked[0].url) == "https://sts.cn-beijing.aliyuncs.com/"
+
+
+@pytest.mark.parametrize("code", ["NoPermission", "InvalidAction.NotFound", "InvalidParameter"])
+def test_of_an_arn_that_is_left_out_nothing_is_known_where_sts_does_not_say_whose_the_key_is(code):
+    refused = error(403, code)
+    answer, _ = call(listing(), kind="read", ids=(ONE, "i-2"), said=refused)
+    assert (answer.verdict, answer.tags) == (Verdict.DONE, {"i-2": {}}), (
+        "`*` is the account of the call, whichever it is"
+    )
+    answer, (sent,) = call(done(), ids=(arn("i-1", OTHER),), said=refused)
+    assert answer.verdict is Verdict.DONE
+    assert parameters(sent)["ResourceARN.1"] == arn("i-1", OTHER)
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
 @pytest.mark.parametrize(
-    ("any_row", "tags"),
+    ("said", "verdict"),
     [
-        ([(arn("vpc-1", kind="vpc", product="vpc"), {"a": "1"})], {ONE: {}}),
-        ([(arn("vpc-1", OTHER, kind="vpc", product="vpc"), {"a": "1"})], {}),
-        ([], {}),
+        (error(400, "Throttling.User"), Verdict.THROTTLED),
+        (error(503, "ServiceUnavailable"), Verdict.UNAVAILABLE),
+        (error(404, "InvalidAccessKeyId.NotFound"), Verdict.UNAUTHORIZED),
+        (done(AccountId="root"), Verdict.UNAVAILABLE),
+        (done(), Verdict.UNAVAILABLE),
     ],
 )
-def test_whose_account_an_arn_is_of_shows_in_any_tagged_resource_of_the_region(any_row, tags):
-    answer, (_, second) = call(listing(), listing(*any_row), kind="read", ids=(ONE,))
-    assert parameters(second) == {"RegionId": REGION, "PageSize": "1"}
-    assert (answer.verdict, answer.tags) == (Verdict.DONE, tags)
+def test_what_sts_says_of_the_moment_or_the_key_is_the_answer(kind, said, verdict):
+    answer, sent = call(done(), kind=kind, said=said)
+    assert (answer.verdict, answer.unsent, sent) == (verdict, True, [])
 
 
-def test_an_arn_of_another_account_is_refused_before_it_is_sent_once_the_own_number_is_known():
-    provider = AlibabaTag()
-    call(listing((ONE, {"a": "1"})), kind="read", ids=("i-1",), provider=provider)
-    for kind in ("write", "read"):
-        answer, sent = call(done(), kind=kind, ids=("i-1", arn("i-2", OTHER)), provider=provider)
-        assert (answer.verdict, answer.code, answer.unsent) == (Verdict.REFUSED, "account_mismatch", True)
-        assert sent == []
+@pytest.mark.parametrize("kind", ["write", "read"])
+def test_an_arn_of_another_account_is_refused_before_it_is_sent(kind):
+    answer, sent = call(done(), kind=kind, ids=("i-1", arn("i-2", OTHER)))
+    assert (answer.verdict, answer.code, answer.unsent, sent) == (Verdict.REFUSED, "account_mismatch", True, [])
 
 
 def test_of_a_type_that_the_api_does_not_name_nothing_is_known_of_what_is_left_out():

@@ -7,7 +7,7 @@ import pytest
 from aws_model import QUEUE, AwsModel
 from service_house import ENVIRON, _Wire, record
 
-from local.providers import AlibabaServer, environment
+from local.providers import AlibabaServer, AlibabaStsServer, environment
 from untag.contracts import InvalidInputError
 from untag.decommission.events import Gone, Ignored, read
 from untag.decommission.service import Decommissioner
@@ -111,8 +111,10 @@ def decommissioned(event, accounts):
     disk = f"arn:acs:ecs:cn-hangzhou:{NUMBER}:disk/d-1"
     tags = {"env": "prod", "acs:own": "x"}
     cloud.tags.load([{"region": "cn-hangzhou", "type": "ecs:disk", "id": disk, "tags": tags}])
-    variables = environment([cloud], alibabacloud_tag="https://tag.example.com") | {"UNTAG_ACCOUNTS": accounts}
-    wire = _Wire(model, {"tag.example.com": cloud})
+    hosts = {"tag.example.com": cloud, "sts.example.com": AlibabaStsServer()}
+    urls = {server.api.replace(".", "_"): f"https://{host}" for host, server in hosts.items()}
+    variables = environment(hosts.values(), **urls) | {"UNTAG_ACCOUNTS": accounts}
+    wire = _Wire(model, hosts)
     function = LambdaFunction(Decommissioner, {**variables, **ENVIRON}, transport=wire)
     try:
         assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}

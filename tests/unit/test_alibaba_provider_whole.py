@@ -8,12 +8,12 @@ import pytest
 from aws_model import QUEUE, AwsModel
 from service_house import ENVIRON, _Wire, record
 
-from local.providers import AlibabaOptions, AlibabaServer, environment
+from local.providers import AlibabaOptions, AlibabaServer, AlibabaStsServer, environment
 from untag.hosts.aws import LambdaFunction
 from untag.removal import Remover
 from untag.sweep.service import Sweeper
 
-HOST, SWEEPS = "tag.example.com", "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
+HOST, STS, SWEEPS = "tag.example.com", "sts.example.com", "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
 REGION, NUMBER = "cn-hangzhou", "1234567890123456"
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "alibabacloud_manual.json").read_text(encoding="utf-8"))
 
@@ -41,11 +41,12 @@ def work(cloud, *requests, service=Remover, **settings):
     """The rows of all reports, and the model with what else was sent."""
     model = AwsModel()
     model.queues[SWEEPS] = []
-    variables = environment([cloud], alibabacloud_tag=f"https://{HOST}")
+    sts = AlibabaStsServer(cloud.credentials)
+    variables = environment([cloud, sts], alibabacloud_tag=f"https://{HOST}", alibabacloud_sts=f"https://{STS}")
     function = LambdaFunction(
         service,
         {**variables, **ENVIRON, "UNTAG_RATE": "10000", "UNTAG_SWEEP_QUEUE_URL": SWEEPS, **settings},
-        transport=_Wire(model, {HOST: cloud}),
+        transport=_Wire(model, {HOST: cloud, STS: sts}),
     )
     bodies = list(requests)
     until = time.monotonic() + 30

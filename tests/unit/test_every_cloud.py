@@ -39,13 +39,25 @@ HOSTS: dict[str, tuple[str, str]] = {
         r"tag\.[a-z0-9-]+\.aliyuncs\.com",
         rf"/\?((RegionId|TagKey\.\d+|ResourceARN\.\d+|Category|PageSize|ProductCode|ResourceTye|MaxResult)={_TEXT}(&|$))+",
     ),
+    "alibabacloud-sts": (r"sts\.aliyuncs\.com", "/"),
     "aws": (r"tagging\.[a-z0-9-]+\.amazonaws\.com(\.cn)?", "/"),
     "aws-sts": (r"sts\.[a-z0-9-]+\.amazonaws\.com(\.cn)?", "/"),
     "aws-iam": (r"iam\.amazonaws\.com", "/"),
+    "azure": (
+        r"management\.azure\.com",
+        r"/subscriptions/[0-9A-Fa-f-]{36}(/[A-Za-z0-9_.()~%@:$&'!*+,;=-]+)*/providers/Microsoft\.Resources/tags/default\?api-version=[0-9-]+",
+    ),
+    "azure-login": (r"login\.microsoftonline\.com", r"/[0-9a-f-]{36}/oauth2/v2\.0/token"),
     "tencentcloud": (r"tag\.tencentcloudapi\.com", "/"),
+    "tencentcloud-sts": (r"sts\.tencentcloudapi\.com", "/"),
+    "volcengine-sts": (r"open\.volcengineapi\.com", r"/\?Action=GetCallerIdentity&Version=2018-01-01"),
     "volcengine": (r"open\.volcengineapi\.com", r"/\?Action=[A-Za-z]+&Version=\d{4}-\d\d-\d\d"),
 }
-"""The hosts that each local server stands for, and the paths that may be called there."""
+"""The hosts that each local server stands for, and the paths that may be called there; the first that fits answers."""
+
+
+_LEADS_UP = re.compile(r"/\.{1,2}(/|$)|%2e|%2f|%5c", re.IGNORECASE)
+"""What a server on the way may take for another path."""
 
 
 class World(Open):
@@ -59,12 +71,13 @@ class World(Open):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host, path = request.url.host, request.url.raw_path.decode()
-        for name, (hosts, paths) in HOSTS.items():
-            if re.fullmatch(hosts, host):
-                self.made.append((name, path))
-                if request.url.scheme != "https" or not re.fullmatch(paths, path):
-                    self.strange.append(str(request.url))
-                return await _Wire(self._aws, {host: self._servers[name]}).handle_async_request(request)
+        at_host = [(name, paths) for name, (hosts, paths) in HOSTS.items() if re.fullmatch(hosts, host)]
+        fitting = [name for name, paths in at_host if re.fullmatch(paths, path)]
+        for name in fitting or [name for name, _ in at_host]:
+            self.made.append((name, path))
+            if request.url.scheme != "https" or not fitting or _LEADS_UP.search(path.partition("?")[0]):
+                self.strange.append(str(request.url))
+            return await _Wire(self._aws, {host: self._servers[name]}).handle_async_request(request)
         if AWS.fullmatch(host):
             return await _Wire(self._aws, {}).handle_async_request(request)
         self.strange.append(str(request.url))
@@ -98,11 +111,13 @@ class Everywhere(House):
 
 def asked(cloud: Cloud, *ids: str, **changes: Any) -> dict[str, Any]:
     """A request for resources of a cloud."""
+    type_ = next(iter(cloud.types))
+    named = ids if cloud.bare else [cloud.name("default", cloud.regions[0], type_, id_) for id_ in ids]
     body = {
         "id": "chg-1",
         "provider": cloud.provider,
         "account": "default",
-        "resources": [{"type": next(iter(cloud.types)), "ids": list(ids)}],
+        "resources": [{"type": type_, "ids": list(named)}],
         "tags": [{"key": "env", "value": "prod"}],
     }
     return body | ({cloud.region_field: cloud.regions[0]} if cloud.region_field else {}) | changes
@@ -135,6 +150,7 @@ def requests_with(cloud: Cloud, value: str) -> Iterator[dict[str, Any]]:
     for field in ("region", "account", "project_id", "provider", "id", "reason"):
         yield asked(cloud, "r-1", **{field: value})
     yield asked(cloud, value)
+    yield asked(cloud, resources=[{"type": type_, "ids": [value]}])
     yield asked(cloud, "r-1", resources=[{"type": value, "ids": ["r-1"]}])
     yield asked(cloud, "r-1", tags=[{"key": value, "value": value}])
     if cloud.digits:
@@ -176,3 +192,118 @@ def test_another_accounts_resource_is_not_touched_by_its_whole_name(cloud: Cloud
     assert row["outcome"] == "failed"
     tags = everywhere.servers[cloud.server].tags
     assert tags.get("blue", region, type_, name) == {"env": "prod"}
+
+
+NUMBERED = [cloud for cloud in ALL if f"{cloud.server}-sts" in SERVERS and cloud.digits]
+"""The clouds whose names have an account's number, and whose token service says which is a key's own."""
+WRITTEN = [cloud for cloud in NUMBERED if "account_id" in apis_of(cloud.provider)[0].credentials.model_fields]
+"""Those of them at which somebody may write the number into the credentials."""
+each = pytest.mark.parametrize("cloud", NUMBERED, ids=lambda cloud: cloud.server)
+
+
+def with_number(house: Everywhere, cloud: Cloud, number: str | None) -> None:
+    """Write another number into the account's secret, or none."""
+    secret = house.aws.secrets[f"keys/{cloud.provider}/default"]
+    secret.pop("account_id", None)
+    if number is not None:
+        secret["account_id"] = number
+
+
+def identified(house: Everywhere, cloud: Cloud) -> list[str]:
+    return [call.operation for call in house.servers[f"{cloud.server}-sts"].calls]
+
+
+@pytest.mark.parametrize("cloud", WRITTEN, ids=lambda cloud: cloud.server)
+@pytest.mark.parametrize("whole", [False, True], ids=["bare", "whole"])
+@pytest.mark.parametrize("changes", [{}, {"dry_run": True}, {"tags": "all"}, {"action": "restore"}], ids=str)
+def test_a_wrong_account_number_in_the_credentials_fails_and_is_never_an_absence(
+    cloud: Cloud, whole: bool, changes: dict[str, Any]
+) -> None:
+    region, type_ = cloud.regions[0], next(iter(cloud.types))
+    with Everywhere() as house:
+        house.stand(cloud, "r-1")
+        own = cloud.name("default", region, type_, "r-1")
+        right = house.aws.secrets[f"keys/{cloud.provider}/default"]["account_id"]
+        wrong = "9" * cloud.digits
+        with_number(house, cloud, wrong)
+        ids = [own, cloud.name("blue", region, type_, "r-2")] if whole else ["r-1", "r-2"]
+        rows = house.payload(asked(cloud, *ids, **changes))["reports"][0]["outcomes"]
+        assert {row["resource_id"]: (row["outcome"], row["code"]) for row in rows} == dict.fromkeys(
+            ids, ("failed", "account_mismatch")
+        )
+        for row in rows:
+            assert wrong in row["message"]
+            assert right in row["message"]
+        assert list(house.servers[cloud.server].calls) == []
+        assert house.servers[cloud.server].tags.get("default", region, type_, own) == {"env": "prod"}
+
+
+@each
+def test_a_bare_id_needs_no_account_number_in_the_credentials(cloud: Cloud) -> None:
+    region, type_ = cloud.regions[0], next(iter(cloud.types))
+    with Everywhere() as house:
+        house.stand(cloud, "r-1")
+        with_number(house, cloud, None)
+        whole = cloud.name("default", region, type_, "r-3")
+        rows = house.payload(asked(cloud, "r-1", "r-2", whole))["reports"][0]["outcomes"]
+        assert {row["resource_id"]: row["outcome"] for row in rows} == {
+            "r-1": "removed",
+            "r-2": "absent",
+            whole: "absent",
+        }
+
+
+@each
+def test_an_account_whose_resources_bear_no_tag_at_all_has_every_tag_absent(cloud: Cloud) -> None:
+    region, type_ = cloud.regions[0], next(iter(cloud.types))
+    with Everywhere() as house:
+        whole = cloud.name("default", region, type_, "r-1")
+        (row,) = house.payload(asked(cloud, whole))["reports"][0]["outcomes"]
+        assert row["outcome"] == "absent"
+
+
+@each
+def test_whose_a_key_is_is_asked_once_for_a_thousand_resources(cloud: Cloud) -> None:
+    region, type_ = cloud.regions[0], next(iter(cloud.types))
+    with Everywhere() as house:
+        house.seconds = 900.0
+        names = [cloud.name("default", region, type_, f"r-{number}") for number in range(500)]
+        names += [f"b-{number}" for number in range(500)]
+        for number in range(4):
+            part = names[number::4]
+            assert house.batch(record(asked(cloud, *part, id=f"chg-{number}"), f"m-{number}")) == []
+            assert len(house.rows(f"chg-{number}")) == 250
+        assert identified(house, cloud) == ["GetCallerIdentity"]
+        assert house.batch(record(asked(cloud, "r-1", id="blue", account="blue"), "m-blue")) == []
+        assert identified(house, cloud) == ["GetCallerIdentity"] * 2
+
+
+# At AWS an account's number comes from nowhere else, so that its whole request fails.
+@pytest.mark.parametrize("cloud", [cloud for cloud in NUMBERED if cloud.provider != "aws"], ids=lambda one: one.server)
+def test_where_it_is_not_said_whose_a_key_is_nothing_that_is_left_out_counts_as_absent(cloud: Cloud) -> None:
+    region, type_ = cloud.regions[0], next(iter(cloud.types))
+    one, two = (cloud.name("default", region, type_, id_) for id_ in ("r-1", "r-2"))
+    with Everywhere() as house:
+        house.stand(cloud, "r-1")
+        house.servers[f"{cloud.server}-sts"].faults.add("forbidden")
+        rows = house.payload(asked(cloud, one, two))["reports"][0]["outcomes"]
+        assert {row["resource_id"]: (row["outcome"], row.get("code")) for row in rows} == {
+            one: ("removed", None),
+            two: ("failed", "not_listed"),
+        }
+        assert identified(house, cloud) == ["GetCallerIdentity"], "a lasting refusal is not asked for with every call"
+
+
+@each
+@pytest.mark.parametrize("fault", ["throttle", "unavailable", "reset", "truncate", "not_json", "empty"])
+def test_a_token_service_that_does_not_answer_now_lets_the_pairs_wait(cloud: Cloud, fault: str) -> None:
+    with Everywhere() as house:
+        house.stand(cloud, "r-1")
+        house.servers[f"{cloud.server}-sts"].faults.add(fault)
+        assert house.batch(record(asked(cloud, "r-1"))) == []
+        assert house.outcomes("chg-1") == {}
+        assert len(house.aws.messages()) == 1
+        assert list(house.servers[cloud.server].calls) == []
+        house.servers[f"{cloud.server}-sts"].faults.clear()
+        assert house.batch(record(asked(cloud, "r-1", id="chg-2"), "m-2")) == []
+        assert house.outcomes("chg-2") == {("r-1", "env"): "removed"}

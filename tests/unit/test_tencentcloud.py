@@ -40,9 +40,11 @@ def answered(
     tags=TAGS,
     key=KEY,
     cursor=None,
+    said=None,
+    asked=None,
 ):
-    """The answer as it is judged, and the requests that were sent."""
-    wire = Wire(answer)
+    """The answer as it is judged, and the requests that were sent to the Tag API; STS gives the answer `said`."""
+    wire = Wire(answer, identity=said or response({"AccountId": UIN}))
 
     async def ask():
         provider = TencentTag()
@@ -59,7 +61,10 @@ def answered(
                 return await provider.names(session, scope, "env", cursor)
             return await provider.write(session, action, scope.of_ids(ids), ids, tags, {})
 
-    return run(ask()), wire.requests
+    told = run(ask())
+    if asked is not None:
+        asked += wire.identifying
+    return told, wire.requests
 
 
 def response(fields, status=200, **headers):
@@ -135,17 +140,64 @@ def test_a_bare_id_becomes_a_name_with_the_owners_uin_and_without_a_region_where
     assert json.loads(sent.content)["ResourceList"] == [DOMAIN]
 
 
-def test_a_bare_id_needs_the_owners_uin_and_a_name_does_not():
-    provider = TencentTag()
-    scope = provider.scope(Location("default", REGION, None), "cvm:instance")
-    refused = provider.refusal(WITHOUT_UIN, scope.of_ids(("ins-1", INSTANCE)))
-    assert refused is not None
-    assert refused.code == "no_account_id"
-    assert provider.refusal(KEY, scope.of_ids(("ins-1",))) is None
-    for what in (scope, scope.of_ids((INSTANCE,))):
-        assert provider.refusal(WITHOUT_UIN, what) is None
-    answer, sent = answered(response({"ResourceTagMappingList": []}), "read", ids=("ins-1",), key=WITHOUT_UIN)
-    assert (answer.verdict, answer.code, answer.unsent, sent) == (Verdict.FAILED, "no_account_id", True, [])
+def test_whose_the_key_is_is_asked_of_sts_in_the_requests_region():
+    asked = []
+    answer, (sent,) = answered(
+        response({"ResourceTagMappingList": []}), "read", ids=("ins-1",), key=WITHOUT_UIN, asked=asked
+    )
+    assert answer.tags == {"ins-1": {}}
+    assert json.loads(sent.content) == {"ResourceList": [INSTANCE]}
+    (question,) = asked
+    assert (question.method, str(question.url)) == ("POST", "https://sts.tencentcloudapi.com/")
+    assert question.headers["x-tc-action"] == "GetCallerIdentity"
+    assert (question.headers["x-tc-version"], question.headers["x-tc-region"]) == ("2018-08-13", REGION)
+    assert "/sts/tc3_request," in question.headers["authorization"]
+    assert question.content == b"{}"
+
+
+REFUSALS = ["UnauthorizedOperation", "FailedOperation.TempKeyNotAllowed", "UnsupportedRegion"]
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_where_sts_does_not_say_it_a_bare_id_needs_the_credentials_uin_and_nothing_is_bare(code):
+    listed = response({"ResourceTagMappingList": []})
+    answer, sent = answered(listed, "read", ids=("ins-1",), key=WITHOUT_UIN, said=error(code))
+    assert (answer.verdict, answer.code, answer.unsent, sent) == (Verdict.REFUSED, "no_account_id", True, [])
+    for ids, key in (((INSTANCE,), WITHOUT_UIN), (("ins-1",), KEY), ((INSTANCE,), KEY)):
+        answer, (sent,) = answered(listed, "read", ids=ids, key=key, said=error(code))
+        assert json.loads(sent.content) == {"ResourceList": [INSTANCE]}
+        assert (answer.verdict, answer.tags) == (Verdict.DONE, {})
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("RequestLimitExceeded", Verdict.THROTTLED),
+        ("InternalError.SystemError", Verdict.UNAVAILABLE),
+        ("AuthFailure.SecretIdNotFound", Verdict.UNAUTHORIZED),
+    ],
+)
+def test_what_sts_says_of_the_moment_or_the_key_is_the_answer(kind, code, verdict):
+    answer, sent = answered(response({}), kind, said=error(code, "fake-secret-key"))
+    assert (answer.verdict, answer.code, answer.unsent, sent) == (verdict, code, True, [])
+    assert "fake-secret-key" not in answer.message
+
+
+@pytest.mark.parametrize("number", [None, "", 1.5, True, "root", "1" * 21, ["1"]])
+def test_an_identity_without_a_number_is_not_believed(number):
+    answer, sent = answered(response({}), "read", said=response({"AccountId": number}))
+    assert (answer.verdict, answer.code, answer.unsent, sent) == (Verdict.UNAVAILABLE, "unexpected_answer", True, [])
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
+@pytest.mark.parametrize("id_", ["ins-1", INSTANCE])
+def test_a_wrong_uin_in_the_credentials_fails_before_any_call_to_the_tag_api(kind, id_):
+    answer, sent = answered(response({}), kind, ids=(id_,), said=response({"AccountId": "100000000002"}))
+    assert (answer.verdict, answer.code, answer.unsent, sent) == (Verdict.FAILED, "account_mismatch", True, [])
+    assert UIN in answer.message
+    assert "100000000002" in answer.message
+    assert "AKIDFAKE" not in answer.message
 
 
 @pytest.mark.parametrize("kind", ["write", "read"])
@@ -338,16 +390,16 @@ def test_a_read_has_an_entry_for_what_it_lists_and_for_what_is_known_to_have_no_
 
 
 @pytest.mark.parametrize(
-    ("type_", "id_", "key"),
+    ("type_", "id_", "said"),
     [
-        ("cvm:instance", INSTANCE, WITHOUT_UIN),  # whose it is, is not known
-        ("cos:bucket", BUCKET, KEY),  # its name has the app id, which the credentials do not have
-        ("cvm:instances", INSTANCE.replace("instance/", "instances/"), KEY),  # no type that is documented: a slip?
-        ("cdn:domain", DOMAIN.replace("cdn::", f"cdn:{REGION}:"), KEY),  # its type has no region
+        ("cvm:instance", INSTANCE, error("UnauthorizedOperation")),  # whose it is, is not known
+        ("cos:bucket", BUCKET, None),  # its name has the app id, which nobody says
+        ("cvm:instances", INSTANCE.replace("instance/", "instances/"), None),  # no type that is documented: a slip?
+        ("cdn:domain", DOMAIN.replace("cdn::", f"cdn:{REGION}:"), None),  # its type has no region
     ],
 )
-def test_nothing_is_known_of_a_resource_that_a_read_leaves_out_for_another_reason_than_its_tags(type_, id_, key):
-    answer, _ = answered(response({"ResourceTagMappingList": []}), "read", type_=type_, ids=(id_,), key=key)
+def test_nothing_is_known_of_a_resource_that_a_read_leaves_out_for_another_reason_than_its_tags(type_, id_, said):
+    answer, _ = answered(response({"ResourceTagMappingList": []}), "read", type_=type_, ids=(id_,), said=said)
     assert (answer.verdict, answer.tags) == (Verdict.DONE, {})
 
 
@@ -439,9 +491,10 @@ def test_a_call_carries_ten_resources_and_ten_keys_and_no_setting_makes_it_more(
     assert fewer.limits.resources == 4
 
 
-def test_another_endpoint_takes_the_place_of_the_public_one():
-    provider = TencentTag.of(Options(endpoints={"tencentcloud.tag": "https://tag.intl.tencentcloudapi.com/"}))
-    wire = Wire(response({"FailedResources": []}))
+def test_other_endpoints_take_the_place_of_the_public_ones():
+    endpoints = {f"tencentcloud.{api}": f"https://{api}.intl.tencentcloudapi.com/" for api in ("tag", "sts")}
+    provider = TencentTag.of(Options(endpoints=endpoints))
+    wire = Wire(response({"FailedResources": []}), identity=response({"AccountId": UIN}))
 
     async def ask():
         scope = provider.scope(Location("default", REGION, None), "cvm:instance")
@@ -451,6 +504,7 @@ def test_another_endpoint_takes_the_place_of_the_public_one():
 
     run(ask())
     assert str(wire.requests[0].url) == "https://tag.intl.tencentcloudapi.com/"
+    assert str(wire.identifying[0].url) == "https://sts.intl.tencentcloudapi.com/"
 
 
 def test_a_search_keeps_what_is_of_the_type_and_the_region_and_goes_on_at_the_token_until_there_is_none():

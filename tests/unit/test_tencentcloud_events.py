@@ -7,7 +7,7 @@ import pytest
 from aws_model import QUEUE, AwsModel
 from service_house import ENVIRON, _Wire, record
 
-from local.providers import TencentcloudServer
+from local.providers import TencentcloudServer, TencentcloudStsServer
 from untag.contracts import InvalidInputError
 from untag.decommission.events import Gone, Ignored, read
 from untag.decommission.service import Decommissioner
@@ -112,10 +112,10 @@ def decommissioned(event, **environ):
     for name in SNAPSHOTS:
         tags = {"env": "prod", "project": "0"}
         cloud.tags.load([{"region": REGION, "type": "cvm:snapshot", "id": name, "tags": tags}])
-    settings = {**cloud.environment, "UNTAG_ENDPOINTS": "tencentcloud.tag=https://tencent.example.com", **environ}
-    function = LambdaFunction(
-        Decommissioner, ENVIRON | settings, transport=_Wire(model, {"tencent.example.com": cloud})
-    )
+    endpoints = "tencentcloud.tag=https://tencent.example.com,tencentcloud.sts=https://sts.example.com"
+    settings = {**cloud.environment, "UNTAG_ENDPOINTS": endpoints, **environ}
+    wire = _Wire(model, {"tencent.example.com": cloud, "sts.example.com": TencentcloudStsServer()})
+    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=wire)
     try:
         assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
     finally:

@@ -10,11 +10,12 @@ import pytest
 from aws_model import QUEUE, AwsModel
 from service_house import ENVIRON, House, _Wire, record, taken_away
 
-from local.providers import Account, TencentcloudOptions, TencentcloudServer
+from local.providers import Account, TencentcloudOptions, TencentcloudServer, TencentcloudStsServer
 from untag.hosts.aws import LambdaFunction
 from untag.sweep.service import Sweeper
 
-HOST = "tencent.example.com"
+HOST, STS = "tencent.example.com", "sts.example.com"
+ENDPOINTS = f"tencentcloud.tag=https://{HOST},tencentcloud.sts=https://{STS}"
 SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
 REGION, UIN = "ap-guangzhou", "100000000001"
 
@@ -31,10 +32,11 @@ def put(
 
 
 @contextmanager
-def house_of(cloud: TencentcloudServer, **environ: str) -> Iterator[House]:
-    variables = {**cloud.environment, "UNTAG_ENDPOINTS": f"tencentcloud.tag=https://{HOST}", **environ}
+def house_of(cloud: TencentcloudServer, sts: TencentcloudStsServer | None = None, **environ: str) -> Iterator[House]:
+    variables = {**cloud.environment, "UNTAG_ENDPOINTS": ENDPOINTS, **environ}
     with House(environ=variables) as house:
-        house.remover._runtime.engine._client._transport._clouds[HOST] = cloud  # type: ignore[attr-defined]
+        clouds = house.remover._runtime.engine._client._transport._clouds  # type: ignore[attr-defined]
+        clouds |= {HOST: cloud, STS: sts or TencentcloudStsServer(cloud.credentials)}
         yield house
 
 
@@ -205,10 +207,11 @@ def test_a_throttle_inside_a_200_slows_the_account_and_the_pairs_wait(cloud: Ten
 def test_a_refused_key_is_not_used_again_and_its_text_is_not_passed_on() -> None:
     cloud = TencentcloudServer({"AKIDFAKE": Account("another", domain_id=UIN)})
     put(cloud, "ins-1")
-    with house_of(cloud, TENCENTCLOUD_SECRET_KEY="wrong") as house:
+    sts = TencentcloudStsServer(cloud.credentials)
+    with house_of(cloud, sts, TENCENTCLOUD_SECRET_KEY="wrong") as house:
         house.batch(record(request("ins-1")), record(request("ins-1", id="chg-2"), "m-2"))
         assert len(house.aws.messages()) == 2
-    assert [call.code for call in cloud.calls] == ["AuthFailure.SignatureFailure"]
+    assert [call.code for call in (*sts.calls, *cloud.calls)] == ["AuthFailure.SignatureFailure"]
 
 
 def test_one_bad_resource_does_not_take_down_its_neighbours(cloud: TencentcloudServer) -> None:
@@ -234,9 +237,20 @@ def test_a_missing_permission_is_told_with_its_code(cloud: TencentcloudServer) -
     assert len([call for call in cloud.calls if call.writing]) == 3
 
 
-def test_a_bare_id_without_the_owners_uin_fails_before_any_call(cloud: TencentcloudServer) -> None:
-    put(cloud, "ins-1", "ins-2")
+def test_a_bare_id_needs_no_uin_in_the_credentials(cloud: TencentcloudServer) -> None:
+    put(cloud, "ins-1")
     with house_of(cloud, TENCENTCLOUD_UIN="") as house:
+        house.batch(record(request("ins-1", "ins-none")))
+        assert house.outcomes("chg-1") == {("ins-1", "env"): "removed", ("ins-none", "env"): "absent"}
+
+
+def test_a_bare_id_fails_before_any_call_where_neither_sts_nor_the_credentials_say_whose_it_is(
+    cloud: TencentcloudServer,
+) -> None:
+    put(cloud, "ins-1", "ins-2")
+    sts = TencentcloudStsServer(cloud.credentials)
+    sts.faults.add("forbidden")
+    with house_of(cloud, sts, TENCENTCLOUD_UIN="") as house:
         house.batch(record(request("ins-1")), record(request(name("ins-2"), id="chg-2"), "m-2"))
         (row,) = house.rows("chg-1")
         assert (row["outcome"], row["code"]) == ("failed", "no_account_id")
@@ -270,7 +284,7 @@ def test_a_sweep_finds_every_resource_of_the_type_in_the_region_page_by_page(clo
     cloud.tags.load([{"region": "ap-beijing", "type": "cvm:instance", "id": elsewhere, "tags": {"tmp": "x"}}])
     model = AwsModel()
     model.queues[SWEEPS] = []
-    settings = {"UNTAG_SWEEP_QUEUE_URL": SWEEPS, "UNTAG_ENDPOINTS": f"tencentcloud.tag=https://{HOST}"}
+    settings = {"UNTAG_SWEEP_QUEUE_URL": SWEEPS, "UNTAG_ENDPOINTS": ENDPOINTS}
     sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=_Wire(model, {HOST: cloud}))
     rule = {
         "name": "tmp",

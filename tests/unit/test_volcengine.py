@@ -18,6 +18,7 @@ from volcengine_support import (
     cloud,
     done,
     failed,
+    identity,
     problems,
     rows,
     scope_of,
@@ -235,18 +236,18 @@ def test_a_null_list_with_nothing_behind_it_is_an_empty_one():
 
 
 @pytest.mark.parametrize(
-    ("key", "id_", "type_", "region"),
+    ("said", "id_", "type_", "region"),
     [
-        (WITHOUT_ACCOUNT, ONE, "ecs:instance", REGION),  # perhaps another account's
-        (KEY, f"trn:ecs:{REGION}::instance/i-1", "ecs:instance", REGION),  # in whichever account
-        (KEY, ONE, "ecs:instance", "cn-beijing"),  # another region
+        (failed(403, "AccessDenied"), ONE, "ecs:instance", REGION),  # perhaps another account's
+        (None, f"trn:ecs:{REGION}::instance/i-1", "ecs:instance", REGION),  # in whichever account
+        (None, ONE, "ecs:instance", "cn-beijing"),  # another region
     ],
 )
 def test_nothing_is_known_of_a_resource_that_a_read_leaves_out_for_another_reason_than_its_tags(
-    key, id_, type_, region
+    said, id_, type_, region
 ):
-    wire = cloud(done("GetResources", {"ResourceTagMappingList": []}))
-    answer = asked(wire, "read", key=key, ids=(id_,), type_=type_, region=region)
+    wire = cloud(done("GetResources", {"ResourceTagMappingList": []}), said=said)
+    answer = asked(wire, "read", ids=(id_,), type_=type_, region=region)
     assert (answer.verdict, answer.tags) == (Verdict.DONE, {})
 
 
@@ -282,10 +283,63 @@ def test_a_resource_of_another_account_is_refused_before_any_call(kind):
 
 @pytest.mark.parametrize("kind", ["write", "read"])
 def test_a_bare_id_is_refused_where_the_account_is_not_known(kind):
-    wire = cloud(done(OPERATION[kind], {}))
+    wire = cloud(done(OPERATION[kind], {}), said=failed(403, "AccessDenied"))
     answer = asked(wire, kind, ids=(ONE, "i-2"), key=WITHOUT_ACCOUNT)
     assert (answer.verdict, answer.code, answer.unsent) == (Verdict.REFUSED, "account_unknown", True)
     assert [sent.url.params["Action"] for sent in wire.requests] == ["ListResourceTypes"]
+
+
+def test_whose_the_key_is_is_asked_of_sts_and_is_a_number_or_a_text():
+    for number in (int(NUMBER), NUMBER):
+        wire = cloud(done("GetResources", {"ResourceTagMappingList": []}), said=identity(number))
+        assert asked(wire, "read", ids=("i-1",), key=WITHOUT_ACCOUNT).tags == {"i-1": {}}
+        assert body_of(wire.requests[1])["ResourceTrnList"] == [ONE]
+        (question,) = wire.identifying
+        url = "https://open.volcengineapi.com/?Action=GetCallerIdentity&Version=2018-01-01"
+        assert (question.method, str(question.url), question.content) == ("POST", url, b"")
+        assert "/cn-beijing/sts/request," in question.headers["authorization"]
+
+
+@pytest.mark.parametrize("number", [None, "", 1.5, True, -1, "root", [1]])
+def test_an_identity_without_a_number_is_not_believed(number):
+    wire = cloud(done("GetResources", {"ResourceTagMappingList": []}), said=identity(number))
+    answer = asked(wire, "read")
+    assert (answer.verdict, answer.code, answer.unsent) == (Verdict.UNAVAILABLE, "unexpected_answer", True)
+    assert wire.requests == []
+
+
+def test_an_account_that_sts_does_not_say_is_good_for_names_alone():
+    wire = cloud(done("GetResources", {"ResourceTagMappingList": []}), said=failed(403, "AccessDenied"))
+    assert asked(wire, "read", ids=("i-1", TWO)).tags == {}
+    assert body_of(wire.requests[1])["ResourceTrnList"] == [ONE, TWO]
+
+
+@pytest.mark.parametrize("kind", ["write", "restore", "read"])
+@pytest.mark.parametrize("id_", ["i-1", ONE])
+def test_a_wrong_account_in_the_credentials_fails_before_any_other_call(kind, id_):
+    wire = cloud(done(OPERATION[kind], {}), said=identity(2100000002))
+    answer = asked(wire, kind, ids=(id_,))
+    assert (answer.verdict, answer.code, answer.unsent) == (Verdict.FAILED, "account_mismatch", True)
+    assert NUMBER in answer.message
+    assert "2100000002" in answer.message
+    assert "AKLT-FAKE" not in answer.message
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "verdict"),
+    [
+        (429, "AccountFlowLimitExceeded", Verdict.THROTTLED),
+        (503, "ServiceUnavailable", Verdict.UNAVAILABLE),
+        (401, "InvalidAccessKey", Verdict.UNAUTHORIZED),
+    ],
+)
+def test_what_sts_says_of_the_moment_or_the_key_is_the_answer(status, code, verdict):
+    wire = cloud(done("GetResources", {}), said=failed(status, code, message="AKLT-FAKE is invalid"))
+    answer = asked(wire, "read")
+    assert (answer.verdict, answer.code, answer.unsent) == (verdict, code, True)
+    assert "AKLT-FAKE" not in answer.message
+    assert wire.requests == []
 
 
 @pytest.mark.parametrize(

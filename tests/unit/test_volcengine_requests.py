@@ -74,10 +74,11 @@ def test_the_default_account_is_in_the_vendors_own_variables():
 
 
 def test_endpoint_and_size_of_a_call_are_options():
-    options = Options(
-        endpoints={"volcengine.tag": "https://tag.example.com/"}, resources_per_call={"volcengine.tag": 80}
-    )
-    provider = VolcengineTag.of(options)
+    endpoints = {"volcengine.tag": "https://tag.example.com/"}
+    provider = VolcengineTag.of(Options(endpoints=endpoints, resources_per_call={"volcengine.tag": 80}))
     assert (provider.limits.resources, provider.limits.keys, provider._endpoint) == (50, 20, "https://tag.example.com")
+    assert provider._sts == "https://tag.example.com", "as long as it has none of its own"
+    endpoints["volcengine.sts"] = "https://sts.example.com"
+    assert VolcengineTag.of(Options(endpoints=endpoints))._sts == "https://sts.example.com"
     assert VolcengineTag.of(Options()).limits == (20, 20, None)
     assert not VolcengineTag.of(Options(read_first=False)).reads_first

@@ -149,8 +149,16 @@ def test_a_refused_key_closes_the_account_and_its_text_is_not_passed_on(stack):
     assert "AKLTFAKE" not in json.dumps([report, stack.model.queues])
 
 
+def test_a_bare_id_needs_no_number_in_the_credentials():
+    stack = Stack(VOLCENGINE_ACCOUNT_ID="")
+    stack.put(trn(1), env="prod")
+    report = stack.ask("i-1", "i-2")
+    assert {one["resource_id"]: one["outcome"] for one in report["outcomes"]} == {"i-1": "removed", "i-2": "absent"}
+
+
 def test_an_account_without_a_number_takes_trns_and_refuses_bare_ids_and_knows_nothing_of_what_is_left_out():
     stack = Stack(VOLCENGINE_ACCOUNT_ID="")
+    stack.sts.faults.add("forbidden")
     stack.put(trn(1), env="prod")
     stack.put(trn(2))
     report = stack.ask(trn(1), "i-1", trn(2))

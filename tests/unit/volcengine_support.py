@@ -8,7 +8,7 @@ from aws_model import AwsModel
 from service_house import ENVIRON, _Wire
 from support import Asking, Wire, run
 
-from local.providers import VolcengineOptions, VolcengineServer, environment
+from local.providers import VolcengineOptions, VolcengineServer, VolcengineStsServer, environment
 from untag.contracts import ALL, Action, Tag
 from untag.hosts.aws import LambdaFunction
 from untag.providers import Location, Options, Session
@@ -24,7 +24,7 @@ ONE, TWO = (f"trn:ecs:{REGION}:{NUMBER}:instance/i-{n}" for n in (1, 2))
 USER = f"trn:iam::{NUMBER}:user/Bob"
 TAGS = (Tag("env", "prod"), Tag("部门", "研发"))
 KNOWN = [{"Service": "ecs", "ResourceType": "instance"}, {"Service": "iam", "ResourceType": "user"}]
-HOST = "volcengine.example.com"
+HOST, STS = "volcengine.example.com", "sts.example.com"
 SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
 PLAIN = VolcengineOptions()
 
@@ -40,11 +40,13 @@ class Stack:
 
     def __init__(self, function=Remover, options=PLAIN, **environ):
         self.open.append(self)
-        self.cloud = VolcengineServer(options=options)
+        self.cloud, self.sts = VolcengineServer(options=options), VolcengineStsServer()
         self.model = AwsModel()
         self.model.queues[SWEEPS] = []
-        settings = {**environment((self.cloud,), volcengine_tag=f"https://{HOST}"), **ENVIRON, **environ}
-        self.function = LambdaFunction(function, settings, transport=_Wire(self.model, {HOST: self.cloud}))
+        hosts = {"volcengine_tag": f"https://{HOST}", "volcengine_sts": f"https://{STS}"}
+        settings = {**environment((self.cloud, self.sts), **hosts), **ENVIRON, **environ}
+        wire = _Wire(self.model, {HOST: self.cloud, STS: self.sts})
+        self.function = LambdaFunction(function, settings, transport=wire)
 
     def put(self, *ids, type_="ecs:instance", **tags):
         for id_ in ids:
@@ -97,8 +99,12 @@ def failed(status, code, number=None, message="m"):
 OPERATION = {"write": "UntagResources", "restore": "TagResources", "read": "GetResources", "find": "GetResources"}
 
 
-def cloud(*answers, known=KNOWN):
-    """Answers for the types first, then each of the answers in turn."""
+def identity(number):
+    return done("GetCallerIdentity", {"AccountId": number}, Service="sts", Version="2018-01-01")
+
+
+def cloud(*answers, known=KNOWN, said=None):
+    """Answers for the types first, then each of the answers in turn; STS gives the answer `said`."""
     left = list(answers)
 
     def answer(sent):
@@ -107,7 +113,7 @@ def cloud(*answers, known=KNOWN):
         told = left.pop(0) if len(left) > 1 else left[0]
         return httpx.Response(told.status_code, headers=told.headers, content=told.content)
 
-    return Wire(answer)
+    return Wire(answer, identity=said or identity(int(NUMBER)))
 
 
 def asked(wire, kind="write", ids=(ONE, TWO), type_="ecs:instance", key=KEY, region=REGION, tag=ALL, cursor=None):

@@ -13,6 +13,7 @@ import untag.core.comparing
 import untag.core.confirming
 import untag.core.judging
 import untag.core.limits
+import untag.core.policy
 import untag.hosts.aws.client
 import untag.hosts.aws.outbox
 import untag.hosts.aws.quarantine
@@ -34,10 +35,12 @@ from untag.contracts import Outcome, Result
 from untag.hosts.aws.outbox import Outbox
 from untag.hosts.base import DeliveryError
 from untag.providers import Answer, Verdict
+from untag.providers.azure.tags import AzureTags
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.huaweicloud.tms import HuaweiTms
 from untag.providers.jdcloud.resourcetag import JDCloud
 from untag.providers.signing import DerivedKeyAuth
+from untag.providers.tokens import Tokens, TokenStore
 from untag.removal.invocation import Invocation
 
 MUTANTS: dict[str, Callable[[], None]] = {}
@@ -130,6 +133,56 @@ def ignores_what_failed_at_aws() -> None:
 @mutant
 def ignores_what_failed_at_tencent_cloud() -> None:
     _without_failures(untag.providers.tencentcloud.tag.TencentTag)
+
+
+@mutant
+def ignores_what_failed_at_azure() -> None:
+    """Azure says it by the tags that an answer shows to be left."""
+
+    def change(answer: Answer, arguments: Any) -> Answer:
+        *_, tags, _seen = arguments
+        return replace(answer, confirmed=len(tags)) if answer.verdict is Verdict.DONE else answer
+
+    _answering(AzureTags, "write", change)
+
+
+@mutant
+def believes_that_what_is_accepted_is_done() -> None:
+    def change(answer: Answer, _: Any) -> Answer:
+        return replace(answer, verdict=Verdict.DONE) if answer.verdict is Verdict.ACCEPTED else answer
+
+    _answering(AzureTags, "write", change)
+
+
+@mutant
+def compares_protected_keys_by_their_case() -> None:
+    plain = untag.core.policy.Policy.protects
+
+    class CaseSensitive:
+        def __init__(self, provider: Any) -> None:
+            self.reserved_prefixes = provider.reserved_prefixes
+
+        def comparable_key(self, key: str) -> str:
+            return key
+
+    untag.core.policy.Policy.protects = lambda policy, provider, key: plain(policy, CaseSensitive(provider), key)
+
+
+@mutant
+def uses_a_token_after_it_expired() -> None:
+    plain = Tokens._kept
+
+    def kept(tokens: Any, *, due: bool = False) -> Any:
+        return plain(tokens, due=due) if tokens._issued is None else tokens._issued.value
+
+    Tokens._kept = kept
+    Tokens.drop = lambda *_: True
+
+
+@mutant
+def takes_another_accounts_token() -> None:
+    plain = TokenStore.of
+    TokenStore.of = lambda store, _, issue: plain(store, "everybody", issue)
 
 
 @mutant

@@ -94,6 +94,16 @@ async def call(
     return reply
 
 
+def end_of(session: Session) -> float:
+    """The moment at which all calls of one step have to be over."""
+    return asyncio.get_running_loop().time() + session.timeout
+
+
+def within(session: Session, until: float) -> Session:
+    """The session for what time is left."""
+    return session._replace(timeout=max(until - asyncio.get_running_loop().time(), 0.001))
+
+
 def _content(body: Any) -> bytes:
     if body is None or isinstance(body, bytes):
         return body or b""

@@ -1,6 +1,5 @@
-"""What answers have shown while the process lives: each account's number, and how ARNs are written."""
+"""The Tag API and STS, called; and how ARNs are written, as answers have shown while the process lives."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -10,11 +9,14 @@ from untag.providers.alibabacloud.answers import judged, request_id
 from untag.providers.alibabacloud.arns import DOCUMENTED, Arn, Template, parse_arn, plain_template, template_of
 from untag.providers.alibabacloud.credentials import AlibabaSession
 from untag.providers.alibabacloud.endpoints import host_of
-from untag.providers.alibabacloud.listings import listed, rows
+from untag.providers.alibabacloud.listings import rows
 from untag.providers.base import AGAIN, Answer, Scope, Verdict
 from untag.providers.http import Reply, call, unexpected
+from untag.providers.owners import Owner, another_account, number_in
 
 VERSION = "2018-08-28"
+STS_VERSION = "2015-04-01"
+STS_ENDPOINT = "https://sts.aliyuncs.com"
 
 _STOP = AGAIN | {Verdict.UNAUTHORIZED}
 """Answers that say nothing of a type, and that the next call would get, too."""
@@ -22,22 +24,21 @@ _ANSWER_SECONDS = 300.0
 """How long it is remembered that there is no template. A right that is given, or a type that is new, shows then."""
 
 
-def end_of(session: AlibabaSession) -> float:
-    """The moment at which all calls of one step have to be over."""
-    return asyncio.get_running_loop().time() + session.timeout
-
-
-def within(session: AlibabaSession, until: float) -> AlibabaSession:
-    """The session for what time is left."""
-    return session._replace(timeout=max(until - asyncio.get_running_loop().time(), 0.001))
-
-
 class Api:
-    """The Tag API, called: parameters travel in the query."""
+    """The Tag API, called: parameters travel in the query. And STS."""
 
-    def __init__(self, endpoint: str | None) -> None:
+    def __init__(self, endpoint: str | None, sts_endpoint: str = STS_ENDPOINT) -> None:
         """`endpoint` stands in place of the regions' own."""
         self._endpoint = endpoint
+        self._sts = sts_endpoint.rstrip("/")
+
+    async def identify(self, session: AlibabaSession, _: str) -> str | Answer:
+        """The number of the account that the key belongs to. No permission is needed for it."""
+        headers = {"x-acs-action": "GetCallerIdentity", "x-acs-version": STS_VERSION}
+        reply = judged(await call(session, "POST", f"{self._sts}/", headers=headers), session)
+        if isinstance(reply, Answer):
+            return reply
+        return number_in(reply.json().get("AccountId")) or unexpected(reply, request_id(reply))
 
     async def call(
         self, session: AlibabaSession, scope: Scope, operation: str, parameters: Iterable[tuple[str, str]]
@@ -52,25 +53,17 @@ class Api:
 
 
 class Known:
-    """The number of each account, and the template of each type at an account and region."""
+    """The template of each type at an account and region."""
 
     def __init__(self, api: Api, clock: Callable[[], float] = time.time) -> None:
         self._api = api
         self._clock = clock
-        self._owners: dict[tuple[str, str], str] = {}
         self._templates: dict[tuple[str, str | None, str], Template] = {}
         self._without: dict[tuple[str, str | None, str], tuple[Answer, float]] = {}
 
-    def owner(self, session: AlibabaSession, scope: Scope) -> str | None:
-        """The number of the account that the credentials are of, if it has shown."""
-        return self._owners.get((scope.account, session.credentials.access_key))
-
-    def learn(self, session: AlibabaSession, scope: Scope, arn: Arn) -> None:
-        """A resource is listed: the API lists only the account's own."""
-        if arn.account.isdigit():
-            self._owners.setdefault((scope.account, session.credentials.access_key), arn.account)
-
-    async def arns(self, session: AlibabaSession, scope: Scope, ids: tuple[str, ...]) -> dict[str, Arn] | Answer:
+    async def arns(
+        self, session: AlibabaSession, scope: Scope, ids: tuple[str, ...], owner: Owner
+    ) -> dict[str, Arn] | Answer:
         """Each resource's ARN. An Answer where one cannot be built, or is another account's.
 
         Ids of an unknown type refuse the call where ARNs stand among them, so that the ARNs are asked for without them.
@@ -89,33 +82,21 @@ class Known:
                 arn = parse_arn(built.arn(id_, scope.region or ""))
             if arn is None:
                 return Answer(Verdict.REFUSED, "invalid_id", f"no ARN can be built of {id_}")
-            owner = self.owner(session, scope)
-            if arn.account.isdigit() and owner not in (None, arn.account):
-                message = f"{arn} is in another account than the credentials, which are of {owner}"
-                return Answer(Verdict.REFUSED, "account_mismatch", message)
+            if arn.account.isdigit() and owner.number is not None and owner.number != arn.account:
+                return another_account(str(arn), owner.number)
             named[id_] = arn
         return named
 
-    async def is_bare(self, session: AlibabaSession, scope: Scope, arn: Arn) -> bool | Answer:
-        """Whether a resource that ListTagResources leaves out has no tags. An Answer where that cannot be said now."""
-        until = end_of(session)
+    async def is_bare(self, session: AlibabaSession, scope: Scope, arn: Arn, owner: Owner) -> bool | Answer:
+        """Whether a resource that ListTagResources leaves out has no tags. An Answer where that cannot be said now.
+
+        `*` is the account of the call, whatever its number is.
+        """
         template = await self._template(session, scope)
         if isinstance(template, Answer):
             return template if template.verdict in AGAIN else False
-        if not template.matches(arn):
-            # The API may take it for no resource's ARN: that it is left out says nothing.
-            return False
-        if not arn.account.isdigit():
-            return True
-        if self.owner(session, scope) is None:
-            # Any tagged resource of the region says whose account this is.
-            rest = within(session, until)
-            reply = await self._api.call(rest, scope, "ListTagResources", [("PageSize", "1")])
-            if isinstance(reply, Answer):
-                return reply if reply.verdict in AGAIN else False
-            for told, _ in listed(reply) or ():
-                self.learn(session, scope, told)
-        return self.owner(session, scope) == arn.account
+        # What is in another form may be no resource's ARN to the API: that it is left out says nothing.
+        return template.matches(arn) and (not arn.account.isdigit() or owner.is_account(arn.account))
 
     async def _template(self, session: AlibabaSession, scope: Scope) -> Template | Answer:
         """How ARNs of the scope's type are written. An Answer where the API does not know the type, or does not say."""

@@ -9,9 +9,9 @@ Facts from alibabacloud_tag20180828 1.1.2, alibabacloud_tea_openapi 0.4.6 and th
   resource that it leaves out counts as one without tags only where its type is documented or named by
   `ListSupportResourceTypes`, and its ARN is of the type's form and of the call's account. Otherwise nothing is known
   of it: what the API says to an ARN of another form is not documented.
-- Whose account a number in an ARN is shows in what is listed, since only the account's own resources are. An ARN of
-  another account is refused before it is sent, once the own number is known. The API refuses it too
-  (`InvalidResourceARN.Account`), together with the whole call, which is then asked in halves.
+- Whose account a number in an ARN is: STS says the key's own (`GetCallerIdentity`, alibabacloud_sts20150401 1.2.0). An
+  ARN of another account is refused before it is sent. The API refuses it too (`InvalidResourceARN.Account`), together
+  with the whole call, which is then asked in halves.
 - Failures inside a success name the resource and no tag. Whether they repeat an ARN as it was sent, or with the
   account's number for `*`, is not said: both are understood.
 - Whether `ListTagResources` with `Tags` answers with all tags of a resource is not said, and it cannot ask for a key
@@ -31,7 +31,7 @@ from untag.providers.alibabacloud.answers import request_id
 from untag.providers.alibabacloud.arns import Arn, problem_of, type_problem
 from untag.providers.alibabacloud.credentials import AlibabaCredentials, AlibabaSession
 from untag.providers.alibabacloud.endpoints import REGIONS
-from untag.providers.alibabacloud.known import Api, Known, end_of, within
+from untag.providers.alibabacloud.known import STS_ENDPOINT, Api, Known
 from untag.providers.alibabacloud.listings import bears, failures, ids_of, listed, names_in, next_token, types_of
 from untag.providers.alibabacloud.signing import AcsAuth
 from untag.providers.base import (
@@ -49,7 +49,8 @@ from untag.providers.base import (
     Seen,
     Verdict,
 )
-from untag.providers.http import unexpected
+from untag.providers.http import end_of, unexpected, within
+from untag.providers.owners import Owner, Owners
 
 RESOURCES_PER_CALL = 50
 KEYS_PER_CALL = 10
@@ -66,6 +67,7 @@ class AlibabaTag(Plain[AlibabaCredentials]):
 
     name = "alibabacloud"
     api = "tag"
+    endpoints = ("sts",)
     limits = Limits(resources=RESOURCES_PER_CALL, keys=KEYS_PER_CALL)
     rate = 10.0
     reserved_prefixes: tuple[str, ...] = ("aliyun", "acs:")
@@ -77,20 +79,27 @@ class AlibabaTag(Plain[AlibabaCredentials]):
     finds_any_type = True
 
     def __init__(
-        self, endpoint: str | None = None, *, read_first: bool = True, resources_per_call: int = RESOURCES_PER_CALL
+        self,
+        endpoint: str | None = None,
+        sts_endpoint: str = STS_ENDPOINT,
+        *,
+        read_first: bool = True,
+        resources_per_call: int = RESOURCES_PER_CALL,
     ) -> None:
         """`endpoint` stands in place of the regions' own."""
         self.reads_first = read_first
         self.limits = self.limits._replace(resources=min(resources_per_call, RESOURCES_PER_CALL))
-        self._api = Api(endpoint)
+        self._api = Api(endpoint, sts_endpoint)
         self._known = Known(self._api)
+        self._owners = Owners(self._api.identify)
 
     @classmethod
     def of(cls, options: Options) -> Self:
-        """With its endpoint and the number of resources that go into one call."""
+        """With its endpoints and the number of resources that go into one call."""
         own = f"{cls.name}.{cls.api}"
         return cls(
             options.endpoints.get(own),
+            options.endpoints.get(f"{cls.name}.sts", STS_ENDPOINT),
             read_first=options.read_first,
             resources_per_call=options.resources_per_call.get(own, RESOURCES_PER_CALL),
         )
@@ -139,9 +148,10 @@ class AlibabaTag(Plain[AlibabaCredentials]):
     ) -> Answer:
         """`UntagResources` by keys, or `TagResources`. Nothing is counted; failures are by resource."""
         until = end_of(session)
-        named = await self._known.arns(session, scope, ids)
-        if isinstance(named, Answer):
-            return replace(named, unsent=True)
+        answer = await self._named(session, scope, ids)
+        if isinstance(answer, Answer):
+            return answer
+        owner, named = answer
         parameters = _arns(named)
         if action is Action.REMOVE:
             parameters += [(f"TagKey.{number}", tag.key) for number, tag in enumerate(tags, 1)]
@@ -151,8 +161,7 @@ class AlibabaTag(Plain[AlibabaCredentials]):
         reply = await self._api.call(within(session, until), scope, _OPERATIONS[action], parameters)
         if isinstance(reply, Answer):
             return reply
-        owner = self._known.owner(session, scope)
-        failed = failures(reply, named, scope.region or "", owner, session.credentials)
+        failed = failures(reply, named, scope.region or "", owner.number, session.credentials)
         if failed is None:
             return unexpected(reply, request_id(reply))
         return Answer(Verdict.DONE, request_id=request_id(reply), failures=failed)
@@ -160,13 +169,14 @@ class AlibabaTag(Plain[AlibabaCredentials]):
     async def read(self, session: AlibabaSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """`ListTagResources` for these resources. What is left out has no tags where that is known, else no entry."""
         until = end_of(session)
-        named = await self._known.arns(session, scope, ids)
-        if isinstance(named, Answer):
-            return replace(named, unsent=True)
+        answer = await self._named(session, scope, ids)
+        if isinstance(answer, Answer):
+            return answer
+        owner, named = answer
         tags: dict[str, dict[str, str]] = {}
         token, page = None, None
         for _ in range(MOST_PAGES):
-            page = await self._page(within(session, until), scope, named, token)
+            page = await self._page(within(session, until), scope, named, owner, token)
             if not isinstance(page, Listing):
                 return page
             for id_, its in (page.tags or {}).items():
@@ -177,14 +187,27 @@ class AlibabaTag(Plain[AlibabaCredentials]):
         else:
             return Answer(Verdict.FAILED, TOO_LARGE, f"the answer does not end after {MOST_PAGES} pages")
         for id_ in named.keys() - tags.keys():
-            bare = await self._known.is_bare(within(session, until), scope, named[id_])
+            bare = await self._known.is_bare(within(session, until), scope, named[id_], owner)
             if isinstance(bare, Answer):
                 return bare
             if bare:
                 tags[id_] = {}
         return Answer(Verdict.DONE, request_id=page.request_id, tags=tags)
 
-    async def _page(self, session: AlibabaSession, scope: Scope, named: Mapping[str, Arn], token: str | None) -> Answer:
+    async def _named(
+        self, session: AlibabaSession, scope: Scope, ids: tuple[str, ...]
+    ) -> tuple[Owner, dict[str, Arn]] | Answer:
+        """The key's owner, and each resource's ARN. An Answer: the call is not made."""
+        until = end_of(session)
+        owner = await self._owners.of(session)
+        if isinstance(owner, Answer):
+            return owner
+        named = await self._known.arns(within(session, until), scope, ids, owner)
+        return replace(named, unsent=True) if isinstance(named, Answer) else (owner, named)
+
+    async def _page(
+        self, session: AlibabaSession, scope: Scope, named: Mapping[str, Arn], owner: Owner, token: str | None
+    ) -> Answer:
         """A page of what is listed of these resources, by the ids that were asked for."""
         reply = await self._api.call(session, scope, "ListTagResources", [*_arns(named), *_listing(token)])
         if isinstance(reply, Answer):
@@ -194,10 +217,9 @@ class AlibabaTag(Plain[AlibabaCredentials]):
             return unexpected(reply, request_id(reply))
         tags: dict[str, dict[str, str]] = {}
         for arn, its in found:
-            asked = ids_of(arn, named, scope.region or "", self._known.owner(session, scope))
+            asked = ids_of(arn, named, scope.region or "", owner.number)
             if not asked:
                 return unexpected(reply, request_id(reply))
-            self._known.learn(session, scope, arn)
             for id_ in asked:
                 tags.setdefault(id_, {}).update(its)
         return Listing(Verdict.DONE, request_id=request_id(reply), tags=tags, next=next_token(reply))
@@ -232,7 +254,6 @@ class AlibabaTag(Plain[AlibabaCredentials]):
         chosen: dict[str, dict[str, str]] = {}
         arns = []
         for arn, tags in found:
-            self._known.learn(session, scope, arn)
             of_type = scope.type == EVERY_TYPE or arn.type.lower() == scope.type.lower()
             if of_type and tags and (tag == ALL or bears(tags, tag)):
                 chosen.setdefault(str(arn), {}).update(tags)

@@ -39,6 +39,7 @@ from untag.providers.base import (
     Verdict,
 )
 from untag.providers.http import Reply, unexpected
+from untag.providers.owners import another_account
 
 KEYS_PER_CALL = 50
 
@@ -184,8 +185,7 @@ class AwsIam(Plain[AwsCredentials]):
             if isinstance(number, Answer):
                 return replace(number, unsent=True)
             if arn.account != number:
-                message = f"{id_} is in another account than the credentials, which are of {number}"
-                return Answer(Verdict.REFUSED, "account_mismatch", message, unsent=True)
+                return another_account(id_, number)
         endpoint = self._endpoint or f"https://{_PLACES[partition_of(scope.region or '').name].host}"
         named = {f"{_NAMES[scope.type]}Name": id_.rpartition("/")[2], **parameters}
         reply = await query(session, endpoint, operation, _VERSION, named)

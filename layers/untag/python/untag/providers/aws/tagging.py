@@ -64,6 +64,7 @@ from untag.providers.base import (
     Verdict,
 )
 from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
+from untag.providers.owners import another_account
 
 RESOURCES_PER_CALL = 20
 RESOURCES_IN_A_READ = 100
@@ -255,8 +256,7 @@ class AwsTagging(Plain[AwsCredentials]):
         for arn in arns.values():
             parsed = parse_arn(arn)
             if parsed is not None and parsed.account not in ("", number):
-                message = f"{arn} is in another account than the credentials, which are of {number}"
-                return Answer(Verdict.REFUSED, "account_mismatch", message, unsent=True)
+                return another_account(arn, number)
         return arns
 
     async def _call(self, session: AwsSession, scope: Scope, operation: str, body: Mapping[str, Any]) -> Reply | Answer:

@@ -12,7 +12,7 @@ _UIN = re.compile(r"[0-9]{5,20}")
 
 
 class TencentCredentials(AccessKey):
-    """An access key. `account_id` is the owner's uin: with it a resource's name can be built from a bare id."""
+    """An access key. `account_id` is the owner's uin, if it is to be compared with the key's own."""
 
     variables: ClassVar[Mapping[str, str]] = {
         "access_key": "TENCENTCLOUD_SECRET_ID",

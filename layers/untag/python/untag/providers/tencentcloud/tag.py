@@ -10,16 +10,17 @@ follows:
 - `FailedResources` names resources, not keys. It is "empty" on success: a list without entries, or null, which is how
   the SDK's model has it; an answer without the field, or without a request id, is no success.
 - `GetResources` for names gives "all matching resources" that are associated with tags. One that is left out has no
-  tags only if nothing else can be the reason: its type is documented, and its name has the owner's uin that the
-  credentials name (`_is_bare`). Of all others nothing is known.
-- A name has the owner's uin. A bare id needs it from the credentials (`account_id`). A name with another one than the
-  credentials' is refused before a call is made.
+  tags only if nothing else can be the reason: its type is documented, and its name has the uin that STS has
+  said (`_is_bare`). Of all others nothing is known.
+- A name has the owner's uin. STS says it for a key (`GetCallerIdentity`, tencentcloud-sdk-python-sts 3.0.1459), in a
+  region, as its page requires. Where STS refuses to, the credentials' `account_id` is good for names alone. A name
+  with another uin is refused before a call is made.
 - `GetResources` filters by tags alone: types and regions are picked out of its answers here. Whether it lists every
   tagged resource without a filter is not documented, so that it is never asked for.
 - Keys are case-sensitive. `project` is a live attribute of resources behind a tag: it is never touched, nor are keys
   that begin with what is or was reserved.
 - 20 calls a second of each operation are allowed; one pace holds for all of them.
-- No region is signed or sent: a call reaches resources of every region, by their names.
+- No region is signed, or sent to the Tag API: a call reaches resources of every region, by their names.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +43,8 @@ from untag.providers.base import (
     Seen,
     Verdict,
 )
-from untag.providers.http import call, message_of, name_of, tags_of
+from untag.providers.http import call, end_of, message_of, name_of, tags_of, within
+from untag.providers.owners import Owner, Owners, another_account, number_in
 from untag.providers.tencentcloud.credentials import TencentCredentials, TencentSession
 from untag.providers.tencentcloud.errors import Success, judged, verdict_of_resource
 from untag.providers.tencentcloud.names import (
@@ -58,6 +60,7 @@ from untag.providers.tencentcloud.names import (
 from untag.providers.tencentcloud.signing import Tc3Auth
 
 DEFAULT_ENDPOINT = "https://tag.tencentcloudapi.com"
+STS_ENDPOINT = "https://sts.tencentcloudapi.com"
 VERSION = "2018-08-13"
 
 RESOURCES_PER_CALL = 10
@@ -67,20 +70,16 @@ NAMES_IN_A_PAGE = 1000
 
 _KEY_LENGTH = 127
 _OPERATIONS = {Action.REMOVE: "UnTagResources", Action.RESTORE: "TagResources"}
-_BARE = "bare"
-_NO_ACCOUNT = Failure(
-    "no_account_id", "a bare id needs account_id, the owner's uin, in the credentials; else name it by six segments"
-)
 
 
 class TypeScope(Scope):
-    """A scope of one type. `more` says whether some of its resources are given by bare ids."""
+    """A scope of one type."""
 
     __slots__ = ()
 
     def of_ids(self, ids: Sequence[str]) -> Scope:
         """Names say their type, so that those of several types share a call."""
-        return NamedScope(*self) if all(map(is_name, ids)) else self._replace(more=_BARE)
+        return NamedScope(*self) if all(map(is_name, ids)) else self
 
 
 class TencentTag(Plain[TencentCredentials]):
@@ -88,6 +87,7 @@ class TencentTag(Plain[TencentCredentials]):
 
     name = "tencentcloud"
     api = "tag"
+    endpoints = ("sts",)
     rate = 15.0
     reserved_prefixes: tuple[str, ...] = ("qcs:", "project", "项目", "qcloud", "tencent")
     removes_pairs = False
@@ -99,20 +99,24 @@ class TencentTag(Plain[TencentCredentials]):
     def __init__(
         self,
         endpoint: str = DEFAULT_ENDPOINT,
+        sts_endpoint: str = STS_ENDPOINT,
         *,
         read_first: bool = True,
         resources_per_call: int = RESOURCES_PER_CALL,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
+        self._sts = sts_endpoint.rstrip("/")
+        self._owners = Owners(self._identify)
         self.reads_first = read_first
         self.limits = Limits(resources=resources_per_call, keys=KEYS_PER_CALL, read_resources=RESOURCES_PER_CALL)
 
     @classmethod
     def of(cls, options: Options) -> Self:
-        """With its endpoint and the number of resources that go into one call."""
+        """With its endpoints and the number of resources that go into one call."""
         own = f"{cls.name}.{cls.api}"
         return cls(
             options.endpoints.get(own, DEFAULT_ENDPOINT),
+            options.endpoints.get(f"{cls.name}.sts", STS_ENDPOINT),
             read_first=options.read_first,
             resources_per_call=min(options.resources_per_call.get(own, RESOURCES_PER_CALL), RESOURCES_PER_CALL),
         )
@@ -148,10 +152,6 @@ class TencentTag(Plain[TencentCredentials]):
         """One account, region and type a call."""
         return TypeScope(self.name, self.api, location.account, location.region, None, type_)
 
-    def refusal(self, credentials: TencentCredentials, scope: Scope) -> Failure | None:
-        """A bare id cannot be named without the owner's uin."""
-        return _NO_ACCOUNT if scope.more == _BARE and credentials.account_id is None else None
-
     def auth(self, credentials: TencentCredentials, scope: Scope) -> Tc3Auth:  # noqa: ARG002 - signed without a scope
         """TC3."""
         return Tc3Auth(credentials)
@@ -166,15 +166,17 @@ class TencentTag(Plain[TencentCredentials]):
         seen: Mapping[str, Seen] = {},  # noqa: ARG002 - this API has no versions
     ) -> Answer:
         """`UnTagResources` or `TagResources`. Nothing is counted; failures are by resource."""
-        names = _names(session.credentials, scope, ids)
-        if isinstance(names, Answer):
-            return names
+        until = end_of(session)
+        named = await self._named(session, scope, ids)
+        if isinstance(named, Answer):
+            return named
+        _, names = named
         body: dict[str, Any] = {"ResourceList": list(dict.fromkeys(names.values()))}
         if action is Action.REMOVE:
             body["TagKeys"] = [tag.key for tag in tags]
         else:
             body["Tags"] = [{"TagKey": tag.key, "TagValue": tag.value or ""} for tag in tags]
-        success = await self._call(session, _OPERATIONS[action], body)
+        success = await self._call(within(session, until), _OPERATIONS[action], body)
         if isinstance(success, Answer):
             return success
         failed = success.fields.get("FailedResources", False)
@@ -195,10 +197,13 @@ class TencentTag(Plain[TencentCredentials]):
 
     async def read(self, session: TencentSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """`GetResources` for these resources. What is left out has no tags where that is known, else no entry."""
-        names = _names(session.credentials, scope, ids)
-        if isinstance(names, Answer):
-            return names
-        success = await self._call(session, "GetResources", {"ResourceList": list(dict.fromkeys(names.values()))})
+        until = end_of(session)
+        named = await self._named(session, scope, ids)
+        if isinstance(named, Answer):
+            return named
+        owner, names = named
+        body = {"ResourceList": list(dict.fromkeys(names.values()))}
+        success = await self._call(within(session, until), "GetResources", body)
         if isinstance(success, Answer):
             return success
         listed = _listed(success)
@@ -209,7 +214,7 @@ class TencentTag(Plain[TencentCredentials]):
         for id_, name in names.items():
             if name in listed:
                 tags[id_] = listed[name]
-            elif whole and _is_bare(name, session.credentials):
+            elif whole and _is_bare(name, owner):
                 tags[id_] = {}
         return Answer(Verdict.DONE, request_id=success.request_id, tags=tags)
 
@@ -260,25 +265,47 @@ class TencentTag(Plain[TencentCredentials]):
             types = {}
         return Listing(Verdict.DONE, request_id=success.request_id, tags=tags, next=_next(success), types=types)
 
-    async def _call(self, session: TencentSession, operation: str, body: Mapping[str, Any]) -> Success | Answer:
-        """The answer if it is a success, else what it means."""
-        headers = {"x-tc-action": operation, "x-tc-version": VERSION, "x-tc-language": "en-US"}
-        reply = await call(session, "POST", f"{self._endpoint}/", body, headers=headers)
+    async def _named(
+        self, session: TencentSession, scope: Scope, ids: tuple[str, ...]
+    ) -> tuple[Owner, dict[str, str]] | Answer:
+        """The key's owner, and each resource's name. An Answer: no call is made."""
+        region = scope.region or ""
+        owner = await self._owners.of(session, region, session.credentials.account_id)
+        if isinstance(owner, Answer):
+            return owner
+        if owner.number is None and not all(map(is_name, ids)):
+            message = (
+                "STS does not say whose the key is: name it by six segments, or put account_id into the credentials"
+            )
+            return Answer(Verdict.REFUSED, "no_account_id", message, unsent=True)
+        names = {id_: name_of_id(scope.type, id_, region, owner.number or "") for id_ in ids}
+        for name in names.values():
+            parsed = parse_name(name)
+            of_other = parsed is not None and parsed.kind == "uin" and parsed.owner != owner.number
+            if of_other and owner.number is not None:
+                return another_account(name, owner.number)
+        return owner, names
+
+    async def _identify(self, session: TencentSession, region: str) -> str | Answer:
+        """The uin of the account that the key belongs to. No permission is needed for it."""
+        signed = session._replace(auth=Tc3Auth(session.credentials, service="sts"))
+        success = await self._call(signed, "GetCallerIdentity", {}, self._sts, {"x-tc-region": region})
+        if isinstance(success, Answer):
+            return success
+        return number_in(success.fields.get("AccountId")) or success.unexpected()
+
+    async def _call(
+        self,
+        session: TencentSession,
+        operation: str,
+        body: Mapping[str, Any],
+        endpoint: str | None = None,
+        more: Mapping[str, str] = {},
+    ) -> Success | Answer:
+        """The answer if it is a success, else what it means. STS has the same version as the Tag API."""
+        headers = {"x-tc-action": operation, "x-tc-version": VERSION, "x-tc-language": "en-US", **more}
+        reply = await call(session, "POST", f"{endpoint or self._endpoint}/", body, headers=headers)
         return reply if isinstance(reply, Answer) else judged(reply, session)
-
-
-def _names(credentials: TencentCredentials, scope: Scope, ids: tuple[str, ...]) -> dict[str, str] | Answer:
-    """Each resource's name. An Answer where the owner is not known, or is not that of one of them."""
-    owner = credentials.account_id
-    if owner is None and not all(map(is_name, ids)):
-        return Answer(Verdict.FAILED, _NO_ACCOUNT.code, _NO_ACCOUNT.message, unsent=True)
-    names = {id_: name_of_id(scope.type, id_, scope.region or "", owner or "") for id_ in ids}
-    for name in names.values():
-        parsed = parse_name(name)
-        if owner is not None and parsed is not None and parsed.kind == "uin" and parsed.owner != owner:
-            message = f"{name} is in another account than the credentials, which are of {owner}"
-            return Answer(Verdict.REFUSED, "account_mismatch", message, unsent=True)
-    return names
 
 
 def _listed(success: Success) -> dict[str, dict[str, str]] | None:
@@ -305,9 +332,9 @@ def _next(success: Success) -> str | None:
     return token if isinstance(token, str) and token else None
 
 
-def _is_bare(name: str, credentials: TencentCredentials) -> bool:
+def _is_bare(name: str, owner: Owner) -> bool:
     """Whether a resource that GetResources leaves out has no tags: no part of its name can be wrong but the id."""
     parsed = parse_name(name)
     if parsed is None or parsed.type not in LISTED or parsed.kind != "uin":
         return False
-    return parsed.owner == credentials.account_id and (parsed.region != "") is (parsed.type in REGIONAL)
+    return owner.is_account(parsed.owner) and (parsed.region != "") is (parsed.type in REGIONAL)

@@ -15,7 +15,7 @@ def _text(value: Any) -> Any:
 
 
 class VolcengineCredentials(AccessKey):
-    """An access key. `account_id` is the account's number: names of resources are built with it."""
+    """An access key. `account_id` is the account's number, if it is to be compared with the key's own."""
 
     variables: ClassVar[Mapping[str, str]] = {
         "access_key": "VOLCENGINE_ACCESS_KEY",

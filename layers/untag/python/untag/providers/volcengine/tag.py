@@ -8,8 +8,10 @@ leave open, and what follows:
 - Which region a call is signed for: `cn-beijing`, as in all examples, wherever the resources are. The service is a
   global one.
 - Whether `GetResources` lists every resource. It is taken to be complete for resources of the types that
-  `ListResourceTypes` names, of the account that the credentials name (`account_id`), and of the request's region. So
-  one of these that is left out has no tags. Of any other that is left out nothing is known.
+  `ListResourceTypes` names, of the key's account, and of the request's region. So one of these that is left out has no
+  tags. Of any other that is left out nothing is known.
+- Whose a key is: STS says it (`GetCallerIdentity` 2018-01-01, volcenginesdk-sts 5.0.54). Where STS refuses to, the
+  credentials' `account_id` is good for names alone.
 - Whether a success without failures has an empty list, or nothing at all, in its `Result`. Only the list is believed at
   once; without one the tags are read back.
 - What the codes of `FailedResources` are: `InternalError` is documented, which passes. Throttles and missing resources
@@ -23,7 +25,6 @@ leave open, and what follows:
 A removal names keys. Keys that begin with `volc:` and `sys:`, in any case, are Volcengine's own.
 """
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
@@ -44,7 +45,9 @@ from untag.providers.base import (
     Seen,
     Verdict,
 )
-from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
+from untag.providers.http import Reply, call, end_of, message_of, name_of, tags_of, unexpected, within
+from untag.providers.owners import Owner, Owners, another_account, number_in
+from untag.providers.tokens import FORM
 from untag.providers.volcengine.answers import judged, request_id, result_of, verdict_of_item
 from untag.providers.volcengine.credentials import VolcengineCredentials, VolcengineSession
 from untag.providers.volcengine.products import Product, product_of
@@ -52,7 +55,6 @@ from untag.providers.volcengine.signing import HMAC_SHA256, VolcengineAuth
 from untag.providers.volcengine.trns import (
     GLOBAL_REGION,
     RESERVED,
-    account_problem,
     is_at_home,
     is_trn,
     parse_trn,
@@ -71,6 +73,7 @@ KEYS_PER_CALL = 20
 PAGE = 50
 
 _SERVICE = "tag"
+_STS_VERSION = "2018-01-01"
 _UNKNOWN_TYPE = "type_not_supported"
 _CONTENT_TYPE = "application/json; charset=UTF-8"
 _OPERATIONS = {Action.REMOVE: "UntagResources", Action.RESTORE: "TagResources"}
@@ -81,6 +84,7 @@ class VolcengineTag(Plain[VolcengineCredentials]):
 
     name = "volcengine"
     api = "tag"
+    endpoints = ("sts",)
     rate = 5.0  # the least that a product documents for its own tag API
     reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
@@ -90,19 +94,28 @@ class VolcengineTag(Plain[VolcengineCredentials]):
     finds_any_type = True
 
     def __init__(
-        self, endpoint: str = DEFAULT_ENDPOINT, *, read_first: bool = True, resources_per_call: int = RESOURCES_PER_CALL
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        sts_endpoint: str | None = None,
+        *,
+        read_first: bool = True,
+        resources_per_call: int = RESOURCES_PER_CALL,
     ) -> None:
+        """STS is at the same endpoint, unless it has one of its own."""
         self._endpoint = endpoint.rstrip("/")
+        self._sts = (sts_endpoint or endpoint).rstrip("/")
+        self._owners = Owners(self._identify)
         self._types = KnownTypes(lambda session: self._call(session, "ListResourceTypes", {}))
         self.reads_first = read_first
         self.limits = Limits(resources=resources_per_call, keys=KEYS_PER_CALL)
 
     @classmethod
     def of(cls, options: Options) -> Self:
-        """With its endpoint and the number of resources that go into one call."""
+        """With its endpoints and the number of resources that go into one call."""
         api = f"{cls.name}.{cls.api}"
         return cls(
             options.endpoints.get(api, DEFAULT_ENDPOINT),
+            options.endpoints.get(f"{cls.name}.sts"),
             read_first=options.read_first,
             resources_per_call=min(options.resources_per_call.get(api, RESOURCES_PER_CALL), MOST_RESOURCES_PER_CALL),
         )
@@ -141,18 +154,19 @@ class VolcengineTag(Plain[VolcengineCredentials]):
         seen: Mapping[str, Seen] = {},  # noqa: ARG002 - a removal names keys, and compares no version
     ) -> Answer:
         """`UntagResources` or `TagResources`. Nothing is counted; failures are by resource."""
-        until = _until(session)
-        route = await self._route(session, scope, ids)
-        if isinstance(route, Answer):
-            return route
+        until = end_of(session)
+        routed = await self._route(session, scope, ids)
+        if isinstance(routed, Answer):
+            return routed
+        _, route = routed
         if isinstance(route, Product):
-            return await route.write(_rest(session, until), action, scope, ids, tags)
+            return await route.write(within(session, until), action, scope, ids, tags)
         body: dict[str, Any] = {"ResourceTrnList": list(dict.fromkeys(route.values()))}
         if action is Action.REMOVE:
             body["TagKeys"] = [tag.key for tag in tags]
         else:
             body["Tags"] = [{"Key": tag.key, "Value": tag.value or ""} for tag in tags]
-        reply = await self._call(_rest(session, until), _OPERATIONS[action], body)
+        reply = await self._call(within(session, until), _OPERATIONS[action], body)
         if isinstance(reply, Answer):
             return reply
         result = result_of(reply)
@@ -175,17 +189,18 @@ class VolcengineTag(Plain[VolcengineCredentials]):
 
     async def read(self, session: VolcengineSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """`GetResources` for these resources. What is left out has no tags where that is known, else no entry."""
-        until = _until(session)
-        route = await self._route(session, scope, ids)
-        if isinstance(route, Answer):
-            return route
+        until = end_of(session)
+        routed = await self._route(session, scope, ids)
+        if isinstance(routed, Answer):
+            return routed
+        owner, route = routed
         if isinstance(route, Product):
-            return await route.read(_rest(session, until), scope, ids)
+            return await route.read(within(session, until), scope, ids)
         asked = list(dict.fromkeys(route.values()))
         body: dict[str, Any] = {"ResourceTrnList": asked, "MaxResults": len(asked)}
         listed: dict[str, dict[str, str]] = {}
         while True:
-            reply = await self._call(_rest(session, until), "GetResources", body)
+            reply = await self._call(within(session, until), "GetResources", body)
             if isinstance(reply, Answer):
                 return reply
             page = _listed(reply)
@@ -201,7 +216,7 @@ class VolcengineTag(Plain[VolcengineCredentials]):
         for id_, trn in route.items():
             if trn in listed:
                 tags[id_] = listed[trn]
-            elif cursor is None and _is_bare(trn, scope, session.credentials):
+            elif cursor is None and _is_bare(trn, scope, owner):
                 tags[id_] = {}
         return Answer(Verdict.DONE, request_id=request_id(reply), tags=tags)
 
@@ -218,7 +233,7 @@ class VolcengineTag(Plain[VolcengineCredentials]):
 
     async def find(self, session: VolcengineSession, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
         """`GetResources` by the type's second word and the tag. What is of another type or region is left out."""
-        until = _until(session)
+        until = end_of(session)
         body: dict[str, Any] = {"MaxResults": PAGE}
         if cursor is not None:
             body["NextToken"] = cursor
@@ -228,7 +243,7 @@ class VolcengineTag(Plain[VolcengineCredentials]):
             if (problem := await self._unknown(session, scope)) is not None:
                 return problem
             body["ResourceTypeFilters"] = [scope.type.partition(":")[2]]
-        reply = await self._call(_rest(session, until), "GetResources", body)
+        reply = await self._call(within(session, until), "GetResources", body)
         if isinstance(reply, Answer):
             return reply
         page = _listed(reply)
@@ -252,15 +267,26 @@ class VolcengineTag(Plain[VolcengineCredentials]):
 
     async def _route(
         self, session: VolcengineSession, scope: Scope, ids: tuple[str, ...]
-    ) -> dict[str, str] | Product | Answer:
-        """Each resource's TRN where the tag service knows the type, else the product. An Answer: no call is made."""
-        for trn in filter(is_trn, ids):
-            if (problem := account_problem(trn, session.credentials.account_id)) is not None:
-                return Answer(Verdict.REFUSED, problem.code, problem.message, unsent=True)
-        if (unknown := await self._unknown(session, scope)) is None:
-            return _trns(scope, ids, session.credentials)
-        product = product_of(self._endpoint, scope.type) if unknown.code == _UNKNOWN_TYPE else None
-        return product or unknown
+    ) -> tuple[Owner, dict[str, str] | Product] | Answer:
+        """The owner, and each resource's TRN where the tag service knows the type, else the product.
+
+        An Answer: no call is made.
+        """
+        until = end_of(session)
+        owner = await self._owners.of(session, written=session.credentials.account_id)
+        if isinstance(owner, Answer):
+            return owner
+        for name in ids:
+            trn = parse_trn(name)
+            if trn is not None and owner.number is not None and trn.account not in ("", owner.number):
+                return another_account(name, owner.number)
+        if (unknown := await self._unknown(within(session, until), scope)) is not None:
+            product = product_of(self._endpoint, scope.type) if unknown.code == _UNKNOWN_TYPE else None
+            return unknown if product is None else (owner, product)
+        if owner.number is None and not all(map(is_trn, ids)):
+            message = "STS does not say whose the key is: name it by a TRN, or put account_id into the credentials"
+            return Answer(Verdict.REFUSED, "account_unknown", message, unsent=True)
+        return owner, {id_: trn_of(scope.type, id_, scope.region or "", owner.number or "") for id_ in ids}
 
     async def _unknown(self, session: VolcengineSession, scope: Scope) -> Answer | None:
         """Why the tag service is not asked about a type: it does not name it."""
@@ -272,30 +298,24 @@ class VolcengineTag(Plain[VolcengineCredentials]):
         message = f"the tag service does not name type {scope.type} among those that it knows"
         return Answer(Verdict.FAILED, _UNKNOWN_TYPE, message, unsent=True)
 
+    async def _identify(self, session: VolcengineSession, _: str) -> str | Answer:
+        """The number of the account that the key belongs to. No permission is needed for it."""
+        operation = "GetCallerIdentity"
+        auth = VolcengineAuth(HMAC_SHA256, session.credentials, region=GLOBAL_REGION, service="sts")
+        url = f"{self._sts}/?Action={operation}&Version={_STS_VERSION}"
+        reply = await call(session._replace(auth=auth), "POST", url, b"", content_type=FORM)
+        told = judged(reply, session, operation)
+        if isinstance(told, Answer):
+            return told
+        result = result_of(told)
+        number = number_in(result.get("AccountId")) if isinstance(result, dict) else None
+        return number or unexpected(told, request_id(told))
+
     async def _call(self, session: VolcengineSession, operation: str, body: Mapping[str, Any]) -> Reply | Answer:
         """The reply if it is a success, else what it means."""
         url = f"{self._endpoint}/?Action={operation}&Version={VERSION}"
         reply = await call(session, "POST", url, body, content_type=_CONTENT_TYPE)
         return judged(reply, session, operation)
-
-
-def _trns(scope: Scope, ids: tuple[str, ...], credentials: VolcengineCredentials) -> dict[str, str] | Answer:
-    """Each resource's TRN. An Answer where one cannot be built."""
-    account = credentials.account_id
-    if account is None and not all(map(is_trn, ids)):
-        message = "a bare id needs account_id in the account's credentials, or has to be written as a TRN"
-        return Answer(Verdict.REFUSED, "account_unknown", message, unsent=True)
-    return {id_: trn_of(scope.type, id_, scope.region or "", account or "") for id_ in ids}
-
-
-def _until(session: VolcengineSession) -> float:
-    """The moment at which all calls of one step have to be over."""
-    return asyncio.get_running_loop().time() + session.timeout
-
-
-def _rest(session: VolcengineSession, until: float) -> VolcengineSession:
-    """The session for what time is left."""
-    return session._replace(timeout=max(until - asyncio.get_running_loop().time(), 0.001))
 
 
 def _listed(reply: Reply) -> dict[str, tuple[str, dict[str, str]]] | None:
@@ -331,13 +351,12 @@ def _next(reply: Reply) -> str | None:
     return token if isinstance(token, str) and token else None
 
 
-def _is_bare(name: str, scope: Scope, credentials: VolcengineCredentials) -> bool:
+def _is_bare(name: str, scope: Scope, owner: Owner) -> bool:
     """Whether a resource that GetResources leaves out has no tags: it is of the account, the type and the region."""
     trn = parse_trn(name)
     return (
         trn is not None
-        and credentials.account_id is not None
-        and trn.account == credentials.account_id
+        and owner.is_account(trn.account)
         and f"{trn.service}:{trn.kind}" == scope.type
         and is_at_home(trn, scope.region or "")
     )

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from untag.providers.base import Failure
-
 _TRN = re.compile(r"trn:([a-z0-9_-]+):([a-z0-9-]*):([0-9]*):(.+)", re.DOTALL)
 _TYPE = re.compile(r"([a-z0-9_-]+):([A-Za-z0-9_.-]+)")
 _NAME = "[A-Za-z0-9_][A-Za-z0-9._@+=:,-]*"
@@ -70,15 +68,6 @@ def trn_of(type_: str, id_: str, region: str, account: str) -> str:
 def is_at_home(trn: Trn, region: str) -> bool:
     """Whether a resource is one of those that are asked for in a region."""
     return trn.region == region or (trn.region == "" and region == GLOBAL_REGION)
-
-
-def account_problem(trn: str, account: str | None) -> Failure | None:
-    """Why a resource's name contradicts the account of the credentials, None where it does not."""
-    parsed = parse_trn(trn)
-    if parsed is None or account is None or parsed.account in ("", account):
-        return None
-    message = f"{trn} is in another account than the credentials, which are of {account}"
-    return Failure("account_mismatch", message)
 
 
 def type_problem(type_: str) -> str | None:
