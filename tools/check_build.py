@@ -23,7 +23,7 @@ ZIP_LIMIT_BYTES = 5_000_000
 
 # Cloud vendors' SDKs, by the names they have as modules and as distributions. None belongs at run time.
 VENDOR_SDK = re.compile(
-    r"^(boto3|botocore|s3transfer|aiobotocore|awscrt|jdcloud_sdk|(?:huaweicloud|volcengine)sdk\w*|azure[_-]\w*|msal\w*)([-.].*)?$"
+    r"^(boto3|botocore|s3transfer|aiobotocore|awscrt|jdcloud_sdk|(?:huaweicloud|volcengine)sdk\w*|azure[_-]\w*|google\w*|msal\w*)([-.].*)?$"
 )
 
 # What an extension module for python3.13 on arm64 is called: made for that version, or for its stable ABI.

@@ -9,6 +9,7 @@ from local.providers.azure import AzureOptions, AzureServer
 from local.providers.azure_login import AzureLoginServer
 from local.providers.calls import Call, CallLog
 from local.providers.faults import KINDS, Fault, Faults
+from local.providers.gcp import GcpOptions, GcpServer
 from local.providers.huaweicloud_config import HuaweicloudConfigOptions, HuaweicloudConfigServer
 from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
@@ -29,6 +30,7 @@ SERVERS: dict[str, type[ProviderServer]] = {
     AwsStsServer.name: AwsStsServer,
     AzureServer.name: AzureServer,
     AzureLoginServer.name: AzureLoginServer,
+    GcpServer.name: GcpServer,
     TencentcloudServer.name: TencentcloudServer,
     TencentcloudStsServer.name: TencentcloudStsServer,
     VolcengineServer.name: VolcengineServer,
@@ -54,6 +56,8 @@ __all__ = [
     "Change",
     "Fault",
     "Faults",
+    "GcpOptions",
+    "GcpServer",
     "HuaweicloudConfigOptions",
     "HuaweicloudConfigServer",
     "HuaweicloudTmsOptions",

@@ -6,7 +6,7 @@ from local.audit import Audit
 from local.stack import ROOT, Stack
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
-LONG_NAMES = ("arn:", "qcs:", "trn:", "/subscriptions/")
+LONG_NAMES = ("arn:", "qcs:", "trn:", "/subscriptions/", "//")
 WRITING = {"tags/delete", "tags/create", "unTagResources", "tagResources"}
 
 

@@ -219,3 +219,18 @@ def test_only_a_secret_that_is_denied_or_absent_fails_a_request(
     tagged.csms.faults.add(Fault("status", status=status))
     tagged.send(request())
     assert tagged.reports[-1]["counts"] == counts
+
+
+def test_an_account_that_would_need_an_aws_role_fails_with_the_reason(tagged: Platform) -> None:
+    role = {"role_arn": "arn:aws:iam::123456789012:role/untag"}
+    tagged.csms.put("untag-aws-default", json.dumps(role))
+    asked = {
+        "id": "req-a",
+        "provider": "aws",
+        "region": "eu-west-1",
+        "resources": [{"type": "ec2:instance", "ids": ["arn:aws:ec2:eu-west-1:123456789012:instance/i-0"]}],
+        "tags": [{"key": "env"}],
+    }
+    tagged.send(asked)
+    (report,) = tagged.reports
+    assert (report["counts"], report["outcomes"][0]["code"]) == ({"failed": 1}, "no_credentials")

@@ -90,7 +90,7 @@ def test_the_environment_is_what_a_function_reads() -> None:
     aws = {"aws", "aws-iam", "aws-sts"}
     azure = {"azure", "azure-login"}
     with_sts = {name for cloud in ("alibabacloud", "tencentcloud", "volcengine") for name in (cloud, f"{cloud}-sts")}
-    assert set(SERVERS) == {*huawei, *aws, *azure, *with_sts, "jdcloud"}
+    assert set(SERVERS) == {*huawei, *aws, *azure, *with_sts, "gcp", "jdcloud"}
     with JdcloudServer() as jdcloud, HuaweicloudConfigServer() as huaweicloud, HuaweicloudTmsServer() as tms:
         assert jdcloud.environment == {
             "JDCLOUD_ACCESS_KEY": "FAKEJDAK0000000000000000000000AA",

@@ -63,7 +63,7 @@ def provider_options(environ: Mapping[str, str]) -> Options:
             apis = apis_of(provider) if provider in NAMES else ()
             known = [f"{one.name}.{one.api}" for one in apis]
             if given is endpoints:
-                known += [f"{one.name}.{further}" for one in apis for further in one.endpoints]
+                known += [f"{one.name}.{further}".rstrip(".") for one in apis for further in one.endpoints]
             if api not in known:
                 # Only the names of known providers are worth a list: importing all of them would cost a cold start.
                 there = ", ".join(known or NAMES)

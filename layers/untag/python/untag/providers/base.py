@@ -259,7 +259,8 @@ class Provider(Protocol[C]):
     facts: Facts
     """For the page that compares the clouds."""
     endpoints: tuple[str, ...]
-    """Further endpoints that it calls, such as a token service's: they can be replaced as its own can."""
+    """Further endpoints that it calls, such as a token service's: they can be replaced as its own can. An empty name is
+    one endpoint in place of all that the provider calls."""
 
     @classmethod
     def of(cls, options: Options) -> Self:
