@@ -23,7 +23,8 @@ from local.providers.wire import Request, Response
 
 ASYNC_BYTES = 256 * 1024
 REQUEST_BYTES = 6 * 1024 * 1024
-ANSWER_BYTES = 6 * 1024 * 1024
+SYNC_SECONDS = 90.0
+"""The gateway waits so long for an answer, whatever the function's time-out is; the function runs on."""
 URN = re.compile(r"urn:fss:([^:]+):([^:]+):function:([^:]+):([^:]+)(?::([^:]+))?")
 
 _PATH = re.compile(r"/v2/([^/]+)/fgs/functions/([^/]+)/(invocations|invocations-async)")
@@ -120,11 +121,13 @@ class FunctionGraphServer(GatewayService):
         429: ("FSS.0429", "Too many requests."),
         500: ("FSS.0500", "Internal server error."),
         503: ("FSS.0503", "Service unavailable."),
+        504: ("FSS.0504", "Gateway timeout."),
     }
 
     def __init__(self, *arguments: Any, functions: Functions, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.functions = functions
+        self.sync_seconds = SYNC_SECONDS
 
     def urn(self, function: str) -> str:
         """The URN of a function here."""
@@ -153,8 +156,11 @@ class FunctionGraphServer(GatewayService):
         if not waits:
             request_id = self.functions.invoke_async(function, request.body)
             return answer(202, {"request_id": request_id}, request_id)
-        outcome = await asyncio.to_thread(self.functions.invoke, function, request.body)
-        return _answered(outcome, request)
+        running = asyncio.create_task(asyncio.to_thread(self.functions.invoke, function, request.body))
+        done, _ = await asyncio.wait([running], timeout=self.sync_seconds)
+        if not done:
+            raise ServiceError(504, *self.codes[504])
+        return _answered(running.result(), request)
 
     def _function(self, request: Request, named: str) -> str:
         match = _PATH.fullmatch(request.path)

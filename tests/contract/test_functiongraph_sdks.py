@@ -1,12 +1,13 @@
 """The local services of FunctionGraph, driven by the vendor's own clients."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from functiongraph_vendors import client, obs_client, sdk_csms, sdk_functiongraph, sdk_smn
-from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
+from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, ServerResponseException
 from obs import AppendObjectContent, CopyObjectHeader, DeleteObjectsRequest, GetObjectHeader, Object, PutObjectHeader
 
 from local.functiongraph import PROJECT, Agency, CsmsServer, FunctionGraphServer, ObsServer, PlainFunctions, SmnServer
@@ -320,6 +321,16 @@ def test_an_asynchronous_body_has_256_kilobytes_at_most(functiongraph: FunctionG
     with pytest.raises(ClientRequestException) as refused:
         sdk.async_invoke_function(sdk_functiongraph.AsyncInvokeFunctionRequest(urn, body={"a": "x" * 262_144}))
     assert (refused.value.status_code, refused.value.error_code) == (413, "FSS.0413")
+
+
+def test_an_answer_that_takes_too_long_is_the_gateways(functiongraph: FunctionGraphServer) -> None:
+    functions = functiongraph.functions
+    assert isinstance(functions, PlainFunctions)
+    functions.functions["slow"] = lambda _: time.sleep(0.5)
+    functiongraph.sync_seconds = 0.05
+    with pytest.raises(ServerResponseException) as refused:
+        invoke(functiongraph, "slow", {})
+    assert (refused.value.status_code, refused.value.error_code) == (504, "FSS.0504")
 
 
 def test_a_function_that_does_not_exist_is_a_404(functiongraph: FunctionGraphServer) -> None:

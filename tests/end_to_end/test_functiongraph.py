@@ -1,19 +1,21 @@
 """The main job on FunctionGraph: the zip's handlers in processes of their own, the host's services, and every cloud."""
 
 import json
+import subprocess
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from test_main_job import LONG_NAMES
+from test_main_job import EVENTS, LONG_NAMES, WRITING, bodies, fleet
 
 from local.audit import Audit
 from local.functiongraph.deployment import REMOVE
 from local.functiongraph.stack import FunctionGraphStack
 from local.stack import ROOT, Overrides, Stack
 
-EVENTS = sorted((ROOT / "events").glob("*.json"))
-WRITING = {"tags/delete", "tags/create", "unTagResources", "tagResources"}
+ZIP = ROOT / "deploy" / "functiongraph" / "build" / "untag.zip"
 VARIABLES = {"UNTAG_RATE": "2000"}
 
 
@@ -32,18 +34,20 @@ def aws() -> Iterator[Stack]:
         yield running
 
 
-def fleet(number: int, prefix: str = "fleet") -> dict:
-    return {
-        "id": f"{prefix}-{number}",
-        "provider": "jdcloud",
-        "region": "cn-north-1",
-        "resources": [{"type": "vm", "ids": [f"i-{prefix}{number}"]}],
-        "tags": [{"key": "env", "value": "staging"}],
-    }
+def python_312() -> Path | None:
+    """An interpreter as deployed, where this machine has one."""
+    done = subprocess.run([ROOT / "tools" / "find-python", "3.12", ""], capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip()) if done.stdout.strip() else None
 
 
-def bodies(event: dict) -> list[str]:
-    return [record["body"] for record in event["Records"]] if "Records" in event else [json.dumps(event)]
+def is_current(archive: Path) -> bool:
+    """Whether a zip was built of the sources as they stand."""
+    package = ROOT / "layers" / "untag" / "python" / "untag"
+    with zipfile.ZipFile(archive) as packed:
+        names = [name for name in packed.namelist() if name.startswith("vendor/untag/") and name.endswith(".py")]
+        return {package / name.removeprefix("vendor/untag/") for name in names} >= set(
+            package.glob("providers/*/*.py")
+        ) and all((package / name.removeprefix("vendor/untag/")).read_bytes() == packed.read(name) for name in names)
 
 
 def outcomes(reports: list[dict]) -> Counter[tuple]:
@@ -151,3 +155,17 @@ def test_no_key_of_an_account_is_in_a_report_a_letter_or_a_log_line(huawei: Func
     said += "".join(huawei.invoke(REMOVE, fleet(2, "hand")).log)
     assert len(secrets) > 10
     assert not [secret for secret in secrets if secret in said]
+
+
+def test_the_zip_runs_on_the_deployed_python_behind_the_runtimes_own_libraries():
+    python = python_312()
+    if python is None or not ZIP.exists() or not is_current(ZIP):
+        pytest.skip("needs a Python 3.12, and `make build-functiongraph`")
+    with FunctionGraphStack(code=ZIP, python=python, environment=VARIABLES) as stack:
+        stack.seed()
+        for name in ("jdcloud_sqs_batch", "huaweicloud_tms_sqs_batch", "decommission_cts_trace", "sweep_jdcloud"):
+            stack.send(ROOT / "events" / f"{name}.json")
+        stack.drain()
+        assert not [request for request in stack.functions.requests if request.outcome and request.outcome.error]
+        kinds = Counter(report["kind"] for report in stack.reports())
+        assert (kinds["sweep"], kinds["removal"] > 5) == (1, True)

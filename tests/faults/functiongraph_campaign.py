@@ -47,6 +47,8 @@ import functiongraph_hooks
 functiongraph_hooks.install(os.environ)
 from original import *
 """
+_SECRET = ("access_key", "secret_key", "security_token", "client_secret", "access_token")
+"""The fields of a secret that are no name."""
 _TICK_SECONDS = 0.02
 _TROUBLE: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("unavailable", 0.02, {}),
@@ -148,7 +150,7 @@ class Campaign:
     def _give_keys(self) -> None:
         """Keys of several accounts, at the clouds and in CSMS."""
         for provider, account, secret in clouds.open_accounts(self.stack.providers):
-            self._secrets |= {secret["access_key"], secret["secret_key"]}
+            self._secrets |= {secret[name] for name in _SECRET if name in secret}
             self.stack.csms.put(f"untag-{provider}-{account}", json.dumps(secret))
 
     # The storm

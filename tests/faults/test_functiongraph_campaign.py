@@ -3,7 +3,7 @@
 import pytest
 from functiongraph_campaign import Campaign, Outcome
 
-PAIRS = 2000
+PAIRS = 1500
 SEED = 7
 
 

@@ -232,6 +232,9 @@ def test_what_is_surplus_waits_or_is_discarded(deploy: Made) -> None:
     second = [later(functions, do="sleep", seconds=0.3) for _ in range(3)]
     assert functions.wait_idle(20)
     assert [request.state for request in second] == [State.SUCCESS, State.DISCARD, State.DISCARD]
+    assert [failure["request_context"]["request_id"] for failure in functions.failures] == [
+        request.request_id for request in second[1:]
+    ]
 
 
 def test_requests_can_be_lost_and_instances_killed(deploy: Made) -> None:
