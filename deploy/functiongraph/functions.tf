@@ -76,9 +76,10 @@ resource "huaweicloud_fgs_async_invoke_configuration" "all" {
   max_async_retry_attempts       = each.value.retries
   enable_async_status_log        = false
 
+  # What fails for good, or is discarded, lies in the bucket, and the timer's function puts it on its queue.
   on_failure {
-    destination = "SMN"
-    param       = jsonencode({ topic_urn = huaweicloud_smn_topic.alarms.topic_urn })
+    destination = "OBS"
+    param       = jsonencode({ bucket = huaweicloud_obs_bucket.queues.bucket, prefix = "given-up/", expires = 14 })
   }
 }
 

@@ -38,6 +38,9 @@ FUNCTIONS = (
 RETRIES = 3
 """Of an asynchronous request that fails."""
 
+GIVEN_UP = "given-up/"
+"""Under this prefix of the bucket lies what the platform gives up: the destination of failures."""
+
 DUE_TIMER = "untag-due-each-minute"
 SWEEP_TIMER = "untag-sweep-schedule"
 EACH_MINUTE = "0 * * * * *"

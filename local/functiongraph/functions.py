@@ -23,7 +23,7 @@ from local.functiongraph.agency import Agency
 from local.functiongraph.api import FunctionGraphServer, Outcome
 from local.functiongraph.clock import Clock
 from local.functiongraph.instance import FunctionSpec, Instance
-from local.functiongraph.service import ServiceError
+from local.functiongraph.service import PROJECT, REGION, ServiceError
 
 KEPT_REQUESTS = 10_000
 
@@ -79,7 +79,8 @@ class EmulatedFunctions:
         self.requests: deque[AsyncRequest] = deque(maxlen=KEPT_REQUESTS)
         """The asynchronous ones, in the order of their acceptance."""
         self.failures: list[dict[str, Any]] = []
-        """What the destination for failures is sent."""
+        """What the destination for failures was sent."""
+        self.destination: Callable[[dict[str, Any]], None] = lambda _failure: None
         self._agency = agency
         self._clock = clock
         self._sink = sink
@@ -263,20 +264,20 @@ class EmulatedFunctions:
         """What the destination for failures is sent ("Configuring Asynchronous Notification")."""
         outcome = request.outcome
         now = datetime.fromtimestamp(self._clock.now(), UTC)
-        self.failures.append(
-            {
-                "timestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "request_context": {
-                    "request_id": request.request_id,
-                    "function_urn": request.function,
-                    "condition": "",
-                    "approximate_invoke_count": request.attempts,
-                },
-                "request_payload": request.body.decode("utf-8", "replace"),
-                "response_context": {"status_code": 200, "function_error": outcome.error if outcome else ""},
-                "response_payload": outcome.body.decode("utf-8", "replace") if outcome else "",
-            }
-        )
+        failure = {
+            "timestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "request_context": {
+                "request_id": request.request_id,
+                "function_urn": f"urn:fss:{REGION}:{PROJECT}:function:default:{request.function}:latest",
+                "condition": "",
+                "approximate_invoke_count": request.attempts,
+            },
+            "request_payload": request.body.decode("utf-8", "replace"),
+            "response_context": {"status_code": 200, "function_error": outcome.error if outcome else ""},
+            "response_payload": outcome.body.decode("utf-8", "replace") if outcome else "",
+        }
+        self.failures.append(failure)
+        self.destination(failure)
 
     # Without the lock.
 

@@ -23,6 +23,7 @@ from local.aws import routing
 from local.errors import LocalError
 from local.functiongraph import Agency, CsmsServer, FunctionGraphServer, ObsServer, SmnServer, contents, endpoints
 from local.functiongraph import code as codes
+from local.functiongraph.bucket import StoredObject
 from local.functiongraph.clock import Clock
 from local.functiongraph.deployment import (
     BUCKET,
@@ -33,6 +34,7 @@ from local.functiongraph.deployment import (
     EACH_NIGHT,
     EVENTS_TOPIC,
     FUNCTIONS,
+    GIVEN_UP,
     REMOVE,
     REQUESTS_TOPIC,
     RETRIES,
@@ -109,6 +111,7 @@ class FunctionGraphStack:
         self.api = FunctionGraphServer(self.agency, clock=now, seed=seed, functions=self.functions)
         self.services = (self.obs, self.smn, self.csms, self.api)
         self.bucket = self.obs.buckets[BUCKET]
+        self.functions.destination = self._write_down
         self.topic = self.smn.add_topic(TOPIC)
         self.timers = {
             DUE: TimerTrigger(DUE_TIMER, DUE, parse(EACH_MINUTE)),
@@ -147,6 +150,11 @@ class FunctionGraphStack:
     def stop(self) -> None:
         """Stops everything that was started."""
         self._exit.close()
+
+    def _write_down(self, failure: Mapping[str, Any]) -> None:
+        """What the destination of failures is sent."""
+        name = f"{GIVEN_UP}{failure['request_context']['request_id']}.json"
+        self.bucket.put(name, StoredObject(json.dumps(failure, ensure_ascii=False).encode(), modified=self.time.now()))
 
     def _start(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="functiongraph-"))
@@ -307,13 +315,14 @@ class FunctionGraphStack:
         while True:
             if not self.functions.wait_idle(max(0.0, deadline - time.monotonic())):
                 break
-            messages = self.waiting()
-            if not messages:
+            messages, given_up = self.waiting(), self.bucket.keys(GIVEN_UP)
+            if not messages and not given_up:
                 return
             if time.monotonic() >= deadline:
                 break
             if self.puts_clock_forward:
-                self.time.advance(max(0.0, messages[0].due + 1 - self.time.now()))
+                if not given_up:
+                    self.time.advance(max(0.0, messages[0].due + 1 - self.time.now()))
                 self.fire(DUE)
             time.sleep(_LOOK_AGAIN_SECONDS)
         raise NotDrainedError(timeout, [queue for queue in self.queues().values() if queue.name in QUEUES])

@@ -122,6 +122,22 @@ def test_a_hundred_messages_of_one_bell_share_calls(huawei: FunctionGraphStack):
     assert len(reports) == 100
 
 
+def test_what_the_platform_discards_of_a_burst_is_only_late(huawei: FunctionGraphStack):
+    cloud = huawei.providers["jdcloud"]
+    huawei.functions.discard_surplus = True
+    known, given_up = len(huawei.reports()), len(huawei.functions.failures)
+    for number in range(40):
+        cloud.tags.put("cn-north-1", "vm", f"i-burst{number}", "env", "staging")
+        huawei.send(fleet(number, "burst"))
+    huawei.drain()
+    huawei.functions.discard_surplus = False
+    assert len(huawei.functions.failures) > given_up, "some of it was discarded"
+    reports = huawei.reports()[known:]
+    assert {report["id"] for report in reports} == {f"burst-{number}" for number in range(40)}
+    assert {row["outcome"] for report in reports for row in report["outcomes"]} == {"removed"}
+    assert huawei.bucket.keys("given-up/") == []
+
+
 def test_a_manual_payload_is_answered_with_its_reports_or_with_what_is_wrong(huawei: FunctionGraphStack):
     huawei.providers["jdcloud"].tags.put("cn-north-1", "vm", "i-hand1", "env", "staging")
     answer = huawei.invoke(REMOVE, fleet(1, "hand")).value

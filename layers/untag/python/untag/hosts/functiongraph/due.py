@@ -1,4 +1,5 @@
-"""What the timer does each minute: ring for what is due, bury what was begun too often, count what lies there.
+"""What the timer does each minute: ring for what is due, bury what was begun too often, count what lies there, and take
+back what FunctionGraph gave up.
 
 It makes up for every bell that was lost and every instance that was killed. What it misses is only late: the next
 minute finds the same keys, since what is due stays due until it is deleted.
@@ -12,6 +13,7 @@ from typing import Any
 from untag.core import Timing
 from untag.hosts.functiongraph.bells import MOST_BYTES, MOST_KEYS, Bells
 from untag.hosts.functiongraph.client import HuaweiError
+from untag.hosts.functiongraph.given_up import GivenUp
 from untag.hosts.functiongraph.kept import Kept
 from untag.hosts.functiongraph.obs import Obs
 from untag.hosts.functiongraph.outbox import DEAD, dead_key
@@ -38,16 +40,19 @@ CRASH = "crash"
 class Rounds:
     """One round over the queues."""
 
-    def __init__(self, obs: Obs, queues: Queues, bells: Bells, timing: Timing) -> None:
+    def __init__(self, obs: Obs, queues: Queues, bells: Bells, timing: Timing, functions: Mapping[str, str]) -> None:
+        """`functions` has the URN of each queue's function."""
         self._obs = obs
         self._queues = queues
         self._bells = bells
         self._timing = timing
         self._kept = Kept(obs)
+        self._given_up = GivenUp(obs, queues, bells, timing, functions)
 
     async def go(self) -> dict[str, Any]:
         """Ring for what is due; what was done, and what lies there. Raises HuaweiError."""
         answer: dict[str, Any] = {"released": await self._kept.release(self._timing.now())}
+        answer["taken_back"] = await self._given_up.take()
         for queue in QUEUES:
             answer[queue] = await self._round(queue)
         return answer
