@@ -90,7 +90,7 @@ class GcpServer(ProviderServer):
         self.options = options
         self.tokens = GcpTokens(self._now, pools, AwsServer.default_credentials)
         self.numbers_of_projects = {PROJECT: NUMBER}
-        self._later: list[tuple[float, Cause, list[tuple[Pair, str | None]]]] = []
+        self._later: list[tuple[float, Cause, list[tuple[Pair, str | None]], Mapping[str, str]]] = []
 
     def _now(self) -> float:
         return self.clock()  # which may be replaced later
@@ -231,8 +231,8 @@ class GcpServer(ProviderServer):
                 place = (ask.account, holding.region, holding.type, holding.id)
                 carried.append((Pair(*place, key, value or ""), value))
         runs = service.host in self.options.running or "/instances/" in path
-        if service.operation and runs and self.options.later:
-            self._later.append((self.clock() + self.options.later, cause, carried))
+        if service.operation and runs and self.options.later and failed is None:
+            self._later.append((self.clock() + self.options.later, cause, carried, holding.tags))
         else:
             self._change(cause, carried)
         after = self._holding(ask.account, holding.id)
@@ -249,9 +249,12 @@ class GcpServer(ProviderServer):
 
     def _carry_out_what_is_due(self) -> None:
         for waiting in list(self._later):
-            if waiting[0] <= self.clock():
+            due, cause, changes, before = waiting
+            if due <= self.clock():
                 self._later.remove(waiting)
-                self._change(waiting[1], waiting[2])
+                # An operation on labels that have changed since it was taken fails.
+                if changes and self.tags.get(*changes[0][0][:4]) == before:
+                    self._change(cause, changes)
 
     def _shown(self, service: Service, id_: str, labels: Mapping[str, str]) -> dict[str, Any]:
         path = id_.split("/", 3)[3]

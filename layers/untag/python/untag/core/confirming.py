@@ -9,7 +9,7 @@ from untag.core.comparing import stands
 from untag.core.limits import CONFIRM_SECONDS, CONFIRMATIONS
 from untag.core.plan import DONE
 from untag.core.steps import Doubt, Followed, Kind, Settled, Step
-from untag.providers import Answer
+from untag.providers import Answer, stored_key
 
 
 def confirmations(step: Step, ids: tuple[str, ...], answer: Answer) -> Iterator[Step]:
@@ -31,7 +31,11 @@ def not_confirmed(step: Step) -> Settled:
 
 
 def after_confirmation(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, str]]) -> Iterator[Followed]:
-    """Pairs in the wanted state are confirmed. The others are read back again later, also where nothing is known."""
+    """Pairs in the wanted state are confirmed. The others are read back again later, also where nothing is known.
+
+    A key that stands there with another value was set by somebody else, before the write or after it: that the pair is
+    gone is all that can be said.
+    """
     restores = step.group.action is Action.RESTORE
     waiting: dict[tuple[Tag, ...], list[str]] = {}
     for id_ in step.ids:
@@ -39,8 +43,15 @@ def after_confirmation(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str,
         settled = tuple(
             tag for tag in step.tags if there is not None and stands(step.group.provider, tag, there) is restores
         )
-        if settled:
-            yield Settled((id_,), settled, doubt.settled, step.seen)
+        replaced = tuple(
+            tag
+            for tag in settled
+            if not restores and there is not None and stored_key(step.group.provider, tag.key, there) is not None
+        )
+        if confirmed := tuple(tag for tag in settled if tag not in replaced):
+            yield Settled((id_,), confirmed, doubt.settled, step.seen)
+        if replaced:
+            yield Settled((id_,), replaced, Result(Outcome.ABSENT), step.seen)
         if left := tuple(tag for tag in step.tags if tag not in settled):
             waiting.setdefault(left, []).append(id_)
     for left, ids in waiting.items():
