@@ -8,7 +8,15 @@ resource "huaweicloud_identity_role" "project" {
     Statement = [
       { Effect = "Allow", Action = ["smn:topic:publish"] },
       { Effect = "Allow", Action = ["functiongraph:function:invokeAsync"] },
-      { Effect = "Allow", Action = ["csms:secretVersion:get", "kms:dek:decrypt"] },
+      { Effect = "Allow", Action = ["csms:secretVersion:get"] },
+      # Secrets ask for the first; a bucket that is encrypted with a key of yours for all, to read and to write.
+      {
+        Effect = "Allow"
+        Action = concat(
+          ["kms:dek:decrypt"],
+          var.bucket_kms_key_id == "" ? [] : ["kms:cmk:get", "kms:cmk:list", "kms:cmk:create", "kms:dek:create", "kms:dek:encrypt"],
+        )
+      },
       { Effect = "Allow", Action = ["lts:groups:get", "lts:topics:get"] },
     ]
   })

@@ -23,7 +23,7 @@ def given_up(made: Platform, payload: Any, function: str = "untag-remove", id_: 
         "timestamp": "2026-01-05T08:10:00Z",
         "request_context": {
             "request_id": id_,
-            "function_urn": f"{made.api.urn(function)}:latest",
+            "function_urn": made.api.urn(function),
             "condition": "",
             "approximate_invoke_count": 1,
         },
@@ -95,3 +95,44 @@ def test_a_message_whose_object_could_not_be_deleted_is_only_done_twice(tagged: 
     tagged.minute()
     assert len({report["report_id"] for report in tagged.reports}) == len(tagged.reports) == 2
     assert [row["outcome"] for report in tagged.reports for row in report["outcomes"]] == ["removed", "absent"]
+
+
+@pytest.mark.parametrize("name", ["a name", "a#b?c", "ü%41", "a+b=c"])
+def test_an_object_of_any_name_is_taken(tagged: Platform, name: str) -> None:
+    given_up(tagged, request(3), id_=name)
+    tagged.minute()
+    assert outcomes(tagged) == {"i-3": "removed"}
+    assert tagged.bucket.keys("given-up/") == []
+
+
+def test_half_a_character_in_an_event_keeps_nobody_waiting(tagged: Platform) -> None:
+    trace = event("cts")
+    trace["cts"]["resource_name"] = "disk-\ud83d"
+    assert tagged.invoke("decommission", trace)["records"] == 1
+    given_up(tagged, trace, "untag-decommission")
+    tagged.send(request(1))
+    tagged.minute()
+    assert outcomes(tagged)["i-1"] == "removed"
+    assert tagged.bucket.keys("given-up/") == []
+
+
+def test_what_nobody_can_be_found_for_becomes_a_dead_letter(tagged: Platform) -> None:
+    given_up(tagged, request(1), "another-function")
+    tagged.minute()
+    assert len(tagged.bucket.keys("dead/work/given_up/")) == 1
+    assert tagged.bucket.keys("given-up/") == []
+
+
+def test_a_version_or_an_alias_of_a_function_is_the_function(tagged: Platform) -> None:
+    tagged.variables["UNTAG_REMOVE_FUNCTION"] = tagged.api.urn("untag-remove").replace(":latest", "") + ":prod"
+    tagged.new_process()
+    given_up(tagged, request(1))
+    assert tagged.minute()["taken_back"] == 1
+
+
+def test_two_sources_events_of_one_id_are_two(tagged: Platform) -> None:
+    for number in (1, 2):
+        made = {"specversion": "1.0", "id": "1", "source": f"source-{number}", "type": "t", "data": request(number)}
+        given_up(tagged, made, id_=f"request-{number}")
+    tagged.minute()
+    assert outcomes(tagged) == {"i-1": "removed", "i-2": "removed"}

@@ -155,7 +155,7 @@ def test_what_a_reason_holds_comes_back_from_metadata_as_far_as_there_is_room(ta
     assert set(held.metadata) == {"reason", "request_id"}
 
 
-def test_a_message_costs_seven_calls_to_obs_and_an_idle_minute_seven_listings(tagged: Platform) -> None:
+def test_a_message_costs_seven_calls_to_obs_and_an_idle_minute_eight_listings(tagged: Platform) -> None:
     key = f"work/{int(NOW) + 120}-0-m"
     tagged.bucket.put(key, stored(request()))
     tagged.invoke("remove", {"untag": 1, "keys": [key]})
@@ -164,4 +164,18 @@ def test_a_message_costs_seven_calls_to_obs_and_an_idle_minute_seven_listings(ta
     assert sent + len(operations) == 7, operations
     before = len(list(tagged.obs.calls))
     tagged.invoke("due", event("timer"))
-    assert [call.operation for call in tagged.obs.calls][before:] == ["ListObjects"] * 7
+    assert [call.operation for call in tagged.obs.calls][before:] == ["ListObjects"] * 8
+
+
+def test_a_queue_that_no_function_works_at_grows_old_and_says_so(
+    tagged: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagged.api.faults.add("forbidden")
+    tagged.lost_bells = True
+    tagged.jdcloud.faults.add("unavailable")
+    tagged.send(request())
+    ages = [tagged.minute()["work"]["OldestAge"] for _ in range(30)]
+    said = capsys.readouterr().out
+    assert max(ages) > 900
+    assert "the oldest message is late" in said
+    assert "a bell was refused" in said

@@ -158,7 +158,14 @@ def test_the_agency_may_do_nothing_but_what_the_functions_call() -> None:
         "rms::unTagResource",
         "rms::tagResource",
         "rms::listTagsForResource",
+        # Only where the bucket is encrypted with a key of the user's own.
+        "kms:cmk:get",
+        "kms:cmk:list",
+        "kms:cmk:create",
+        "kms:dek:create",
+        "kms:dek:encrypt",
     }
+    assert 'var.bucket_kms_key_id == "" ? []' in text
 
 
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not on this machine")

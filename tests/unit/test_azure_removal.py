@@ -188,6 +188,26 @@ def test_a_write_that_is_accepted_and_never_carried_out_is_not_called_removed() 
     assert left["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
 
 
+def test_a_value_that_somebody_sets_while_a_write_is_under_way_makes_it_no_removal() -> None:
+    cloud = AzureServer(options=AzureOptions(later_seconds=1e9))
+    put(cloud, "disk-1", type_=DISK)
+    plain = cloud.apply
+
+    def apply(*asked: Any) -> Any:
+        answer, count = plain(*asked)
+        if answer.status == 202:
+            cloud.tags.put("", DISK, name("disk-1", DISK), "env", "somebody's")
+        return answer, count
+
+    cloud.apply = apply  # type: ignore[method-assign]
+    raw = request("disk-1", type_=DISK)
+    with house_of(cloud) as house:
+        house.batch(record(raw))
+        house.check(raw)
+        (row,) = house.rows("chg-1")
+    assert (row["outcome"], row["was"]) == ("absent", "prod")
+
+
 def test_a_success_without_effect_is_not_believed() -> None:
     cloud = AzureServer(options=AzureOptions(without_effect=frozenset({COSMOS.lower()})))
     put(cloud, "db-1", type_=COSMOS)

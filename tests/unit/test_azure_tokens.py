@@ -223,3 +223,10 @@ def test_credentials_come_from_the_vendors_variables_and_the_secret_may_be_missi
     assert (read.tenant_id, read.client_secret, read.cloud) == ("contoso.onmicrosoft.com", None, "public")
     assert AzureCredentials.missing({}) == ["AZURE_TENANT_ID", "AZURE_CLIENT_ID"]
     assert FIELDS["client_secret"] not in repr(KEY)
+
+
+def test_a_token_that_an_error_repeats_is_in_no_message_though_it_is_longer_than_a_message():
+    long = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9." + "x" * 1500
+    answer = asked(Cloud(error(400, "BadRequest", f"Authorization: Bearer {long} is bad"), tokens=[token(long)]))
+    assert "eyJ0eXAi" not in answer.message
+    assert "is bad" in answer.message

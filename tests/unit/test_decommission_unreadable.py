@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from bookkeeping import Json
 from decommission_samples import VOLUME, changed, notification, ours, sample, smn, trace
-from decommission_support import PROJECT, QUEUE_ARN, Desk, jd, pairs, tms
+from decommission_support import PROJECT, QUEUE_ARN, Desk, huawei, jd, pairs, tms
 
 
 def in_base64(content: Any) -> str:
@@ -108,3 +108,13 @@ def test_a_dead_letter_of_one_of_several_messages_is_refused_again_until_it_is_m
     ((again, attributes),) = desk.letters
     assert (json.loads(again), attributes["code"]) == (json.loads(body), "invalid")
     assert desk.requests == []
+
+
+@pytest.mark.parametrize("gone", [("v-1",), ("v-1", "v-2")])
+def test_a_cloud_that_calls_a_read_invalid_leaves_a_letter_that_can_be_sent_again(gone: tuple[str, ...]) -> None:
+    with Desk() as desk:
+        tms(desk, "v-2", env="prod")
+        desk.tms.faults.add("refuse", ids=["v-1"], code="invalid")
+        desk.work(huawei(*gone))
+        ((_, attributes),) = desk.letters
+        assert attributes["code"] == "cloud_invalid", "`invalid` is the code of what is never redriven"

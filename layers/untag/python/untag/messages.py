@@ -78,13 +78,17 @@ def dead_letters(
     attributes = {
         "batch": batch or "",
         "reason": follow_up.reason,
-        # A cloud's own word must not be read as that of a body which is not redriven.
-        "code": f"cloud_{INVALID}" if follow_up.code == INVALID else follow_up.code,
+        "code": code_of_cloud(follow_up.code),
         "request_id": request_id,
         "source": source,
         "attempt": str(attempt),
     }
     return [Message(text, _printable(attributes)) for text in _packed(follow_up.bodies)]
+
+
+def code_of_cloud(code: str) -> str:
+    """A cloud's code as a dead letter's: its `invalid` must not be read as that of a body which is not redriven."""
+    return f"cloud_{INVALID}" if code == INVALID else code
 
 
 def rejected_dead_letter(

@@ -14,7 +14,7 @@ from untag.core.requests import LeftOut, Resource, shortened
 from untag.decommission.events import DETAIL_TYPE, Gone, Ignored, Said
 from untag.decommission.reading import Why
 from untag.hosts.base import Message
-from untag.messages import rejected_dead_letter
+from untag.messages import code_of_cloud, rejected_dead_letter
 
 _REASON_BYTES = 240
 _MOST_DETAILS = 100
@@ -147,7 +147,7 @@ def rest_dead_letter(findings: Findings, source: str) -> Message:
     return rejected_dead_letter(
         json.dumps(findings.rest, ensure_ascii=False),
         f"reading tags: {unread.message}",
-        code=unread.code,
+        code=code_of_cloud(unread.code),
         request_id=findings.said.event_id,
         batch=head.get("batch"),
         source=source,

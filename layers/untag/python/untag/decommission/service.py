@@ -18,7 +18,7 @@ from untag.decommission.findings import Findings, notice_of, rest_dead_letter, r
 from untag.decommission.reading import TagReader, TryAgainError, Why
 from untag.decommission.tags import chosen_tags, globs_of
 from untag.hosts.base import Arrival, Handed, Record
-from untag.messages import INVALID, notice_message, request_messages, traced
+from untag.messages import INVALID, code_of_cloud, notice_message, request_messages, traced
 from untag.providers import Location
 from untag.runtime import Runtime, Window
 from untag.worker import OneByOne, Work
@@ -121,7 +121,7 @@ class _Invocation(OneByOne):
         unread = [(one, why) for one in findings for why in one.unread.values()]
         if unread and not any(one.bodies or one.left_out or one.unnamed for one in findings):
             one, why = unread[0]
-            raise _not_now(why.code, f"reading tags: {why.message}", _names(one.said))
+            raise _not_now(code_of_cloud(why.code), f"reading tags: {why.message}", _names(one.said))
         await self._send(arrival, findings, started)
         return findings
 

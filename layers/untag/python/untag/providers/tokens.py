@@ -171,11 +171,11 @@ class Bearer(httpx.Auth):
     """A bearer token."""
 
     def __init__(self, token: str) -> None:
-        self._token = token
+        self.token = token
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the token to the request, then let it go."""
-        request.headers["authorization"] = f"Bearer {self._token}"
+        request.headers["authorization"] = f"Bearer {self.token}"
         yield request
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from untag.hosts.functiongraph.client import Huawei, HuaweiError
 from untag.hosts.functiongraph.queues import Key, Waiting
+from untag.hosts.functiongraph.telemetry import Telemetry
 
 MOST_KEYS = 100
 MOST_BYTES = 16 * 1024 * 1024
@@ -20,8 +21,9 @@ _VERSION = 1
 class Bells:
     """Rings for messages that were just sent: once there are many of them, and at the invocation's end."""
 
-    def __init__(self, huawei: Huawei) -> None:
+    def __init__(self, huawei: Huawei, telemetry: Telemetry) -> None:
         self._huawei = huawei
+        self._telemetry = telemetry
         self._waiting: dict[str, list[Waiting]] = {}
 
     def can_ring(self, queue: str) -> bool:
@@ -51,7 +53,9 @@ class Bells:
         path = f"/v2/{self._huawei.places.project}/fgs/functions/{urn}/invocations-async"
         try:
             await self._huawei.json("functiongraph", "POST", path, {"untag": _VERSION, "keys": [str(k) for k in keys]})
-        except HuaweiError:
+        except HuaweiError as error:
+            if not error.transient:
+                self._telemetry.noted("a bell was refused", queue=queue, code=error.code)
             return False
         return True
 

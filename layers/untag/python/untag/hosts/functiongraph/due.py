@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from untag.core import Timing
 from untag.hosts.functiongraph.bells import MOST_BYTES, MOST_KEYS, Bells
-from untag.hosts.functiongraph.client import HuaweiError
+from untag.hosts.functiongraph.client import Huawei, HuaweiError
 from untag.hosts.functiongraph.given_up import GivenUp
 from untag.hosts.functiongraph.kept import Kept
 from untag.hosts.functiongraph.obs import Obs
@@ -40,22 +39,20 @@ CRASH = "crash"
 class Rounds:
     """One round over the queues."""
 
-    def __init__(self, obs: Obs, queues: Queues, bells: Bells, timing: Timing, functions: Mapping[str, str]) -> None:
-        """`functions` has the URN of each queue's function."""
+    def __init__(self, huawei: Huawei, obs: Obs, queues: Queues, bells: Bells) -> None:
         self._obs = obs
         self._queues = queues
         self._bells = bells
-        self._timing = timing
+        self._timing = huawei.timing
         self._kept = Kept(obs)
-        self._given_up = GivenUp(obs, queues, bells, timing, functions)
+        self._given_up = GivenUp(huawei, obs, queues, bells)
 
     async def go(self) -> dict[str, Any]:
         """Ring for what is due; what was done, and what lies there. Raises HuaweiError."""
         answer: dict[str, Any] = {"released": await self._kept.release(self._timing.now())}
-        answer["taken_back"] = await self._given_up.take()
         for queue in QUEUES:
             answer[queue] = await self._round(queue)
-        return answer
+        return answer | {"taken_back": await self._given_up.take()}
 
     async def redrive(self, queue: str) -> dict[str, Any]:
         """Put a queue's dead letters back, all but what is invalid; how many. Raises HuaweiError."""
@@ -66,8 +63,9 @@ class Rounds:
             if code == INVALID:
                 counts["left"] += 1
                 continue
-            key = Key(queue, 0, 0, id_).later(now + PATIENCE_SECONDS)
-            if await self._obs.copy(one.key, str(key)):
+            if (stored := await self._obs.get(one.key)) is not None:
+                due = now + PATIENCE_SECONDS
+                key = await self._queues.put(queue, stored.text, due, id_=id_, metadata=stored.metadata)
                 await self._obs.delete(one.key)
                 counts["redriven"] += 1
                 await self._bells.add(Waiting(key, one.size))
@@ -85,15 +83,23 @@ class Rounds:
             waiting.append(one)
             if len(waiting) == _MOST_COUNTED:
                 break
+        age = round(now - await self._since(waiting[0].key)) if waiting else 0
         bells = _grouped(waiting) if self._bells.can_ring(queue) else []
         rung = sum([await self._ring(queue, bell) for bell in bells])
         return {
             "Waiting": len(waiting),
-            "OldestAge": round(now - waiting[0].key.due) if waiting else 0,
+            "OldestAge": age,
             "DeadLetters": await self._dead_letters(queue),
             "bells": rung,
             "buried": buried,
         }
+
+    async def _since(self, key: Key) -> float:
+        """When a message was due for the first time: a bell that is not heard puts it off again and again."""
+        try:
+            return await self._queues.since(key)
+        except HuaweiError:
+            return key.due
 
     async def _ring(self, queue: str, bell: list[Waiting]) -> bool:
         """Put messages off for the time that a bell may take, and ring for them."""

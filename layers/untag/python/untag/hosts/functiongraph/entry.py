@@ -137,7 +137,7 @@ class Due:
     def __call__(self, event: Any, context: Context) -> dict[str, Any]:
         """Ring for what is due, or redrive: `{"untag": 1, "redrive": "work"}`. The answer is what was done."""
         host, runtime = self._process.begin("work", context)
-        rounds = Rounds(host.obs, host.queues, host.bells, host.timing, host.huawei.places.functions)
+        rounds = Rounds(host.huawei, host.obs, host.queues, host.bells)
         if is_bell(event):
             queue = event.get("redrive")
             if queue not in QUEUES:

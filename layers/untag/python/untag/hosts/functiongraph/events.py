@@ -56,13 +56,11 @@ def carried_by(event: Any, own_id: str) -> list[Carried] | None:
         name, time = str(event.get("trigger_name") or "timer"), str(event.get("time") or own_id)
         return [Carried(id_for(f"{name}-{time}".replace(":", "")), _text(event["user_event"]), f"timer:{name}")]
     if isinstance(trace := event.get("cts"), dict):
-        return [Carried(id_for(str(trace.get("trace_id") or own_id)), json.dumps(event, ensure_ascii=False), "cts")]
+        return [Carried(id_for(str(trace.get("trace_id") or own_id)), json.dumps(event), "cts")]
     if "specversion" in event:
-        source = event.get("source")
-        text = json.dumps(event, ensure_ascii=False)
-        return [
-            Carried(id_for(str(event.get("id") or own_id)), text, source if isinstance(source, str) else "eventgrid")
-        ]
+        source = event["source"] if isinstance(event.get("source"), str) else "eventgrid"
+        # An id is one of its source's.
+        return [Carried(id_for(f"{source} {event.get('id') or own_id}"), json.dumps(event), source)]
     return None
 
 
@@ -106,4 +104,4 @@ def _messages(records: list[dict[str, Any]], own_id: str) -> Iterator[Carried]:
 
 
 def _text(content: Any) -> str:
-    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    return content if isinstance(content, str) else json.dumps(content)

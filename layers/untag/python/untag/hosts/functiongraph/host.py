@@ -48,7 +48,7 @@ class FunctionGraph:
         self.huawei = Huawei(places, self.client, self.timing)
         self.obs = Obs(self.huawei)
         self.queues = Queues(self.obs, self.timing)
-        self.bells = Bells(self.huawei)
+        self.bells = Bells(self.huawei, self._lines)
         self.quarantine: base.Quarantine = Quarantine(self.queues, self.timing)
         self._queue = ""
 

@@ -84,7 +84,8 @@ class Obs:
         headers = {"content-type": "text/plain; charset=utf-8"}
         # A header's name has no underscore: not every proxy lets one pass.
         headers |= {_META + name.replace("_", "-"): _escaped(value) for name, value in metadata.items() if value}
-        await self._call("PUT", key, headers=headers, content=text.encode())
+        # Half a character, as a name that was cut in two has it, cannot be written.
+        await self._call("PUT", key, headers=headers, content=text.encode(errors="replace"))
 
     async def create(self, key: str) -> bool:
         """Make an object with one byte if there is none of this key; whether it was made.
@@ -108,16 +109,16 @@ class Obs:
             if error.status == httpx.codes.NOT_FOUND:
                 return None
             raise
-        metadata = {
-            name.removeprefix(_META).replace("-", "_"): unquote(value)
-            for name, value in response.headers.items()
-            if name.startswith(_META)
-        }
-        return Stored(response.content.decode(errors="replace"), metadata, response.headers.get("etag", ""))
+        text = response.content.decode(errors="replace")
+        return Stored(text, _metadata(response), response.headers.get("etag", ""))
+
+    async def metadata(self, key: str) -> dict[str, str]:
+        """An object's metadata, without its text."""
+        return _metadata(await self._call("HEAD", key))
 
     async def copy(self, key: str, to: str) -> bool:
         """Copy an object with its metadata; False if there is none."""
-        headers = {"x-obs-copy-source": f"/{self.bucket}/{key}"}
+        headers = {"x-obs-copy-source": f"/{self.bucket}/{_path(key)}"}
         try:
             response = await self._call("PUT", to, headers=headers)
         except HuaweiError as error:
@@ -155,15 +156,29 @@ class Obs:
     async def _call(
         self, method: str, key: str, query: str = "", *, headers: Mapping[str, str] = {}, content: bytes = b""
     ) -> httpx.Response:
-        url = f"{self._base}/{key}{query}"
+        path = _path(key)
+        url = f"{self._base}/{path}{query}"
         # Of a query only what OBS calls a sub-resource is signed: an append's, and nothing of a listing's.
-        resource = f"/{self.bucket}/{key}{query if query.startswith('?append') else ''}"
+        resource = f"/{self.bucket}/{path}{query if query.startswith('?append') else ''}"
         return await self._huawei.tried(
             "obs",
             method,
             lambda: httpx.Request(method, url, headers=headers, content=content),
             lambda: ObsAuth(self._huawei.key(), resource, clock=self._huawei.timing.now),
         )
+
+
+def _metadata(response: httpx.Response) -> dict[str, str]:
+    return {
+        name.removeprefix(_META).replace("-", "_"): unquote(value)
+        for name, value in response.headers.items()
+        if name.startswith(_META)
+    }
+
+
+def _path(key: str) -> str:
+    """A key as it travels and is signed. Our own have no letter that is escaped; others' may."""
+    return quote(key, safe="/~")
 
 
 def _escaped(value: str) -> str:

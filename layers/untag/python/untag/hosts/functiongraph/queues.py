@@ -9,8 +9,8 @@ begin it, whoever moves an object first makes a lock, by the one call of OBS tha
 append at position 0). A lock that a killed instance has left is passed over once its message is late by a minute. What
 is left: two instances that move a message which is late by a minute, at the same moment, both begin it; so they would
 if OBS let two first appends through at once, which its documents exclude and which was not tried on the platform. Then
-a request is carried out twice. That costs calls, and changes nothing: its removals are idempotent, and its reports have
-the same ids.
+a request is carried out twice. That costs calls, and changes nothing: its removals are idempotent. The second report
+may say `absent` of what the first has removed.
 """
 
 import asyncio
@@ -36,6 +36,8 @@ HIDDEN_SECONDS = 60.0
 LONGEST_HIDDEN: Mapping[str, float] = {"decommission": 750.0}
 """A queue whose messages are hidden for at least so long: `GIVE_UP_RECEIVES` of decommission counts on it."""
 
+_SINCE = "since"
+"""The metadata that says when a message was due for the first time. It goes along when the message moves."""
 _LOCK_SECONDS = 60
 _LAST_DUE = 9_999_999_999
 _CALLS = 16
@@ -92,14 +94,15 @@ class Queues:
         """A new message. Raises HuaweiError."""
         key = Key(queue, 0, 0, id_ or uuid.uuid4().hex).later(due)
         async with self._calls:
-            await self._obs.put(str(key), text, metadata)
+            await self._obs.put(str(key), text, {**metadata, _SINCE: str(key.due)})
         return key
 
     async def begin(self, queue: str, text: str, seconds: float, *, id_: str, metadata: Mapping[str, str]) -> Record:
         """A new message that is worked at already, hidden for so long. Raises HuaweiError."""
-        key = Key(queue, 0, 1, id_).later(self._timing.now() + seconds)
+        now = self._timing.now()
+        key = Key(queue, 0, 1, id_).later(now + seconds)
         async with self._calls:
-            await self._obs.put(str(key), text, metadata)
+            await self._obs.put(str(key), text, {**metadata, _SINCE: str(round(now))})
         return self._record(key, text, metadata)
 
     async def claim(self, key: Key, seconds: float) -> Record | None:
@@ -136,6 +139,11 @@ class Queues:
             if key.due > now:
                 return
             yield Waiting(key, one.size)
+
+    async def since(self, key: Key) -> float:
+        """When a message was due for the first time, in seconds since the epoch. Raises HuaweiError."""
+        text = (await self._obs.metadata(str(key))).get(_SINCE, "")
+        return float(text) if text.isdecimal() else key.due
 
     async def _moved(self, key: Key, to: Key | str) -> bool:
         lock = f"locks/{key}"

@@ -70,10 +70,10 @@ def judged(reply: Reply, session: AzureSession) -> Answer:
     error = _error(reply)
     code = name_of(error.get("code")) or f"HTTP_{reply.status}"
     verdict = verdict_of(reply.status, code)
-    message = message_of(error.get("message"), session.credentials)
-    token = session.auth.token if isinstance(session.auth, TokenAuth) else None
-    if message is not None and isinstance(token, str):
-        message = message.replace(token, "***")
+    said, token = error.get("message"), session.auth.token if isinstance(session.auth, TokenAuth) else None
+    if isinstance(said, str) and isinstance(token, str):
+        said = said.replace(token, "***")  # before it is cut
+    message = message_of(said, session.credentials)
     if reply.status == httpx.codes.UNAUTHORIZED:
         other = "the subscription is in another tenant than the credentials"
         message = other if code == _OTHER_TENANT else "the token was not accepted"

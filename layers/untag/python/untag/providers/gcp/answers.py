@@ -15,7 +15,7 @@ from untag.providers.base import Answer, Failure, Session, Verdict
 from untag.providers.gcp.names import same_path
 from untag.providers.gcp.shapes import Resource
 from untag.providers.http import Reply, message_of, name_of, unexpected
-from untag.providers.tokens import TokenAuth
+from untag.providers.tokens import Bearer, TokenAuth
 
 _THROTTLES = frozenset(
     {
@@ -197,7 +197,7 @@ def request_id(reply: Reply) -> str | None:
 
 def _masked(text: object, session: Session) -> str | None:
     """A text of the cloud's without the token that it may repeat."""
-    token = session.auth.token if isinstance(session.auth, TokenAuth) else None
+    token = session.auth.token if isinstance(session.auth, TokenAuth | Bearer) else None
     if isinstance(text, str) and isinstance(token, str):
-        text = text.replace(token, "***")
+        text = text.replace(token, "***")  # before it is cut
     return message_of(text, session.credentials)

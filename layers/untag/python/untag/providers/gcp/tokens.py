@@ -78,7 +78,7 @@ class GcpTokens:
         body = {"delegates": None, "scope": [CLOUD_PLATFORM], "lifetime": LIFETIME}
         reply = judged(await call(own, "POST", self._url(f"iamcredentials.googleapis.com/{path}"), body), own)
         if isinstance(reply, Answer):
-            return _no_service_account(reply, federated.value)
+            return _no_service_account(reply)
         payload = reply.json()
         try:
             token, expires = payload["accessToken"], datetime.fromisoformat(payload["expireTime"]).timestamp()
@@ -117,11 +117,11 @@ class GcpTokens:
         return f"{self._endpoint or 'https:/'}/{rest}"
 
 
-def _no_service_account(answer: Answer, federated: str) -> Answer:
+def _no_service_account(answer: Answer) -> Answer:
     """What it means that a service account's token is not given out for a federated one."""
     verdict = answer.verdict
     if verdict in (Verdict.FORBIDDEN, Verdict.NOT_FOUND, Verdict.REFUSED, Verdict.STALE):
         verdict = Verdict.FAILED
-    said = (answer.message or "no reason was given").replace(federated, "***")
+    said = answer.message or "no reason was given"
     message = f"generateAccessToken (roles/iam.workloadIdentityUser, which takes minutes to take effect): {said}"
     return Answer(verdict, answer.code, message, answer.request_id, answer.retry_after)
