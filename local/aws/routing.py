@@ -37,9 +37,21 @@ DETAIL_TYPE = "Resource Decommissioned"
 DECOMMISSION_QUEUE = "DecommissionQueue"
 SWEEP_QUEUE = "SweepQueue"
 
-_VENDOR_MARKS = frozenset({"trace_name", "cts", "notification_type", "record", "smn", "specversion", "eventType"})
+_VENDOR_MARKS = frozenset(
+    {
+        "trace_name",
+        "cts",
+        "notification_type",
+        "record",
+        "smn",
+        "specversion",
+        "eventType",
+        "subscription",
+        "protoPayload",
+    }
+)
 """What a vendor's event has and no removal request: a trace of CTS, bare or from a trigger; a notification of Config; a
-record of SMN; a CloudEvent; an event of Azure's Event Grid."""
+record of SMN; a CloudEvent; an event of Azure's Event Grid; a push of Google's Pub/Sub, an entry of its audit log."""
 
 
 def read(source: Path) -> str:

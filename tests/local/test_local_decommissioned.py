@@ -13,13 +13,18 @@ from local.stack import ROOT
 
 SAMPLES = ROOT / "tests" / "vectors" / "events"
 AZURE = ROOT / "tests" / "vectors" / "azure_events"
+GOOGLE = [
+    path for path in (ROOT / "tests" / "vectors" / "gcp_events").glob("*.json") if "binary" not in path.stem
+]  # one is a request's headers and body
 EVENT = {
     "detail-type": "Resource Decommissioned",
     "detail": {"provider": "jdcloud", "region": "cn-north-1", "resources": [{"type": "vm", "ids": ["i-1"]}]},
 }
 
 
-@pytest.mark.parametrize("path", sorted([*SAMPLES.glob("*.json"), *AZURE.glob("*.json")]), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted([*SAMPLES.glob("*.json"), *AZURE.glob("*.json"), *GOOGLE]), ids=lambda path: path.stem
+)
 def test_every_vendors_event_goes_to_the_decommission_queue_as_it_is(path):
     text = path.read_text(encoding="utf-8")
     (item,) = routing.route(text)
