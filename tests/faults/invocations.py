@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 DIED, UNDELIVERED = "died", "undelivered"
 
-_LATE_SECONDS = 1.0
-"""A call that a process sent before it died may reach the cloud a little later."""
+_LATE_SECONDS = 3.0
+"""A call that a process sent before it died reaches the cloud a little later, on a machine that has much to do; and some
+clouds carry out later what they accept."""
 
 
 class Unacknowledged(NamedTuple):
