@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DIED, UNDELIVERED = "died", "undelivered"
 
 _LATE_SECONDS = 3.0
-"""A call that a process sent before it died reaches the cloud a little later, on a machine that has much to do; and some
+"""A call that a process sent before it died reaches the cloud a little later, where a machine has much to do; and some
 clouds carry out later what they accept."""
 
 
