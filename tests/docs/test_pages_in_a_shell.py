@@ -57,7 +57,7 @@ def shell_lines() -> list[str]:
         command = command_of(line)
         if not command.startswith(("eval ", f"{LOCAL} ", *(f"aws {one} " for one in SERVICES))):
             continue
-        if command != UP and not any(word in command.lower() for word in ELSEWHERE):
+        if not command.startswith(f"{LOCAL} up") and not any(word in command.lower() for word in ELSEWHERE):
             found.setdefault(command, line)
     return list(found.values())
 
