@@ -40,6 +40,7 @@ SERVICES = ("sqs", "sns", "events", "secretsmanager")
 ELSEWHERE = {
     "sky": "tests/docs/test_adding_a_provider.py writes that cloud",
     "--real": "tests/local/test_local_real_clouds.py",
+    "--host functiongraph": "tests/local/test_functiongraph_up.py",
     "sweeprules=": "a stack of its own, below",
 }
 """Lines that need something of their own, and where they are tried."""
@@ -57,7 +58,7 @@ def shell_lines() -> list[str]:
         command = command_of(line)
         if not command.startswith(("eval ", f"{LOCAL} ", *(f"aws {one} " for one in SERVICES))):
             continue
-        if not command.startswith(f"{LOCAL} up") and not any(word in command.lower() for word in ELSEWHERE):
+        if command != UP and not any(word in command.lower() for word in ELSEWHERE):
             found.setdefault(command, line)
     return list(found.values())
 
