@@ -79,15 +79,14 @@ async def call(
     renewed = session.auth
     if not isinstance(renewed, RenewedAuth):
         return await _call(session, method, url, content, sent, limit)
-    loop = asyncio.get_running_loop()
-    until = loop.time() + session.timeout
+    until = end_of(session)
     for last in (False, True):
         # What is sent anew for a token says nothing of the call itself.
-        without = session._replace(auth=httpx.Auth(), timeout=until - loop.time(), trail=None)
+        without = within(session, until)._replace(auth=httpx.Auth(), trail=None)
         auth = await renewed.current(without)
         if isinstance(auth, Answer):
             return replace(auth, unsent=True)
-        ready = session._replace(auth=auth, timeout=until - loop.time())
+        ready = within(session, until)._replace(auth=auth)
         reply = await _call(ready, method, url, content, sent, limit)
         if isinstance(reply, Answer) or not renewed.refused(auth, reply) or last:
             break

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import httpx
 
 from untag.providers.base import AGAIN, Answer, RenewedAuth, Session, Verdict
-from untag.providers.http import Reply, call, name_of, unexpected
+from untag.providers.http import Reply, call, end_of, name_of, unexpected, within
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Tokens(Generic[T]):
         if (kept := self._kept(due=self._renewing.locked())) is not None:
             return kept
         renewals = self._renewals
-        until = asyncio.get_running_loop().time() + session.timeout
+        until = end_of(session)
         try:
             async with asyncio.timeout_at(until):
                 await self._renewing.acquire()
@@ -77,7 +77,7 @@ class Tokens(Generic[T]):
                 return kept
             if self._refusal is not None and (self._renewals != renewals or self._clock() < self._refused_until):
                 return self._refusal  # what was refused while we waited is not asked for by each that waited
-            return await self._renewed(session._replace(timeout=until - asyncio.get_running_loop().time()))
+            return await self._renewed(within(session, until))
         finally:
             self._renewing.release()
 

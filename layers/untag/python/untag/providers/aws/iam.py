@@ -10,7 +10,6 @@ Facts from botocore 1.44.8's model (iam 2010-05-08) and IAM's page on tags. What
 - IAM is one service for a partition, and signed for one region of it.
 """
 
-import asyncio
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -38,7 +37,7 @@ from untag.providers.base import (
     Seen,
     Verdict,
 )
-from untag.providers.http import Reply, unexpected
+from untag.providers.http import Reply, end_of, unexpected, within
 from untag.providers.owners import another_account
 
 KEYS_PER_CALL = 50
@@ -154,12 +153,11 @@ class AwsIam(Plain[AwsCredentials]):
     async def read(self, session: AwsSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
         """`ListRoleTags` or `ListUserTags`, page by page within the time of one call."""
         operation = f"List{_NAMES[scope.type]}Tags"
-        loop = asyncio.get_running_loop()
-        until = loop.time() + session.timeout
+        until = end_of(session)
         tags: dict[str, str] = {}
         page: dict[str, str] = {}
         while True:
-            left = session._replace(timeout=until - loop.time())
+            left = within(session, until)
             reply = await self._call(left, scope, operation, ids[0], page)
             if isinstance(reply, Answer):
                 return reply

@@ -10,7 +10,6 @@ leave open, and what follows:
 - Whether STS's codes end in `Exception` is told in two ways: both are understood.
 """
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from untag.providers.azure.answers import refuses_token
 from untag.providers.azure.credentials import CLOUDS, AzureCredentials
 from untag.providers.base import Answer, Failure, Session, Verdict
 from untag.providers.host_role import CONTAINER_URI, HostRole
-from untag.providers.http import Reply, call, name_of, unexpected
+from untag.providers.http import Reply, call, end_of, name_of, unexpected, within
 from untag.providers.tokens import FORM, Bearer, Issued, TokenAuth, TokenStore, ask_for_token, form
 
 AUDIENCE = "api://AzureADTokenExchange"
@@ -74,8 +73,7 @@ class Entra:
         return None if credentials.client_secret is not None or has_role else _NO_ROLE
 
     async def _issue(self, credentials: AzureCredentials, session: Session) -> Issued[str] | Answer:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + session.timeout
+        until = end_of(session)
         cloud = CLOUDS[credentials.cloud]
         fields = {
             "client_id": credentials.client_id,
@@ -97,8 +95,7 @@ class Entra:
             return not _PASSING.isdisjoint(numbers)
 
         url = f"{self._login or cloud.login}/{credentials.tenant_id}/oauth2/v2.0/token"
-        left = session._replace(timeout=until - loop.time())
-        answer = await ask_for_token(left, url, fields, passes=passes, clock=self._clock)
+        answer = await ask_for_token(within(session, until), url, fields, passes=passes, clock=self._clock)
         if isinstance(answer, Answer) and numbers:
             code = f"AADSTS{numbers[0]}"
             return replace(answer, code=code, message=f"no token was issued: {code}")
@@ -113,8 +110,7 @@ class Entra:
         url = f"{self._sts or f'https://sts.{region}.{suffix}'}/"
         signed = session._replace(auth=self._role.auth("sts", region, lambda reply: _code(reply) in _BAD_KEY))
         answer: str | Answer = Answer(Verdict.UNAVAILABLE)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + session.timeout
+        until = end_of(session)
         for seconds in _LIFETIMES:
             fields = {
                 "Action": "GetWebIdentityToken",
@@ -123,7 +119,7 @@ class Entra:
                 "SigningAlgorithm": "RS256",
                 "DurationSeconds": str(seconds),
             }
-            left = signed._replace(timeout=until - loop.time())
+            left = within(signed, until)
             headers = {"accept": "text/xml"}
             reply = await call(left, "POST", url, form(fields), content_type=FORM, headers=headers, limit=_MAX_BYTES)
             answer = reply if isinstance(reply, Answer) else _told(reply)

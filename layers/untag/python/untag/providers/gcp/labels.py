@@ -34,7 +34,7 @@ from untag.providers.gcp.finding import Search
 from untag.providers.gcp.names import TYPES, comparable, problem_of
 from untag.providers.gcp.shapes import Changes, Resource, resource_of
 from untag.providers.gcp.tokens import GcpTokens
-from untag.providers.http import Reply, call, unexpected
+from untag.providers.http import Reply, call, end_of, unexpected, within
 
 MOST_LABELS = 64
 
@@ -136,8 +136,7 @@ class GcpLabels(Plain[GcpCredentials]):
         else:
             expected = {key: value for key, value in tags if value is not None and action is Action.REMOVE}
         lock = self._locks.setdefault(resource.url(None), asyncio.Lock())
-        loop = asyncio.get_running_loop()
-        until = loop.time() + session.timeout
+        until = end_of(session)
         try:
             async with asyncio.timeout_at(until):
                 await lock.acquire()
@@ -145,12 +144,12 @@ class GcpLabels(Plain[GcpCredentials]):
             message = f"another write of the resource took {session.timeout:.1f} s"
             return Answer(Verdict.UNAVAILABLE, "timeout", message, unsent=True)
         try:
-            now = await self._read(session._replace(timeout=until - loop.time(), trail=None), resource)
+            now = await self._read(within(session, until)._replace(trail=None), resource)
             if isinstance(now, Answer):
                 return _unsent(now)
             if any(now.tags.get(key) != value for key, value in expected.items()):
                 return Answer(Verdict.STALE, "changed", "the labels have changed since they were read", unsent=True)
-            return await self._write(session._replace(timeout=until - loop.time()), resource, now, changes)
+            return await self._write(within(session, until), resource, now, changes)
         finally:
             lock.release()
 
