@@ -3,36 +3,31 @@
 The campaign's own `index.py` imports this before the handlers. What it is to do stands in its environment.
 """
 
-import asyncio
-import os
 import random
-import selectors
-import signal
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from process import Reaper, die, hurry
 
 import untag.hosts.functiongraph.client
 import untag.hosts.functiongraph.entry
 import untag.hosts.functiongraph.host
 import untag.hosts.functiongraph.queues
-import untag.providers.http
-import untag.runtime
 from untag.core import Timing
 
 HOST_CALL_SECONDS = 3.0
 """A call to one of the host's services has so long, in real time."""
 _UNLUCKY = 0.2
 """How often a process with the second planted bug dies where it must not."""
-KILLER = b"i-killer"
-"""A process that sends a call about this resource dies, for as long as the flag `killers` stands."""
+MOST_STEPS = 30
+"""Steps within which a process dies that is to die."""
 
 
 def install(environ: Mapping[str, str]) -> None:
     """Everything that the environment asks for."""
     _hurry(float(environ["CAMPAIGN_SPEED"]), float(environ["CAMPAIGN_SLACK"]))
-    _Reaper(Path(environ["CAMPAIGN_FLAGS"])).watch()
+    _watch(Path(environ["CAMPAIGN_FLAGS"]))
     if environ.get("CAMPAIGN_MUTANT"):
         MUTANTS[environ["CAMPAIGN_MUTANT"]]()
 
@@ -42,88 +37,27 @@ def _hurry(speed: float, slack: float) -> None:
 
     A function's end comes `slack` real seconds later than it knows.
     """
-
-    def seconds() -> float:
-        return time.monotonic() * speed
-
-    class Hurried(selectors.DefaultSelector):
-        def select(self, timeout: float | None = None) -> Any:
-            return super().select(timeout / speed if timeout and timeout > 0 else timeout)
-
-    class Loop(asyncio.SelectorEventLoop):
-        def __init__(self) -> None:
-            super().__init__(Hurried())
-
-        def time(self) -> float:
-            return seconds()
+    seconds = hurry(speed)
 
     def seconds_left(context: Any) -> Callable[[], float]:
         return lambda: (context.getRemainingTimeInMilliSeconds() / 1000 - slack) * speed
 
-    asyncio.new_event_loop = Loop
     untag.hosts.functiongraph.client._CALL_SECONDS = HOST_CALL_SECONDS * speed
     untag.hosts.functiongraph.host.Timing = lambda: Timing(monotonic=seconds)
     untag.hosts.functiongraph.entry.seconds_left = seconds_left
 
 
-class _Reaper:
-    """Ends the process, or makes it hang, between two of its steps: before or after a call that it makes.
+def _watch(flags: Path) -> None:
+    """Each invocation may be one that dies."""
+    reaper = Reaper(flags, MOST_STEPS)
+    begin = untag.hosts.functiongraph.host.FunctionGraph.begin
 
-    The flag `deaths` holds two shares of all invocations: of those that are killed, and of those that hang until the
-    function's time is over.
-    """
+    def begun(host: Any, *arguments: Any) -> None:
+        reaper.draw()
+        begin(host, *arguments)
 
-    def __init__(self, flags: Path) -> None:
-        self._flags = flags
-        self._random = random.Random()  # noqa: S311 - each process dies in its own way
-        self._steps = 0
-        self._hang = False
-
-    def watch(self) -> None:
-        """Count steps from now on."""
-        begin, once = untag.hosts.functiongraph.host.FunctionGraph.begin, untag.hosts.functiongraph.client.Huawei._once
-        send = untag.providers.http._send
-
-        def begun(host: Any, *arguments: Any) -> None:
-            self._draw()
-            begin(host, *arguments)
-
-        async def sent(session: Any, request: Any, limit: int) -> Any:
-            self._step()
-            if KILLER in request.content and (self._flags / "killers").exists():
-                _die()
-            reply = await send(session, request, limit)
-            self._step()
-            return reply
-
-        async def called(huawei: Any, *arguments: Any) -> Any:
-            self._step()
-            answer = await once(huawei, *arguments)
-            self._step()
-            return answer
-
-        untag.hosts.functiongraph.host.FunctionGraph.begin = begun
-        untag.hosts.functiongraph.client.Huawei._once = called
-        untag.providers.http._send = sent
-
-    def _draw(self) -> None:
-        try:
-            killed, hung = map(float, (self._flags / "deaths").read_text().split())
-        except (OSError, ValueError):
-            return
-        chance = self._random.random()
-        if self._steps == 0 and chance < killed + hung:
-            self._steps = self._random.randint(1, 30)
-            self._hang = chance >= killed
-
-    def _step(self) -> None:
-        if self._steps == 0:
-            return
-        self._steps -= 1
-        if self._steps == 0 and (self._flags / "deaths").exists():
-            if self._hang:
-                time.sleep(3600)
-            _die()
+    untag.hosts.functiongraph.host.FunctionGraph.begin = begun
+    reaper.watch(untag.hosts.functiongraph.client.Huawei)
 
 
 def _acknowledges_what_failed() -> None:
@@ -146,7 +80,7 @@ def _deletes_before_it_copies() -> None:
             return False
         await self._obs.delete(str(key))
         if random.random() < _UNLUCKY:  # noqa: S311 - no secret
-            _die()
+            die()
         await self._obs.put(str(to), stored.text, stored.metadata)
         return True
 
@@ -158,7 +92,3 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
     "acknowledges what failed": _acknowledges_what_failed,
     "deletes before it copies": _deletes_before_it_copies,
 }
-
-
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
