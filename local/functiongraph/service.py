@@ -10,8 +10,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 from local.functiongraph.agency import Agency
 from local.providers.calls import Call, CallLog
@@ -19,7 +18,7 @@ from local.providers.faults import STATUS_KINDS, WIRE_KINDS, Asked, Fault, Fault
 from local.providers.huaweicloud import GATEWAY
 from local.providers.huaweicloud_signature import HuaweicloudVerifier, SignatureError
 from local.providers.server import spoil
-from local.providers.wire import Hangup, HttpServer, Reply, Request, Response
+from local.providers.wire import Hangup, Listening, Reply, Request, Response
 
 KINDS = (frozenset(STATUS_KINDS) | frozenset(WIRE_KINDS) | {"delay"}) - {"refuse"}
 
@@ -45,7 +44,7 @@ class Operation(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-class Service(ABC):
+class Service(Listening, ABC):
     """A service on 127.0.0.1: start, call, look at `calls` and `faults`, stop.
 
     port      0 takes any free port, and keeps it over stop() and start()
@@ -58,33 +57,11 @@ class Service(ABC):
     fault_kinds: ClassVar[frozenset[str]] = KINDS
 
     def __init__(self, agency: Agency, *, port: int = 0, clock: Callable[[], float] = time.time, seed: int = 0) -> None:
+        super().__init__(self._answer, port)
         self.agency = agency
         self.clock = clock
         self.calls = CallLog()
         self.faults = Faults(seed, self.fault_kinds)
-        self._http = HttpServer(self._answer, port)
-
-    def start(self) -> Self:
-        """Listen; gives itself."""
-        self._http.start()
-        return self
-
-    def stop(self) -> None:
-        """Close the port and cut every connection; what the service holds stays as it is."""
-        self._http.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def url(self) -> str:
-        """Scheme, host and port, as `UNTAG_ENDPOINTS` has them."""
-        return f"http://127.0.0.1:{self._http.port}"
 
     # What each service says for itself.
 

@@ -9,15 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from local.providers.accounts import Account, Resource, made_up
 from local.providers.calls import Call, CallLog
 from local.providers.control import Control
 from local.providers.faults import KINDS, STATUS_KINDS, Asked, Fault, Faults, Tag, Verdict
 from local.providers.truth import Cause, TagTable
-from local.providers.wire import Hangup, HttpServer, Reply, Request, Response
+from local.providers.wire import Hangup, Listening, Reply, Request, Response
 
 SEED_FILE = Path(__file__).parent / "seed.json"
 HUGE = 16 * 1024 * 1024  # bytes of padding where a `huge` rule names no amount
@@ -78,7 +77,7 @@ class Ask:
         return Asked(self.route.operation, self.route.writing, self.account, self.ids, self.tags)
 
 
-class ProviderServer(ABC):
+class ProviderServer(Listening, ABC):
     """A cloud's tag API on 127.0.0.1: start, call, look at `tags`, `calls` and `faults`, stop.
 
     credentials     access key -> Account; made-up ones where none are given. The dict may be changed later, as when
@@ -108,6 +107,7 @@ class ProviderServer(ABC):
         clock: Callable[[], float] = time.time,
         seed: int = 0,
     ) -> None:
+        super().__init__(self._answer, port)
         self.credentials = dict(self.default_credentials if credentials is None else credentials)
         self.latency = latency
         self.clock = clock
@@ -115,36 +115,6 @@ class ProviderServer(ABC):
         self.calls = CallLog()
         self.faults = Faults(seed, self.fault_kinds)
         self._control = Control(self.tags, self.calls, self.faults)
-        self._http = HttpServer(self._answer, port)
-
-    # Life.
-
-    def start(self) -> Self:
-        """Listen; gives itself."""
-        self._http.start()
-        return self
-
-    def stop(self) -> None:
-        """Close the port and cut every connection; tags, calls and faults stay as they are."""
-        self._http.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def port(self) -> int:
-        """The port, once started."""
-        return self._http.port
-
-    @property
-    def url(self) -> str:
-        """Scheme, host and port, as the endpoint variables want them."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     @abstractmethod

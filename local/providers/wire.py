@@ -11,7 +11,8 @@ import struct
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 import h11
 
@@ -203,6 +204,41 @@ class HttpServer:
                 )
             else:
                 return None
+
+
+class Listening:
+    """What has a server of its own, on 127.0.0.1: its life, and where it is."""
+
+    def __init__(self, handler: Handler, port: int = 0) -> None:
+        """Port 0 takes any free port, and keeps it over stop() and start()."""
+        self._http = HttpServer(handler, port)
+
+    def start(self) -> Self:
+        """Listen; gives itself."""
+        self._http.start()
+        return self
+
+    def stop(self) -> None:
+        """Close the port and cut every connection; what is held stays as it is."""
+        self._http.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port, once started."""
+        return self._http.port
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port, as the endpoint variables want them."""
+        return f"http://127.0.0.1:{self.port}"
 
 
 def _head(connection: h11.Connection, reply: Response) -> bytes:

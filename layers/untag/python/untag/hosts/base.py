@@ -151,6 +151,14 @@ class Telemetry(Observer, Protocol):
         """Write all metrics out and start anew."""
 
 
+def place_of(error: Exception) -> str:
+    """Where an error was raised, as `module:line`."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
+
+
 class Host(Protocol):
     """What the functions run on. Made once in a process."""
 

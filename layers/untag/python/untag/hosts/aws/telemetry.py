@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 from untag.core.chunks import chunks
+from untag.hosts.base import place_of
 from untag.providers import Answer, Verdict
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Telemetry:
     def failed(self, error: Exception) -> None:
         """Something in the program itself went wrong. The traceback names no values, and the error only its type."""
         self._counts["", "InternalErrors"] += 1
-        logger.error("internal error", extra={"error": type(error).__name__, "at": _place(error)})
+        logger.error("internal error", extra={"error": type(error).__name__, "at": place_of(error)})
 
     def rejected(self, record: str, reason: str, **names: str | None) -> None:
         """A body does not validate. `names` are the names in it that can be read."""
@@ -165,11 +166,3 @@ def _provider_requests(pages: "list[Report]") -> list[str]:
                 if len(ids) == _MOST_CALLS:
                     return list(ids)
     return list(ids)
-
-
-def _place(error: Exception) -> str:
-    """Where an error was raised, as `module:line`."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from untag.hosts.base import place_of
 from untag.providers import Answer, Verdict
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Telemetry:
     def failed(self, error: Exception) -> None:
         """Something in the program itself went wrong. The line names the error's type and place, and no value."""
         self._counts[""]["InternalErrors"] += 1
-        self._line("ERROR", "internal error", error=type(error).__name__, at=_place(error))
+        self._line("ERROR", "internal error", error=type(error).__name__, at=place_of(error))
 
     def rejected(self, record: str, reason: str, **names: str | None) -> None:
         """A body does not validate. `names` are the names in it that can be read."""
@@ -122,11 +123,3 @@ class Telemetry:
 
     def _line(self, level: str, message: str, **facts: Any) -> None:
         write_line(level, message, **facts, **({"request_id": self.request_id} if self.request_id else {}))
-
-
-def _place(error: Exception) -> str:
-    """Where an error was raised, as `module:line`."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
