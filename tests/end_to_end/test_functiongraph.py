@@ -27,7 +27,7 @@ def huawei() -> Iterator[FunctionGraphStack]:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Stack]:
-    overrides = Overrides(environment=VARIABLES, visibility_timeout=4.0, batching_window=0.1, max_delay=1)
+    overrides = Overrides(environment=VARIABLES, visibility_timeout=60.0, batching_window=0.1, max_delay=1)
     with Stack(overrides=overrides) as running:
         running.seed()
         yield running
