@@ -28,6 +28,7 @@ def carry_out(runs: Sequence[Run], batch: str, report: Path | None, *, as_json: 
             counts[outcome] = counts.get(outcome, 0) + count
     rows = [row for one in runs for row in one.results.rows()]
     rejected = [error for one in runs for error in one.results.rejected]
+    unlisted = [error for one in runs for error in one.unlisted()]
     waiting = sum(one.pairs_left() for one in runs)
     if report is not None:
         results.write_rows(report, rows)
@@ -38,17 +39,18 @@ def carry_out(runs: Sequence[Run], batch: str, report: Path | None, *, as_json: 
         "batches": list(names),
         "pairs": counts,
         "waiting": waiting,
-        "complete": not waiting,
+        "complete": not waiting and not unlisted,
         "held_back": results.held_back(one.results for one in runs),
         "failures": results.failures_of(rows),
         "rejected": rejected,
+        "unlisted": unlisted,
         "resume": f"untag run --resume {batch}" if waiting else None,
         "folder": str(runs[0].folder),
         "report": None if report is None else str(report),
         **({"drift": drift} if any(one.plan() for one in runs) else {}),
     }
     base.show(answer, _show, as_json=as_json)
-    status = results.status_of(counts, waiting, len(rejected))
+    status = results.status_of(counts, waiting, len(rejected) + len(unlisted))
     raise typer.Exit(WAITING if stopped and waiting else status or (FAILED if drift else 0))
 
 
@@ -70,6 +72,7 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         console.print(results.failures_table(answer["failures"]))
     for error in answer["rejected"]:
         console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}", highlight=False)
+    results.show_unlisted(console, answer["unlisted"])
     show_new(console, drift)
     if answer["resume"]:
         console.print(

@@ -1,7 +1,7 @@
 """What goes wrong, in words that say what to do next, with the status that the process ends with.
 
 CommandError            the command cannot do what was asked
-├── InvalidFilesError   files do not validate: every problem in them, and nothing was sent
+├── InvalidFilesError   files do not validate: every problem in them, and nothing was done
 └── UnconfirmedError    a change of tags was not confirmed, so nothing was changed
 """
 
@@ -44,13 +44,13 @@ class FileProblem(NamedTuple):
 
 
 class InvalidFilesError(CommandError):
-    """Files do not validate. Carries every problem; nothing was sent."""
+    """Files do not validate. Carries every problem; nothing was done."""
 
     def __init__(self, problems: Iterable[FileProblem]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
         super().__init__(
-            f"{count} problem{'' if count == 1 else 's'} in the input: nothing was sent",
+            f"{count} problem{'' if count == 1 else 's'} in the input: nothing was done",
             "correct them all, then the same command again",
             status=INVALID,
         )

@@ -102,6 +102,15 @@ def show_held_back(console: Console, held: Iterable[Mapping[str, Any]]) -> None:
         console.print(held_back_line(row), highlight=False)
 
 
+def show_unlisted(console: Console, unlisted: Iterable[Mapping[str, Any]]) -> None:
+    """What the rules of sweeps could not look at."""
+    for one in unlisted:
+        place = " ".join(str(one[name]) for name in (*COLUMNS[:3], "type", "key") if one.get(name))
+        why = f"{one['code']} {one['message']}"
+        line = f"[red]not looked at:[/] rule {safe(one['rule'])}, {safe(place)}: {safe(why)}"
+        console.print(line, highlight=False, soft_wrap=True)
+
+
 def failures_of(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What failed, by code with examples; the most frequent first."""
     by_code: dict[tuple[str, str], list[Mapping[str, Any]]] = {}

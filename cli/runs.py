@@ -26,6 +26,7 @@ from cli.results import Results
 from cli.waits import REFUSED
 from local.reports.ledger import FOLDER
 from untag.hosts.here import Begun, Here, Waiting, carry_out
+from untag.hosts.here.host import REPORTS
 
 REQUESTS = "requests.jsonl"
 PLAN = "plan.json"
@@ -56,7 +57,7 @@ class Run:
         for earlier in runs_of(batch):
             if earlier.left():
                 raise CommandError(
-                    f"an earlier run of {batch} has work left: nothing was sent",
+                    f"an earlier run of {batch} has work left: nothing was done",
                     f"untag run --resume {batch}",
                     status=INVALID,
                 )
@@ -82,7 +83,7 @@ class Run:
             if isinstance(error, FileExistsError) and not self.folder.is_dir():
                 raise CommandError(f"{self.folder} is no folder", "set UNTAG_LEDGER") from None
             raise CommandError(
-                f"another process is at work at {self.name}: nothing was sent",
+                f"another process is at work at {self.name}: nothing was done",
                 "untag status BATCH --watch follows it",
                 status=INVALID,
             ) from None
@@ -90,7 +91,7 @@ class Run:
             raise CommandError(
                 f"the ledger's folder {self.folder} cannot be made: {error.strerror}", "set UNTAG_LEDGER"
             ) from None
-        for report in _objects(self.folder / "reports.jsonl"):
+        for report in _objects(self.folder / REPORTS):
             self.results.add(report)
 
     def discard(self) -> None:
@@ -117,6 +118,17 @@ class Run:
             raise CommandError(f"a sweep is refused: {told}", "nothing of the files was carried out", status=INVALID)
         bodies = [json.loads(one.body) for one in host.work]
         return [request for body in bodies for request in (body if isinstance(body, list) else [body])]
+
+    def unlisted(self) -> list[dict[str, Any]]:
+        """What the rules of its sweeps could not look at: rule and account, code and message, and the place if it is
+        one place's.
+        """
+        return [
+            {"rule": detail["rule"], "provider": detail["provider"], "account": detail["account"], **error}
+            for notice in _objects(self._sweeps / REPORTS)
+            for detail in notice.get("details", ())
+            for error in _errors_of(detail)
+        ]
 
     def record(self, requests: Iterable[Mapping[str, Any]], plan: Mapping[str, Any] | None = None) -> None:
         """Write down what is asked for, before anything is called: whole, or not at all.
@@ -182,9 +194,18 @@ class Run:
         """The pairs that have an outcome, each with its request's id and attempt."""
         return {
             (report.get("id"), report.get("attempt", 1), *(row.get(name) for name in _PAIR))
-            for report in _objects(self.folder / "reports.jsonl")
+            for report in _objects(self.folder / REPORTS)
             for row in report.get("outcomes") or ()
         }
+
+
+def _errors_of(detail: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What went wrong with a rule, by its part of a sweep's summary."""
+    yield from detail["errors"]
+    if detail["counts"].get("limit_reached"):
+        yield {"code": "limit_reached", "message": "the rule's limit of resources is reached: there may be more"}
+    elif detail["status"] != "succeeded" and not detail["errors"]:
+        yield {"code": "errors", "message": "not all of it could be looked at"}
 
 
 def runs_of(batch: str) -> Iterator[Run]:

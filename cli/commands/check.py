@@ -1,5 +1,6 @@
 """`untag check`: whether files are valid, and how they are understood."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -21,9 +22,20 @@ def check(files: base.Files, *, as_json: base.Json = False) -> None:
         "sweeps": len(given.sweeps),
         "totals": given.totals(),
         "notes": given.notes,
-        "warnings": given.warnings,
+        "warnings": [*given.warnings, *_graces(given.sweeps)],
     }
     base.show(answer, _show, as_json=as_json)
+
+
+def _graces(sweeps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What of the sweeps only a stack can do."""
+    for sweep in sweeps:
+        for rule in sweep["rules"] if not sweep.get("dry_run") else ():
+            if rule.get("grace"):
+                yield (
+                    f"rule {rule['name']} has a grace: a stack keeps tags until it is over, "
+                    "and untag run without --dry-run refuses it"
+                )
 
 
 def _show(console: Console, answer: dict[str, Any]) -> None:

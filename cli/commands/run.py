@@ -67,6 +67,7 @@ def _begin(
     from cli.carrying import carry_out  # noqa: PLC0415
     from cli.environment import settings  # noqa: PLC0415
     from cli.files.given import Given, read  # noqa: PLC0415 - the models take a good part of a second
+    from cli.results import show_unlisted  # noqa: PLC0415
     from cli.runs import Run, new_name  # noqa: PLC0415
 
     if not files:
@@ -96,6 +97,7 @@ def _begin(
             requests = [{**request, "dry_run": True} for request in requests]
         asked = Given(requests=requests)
         if not settings().policy.dry_run and not all(request.get("dry_run") for request in requests):
+            show_unlisted(base.err, made.unlisted())
             confirm(asked.totals(), asked.pairs, yes=yes, expect=expect)
         made.record(requests)
     except BaseException:

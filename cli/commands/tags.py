@@ -94,9 +94,11 @@ def _hint(problem: "Problem", where: "Where") -> str | None:
         return meant
     if problem.path == "provider":
         return "name one of these"
+    option = f"--{problem.path.replace('_', '-')}"
+    if problem.message.startswith("should be left out"):
+        return f"the same command without {option}"
     # A name without a prefix, of one region and not of all, is the better example.
     names = sorted(known[problem.path], key=lambda name: (":" in name, name.endswith("-all"), name))
-    option = f"--{problem.path.replace('_', '-')}"
     return f"name it, such as: {option} {names[0]}" if names else f"name it: {option} …"
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from cli.environment import settings
 from cli.errors import CommandError, FileProblem, InvalidFilesError
 from cli.files.documents import Document, documents_of
-from cli.files.suggestions import explained, warned
+from cli.files.suggestions import explained, own_path, warned
 from cli.files.tables import Row, bad_rows, table_of
 from cli.files.texts import STDIN, Kind, kind_of, text_of
 from untag.contracts import InvalidInputError, RemovalRequest, Tag, parse_requests, unwrap
 from untag.core.requests import numbered, write_requests
 from untag.providers import Registry
-from untag.sweep.state import read_sweep
+from untag.sweep.checking import listing_problems, place_problems
+from untag.sweep.state import Sweep, read_sweep
 
 if TYPE_CHECKING:
     from untag.settings import Settings
@@ -138,19 +139,26 @@ class _Reader:
             content = unwrapped.payload
             if isinstance(content, Mapping) and "rules" in content:
                 sweep, rules = read_sweep(content, unwrapped.id)
+                self._check(sweep)
                 batch = content.get("batch") or self._batch or sweep.batch
                 self.given.sweeps.append({**content, "id": sweep.id, "batch": batch, "rules": rules})
                 return
             listed = isinstance(content, list)
             requests = self._registry.checked(parse_requests(content, unwrapped.id), listed=listed)
         except InvalidInputError as error:
-            for problem in error.problems:
+            for problem in dict.fromkeys(error.problems):
                 message, hint = explained(problem, content)
-                path = ".".join(filter(None, (document.path, problem.path)))
+                path = ".".join(filter(None, (document.path, own_path(problem.path))))
                 self.problems.append(FileProblem(document.file, document.line, path, message, hint))
             return
         for body, request in zip(content if listed else [content], requests, strict=True):
             self._take({**body, "id": request.id}, request)
+
+    def _check(self, sweep: Sweep) -> None:
+        """Raises InvalidInputError where a rule cannot be carried out: its places are wrong, or cannot be listed."""
+        problems = list(place_problems(sweep, self._registry)) or list(listing_problems(sweep, self._registry))
+        if problems:
+            raise InvalidInputError(problems)
 
     def _take(self, body: dict[str, Any], request: RemovalRequest) -> None:
         if self._batch is not None and not body.get("batch"):

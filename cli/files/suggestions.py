@@ -1,6 +1,7 @@
 """What was probably meant: the nearest name among those that there are."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -31,16 +32,23 @@ def explained(problem: Problem, content: Any) -> tuple[str, str]:
     parts = problem.path.split(".")
     if problem.message == _NO_SUCH_FIELD:
         return "there is no such field", meant(parts[-1], _fields_at(parts))
-    value = _value_at(content, parts)
+    value = _value_at(content, own_path(problem.path).split("."))
     if parts[-1] == "provider":
         return problem.message, meant(value, NAMES)
-    if not isinstance(content, Mapping):
+    # A sweep says for each rule what a request says once.
+    holder = _value_at(content, parts[:2]) if parts[0] == "rules" else content
+    if not isinstance(holder, Mapping) or parts[-1] not in _KNOWN:
         return problem.message, ""
-    if parts[-1] == "region":
-        return problem.message, meant(value, regions_of(content.get("provider")))
-    if parts[-1] == "type":
-        return problem.message, meant(value, types_of(content.get("provider")))
-    return problem.message, ""
+    known = _KNOWN[parts[-1]](holder.get("provider"))
+    words = value if isinstance(value, list) else [value]
+    return problem.message, next(filter(None, (meant(word, known) for word in words)), "")
+
+
+def own_path(path: str) -> str:
+    """Where a problem stands in the sender's own document: a rule's places are checked as those of requests are."""
+    if not path.startswith("rules."):
+        return path
+    return re.sub(r"\.(resources\.0\.type|region)$", lambda field: _FIELDS_OF_A_RULE[field[1]], path)
 
 
 def warned(warnings: Iterable[str], request: RemovalRequest) -> list[str]:
@@ -65,6 +73,12 @@ def regions_of(provider: Any) -> frozenset[str]:
 def types_of(provider: Any) -> frozenset[str]:
     """The types of resources that a provider documents, if it does."""
     return _documented(provider, "documented_types")
+
+
+_KNOWN = {"region": regions_of, "type": types_of}
+"""The names that there are, by the last word of a problem's path."""
+
+_FIELDS_OF_A_RULE = {"resources.0.type": ".types", "region": ".regions"}
 
 
 def _documented(provider: Any, what: str) -> frozenset[str]:

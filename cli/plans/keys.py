@@ -98,6 +98,8 @@ def _finder(registry: Registry, where: Where) -> Finder:
         raise InvalidInputError.of(f"{where.provider} cannot list resources of this type", "type")
     if where.type == EVERY_TYPE and not finder.finds_any_type:
         raise InvalidInputError.of(f"{where.provider} has no listing of every type: name a type", "type")
+    if problems := list(finder.listing_problems(where.location)):
+        raise InvalidInputError(problems)
     return finder
 
 

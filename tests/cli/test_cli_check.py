@@ -31,7 +31,7 @@ def test_fields_and_providers_that_are_misspelled_are_all_named_with_what_was_me
     clouds = ", ".join(NAMES)
     assert f"a.json: 0.provider: Input should be one of: {clouds}\n  did you mean jdcloud?" in done.err
     assert "a.json: 1.regon: there is no such field\n  did you mean region?" in done.err
-    assert "2 problems in the input: nothing was sent" in done.err
+    assert "2 problems in the input: nothing was done" in done.err
 
 
 def test_a_region_and_a_type_that_a_cloud_does_not_document_are_warnings_with_what_was_meant(untag: Any) -> None:

@@ -96,6 +96,10 @@ def test_where_a_cloud_needs_a_region_or_a_type_the_hint_names_the_option(tmp_pa
         (("--provider", "jdcloud"), "name it, such as: --region cn-"),
         (("--provider", "huaweicloud"), "name it, such as: --type "),
         (("--provider", "aws"), "name it: --region …"),
+        (("--provider", "gcp"), "name it: --project-id …"),
+        (("--provider", "gcp", "--region", "europe-west1"), "the same command without --region"),
+        (("--provider", "azure", "--region", "westeurope"), "the same command without --region"),
+        (("--provider", "azure", "--project-id", "p-1"), "the same command without --project-id"),
         (("--provider", "jdclod"), "did you mean jdcloud?"),
     ):
         done = work.untag("tags", *words)

@@ -51,7 +51,6 @@ def refused_decommission(body: Any) -> list[str]:
 
 def refused_sweep(body: Any) -> list[str]:
     checking = SimpleNamespace(_registry=REGISTRY, _host=SimpleNamespace(keeps=True))
-    checking._place_problems = lambda rule, place: Sweeping._place_problems(checking, rule, place)
     try:
         unwrapped = unwrap(json.dumps(body), "own", None)
         said = unwrapped.payload

@@ -44,6 +44,16 @@ def test_a_request_that_is_held_back_whole_is_one_report_with_the_reason(
         assert house.aws.letters() == []
 
 
+def test_a_request_without_a_region_is_held_back_in_words_that_name_no_region() -> None:
+    with House(environ={"UNTAG_ALLOWED_REGIONS": "cn-east-1"}) as house:
+        house.batch(record(huawei_request("p-1")))
+        held = house.aws.reports[0]["held_back"]
+        assert (held["code"], held["message"]) == (
+            "region_not_allowed",
+            "this stack does not work where no region is named",
+        )
+
+
 def test_one_type_of_several_that_is_not_allowed_has_rows_of_its_own() -> None:
     with House(environ={"UNTAG_ALLOWED_TYPES": "vm"}) as house:
         put(house.jd, "i-1")

@@ -86,7 +86,8 @@ class Policy(NamedTuple):
         # project's region is known once the credentials are read (`misplaced`).
         in_a_project = location.region is None and scope.project_id is not None
         if self.allowed_regions and location.region not in self.allowed_regions and not in_a_project:
-            yield "region_not_allowed", "this stack does not work in the region"
+            where = "in the region" if location.region else "where no region is named"
+            yield "region_not_allowed", f"this stack does not work {where}"
         if self.allowed_types and scope.type not in self.allowed_types:
             yield "type_not_allowed", "this stack does not work at resources of this type"
 

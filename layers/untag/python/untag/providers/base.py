@@ -354,6 +354,10 @@ class Plain(Generic[C]):
         """Resources of any type may be anywhere."""
         return ()
 
+    def listing_problems(self, location: Location) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
+        """A listing needs no more than a request."""
+        return ()
+
     def id_problem(self, location: Location, type_: str, id_: str) -> str | None:  # noqa: ARG002 - for clouds with rules
         """Why an id cannot be that of a resource of this type at the location; None where it can."""
         return None
@@ -402,6 +406,9 @@ class Finder(Provider[C], Protocol[C]):
     """Whether `find` with `untag.contracts.ALL` lists every resource that bears a tag."""
     finds_any_type: bool
     """Whether a scope of `EVERY_TYPE` can be listed."""
+
+    def listing_problems(self, location: Location) -> Iterable[Problem]:
+        """What a listing needs to be told of its location, and a request does not."""
 
     async def names(self, session: Session[C], scope: Scope, key: str | None, cursor: str | None) -> Answer:
         """The keys that are in use, or the values of one key; perhaps more than the scope's own."""

@@ -1,6 +1,6 @@
 """The sweep function: rules in, removal requests out, and a notice at the end, over as many invocations as it takes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from typing_extensions import override
@@ -11,6 +11,7 @@ from untag.hosts.base import Arrival, Handed, Message, Record
 from untag.messages import notice_message
 from untag.providers import EVERY_TYPE, Finder
 from untag.runtime import Runtime, Window
+from untag.sweep.checking import place_problems
 from untag.sweep.grace import narrowed
 from untag.sweep.listing import Lister, ListingError, NotNowError
 from untag.sweep.rules import Place, Rule
@@ -109,25 +110,14 @@ class _Invocation(OneByOne):
 
     def _check(self, sweep: Sweep) -> None:
         """Raises InvalidInputError if a rule breaks its cloud's rules, as a request of its places would."""
-        problems: list[Problem] = []
-        for index, rule in enumerate(sweep.rules):
-            if rule.grace and not sweep.dry_run and not self._host.keeps:
-                problems.append(Problem(f"rules.{index}.grace", "nothing here keeps tags until a grace is over"))
-            for place in rule.places():
-                problems += [problem.under(f"rules.{index}") for problem in self._place_problems(rule, place)]
+        problems = [
+            Problem(f"rules.{index}.grace", "nothing here keeps tags until a grace is over")
+            for index, rule in enumerate(sweep.rules)
+            if rule.grace and not sweep.dry_run and not self._host.keeps
+        ]
+        problems += place_problems(sweep, self._registry)
         if problems:
             raise InvalidInputError(dict.fromkeys(problems))
-
-    def _place_problems(self, rule: Rule, place: Place) -> Iterator[Problem]:
-        """The rules of its cloud that a place breaks."""
-        found = list(self._registry.location_problems(rule.provider, rule.location(place), place.type))
-        for path, message in found:
-            yield Problem("resources.0.type" if path == "type" else path, message)  # as in a request for the place
-        finder = None if found else self._registry.find(rule.provider, place.type)
-        if not found and not isinstance(finder, Finder):
-            yield Problem("types", "this API cannot list resources")
-        elif isinstance(finder, Finder) and place.type == EVERY_TYPE and not finder.finds_any_type:
-            yield Problem("types", f"{rule.provider} has no listing of every type: write the types as a list")
 
     async def _rule(self, rule: Rule, progress: Progress, sender: Sender) -> float | None:
         """Go on with a rule; the seconds after which it can go on further, None if it is done."""

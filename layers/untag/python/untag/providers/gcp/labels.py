@@ -92,6 +92,11 @@ class GcpLabels(Plain[GcpCredentials]):
         if location.region is not None:
             yield Problem("region", "should be left out: on gcp an id says where its resource is")
 
+    def listing_problems(self, location: Location) -> Iterator[Problem]:
+        """A search is within a project."""
+        if location.project_id is None:
+            yield Problem("project_id", "should be named: a search on gcp is within a project")
+
     def id_problem(self, location: Location, type_: str, id_: str) -> str | None:
         """Why an id is not the full name of a resource of the type, in the project where one is named."""
         if type_ == EVERY_TYPE:

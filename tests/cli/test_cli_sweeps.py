@@ -1,0 +1,62 @@
+"""Sweeps given to the command: what cannot be carried out is refused, or shown as not looked at."""
+
+from typing import Any
+
+import pytest
+
+AZURE = {"name": "old", "provider": "azure", "types": ["Microsoft.Compute/virtualMachines"], "match": {"key": "env"}}
+GCP = {"name": "old", "provider": "gcp", "types": ["compute.googleapis.com/Instance"], "match": {"key": "env"}}
+
+
+@pytest.mark.parametrize("command", [("check",), ("run",), ("plan", "-o", "plan.csv"), ("send", "--local")])
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        (
+            {**AZURE, "regions": ["westeurope"]},
+            "rules.0.regions: should be left out: the ids of azure say where their resources are",
+        ),
+        (GCP, "rules.0.project_id: should be named: a search on gcp is within a project"),
+        (
+            {**GCP, "project_id": "p-1", "types": ["compute.googleapis.com/Instances"]},
+            "rules.0.types: no tag API of gcp is known for this type\n  did you mean compute.googleapis.com/Instance?",
+        ),
+        ({**AZURE, "provider": "azzure"}, "rules.0.provider: Input should be one of: "),
+    ],
+)
+def test_a_rule_that_cannot_be_carried_out_is_refused_by_every_command_in_the_same_words(
+    untag: Any, command: tuple[str, ...], rule: dict[str, Any], problem: str
+) -> None:
+    name = untag.write("sweep.json", {"id": "nightly", "rules": [rule]})
+    done = untag(*command, name)
+    assert done.code == 2
+    assert f"sweep.json: {problem}" in done.err
+    assert "1 problem in the input: nothing was done" in done.err
+    assert done.out == ""
+    assert not (untag.folder / "plan.csv").exists()
+
+
+def test_a_rule_that_cannot_be_listed_makes_a_run_fail_and_is_shown(untag: Any) -> None:
+    jd = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
+    name = untag.write("sweep.json", {"batch": "b", "rules": [{**jd, "limit": 2}, {**AZURE, "name": "azure"}]})
+    done = untag("run", name, "--dry-run")
+    assert done.code == 1
+    assert "2 would remove, complete: no" in done.out
+    assert "not looked at: rule azure, azure default Microsoft.Compute/virtualMachines: no_credentials " in done.out
+    assert "not looked at: rule old, jdcloud default: limit_reached " in done.out
+    answer = untag("run", name, "--dry-run", "--json", "--batch", "c").json
+    assert (answer["complete"], [one["code"] for one in answer["unlisted"]]) == (
+        False,
+        ["limit_reached", "no_credentials"],
+    )
+
+
+def test_a_sweep_with_a_grace_is_valid_for_a_stack_and_check_says_that_a_run_here_refuses_it(untag: Any) -> None:
+    rule = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
+    name = untag.write("sweep.json", {"rules": [{**rule, "grace": "7d"}]})
+    done = untag("check", name)
+    assert done.code == 0
+    warning = "rule old has a grace: a stack keeps tags until it is over, and untag run without --dry-run refuses it"
+    assert f"warning: {warning}" in done.out
+    assert untag("run", name).code == 2
+    assert untag("run", name, "--dry-run").code == 0
