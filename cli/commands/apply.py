@@ -95,11 +95,13 @@ def _new(plan: "Plan") -> "list[Drift]":
     from cli.plans import reading, sources  # noqa: PLC0415
     from cli.plans.drift import new_pairs  # noqa: PLC0415
     from cli.plans.rows import Rows  # noqa: PLC0415
+    from cli.progress import Pauses  # noqa: PLC0415
 
+    pausing = Pauses(plan.batch or "plan", base.err)
     with Rows() as fresh, environment() as environ, progress("looking for what is new: pairs read") as seen:
         name = plan.batch or "plan"
         given = sources.given_again(plan.source or [], name)
-        reading.read(given.requests, given.sweeps, fresh, environ, batch=name, seen=seen)
+        reading.read(given.requests, given.sweeps, fresh, environ, batch=name, seen=seen, pausing=pausing)
         if unread := sum(one.pairs for one in fresh.spared_as("failed")):
             text = f"what is new cannot be told everywhere: {counted(unread, 'read')} failed"
             base.err.print(f"[yellow]{text}[/]", highlight=False, soft_wrap=True)

@@ -36,6 +36,7 @@ def plan(
     from cli.commands.planning import check_batch, environment, progress  # noqa: PLC0415
     from cli.plans import reading, sources, written  # noqa: PLC0415
     from cli.plans.rows import Rows  # noqa: PLC0415
+    from cli.progress import Pauses  # noqa: PLC0415
 
     written.check_target(output, file)
     check_batch(batch)
@@ -44,7 +45,9 @@ def plan(
     with Rows() as rows, environment() as environ:
         given, source = sources.given_in(file, name)
         with progress("pairs read") as seen:
-            reading.read(given.requests, given.sweeps, rows, environ, batch=name, seen=seen)
+            reading.read(
+                given.requests, given.sweeps, rows, environ, batch=name, seen=seen, pausing=Pauses(name, base.err)
+            )
         made_at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
         head = written.write(
             output,

@@ -16,7 +16,7 @@ from typing import Any
 from cli.plans.rows import Pair, Rows, Spared, place_fields
 from untag.core import Timing
 from untag.hosts.base import Message
-from untag.hosts.here import Here, carry_out
+from untag.hosts.here import Here, Waiting, carry_out
 from untag.hosts.here.host import Files, LogLines
 
 _PATIENCE = {"UNTAG_MAX_ATTEMPTS": "3", "UNTAG_MAX_AGE": "0", "UNTAG_DRY_RUN": "on"}
@@ -36,12 +36,13 @@ def read(
     *,
     batch: str,
     seen: Callable[[int], None] = lambda _: None,
+    pausing: Callable[[Sequence[Waiting]], None] = lambda _: None,
     timing: Timing | None = None,
 ) -> None:
     """Fill the rows with what removal requests and sweep documents would remove now, and with what they would spare.
 
-    `batch` names what has no batch of its own. `seen` is called with the number of pairs so far. Raises
-    InvalidInputError for the environment.
+    `batch` names what has no batch of its own. `seen` is called with the number of pairs so far, `pausing`
+    with what waits when nothing is due. Raises InvalidInputError for the environment.
     """
     from untag.removal import Remover  # noqa: PLC0415 - with all that it needs: only a command that reads pays for it
     from untag.sweep.service import Sweeper  # noqa: PLC0415
@@ -50,10 +51,10 @@ def read(
     environ = {**environ, **_PATIENCE}
     with tempfile.TemporaryDirectory(prefix="untag-plan-") as folder:
         if sweeps:
-            sweeping = _Reading(Path(folder) / "sweeps", environ, takes, timing)
+            sweeping = _Reading(Path(folder) / "sweeps", environ, takes, timing, pausing)
             carry_out(sweeping, Sweeper, list(_sweep_bodies(sweeps, batch)))
         if bodies := [json.dumps(_dry(request, batch)) for request in requests]:
-            carry_out(_Reading(Path(folder) / "requests", environ, takes, timing), Remover, bodies)
+            carry_out(_Reading(Path(folder) / "requests", environ, takes, timing, pausing), Remover, bodies)
 
 
 def _dry(request: Mapping[str, Any], batch: str) -> Json:
@@ -199,8 +200,16 @@ def _of_rejection(body: Json) -> Iterator[Spared]:
 class _Reading(Here):
     """The host of a plan: reports are taken as they come, and kept nowhere."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], takes: _Takes, timing: Timing | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        takes: _Takes,
+        timing: Timing | None,
+        pausing: Callable[[Sequence[Waiting]], None],
+    ) -> None:
         super().__init__(folder, environ, timing=timing)
+        self.pausing = pausing
         self.takes = takes
         self.closed: set[tuple[str, str]] = set()
         self.telemetry = _Closing(self.closed)

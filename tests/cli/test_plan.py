@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -210,3 +211,28 @@ def test_a_plan_is_carried_out_at_no_time_that_one_of_its_requests_excludes(work
     answer = work.json("plan", "requests.json", "-o", "plan.json")
     assert answer["totals"]["pairs"] == 2
     assert (answer["not_before"], answer["not_after"]) == ("2098-01-01T20:00:00Z", "2099-01-02T00:00:00+08:00")
+
+
+@pytest.mark.parametrize("source", ["env", "file"])
+@pytest.mark.parametrize("half", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_half_a_key_of_aws_ends_the_plan_at_once_and_what_is_missing_is_named(
+    work: WorkFolder, half: str, source: str
+) -> None:
+    whole = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    environ = {name: value for name, value in whole.items() if name != half}
+    if source == "env":
+        environ["UNTAG_CREDENTIALS"] = "env"
+    resources = [{"type": "ec2:instance", "ids": ["i-1"]}]
+    body = {"provider": "aws", "region": "eu-west-1", "resources": resources, "tags": [{"key": "env"}]}
+    began = time.monotonic()
+    answer = work.json("plan", work.write("aws.json", body), "-o", "plan.json", status=1, **environ)
+    assert time.monotonic() - began < 20.0
+    ((code, message),) = [(one["code"], one["message"]) for one in answer["failed"]]
+    assert (code, half in message, "not set" in message) == ("no_credentials", True, True)
+
+
+def test_a_plan_that_waits_for_a_cloud_says_what_it_waits_for(work: WorkFolder, jd: JdcloudServer) -> None:
+    jd.faults.add("throttle", times=1, retry_after=6)
+    ended = work.untag("plan", work.write("a.json", jd_request("i-1")), "-o", "plan.json")
+    assert ended.returncode == 0
+    assert "1 pair at jdcloud/default waits: minute rate limit exceeded" in ended.stderr

@@ -187,6 +187,14 @@ def test_without_a_secret_and_without_an_aws_role_no_call_is_made_and_the_reason
     assert AzureTags(Options(), container).refusal(WITHOUT_SECRET, None) is None
 
 
+@pytest.mark.parametrize("half", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_half_a_key_of_the_host_is_no_role_and_what_is_missing_is_named(half):
+    environ = {name: value for name, value in ROLE.items() if name != half}
+    refused = AzureTags(Options(), environ).refusal(WITHOUT_SECRET, None)
+    assert refused is not None
+    assert (refused.code, f"{half} is not set" in refused.message) == ("no_aws_role", True)
+
+
 @pytest.mark.parametrize("region", ["", "eu-central-1.evil.example.com", "eu-central-1/x", "EU"])
 def test_a_host_that_does_not_say_its_region_gets_no_token(region):
     cloud = Cloud(tags_answer({}))

@@ -171,7 +171,13 @@ def test_a_permission_that_comes_later_is_asked_for_again():
 @pytest.mark.parametrize(
     ("environ", "code", "message"),
     [
-        ({}, "no_credentials", "gcloud auth print-access-token"),
+        (
+            {},
+            "no_credentials",
+            "the host has no AWS role of its own; on your own machine set GOOGLE_OAUTH_ACCESS_TOKEN",
+        ),
+        ({"AWS_ACCESS_KEY_ID": "AK"}, "no_credentials", "AWS_SECRET_ACCESS_KEY is not set"),
+        ({"AWS_SECRET_ACCESS_KEY": "SK"}, "no_credentials", "AWS_ACCESS_KEY_ID is not set"),
         ({name: value for name, value in HOST.items() if name != "AWS_REGION"}, "no_region", "AWS_REGION"),
         ({**HOST, "AWS_REGION": "eu.evil.example.com/"}, "no_region", "AWS_REGION"),
     ],

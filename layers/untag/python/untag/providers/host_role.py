@@ -46,13 +46,20 @@ class HostRole:
 
         return TokenAuth(self._tokens, signer, refuses)
 
+    def lacking(self) -> str | None:
+        """Why there is no key here and will be none; None where there may be one."""
+        missing = [_KEYS[name] for name in ("access_key", "secret_key") if not self._environ.get(_KEYS[name])]
+        if not missing or self._environ.get(CONTAINER_URI):
+            return None
+        return f"{missing[0]} is not set" if len(missing) == 1 else "the host has no AWS role of its own"
+
     async def _issue(self, session: Session) -> Issued[AccessKey] | Answer:
         fields = {name: value for name, variable in _KEYS.items() if (value := self._environ.get(variable))}
         if "access_key" in fields and "secret_key" in fields:
             return Issued(AccessKey.model_validate(fields), NEVER)
-        uri = self._environ.get(CONTAINER_URI)
-        if not uri:
-            return Answer(Verdict.FAILED, "no_credentials", "the host has no AWS role of its own")
+        if (why := self.lacking()) is not None:
+            return Answer(Verdict.FAILED, "no_credentials", why)
+        uri = self._environ[CONTAINER_URI]
         asking = session._replace(timeout=min(_SECONDS, session.timeout))
         headers = {"authorization": self._environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")}
         reply = await call(asking, "GET", uri, headers=headers, limit=_MAX_BYTES)

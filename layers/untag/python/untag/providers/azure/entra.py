@@ -22,7 +22,7 @@ import httpx
 from untag.providers.azure.answers import refuses_token
 from untag.providers.azure.credentials import CLOUDS, AzureCredentials
 from untag.providers.base import Answer, Failure, Session, Verdict
-from untag.providers.host_role import CONTAINER_URI, HostRole
+from untag.providers.host_role import HostRole
 from untag.providers.http import Reply, call, end_of, name_of, unexpected, within
 from untag.providers.tokens import FORM, Bearer, Issued, TokenAuth, TokenStore, ask_for_token, form
 
@@ -31,6 +31,9 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 _PASSING = frozenset({50033, 70021, 90006, 90012, 90024, 90033, 90055, 90090})
 """Numbers of refusals that pass: trouble of Entra's own, its throttles, and a federated credential that is new."""
+
+_NO_MATCH = 70021
+_NO_CREDENTIAL = "no federated credential fits this AWS role, or it is new"
 
 _LIFETIMES = (300, 60)
 """Seconds that a web identity token is asked for: the default, and the least where the role's session ends before."""
@@ -42,10 +45,6 @@ _TOO_LONG = "SessionDurationEscalation"
 _BAD_KEY = frozenset({"ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch", "MissingAuthenticationToken"})
 _THROTTLES = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded"})
 _UNAVAILABLE_STATUS = frozenset({408, 500, 502, 503, 504})
-
-_NO_ROLE = Failure(
-    "no_aws_role", "there is no client_secret, and this host has no AWS role whose token could stand for one"
-)
 
 
 class Entra:
@@ -69,8 +68,10 @@ class Entra:
 
     def refusal(self, credentials: AzureCredentials) -> Failure | None:
         """Why no token can ever be had here."""
-        has_role = self._environ.get("AWS_ACCESS_KEY_ID") or self._environ.get(CONTAINER_URI)
-        return None if credentials.client_secret is not None or has_role else _NO_ROLE
+        if credentials.client_secret is not None or (why := self._role.lacking()) is None:
+            return None
+        message = f"there is no client_secret, and {why}: a token of an AWS role could stand for it"
+        return Failure("no_aws_role", message)
 
     async def _issue(self, credentials: AzureCredentials, session: Session) -> Issued[str] | Answer:
         until = end_of(session)
@@ -98,7 +99,8 @@ class Entra:
         answer = await ask_for_token(within(session, until), url, fields, passes=passes, clock=self._clock)
         if isinstance(answer, Answer) and numbers:
             code = f"AADSTS{numbers[0]}"
-            return replace(answer, code=code, message=f"no token was issued: {code}")
+            why = f"{code}, {_NO_CREDENTIAL}" if numbers[0] == _NO_MATCH else code
+            return replace(answer, code=code, message=f"no token was issued: {why}")
         return answer
 
     async def _assertion(self, session: Session) -> str | Answer:

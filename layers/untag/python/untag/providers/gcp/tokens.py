@@ -33,10 +33,7 @@ CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 _IAM = "https://www.googleapis.com/auth/iam"
 _QUERY = "Action=GetCallerIdentity&Version=2011-06-15"
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z0-9]+)+")
-_HERE = (
-    "a service account needs the AWS role of the host, and there is none: set GOOGLE_OAUTH_ACCESS_TOKEN to what "
-    "`gcloud auth print-access-token` prints"
-)
+_HERE = "; on your own machine set GOOGLE_OAUTH_ACCESS_TOKEN to what `gcloud auth print-access-token` prints"
 
 
 class GcpTokens:
@@ -94,7 +91,10 @@ class GcpTokens:
         host_auth = self._host.auth("sts", region)
         ready = await host_auth.current(session)
         if isinstance(ready, Answer):
-            return Answer(ready.verdict, ready.code, _HERE) if ready.code == "no_credentials" else ready
+            if ready.code != "no_credentials":
+                return ready
+            message = f"a service account needs the AWS role of the host: {ready.message}{_HERE}"
+            return Answer(ready.verdict, ready.code, message)
         key = host_auth.token
         if key is None or not _REGION.fullmatch(region):
             return Answer(Verdict.FAILED, "no_region", "AWS_REGION is not set: the call that proves the role needs it")
