@@ -29,6 +29,7 @@ COLUMNS = (
     "message",
     "request_id",
     "provider_request_id",
+    "was_key",
 )
 FAILURES = ("failed", "unconfirmed")
 PROTECTED = "protected"

@@ -143,7 +143,11 @@ class _Takes:
         batch = report.get("batch") or self._batch
         outcomes = report["outcomes"]
         planned = [row for row in outcomes if row["outcome"] == "would_remove"]
-        self._rows.add(Pair(*place, row["type"], row["resource_id"], row["key"], row["was"], batch) for row in planned)
+        # A plan has what stands there: the key, too, in its own letters.
+        self._rows.add(
+            Pair(*place, row["type"], row["resource_id"], row.get("was_key") or row["key"], row["was"], batch)
+            for row in planned
+        )
         self._rows.spare(
             Spared(
                 *place,

@@ -56,7 +56,8 @@ def undo_requests(reports: Iterable["Report"], *, overwrite: bool = False) -> Un
     for report in sorted(removals, key=_order):
         heads = by_id.setdefault(report["id"], {})
         for row in report["outcomes"]:
-            pair = (row["type"], row["resource_id"], row["key"])
+            # The tag is put back as it stood, though it was asked for in other letters.
+            pair = (row["type"], row["resource_id"], row.get("was_key") or row["key"])
             undone = _UNDO[report.get("action", "remove")](row, made)
             if undone is None:
                 continue

@@ -47,6 +47,7 @@ def report() -> Json:
     schema["required"] = sorted({*schema["required"], "reason"} - {"batch", "project_id", "held_back"})
     row["key"]["description"] = f"The tag's key; {ANY_KEY} for every tag of a resource whose tags could not be read."
     row["was"]["description"] = "The value read before; null: read, and not there; left out: nobody looked."
+    row["was_key"]["description"] = "The key as it stood there, where the request has it in other letters."
     row["outcome"] = {"enum": [outcome.value for outcome in Outcome]}
     for name, size in (("code", NAME_BYTES), ("message", MESSAGE_BYTES), ("provider_request_id", NAME_BYTES)):
         row[name]["maxLength"] = size

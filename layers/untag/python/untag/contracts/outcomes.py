@@ -31,7 +31,8 @@ BAD = frozenset({Outcome.FAILED, Outcome.UNCONFIRMED})
 class Result(NamedTuple):
     """A terminal outcome with its evidence; one object serves every pair that a call settled alike.
 
-    `was` is the value read just before (None: read, and not there) and counts only if `looked`.
+    `was` is the value read just before (None: read, and not there) and counts only if `looked`. `was_key` is the key as
+    it stood there, where that is not as it was asked for: some clouds compare keys without case.
     """
 
     outcome: Outcome
@@ -40,10 +41,11 @@ class Result(NamedTuple):
     request_id: str | None = None
     looked: bool = False
     was: str | None = None
+    was_key: str | None = None
 
-    def seen(self, was: str | None) -> "Result":
+    def seen(self, was: str | None, was_key: str | None = None) -> "Result":
         """The same result for a pair whose value was read."""
-        return Result(self.outcome, self.code, self.message, self.request_id, looked=True, was=was)
+        return self._replace(looked=True, was=was, was_key=was_key)
 
 
 class Deferral(NamedTuple):

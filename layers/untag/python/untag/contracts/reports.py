@@ -40,7 +40,10 @@ _WORDS = {
 
 
 class Row(TypedDict):
-    """The outcome of one pair. `was` is left out where nobody looked, and null where the tag was not there."""
+    """The outcome of one pair. `was` is left out where nobody looked, and null where the tag was not there.
+
+    `was_key` is there only where the key stood there in other letters than it was asked for.
+    """
 
     type: str
     resource_id: str
@@ -51,6 +54,7 @@ class Row(TypedDict):
     message: NotRequired[str]
     provider_request_id: NotRequired[str]
     was: NotRequired[str | None]
+    was_key: NotRequired[str]
 
 
 class HeldBack(TypedDict):
@@ -154,6 +158,8 @@ def row(type_: str, resource_id: str, tag: Tag, result: Result) -> Row:
         made["provider_request_id"] = clip(result.request_id, NAME_BYTES)
     if result.looked:
         made["was"] = result.was
+    if result.was_key is not None:
+        made["was_key"] = result.was_key
     return made
 
 

@@ -299,9 +299,10 @@ class _Run:
             there = settled.seen[id_].tags if settled.seen is not None else None
             for tag in settled.tags:
                 result = settled.result
-                was = None if there is None else step.value_there(tag, there)
+                stood = None if there is None else step.tag_there(tag, there)
+                was = None if stood is None else stood.value
                 if there is not None and isinstance(result, Result):
-                    result = result.seen(was)
+                    result = result.seen(was, None if stood is None or stood.key == tag.key else stood.key)
                 for block, row in step.group.rows[id_]:
                     if there:
                         block.job.bears_tags = True
@@ -369,7 +370,7 @@ def _with_evidence(block: Block, at: int, result: Result | Deferral) -> Result |
             return result.seen(was)
         # In a remainder an earlier attempt may have put it there. What stood before that is not known.
         unknown = block.job.request.first_attempt_at is not None and result.was is not None
-        return result._replace(looked=False, was=None) if unknown else result
+        return result._replace(looked=False, was=None, was_key=None) if unknown else result
     if was is None or block.job.request.action is Action.RESTORE:
         return result
     if result.outcome is Outcome.NOT_FOUND or (result.outcome is Outcome.ABSENT and result.was is None):

@@ -134,13 +134,6 @@ class Step:
         key = stored_key(self.group.provider, tag.key, there)
         return None if key is None else Tag(key, there[key])
 
-    def value_there(self, tag: Tag, there: Mapping[str, str]) -> str | None:
-        """The value of the tag's key among tags that were read; None where the key is not there."""
-        if tag.key in there:  # as nearly always
-            return there[tag.key]
-        stored = self.tag_there(tag, there)
-        return None if stored is None else stored.value
-
 
 class Settled(NamedTuple):
     """Pairs that have their result. `seen` holds what was read of the resources.
