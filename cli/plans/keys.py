@@ -142,7 +142,7 @@ class _Place:
             return
         try:
             counted = await self._at_once(globs)
-            names = [] if counted is not None else await self._patiently(self._lister.names)
+            names = [] if counted is not None else await self._patiently(self._names)
         except ListingError as error:
             yield Unlisted(self._where, None, error.code, error.message)
             return
@@ -156,6 +156,13 @@ class _Place:
                 continue
             for one in several:
                 yield one
+
+    async def _names(self) -> list[str]:
+        """The keys in use, each in one spelling: what the cloud takes for one key is listed once."""
+        spelled: dict[str, str] = {}
+        for name in await self._lister.names():
+            spelled.setdefault(self._finder.comparable_key(name), name)
+        return list(spelled.values())
 
     def _meant(self, key: str, globs: tuple[str, ...]) -> bool:
         same = self._finder.comparable_key
@@ -173,18 +180,18 @@ class _Place:
             raise
 
     async def _every_key(self, globs: tuple[str, ...]) -> list[KeyInUse]:
-        counts = _Counts(self._where)
+        counts = _Counts(self._where, self._finder.comparable_key)
         async for page in self._pages(ALL.key, None):
-            counts.add(page, lambda tags: ((key, key) for key in tags if self._meant(key, globs)))
+            counts.add(page, lambda tags: (key for key in tags if self._meant(key, globs)))
         return counts.rows()
 
     async def _key(self, key: str) -> list[KeyInUse]:
         """One key, page after page; none where no resource of this place bears it."""
-        counts = _Counts(self._where)
+        counts = _Counts(self._where, self._finder.comparable_key)
 
-        def its(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        def its(tags: Mapping[str, str]) -> Iterator[str]:
             if (stored := stored_key(self._finder, key, tags)) is not None:
-                yield key, stored
+                yield stored
 
         try:
             async for page in self._pages(key, None):
@@ -229,31 +236,41 @@ class _Place:
 
 
 class _Counts:
-    """Resources and values by type and key. Of ids and values only short digests are kept."""
+    """Resources and values by type and key. Of ids and values only short digests are kept.
 
-    def __init__(self, where: Where) -> None:
+    Keys that are one to the cloud are counted as one, in the spelling that most resources have.
+    """
+
+    def __init__(self, where: Where, comparable: Callable[[str], str]) -> None:
         self._where = where
+        self._comparable = comparable
         self._ids: set[bytes] = set()
-        self._resources = Counter[tuple[str, str]]()
+        self._spelled: dict[tuple[str, str], Counter[str]] = {}
         self._values: dict[tuple[str, str], set[bytes]] = {}
 
-    def add(self, page: Listing, keys: Callable[[Mapping[str, str]], Iterable[tuple[str, str]]]) -> None:
-        """Take a page; `keys` gives those of a resource that count, each with the key under which its value stands."""
+    def add(self, page: Listing, keys: Callable[[Mapping[str, str]], Iterable[str]]) -> None:
+        """Take a page; `keys` gives those of a resource that count, as they stand there."""
         for id_, tags in (page.tags or {}).items():
             type_ = page.types.get(id_, self._where.type)
             resource = _digest(f"{type_}\0{id_}")
             if resource in self._ids:
                 continue  # pages may shift while they are read
             self._ids.add(resource)
-            for key, stored in keys(tags):
-                self._resources[type_, key] += 1
-                self._values.setdefault((type_, key), set()).add(_digest(tags[stored]))
+            for stored in keys(tags):
+                one = type_, self._comparable(stored)
+                self._spelled.setdefault(one, Counter())[stored] += 1
+                self._values.setdefault(one, set()).add(_digest(tags[stored]))
 
     def rows(self) -> list[KeyInUse]:
         """A row for each key."""
         return [
-            KeyInUse(self._where._replace(type=type_), key, count, len(self._values[type_, key]))
-            for (type_, key), count in sorted(self._resources.items())
+            KeyInUse(
+                self._where._replace(type=one[0]),
+                min(spelled, key=lambda key: (-spelled[key], key)),
+                spelled.total(),
+                len(self._values[one]),
+            )
+            for one, spelled in sorted(self._spelled.items())
         ]
 
 
