@@ -6,7 +6,7 @@ ids, of the region "". What no source states is an option, and its default is a 
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qs
@@ -15,7 +15,8 @@ from local.providers import azure_input
 from local.providers.accounts import Account
 from local.providers.azure_service import SUBSCRIPTION, TENANT, AzureService
 from local.providers.azure_tokens import claims_of_access_token
-from local.providers.faults import Verdict
+from local.providers.calls import Call
+from local.providers.faults import STATUS_KINDS, Fault, Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Route
 from local.providers.truth import Cause, Holding, Pair
 from local.providers.wire import Request, Response
@@ -87,6 +88,11 @@ class AzureServer(AzureService):
         self._waiting: list[tuple[float, Callable[[], int]]] = []
         self._random = random.Random(common.get("seed", 0))  # noqa: S311 - repeatable, not secret
 
+    @staticmethod
+    def same_key(key: str) -> str:
+        """Names of tags are the same in upper and lower case."""
+        return key.lower()
+
     def claim(self, request: Request) -> tuple[str, str]:
         """The client id in the token; a token is no signature of a request."""
         return str((_claims(request) or {}).get("appid", "")), ""
@@ -133,6 +139,12 @@ class AzureServer(AzureService):
         """`{"error": {"code", "message"}}`."""
         usual_code, usual_message = _USUAL.get(status, (f"Status{status}", f"status {status}"))
         return azure_input.error(status, code or usual_code, message or usual_message)
+
+    def _fail(self, fault: Fault, call: Call) -> Response:
+        """A read that is forbidden lacks the right to read."""
+        if (fault.status or STATUS_KINDS[fault.do]) == 403 and fault.message is None and not call.writing:  # noqa: PLR2004 - HTTP's "Forbidden"
+            fault = replace(fault, message=_USUAL[403][1].replace("tags/write", "tags/read"))
+        return super()._fail(fault, call)
 
     def render(self, answer: Answer, request_id: str) -> Response:
         """A 202 says where its result would be, and when."""

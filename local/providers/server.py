@@ -111,7 +111,7 @@ class ProviderServer(Listening, ABC):
         self.credentials = dict(self.default_credentials if credentials is None else credentials)
         self.latency = latency
         self.clock = clock
-        self.tags = TagTable()
+        self.tags = TagTable(self.same_key)
         self.calls = CallLog()
         self.faults = Faults(seed, self.fault_kinds)
         self._control = Control(self.tags, self.calls, self.faults)
@@ -206,6 +206,11 @@ class ProviderServer(Listening, ABC):
     @abstractmethod
     def apply(self, ask: Ask, cause: Cause, verdict: Verdict) -> tuple[Answer, int]:
         """Do it, sparing what the verdict lets fail: the answer, and how many tags changed."""
+
+    @staticmethod
+    def same_key(key: str) -> str:
+        """A tag's key in a form that is equal for keys that are one to the cloud."""
+        return key
 
     @abstractmethod
     def failure(self, status: int, code: str | None, message: str | None) -> Answer:

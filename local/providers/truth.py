@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -64,10 +64,12 @@ class TagTable:
     cloud changed, and by nothing else: what a test or a seed puts here is no history. So a test can hold
     every row against what was asked for.
 
-    A cloud without regions uses the region "".
+    A cloud without regions uses the region "". `same_key` gives a key in a form that is equal for keys that are one to
+    the cloud: a resource has one of them, in the spelling that stood there first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, same_key: Callable[[str], str] = str) -> None:
+        self._same_key = same_key
         self.lock = threading.RLock()
         self._resources: dict[tuple[str, str, str], dict[str, dict[str, str]]] = {}
         self._history: list[Change] = []
@@ -88,7 +90,7 @@ class TagTable:
         with self.lock:
             tags = self._resources.setdefault((account, region, resource_type), {}).setdefault(resource_id, {})
             if key is not None:
-                tags[key] = value
+                tags[self._stored(tags, key)] = value
 
     def remove(
         self,
@@ -105,7 +107,8 @@ class TagTable:
             if key is None:
                 resources.pop(resource_id, None)
             else:
-                resources.get(resource_id, {}).pop(key, None)
+                tags = resources.get(resource_id, {})
+                tags.pop(self._stored(tags, key), None)
 
     def load(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Set resources from rows `{account?, region?, type, id, tags: {key: value}}`.
@@ -123,7 +126,9 @@ class TagTable:
         ]
         with self.lock:
             for scope, resource_id, tags in ready:
-                self._resources.setdefault(scope, {})[resource_id] = tags
+                held = self._resources.setdefault(scope, {})[resource_id] = {}
+                for key, value in tags.items():
+                    held[self._stored(held, key)] = value
 
     def clear(self) -> None:
         """Forget every resource and the history."""
@@ -188,6 +193,7 @@ class TagTable:
         """Set (or with None: take away) one tag because a call asked for it, and write it down."""
         with self.lock:
             tags = self._resources[pair[:3]][pair.id]
+            pair = pair._replace(key=self._stored(tags, pair.key))
             before = tags.pop(pair.key, None) if after is None else tags.get(pair.key)
             if after is not None:
                 tags[pair.key] = after
@@ -195,3 +201,10 @@ class TagTable:
                 place = (pair.account, pair.region, pair.type, pair.id, pair.key)
                 who = (time.time(), cause.call, cause.request_id, cause.operation)
                 self._history.append(Change(*who, *place, before, after))
+
+    def _stored(self, tags: Mapping[str, str], key: str) -> str:
+        """A key as it is written among a resource's tags; as it is given where it is not there."""
+        if key in tags:
+            return key
+        same = self._same_key(key)
+        return next((there for there in tags if self._same_key(there) == same), key)

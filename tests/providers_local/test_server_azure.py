@@ -324,3 +324,24 @@ def test_the_seeded_tags_are_those_of_the_manual_event() -> None:
             tags = server.tags.get("default", "", type_, id_)
             assert tags is not None
             assert {"env": "staging", "team": "checkout"}.items() <= tags.items()
+
+
+def test_a_resource_has_one_tag_of_a_name_whatever_its_case(server: AzureServer, ask: Ask) -> None:
+    server.tags.put("", TYPE, VM, "ENV", "test")
+    assert ask("GET", VM).json()["properties"]["tags"] == {"Env": "test", "a": "b"}
+    assert ask("PATCH", VM, write("Merge", B="1", b="2")).status_code == 200
+    assert ask("GET", VM).json()["properties"]["tags"] == {"Env": "test", "a": "b", "B": "2"}
+    server.tags.load([{"region": "", "type": TYPE, "id": VM, "tags": {"Env": "prod", "env": "test"}}])
+    assert ask("GET", VM).json()["properties"]["tags"] == {"Env": "test"}
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "right"), [("GET", None, "read"), ("PATCH", write("Merge", x="y"), "write")]
+)
+def test_a_call_that_is_forbidden_names_the_right_that_it_lacks(
+    server: AzureServer, ask: Ask, method: str, body: Any, right: str
+) -> None:
+    server.faults.add("forbidden")
+    answer = ask(method, VM, body)
+    assert answer.status_code == 403
+    assert f"'Microsoft.Resources/tags/{right}'" in answer.json()["error"]["message"]
