@@ -15,6 +15,8 @@ from untag.sweep.state import Sweep
 _NO_SUCH_FIELD = "Extra inputs are not permitted"
 _ALIKE, _ALIKE_SHORT, _SHORT = 0.6, 0.5, 3
 """How alike two words have to be, and two of so few characters."""
+_ALIKE_IN_PARTS = 0.8
+"""How alike each part of a name of several parts has to be."""
 
 
 def meant(word: Any, known: Iterable[str]) -> str:
@@ -22,9 +24,24 @@ def meant(word: Any, known: Iterable[str]) -> str:
     by_form = {_form(name): name for name in known}
     if not isinstance(word, str) or word in by_form.values():
         return ""
+    if "/" in word or ":" in word:
+        # A type of a service: names of one service are alike in their first half, which says nothing.
+        near = [name for name in by_form.values() if _alike_in_parts(word, name)]
+        return f"did you mean {max(near, key=lambda name: _ratio(word, name))}?" if near else ""
     cutoff = _ALIKE_SHORT if len(word) <= _SHORT else _ALIKE
     near = difflib.get_close_matches(_form(word), by_form, n=1, cutoff=cutoff)
     return f"did you mean {by_form[near[0]]}?" if near else ""
+
+
+def _alike_in_parts(one: str, other: str) -> bool:
+    parts, others = re.split(r"[/:.]", one), re.split(r"[/:.]", other)
+    return len(parts) == len(others) and all(
+        _ratio(part, its) >= _ALIKE_IN_PARTS for part, its in zip(parts, others, strict=True)
+    )
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, _form(one), _form(other)).ratio()
 
 
 def explained(problem: Problem, content: Any) -> tuple[str, str]:

@@ -128,3 +128,21 @@ def test_help_comes_at_once_and_loads_no_cloud(untag: Any) -> None:
     assert "check" in done.out
     loaded = {line.rpartition("|")[2].strip() for line in done.err.splitlines() if line.startswith("import time:")}
     assert not loaded & {"moto", "boto3", "duckdb", "pydantic", "httpx", "untag.providers"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "meant"),
+    [
+        ("compute.googleapis.com/Instnce", "compute.googleapis.com/Instance"),
+        ("pubsub.googleapis.com/topic", "pubsub.googleapis.com/Topic"),
+        ("compute.googleapis.com/Network", None),
+        ("compute.googleapis.com/InstanceTemplate", None),
+        ("run.googleapis.com/Service", None),
+    ],
+)
+def test_a_type_that_a_cloud_does_not_know_is_no_other_of_the_same_service(
+    untag: Any, type_: str, meant: str | None
+) -> None:
+    body = {"provider": "gcp", "resources": [{"type": type_, "ids": ["x"]}], "tags": [{"key": "env"}]}
+    (problem,) = untag("check", untag.write("a.json", body), "--json").json["problems"]
+    assert problem["hint"] == (f"did you mean {meant}?" if meant else "")
