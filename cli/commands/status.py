@@ -15,10 +15,10 @@ from cli import base, results, waits
 from local.terminal.console import counted, safe, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from cli.deployed.reports import BatchLedger
-    from cli.ledger import Ledger
+    from cli.deployed.base import BatchLedger
+    from cli.ledger import Ledger, Waiting
 
 _NEXT = 5
 _SHOWN = 200
@@ -99,7 +99,7 @@ class _Here:
         waiting = ledger.waiting(batch)
         known = _Known(
             held_back=_held_back(ledger, batch) if totals.pairs.get(results.PROTECTED) else [],
-            due=[one.due.astimezone(UTC).isoformat(timespec="seconds") for one in waiting if one.due],
+            due=_dues(waiting),
             waits=waits.waits_of((one[1:] for one in waiting), batch=batch),
             resume=f"untag run --resume {batch}" if any(run.left() for run in runs_of(batch)) else None,
         )
@@ -113,11 +113,11 @@ class _AtStack:
     """The ledger of a stack."""
 
     def __init__(self, stack: str | None, region: str | None, *, local: bool) -> None:
-        from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+        from cli.deployed.base import Place  # noqa: PLC0415
+        from cli.deployed.choice import stack_at  # noqa: PLC0415
 
         self._stack = stack_at(Place(stack, region, local))
-        # Reports reach the ledger on AWS after a minute or two, and each look is paid for.
-        self.seconds = 2.0 if local else 30.0
+        self.seconds = self._stack.look_seconds
 
     def look(self, batch: str, *, failed: bool) -> dict[str, Any]:
         from cli.undoing import unknown_at_stack  # noqa: PLC0415
@@ -126,7 +126,8 @@ class _AtStack:
             totals = ledger.totals(batch)
             if totals is None:
                 raise unknown_at_stack(str(self._stack), batch)
-            return _answer(totals._asdict(), ledger.rows(batch, failed_only=True), _Known(), failed=failed)
+            known = _Known(due=_dues(ledger.waiting(batch)))
+            return _answer(totals._asdict(), ledger.rows(batch, failed_only=True), known, failed=failed)
 
     def rows(self, batch: str, *, failed: bool) -> list[dict[str, Any]]:
         with self._ledger() as ledger:
@@ -135,10 +136,9 @@ class _AtStack:
     @contextmanager
     def _ledger(self) -> "Iterator[BatchLedger]":
         from cli.commands.planning import progress  # noqa: PLC0415
-        from cli.deployed.reports import ledger_of  # noqa: PLC0415
 
         with progress("asking the ledger"), TemporaryDirectory() as folder:
-            yield ledger_of(self._stack, Path(folder))
+            yield self._stack.ledger(Path(folder))
 
 
 def _answer(totals: dict[str, Any], rows: list[dict[str, Any]], known: _Known, *, failed: bool) -> dict[str, Any]:
@@ -151,6 +151,11 @@ def _answer(totals: dict[str, Any], rows: list[dict[str, Any]], known: _Known, *
         "resume": known.resume,
         **({"rows": [{name: row.get(name) for name in results.COLUMNS} for row in rows]} if failed else {}),
     }
+
+
+def _dues(waiting: "Iterable[Waiting]") -> list[str]:
+    """When messages come due."""
+    return [one.due.astimezone(UTC).isoformat(timespec="seconds") for one in waiting if one.due]
 
 
 def _held_back(ledger: "Ledger", batch: str) -> list[dict[str, Any]]:

@@ -79,7 +79,8 @@ class _AtStack:
     """A stack whose ledger has the reports, and whose queue takes what undoes them."""
 
     def __init__(self, stack: str | None, region: str | None, *, local: bool) -> None:
-        from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+        from cli.deployed.base import Place  # noqa: PLC0415
+        from cli.deployed.choice import stack_at  # noqa: PLC0415
 
         self._place = Place(stack, region, local)
         self._stack = stack_at(self._place)
@@ -87,29 +88,22 @@ class _AtStack:
     def reports(self, batch: str) -> "list[Report]":
         """What the ledger says of a batch. Raises CommandError for one that it does not know."""
         from cli.commands.planning import progress  # noqa: PLC0415
-        from cli.deployed.reports import ledger_of  # noqa: PLC0415
-        from cli.ledger import Ledger  # noqa: PLC0415
-        from cli.undoing import reports_of_rows, unknown_at_stack  # noqa: PLC0415
+        from cli.undoing import unknown_at_stack  # noqa: PLC0415
 
         with progress("asking the ledger"), TemporaryDirectory() as folder:
-            ledger = ledger_of(self._stack, Path(folder))
+            ledger = self._stack.ledger(Path(folder))
             totals = ledger.totals(batch)
             if totals is None:
                 raise unknown_at_stack(str(self._stack), batch)
             if not totals.complete:
                 text = f"{batch} is not complete: what is still removed later is not undone by this"
                 base.err.print(text, style="yellow", highlight=False, soft_wrap=True)
-            if isinstance(ledger, Ledger):
-                return list(ledger.rows_of_reports(batch))
-            # Athena's rows do not tell what was read and not there from what was not read.
-            reads_first = self._stack.parameters.get("ReadFirst") == "on"
-            rows = reports_of_rows(ledger.changes(batch), reads_first=reads_first, empty_is_unknown=False)
-            return [{**one, "batch": batch} for one in rows]
+            return ledger.reports(batch)
 
     def fitting(self, asked: "Given") -> "Given":
         """The requests as messages can carry them, and as the stack takes them. Raises CommandError."""
         from cli.commands.send import check_cap  # noqa: PLC0415
-        from cli.deployed.sending import fitting  # noqa: PLC0415
+        from cli.deployed.bodies import fitting  # noqa: PLC0415
 
         asked.requests = [part for body in asked.requests for part in fitting(body)]
         check_cap(self._stack, asked)
