@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli import base
 from cli.errors import INVALID, CommandError
@@ -17,6 +17,9 @@ from local.errors import LocalError
 from local.reports import Report, reports_of
 from local.reports.undo import Undo, undo_requests
 from untag.core.requests import batch_name
+
+if TYPE_CHECKING:
+    from cli.deployed.base import Stack
 
 _SUFFIX = "-undo"
 
@@ -52,13 +55,12 @@ def unknown_batch(ledger: Ledger, batch: str) -> CommandError:
     )
 
 
-def unknown_at_stack(stack: str, batch: str) -> CommandError:
+def unknown_at_stack(stack: "Stack", batch: str) -> CommandError:
     """The error for a batch that a stack's ledger does not know."""
-    return CommandError(
-        f"nothing is known of a batch {batch} at {stack}",
-        "on AWS a report reaches the ledger two minutes after it was published",
-        status=INVALID,
-    )
+    hint = "is the name right, and was it sent to this stack?"
+    if stack.place.stack is not None:
+        hint = "on AWS a report reaches the ledger two minutes after it was published"
+    return CommandError(f"nothing is known of a batch {batch} at {stack}", hint, status=INVALID)
 
 
 def _reports(target: str, batch_reports: Callable[[str], Iterable[Report]]) -> Iterable[Report]:

@@ -19,7 +19,11 @@ _SHOWN_AS = {
     "RuleDeadLetterQueue": "requests (rule)",
     "DecommissionRuleDeadLetterQueue": "events (rule)",
     "SweepScheduleDeadLetterQueue": "sweeps (schedule)",
+    "dead/work": "requests",
+    "dead/decommission": "events",
+    "dead/sweep": "sweeps",
 }
+"""The dead-letter queues of both hosts, by what they hold."""
 
 Code = Annotated[
     list[str] | None,
@@ -36,6 +40,7 @@ def dead_letters(
     *,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     code: Code = None,
     batch: OfBatch = None,
@@ -47,7 +52,7 @@ def dead_letters(
     from cli.deployed.base import Chosen, Place, by_code  # noqa: PLC0415
     from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-    place = Place(stack, stack_region, local)
+    place = Place(stack, stack_region, local, functiongraph)
     target = stack_at(place)
     chosen = Chosen(frozenset(code or ()), batch)
     with progress("dead letters read") as seen:

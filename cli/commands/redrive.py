@@ -20,6 +20,7 @@ def redrive(
     *,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     code: Code = None,
     batch: OfBatch = None,
@@ -35,7 +36,7 @@ def redrive(
     from cli.deployed.base import NEVER, Chosen, Place, Redriven, by_code  # noqa: PLC0415
     from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-    target = stack_at(Place(stack, stack_region, local))
+    target = stack_at(Place(stack, stack_region, local, functiongraph))
     chosen = Chosen(frozenset(code or ()), batch)
     with progress("dead letters read") as seen:
         letters = target.dead_letters(chosen, seen)

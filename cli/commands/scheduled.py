@@ -25,6 +25,7 @@ def scheduled(
     *,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     cancel: Cancel = None,
     as_json: base.Json = False,
@@ -37,7 +38,7 @@ def scheduled(
     from cli.deployed.base import Place  # noqa: PLC0415 - the help need not load it
     from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-    target = stack_at(Place(stack, stack_region, local))
+    target = stack_at(Place(stack, stack_region, local, functiongraph))
     rows = [row for one in target.kept() for row in _rows(one)]
     if not cancel:
         base.show({"scheduled": rows}, _show, as_json=as_json)

@@ -37,6 +37,7 @@ def send(
     *,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     batch: Batch = None,
     dry_run: DryRun = False,
@@ -65,7 +66,7 @@ def send(
     given = read(files, batch=name, name=token)
     for text in (*given.notes, *given.warnings):
         base.err.print(safe(text), style="dim", highlight=False, soft_wrap=True)
-    place = Place(stack, stack_region, local)
+    place = Place(stack, stack_region, local, functiongraph)
     target = stack_at(place)
     _prepare(given, token, dry_run=dry_run)
     check_cap(target, given)

@@ -17,7 +17,7 @@ from local.terminal.console import counted, safe, table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from cli.deployed.base import BatchLedger
+    from cli.deployed.base import BatchLedger, Place
     from cli.ledger import Ledger, Waiting
 
 _NEXT = 5
@@ -41,15 +41,19 @@ def status(
     watch: Watch = False,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     as_json: base.Json = False,
 ) -> None:
     """Say what a batch has come to: totals, what failed and why, and when what waits comes back.
 
-    Without --stack and --local: a batch that was run here. A deployed stack has to keep a ledger. Exit code: 0 all
-    done, 1 something failed, 3 something still waits.
+    Without --stack, --functiongraph and --local: a batch that was run here. A deployed stack has to keep a ledger.
+    Exit code: 0 all done, 1 something failed, 3 something still waits.
     """
-    asked: _Asked = _AtStack(stack, stack_region, local=local) if stack or local or stack_region else _Here()
+    from cli.deployed.base import Place  # noqa: PLC0415 - the help need not load it
+
+    place = Place(stack, stack_region, local, functiongraph)
+    asked: _Asked = _AtStack(place) if place else _Here()
     answer = asked.look(batch, failed=failed)
     if watch:
         answer = _watched(asked, batch, answer, failed=failed, as_json=as_json)
@@ -112,11 +116,10 @@ class _Here:
 class _AtStack:
     """The ledger of a stack."""
 
-    def __init__(self, stack: str | None, region: str | None, *, local: bool) -> None:
-        from cli.deployed.base import Place  # noqa: PLC0415
+    def __init__(self, place: "Place") -> None:
         from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-        self._stack = stack_at(Place(stack, region, local))
+        self._stack = stack_at(place)
         self.seconds = self._stack.look_seconds
 
     def look(self, batch: str, *, failed: bool) -> dict[str, Any]:
@@ -125,7 +128,7 @@ class _AtStack:
         with self._ledger() as ledger:
             totals = ledger.totals(batch)
             if totals is None:
-                raise unknown_at_stack(str(self._stack), batch)
+                raise unknown_at_stack(self._stack, batch)
             known = _Known(due=_dues(ledger.waiting(batch)))
             return _answer(totals._asdict(), ledger.rows(batch, failed_only=True), known, failed=failed)
 

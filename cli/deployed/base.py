@@ -1,5 +1,6 @@
 """What the commands ask of a stack, whatever it runs on, and the values that they are answered with."""
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -28,20 +29,23 @@ _BEGINNING = 40
 
 
 class Place(NamedTuple):
-    """Which stack is meant: one of AWS by its name and region, or the local one."""
+    """Which stack is meant: on AWS by its name and region, on FunctionGraph by its outputs, or the local one."""
 
     stack: str | None = None
     region: str | None = None
     local: bool = False
+    functiongraph: Path | None = None
 
     def __bool__(self) -> bool:
-        """Whether a stack is meant at all."""
-        return self.local or self.stack is not None
+        """Whether anything is said of a stack at all."""
+        return self.local or any(one is not None for one in (self.stack, self.region, self.functiongraph))
 
     def options(self) -> str:
         """The options that mean this stack, to be pasted."""
         if self.local:
             return "--local"
+        if self.functiongraph is not None:
+            return f"--functiongraph {shlex.quote(str(self.functiongraph))}"
         return f"--stack {self.stack}" + (f" --stack-region {self.region}" if self.region else "")
 
 
@@ -172,7 +176,7 @@ class Stack(Protocol):
     def dead_letters(self, chosen: Chosen, seen: Seen) -> list[DeadLetter]:
         """The dead letters that are meant, the oldest first."""
 
-    def redrive(self, letters: Iterable[DeadLetter], done: Redriven, seen: Seen) -> None:
+    def redrive(self, meant: Iterable[DeadLetter], done: Redriven, seen: Seen) -> None:
         """Send dead letters back, each deleted once it is taken. `done` counts them as it goes."""
 
     def kept(self) -> list[Kept]:

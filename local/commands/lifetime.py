@@ -116,7 +116,8 @@ def _aws(template: Path, overrides: "Overrides", providers: bool, sink: Logged) 
 def _functiongraph(variables: dict[str, str], sink: Logged) -> "AnyStack":
     from local.functiongraph.stack import FunctionGraphStack  # noqa: PLC0415
 
-    stack = FunctionGraphStack(environment=variables, sink=sink, ledger=default_folder(os.environ))
+    given = {"UNTAG_KEEP_REPORTS": "on", **variables}
+    stack = FunctionGraphStack(environment=given, sink=sink, ledger=default_folder(os.environ))
     stack.puts_clock_forward = False
     return stack
 
@@ -249,7 +250,7 @@ def environment(*, session: Session = SESSION, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(variables))
         return
-    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    print("unset AWS_PROFILE AWS_SESSION_TOKEN HW_SECURITY_TOKEN")
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
 

@@ -148,6 +148,7 @@ class OnFunctionGraph:
                 timer.name: {"name": timer.name, "enabled": timer.enabled} for timer in stack.timers.values()
             },
             "outputs": {"Bucket": stack.bucket.name, "Topic": stack.topic},
+            "terraform": stack.outputs(),
             "buses": [],
         }
 
@@ -162,8 +163,13 @@ class OnFunctionGraph:
         }
 
     def environment(self) -> dict[str, str]:
-        """None: the agency's keys are the functions' own."""
-        return {}
+        """A person's keys, by the names of Terraform's provider; the agency's are the functions' own."""
+        user, endpoints = self._stack.user, [f"{service.name}={service.url}" for service in self._stack.services]
+        return {
+            "HW_ACCESS_KEY": user.access_key,
+            "HW_SECRET_KEY": user.secret_key,
+            "HW_ENDPOINTS": ",".join(endpoints),
+        }
 
     def delayed(self) -> list[contents.Delayed]:
         """What is due later and was not begun."""

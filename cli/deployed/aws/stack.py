@@ -79,8 +79,8 @@ class AwsStack(Stack):
         return self._stack.call(lambda aws: dead_letters.listed(aws, self._stack, chosen, seen))
 
     @override
-    def redrive(self, letters: Iterable[DeadLetter], done: Redriven, seen: Seen) -> None:
-        self._stack.call(lambda aws: dead_letters.redrive(aws, self._stack, letters, done, seen))
+    def redrive(self, meant: Iterable[DeadLetter], done: Redriven, seen: Seen) -> None:
+        self._stack.call(lambda aws: dead_letters.redrive(aws, self._stack, meant, done, seen))
 
     @override
     def kept(self) -> list[Kept]:
