@@ -194,13 +194,8 @@ class OnFunctionGraph:
         return []
 
     def down(self) -> Sequence[str]:
-        """The services that a rule without any condition answers for with 503."""
-        return [
-            name
-            for name, faults in self.faults.items()
-            for rule in faults
-            if rule.do == "unavailable" and rule.operation == "any" and not rule.ids and rule.probability >= 1
-        ]
+        """The services that answer every request with 503 as things are now."""
+        return [name for name, faults in self.faults.items() if any(rule.is_outage for rule in faults)]
 
     def takes_requests(self, function: str) -> bool:
         """There is one."""
