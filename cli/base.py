@@ -31,12 +31,21 @@ StackName = Annotated[str | None, typer.Option("--stack", metavar="NAME", help="
 StackRegion = Annotated[
     str | None, typer.Option("--stack-region", metavar="REGION", help="Its region; else AWS_REGION.")
 ]
+FunctionGraphFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--functiongraph",
+        metavar="FILE",
+        dir_okay=False,
+        help="A stack on FunctionGraph: the JSON of `terraform output -json`.",
+    ),
+]
 LocalStack = Annotated[bool, typer.Option("--local", help="The local stack that is up.")]
 
 app = typer.Typer(
     help="Removes tags from cloud resources: checks, carries out, follows and undoes requests.\n\n"
     "It acts in this process, with the credentials of this shell or of a file; no account at AWS is needed. "
-    "With --stack or --local it hands the work to a stack.",
+    "With --stack, --functiongraph or --local it hands the work to a stack.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,

@@ -3,21 +3,24 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli import base
 from cli.errors import INVALID, CommandError
 from cli.files.suggestions import meant
 from cli.files.texts import STDIN, text_of
 from cli.ledger import Ledger
+from cli.ledger.rows import reports_of_rows
 from local.errors import LocalError
 from local.reports import Report, reports_of
 from local.reports.undo import Undo, undo_requests
 from untag.core.requests import batch_name
 
-_PLACE = ("provider", "account", "region", "project_id")
+if TYPE_CHECKING:
+    from cli.deployed.base import Stack
+
 _SUFFIX = "-undo"
 
 
@@ -52,13 +55,12 @@ def unknown_batch(ledger: Ledger, batch: str) -> CommandError:
     )
 
 
-def unknown_at_stack(stack: str, batch: str) -> CommandError:
+def unknown_at_stack(stack: "Stack", batch: str) -> CommandError:
     """The error for a batch that a stack's ledger does not know."""
-    return CommandError(
-        f"nothing is known of a batch {batch} at {stack}",
-        "on AWS a report reaches the ledger two minutes after it was published",
-        status=INVALID,
-    )
+    hint = "is the name right, and was it sent to this stack?"
+    if stack.place.stack is not None:
+        hint = "on AWS a report reaches the ledger two minutes after it was published"
+    return CommandError(f"nothing is known of a batch {batch} at {stack}", hint, status=INVALID)
 
 
 def _reports(target: str, batch_reports: Callable[[str], Iterable[Report]]) -> Iterable[Report]:
@@ -92,30 +94,3 @@ def _rows(name: str, text: str) -> list[dict[str, Any]]:
         rows = content if isinstance(content, list) else []
     needed = {"provider", "type", "resource_id", "key", "outcome"}
     return rows if all(isinstance(row, Mapping) and needed <= set(row) for row in rows) else []
-
-
-def reports_of_rows(
-    rows: Iterable[Mapping[str, Any]], *, reads_first: bool = False, empty_is_unknown: bool = True
-) -> Iterator[Report]:
-    """Rows as the reports that they come from. Where a cell is None nothing is known.
-
-    A CSV file has an empty cell for None as well: with `empty_is_unknown` nothing is known there either.
-
-    With `reads_first` it is known that each pair was read: where a restored one has no `was`, nothing stood there.
-    """
-    by_head: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    unknown = (None, "") if empty_is_unknown else (None,)
-    for row in rows:
-        known = {name: cell for name, cell in row.items() if cell not in unknown}
-        if isinstance(row.get("was"), str) and row.get("value") == row["was"]:
-            known |= {"was": row["was"], "value": row["was"]}  # an empty value that was asked for and stood there
-        if reads_first and row["outcome"] == "restored" and row.get("was") is None:
-            known["was"] = None
-        action = "restore" if row["outcome"] == "restored" else "remove"
-        moment = str(known.get("finished_at", ""))
-        head = (known.get("request_id", "report"), action, moment, *(known.get(name) for name in _PLACE))
-        by_head.setdefault(head, []).append(known)
-    for (id_, action, moment, *place), several in by_head.items():
-        fields = dict(zip(_PLACE, place, strict=True))
-        report = {"kind": "removal", "id": id_, "action": action, "account": "default", **fields, "outcomes": several}
-        yield {**report, "finished_at": moment}

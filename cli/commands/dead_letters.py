@@ -19,7 +19,11 @@ _SHOWN_AS = {
     "RuleDeadLetterQueue": "requests (rule)",
     "DecommissionRuleDeadLetterQueue": "events (rule)",
     "SweepScheduleDeadLetterQueue": "sweeps (schedule)",
+    "dead/work": "requests",
+    "dead/decommission": "events",
+    "dead/sweep": "sweeps",
 }
+"""The dead-letter queues of both hosts, by what they hold."""
 
 Code = Annotated[
     list[str] | None,
@@ -36,6 +40,7 @@ def dead_letters(
     *,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     code: Code = None,
     batch: OfBatch = None,
@@ -44,14 +49,14 @@ def dead_letters(
 ) -> None:
     """Show what lies on a stack's dead-letter queues, by code with examples. It stays there."""
     from cli.commands.planning import progress  # noqa: PLC0415 - the help need not load it
-    from cli.deployed.dead_letters import Chosen, by_code, listed  # noqa: PLC0415
-    from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+    from cli.deployed.base import Chosen, Place, by_code  # noqa: PLC0415
+    from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-    place = Place(stack, stack_region, local)
+    place = Place(stack, stack_region, local, functiongraph)
     target = stack_at(place)
     chosen = Chosen(frozenset(code or ()), batch)
     with progress("dead letters read") as seen:
-        letters = target.call(lambda aws: listed(aws, target, chosen, seen))
+        letters = target.dead_letters(chosen, seen)
     rows = [letter.row() for letter in letters]
     if csv_file is not None:
         _write(csv_file, rows)

@@ -11,17 +11,16 @@ from rich.console import Console
 
 from cli import base, results
 from cli.commands.send import show_again
-from cli.deployed.following import Following
 from cli.errors import WAITING
 from local.terminal.console import counted, safe
 
 if TYPE_CHECKING:
-    from cli.deployed.stack import DeployedStack
+    from cli.deployed.base import Following, Stack
     from cli.files.given import Given
 
 
 def send_and_follow(
-    target: "DeployedStack",
+    target: "Stack",
     given: "Given",
     send: Callable[[], dict[str, Any]],
     report: Path | None,
@@ -30,7 +29,8 @@ def send_and_follow(
 ) -> NoReturn:
     """Send what was confirmed with a queue of one's own at the topic, and say what came of it in the end."""
     stopped = False
-    with TemporaryDirectory() as folder, Following(target, [*given.requests, *given.sweeps], Path(folder)) as following:
+    bodies = [*given.requests, *given.sweeps]
+    with TemporaryDirectory() as folder, target.following(bodies, Path(folder)) as following:
         sent = send()
         try:
             if not sent["unsent"]:
@@ -46,7 +46,7 @@ def send_and_follow(
     raise typer.Exit(WAITING if stopped and not result["complete"] else status)
 
 
-def _follow(following: Following) -> None:
+def _follow(following: "Following") -> None:
     """Receive reports until every batch is complete."""
     if not base.err.is_terminal:
         while not (following.receive() and _result(following)["complete"]):
@@ -62,7 +62,7 @@ def _follow(following: Following) -> None:
             status.update(f"{results.line_of(result['pairs'], result['waiting'], complete=False)} ...")
 
 
-def _result(following: Following) -> dict[str, Any]:
+def _result(following: "Following") -> dict[str, Any]:
     totals = following.totals()
     pairs = Counter[str]()
     for one in totals:

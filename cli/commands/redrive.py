@@ -12,8 +12,7 @@ from cli.errors import WAITING, CommandError
 from local.terminal.console import counted
 
 if TYPE_CHECKING:
-    from cli.deployed.dead_letters import DeadLetter, Redriven
-    from cli.deployed.stack import DeployedStack
+    from cli.deployed.base import DeadLetter, Redriven, Stack
 
 
 @base.app.command()
@@ -21,6 +20,7 @@ def redrive(
     *,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     code: Code = None,
     batch: OfBatch = None,
@@ -30,16 +30,16 @@ def redrive(
 ) -> None:
     """Ask, and send dead letters back to the queue that they came from, each deleted once it is taken.
 
-    Those with the code `invalid` stay. Exit code: 0 all sent, 1 AWS refused, 2 not confirmed, 3 stopped with some left.
+    Those with the code `invalid` stay. Exit code: 0 all sent, 1 refused, 2 not confirmed, 3 stopped with some left.
     """
     from cli.commands.planning import progress  # noqa: PLC0415 - the help need not load it
-    from cli.deployed.dead_letters import NEVER, Chosen, Redriven, by_code, listed  # noqa: PLC0415
-    from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+    from cli.deployed.base import NEVER, Chosen, Place, Redriven, by_code  # noqa: PLC0415
+    from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-    target = stack_at(Place(stack, stack_region, local))
+    target = stack_at(Place(stack, stack_region, local, functiongraph))
     chosen = Chosen(frozenset(code or ()), batch)
     with progress("dead letters read") as seen:
-        letters = target.call(lambda aws: listed(aws, target, chosen, seen))
+        letters = target.dead_letters(chosen, seen)
     meant = [letter for letter in letters if letter.code != NEVER]
     invalid = len(letters) - len(meant)
     if invalid:
@@ -61,14 +61,13 @@ def redrive(
     raise typer.Exit(WAITING if left else 0)
 
 
-def _send_back(target: "DeployedStack", letters: "list[DeadLetter]", done: "Redriven") -> bool:
+def _send_back(target: "Stack", letters: "list[DeadLetter]", done: "Redriven") -> bool:
     """Send them back; whether it was stopped by Ctrl-C."""
     from cli.commands.planning import progress  # noqa: PLC0415
-    from cli.deployed.dead_letters import redrive  # noqa: PLC0415
 
     try:
         with progress("sent back") as seen:
-            target.call(lambda aws: redrive(aws, target, letters, done, seen))
+            target.redrive(letters, done, seen)
     except KeyboardInterrupt:
         return True
     except CommandError as error:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from cli.errors import FAILED, INVALID, CommandError
 from local.terminal.console import counted, safe, table
 
 if TYPE_CHECKING:
-    from cli.deployed.kept import Kept
+    from cli.deployed.base import Kept
 
 Cancel = Annotated[
     list[str] | None,
@@ -26,6 +25,7 @@ def scheduled(
     *,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     cancel: Cancel = None,
     as_json: base.Json = False,
@@ -35,12 +35,11 @@ def scheduled(
     What is given up is never sent. Its body is in the answer of --json. Exit code: 0 done, 2 one of the ids is not
     kept, and then none is given up.
     """
-    from cli.deployed import kept as schedules  # noqa: PLC0415 - the help need not load it
-    from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+    from cli.deployed.base import Place  # noqa: PLC0415 - the help need not load it
+    from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-    target = stack_at(Place(stack, stack_region, local))
-    group = target.output("ScheduleGroupName")
-    rows = [row for one in target.call(lambda aws: schedules.list_kept(aws, group)) for row in _rows(one)]
+    target = stack_at(Place(stack, stack_region, local, functiongraph))
+    rows = [row for one in target.kept() for row in _rows(one)]
     if not cancel:
         base.show({"scheduled": rows}, _show, as_json=as_json)
         return
@@ -53,7 +52,7 @@ def scheduled(
         )
     rows = [row for row in rows if row["id"] in cancel or row["schedule"] in cancel]
     for name in dict.fromkeys(row["schedule"] for row in rows):
-        gone = target.call(partial(schedules.cancel, group=group, name=name))
+        gone = target.cancel(name)
         for row in rows:
             if row["schedule"] == name:
                 row["cancelled"] = gone

@@ -16,8 +16,7 @@ from cli.errors import FAILED, INVALID, CommandError
 from local.terminal.console import counted, safe
 
 if TYPE_CHECKING:
-    from cli.deployed.sending import Sent
-    from cli.deployed.stack import DeployedStack, Place
+    from cli.deployed.base import Place, Queue, Sent, Stack
     from cli.files.given import Given
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="The stack reads the clouds and reports what would be done.")]
@@ -38,6 +37,7 @@ def send(
     *,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     batch: Batch = None,
     dry_run: DryRun = False,
@@ -55,7 +55,8 @@ def send(
     if report is not None and not follow:
         raise CommandError("--report needs --follow", "or untag status BATCH --csv FILE later", status=INVALID)
     from cli.commands.planning import check_batch  # noqa: PLC0415 - the models take a good part of a second
-    from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+    from cli.deployed.base import Place  # noqa: PLC0415
+    from cli.deployed.choice import stack_at  # noqa: PLC0415
     from cli.files.given import read  # noqa: PLC0415
     from cli.runs import new_name  # noqa: PLC0415
 
@@ -65,7 +66,7 @@ def send(
     given = read(files, batch=name, name=token)
     for text in (*given.notes, *given.warnings):
         base.err.print(safe(text), style="dim", highlight=False, soft_wrap=True)
-    place = Place(stack, stack_region, local)
+    place = Place(stack, stack_region, local, functiongraph)
     target = stack_at(place)
     _prepare(given, token, dry_run=dry_run)
     check_cap(target, given)
@@ -87,7 +88,7 @@ def send(
 
 def _prepare(given: "Given", token: str, *, dry_run: bool) -> None:
     """Ids that are the same for the same, and a dry run of all where it is asked for."""
-    from cli.deployed.sending import fitting, with_own_ids  # noqa: PLC0415
+    from cli.deployed.bodies import fitting, with_own_ids  # noqa: PLC0415
 
     bodies = with_own_ids([*given.requests, *given.sweeps], token)
     if dry_run:
@@ -96,11 +97,11 @@ def _prepare(given: "Given", token: str, *, dry_run: bool) -> None:
     given.sweeps = [body for body in bodies if "rules" in body]
 
 
-def check_cap(target: "DeployedStack", given: "Given") -> None:
+def check_cap(target: "Stack", given: "Given") -> None:
     """CommandError where the stack would hold a request back whole: nothing of it would be done."""
     from cli.files.given import pairs_of  # noqa: PLC0415
 
-    cap = int(target.parameters.get("MaxPairs") or 0)
+    cap = target.max_pairs
     large = [request for request in given.requests if cap and pairs_of(request) > cap]
     if large:
         raise CommandError(
@@ -125,29 +126,25 @@ def _confirm(given: "Given", *, yes: bool, expect: int | None) -> None:
     confirm(given.totals(), given.pairs + rules, yes=yes, expect=expect, what=what, show=bool(given.requests))
 
 
-def sent_to(target: "DeployedStack", place: "Place", given: "Given", again: str = "the same command") -> dict[str, Any]:
+def sent_to(target: "Stack", place: "Place", given: "Given", again: str = "the same command") -> dict[str, Any]:
     """Send what was confirmed, and what came of it. `again` is the command that sends the same under the same ids."""
     from cli.commands.planning import progress  # noqa: PLC0415
-    from cli.deployed.sending import Sent, send  # noqa: PLC0415
 
-    if given.requests and (bucket := target.outputs.get("LedgerBucket")):
-        _copy(target, given, bucket)
+    if given.requests:
+        _copy(target, given)
     done: list[Sent] = []
-    for queue, bodies in (("WorkQueueUrl", given.requests), ("SweepQueueUrl", given.sweeps)):
+    queues: tuple[tuple[Queue, list[dict[str, Any]]], ...] = (("work", given.requests), ("sweep", given.sweeps))
+    for queue, bodies in queues:
         if bodies:
-            url = target.output(queue)
             with progress("sending: messages taken") as seen:
-                done.append(target.call(partial(send, queue_url=url, bodies=bodies, seen=seen)))
+                done.append(target.send(queue, bodies, seen))
     return {**_answer(place, given, done), "again": again if any(one.left for one in done) else None}
 
 
-def _copy(target: "DeployedStack", given: "Given", bucket: str) -> None:
+def _copy(target: "Stack", given: "Given") -> None:
     """The ledger's own copy, before anything is sent: so it misses what is lost before it is reported on."""
-    from cli.deployed.reports import copied  # noqa: PLC0415
-
-    path, content = copied(given.requests, bucket)
     try:
-        target.call(lambda aws: aws.put_object(path, content))
+        target.keep_copy(given.requests)
     except CommandError as error:
         base.err.print(
             f"{safe(error)}: the ledger has no copy of what is sent, and may call a batch complete too early",

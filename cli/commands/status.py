@@ -15,10 +15,10 @@ from cli import base, results, waits
 from local.terminal.console import counted, safe, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from cli.deployed.reports import BatchLedger
-    from cli.ledger import Ledger
+    from cli.deployed.base import BatchLedger, Place
+    from cli.ledger import Ledger, Waiting
 
 _NEXT = 5
 _SHOWN = 200
@@ -41,15 +41,19 @@ def status(
     watch: Watch = False,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     as_json: base.Json = False,
 ) -> None:
     """Say what a batch has come to: totals, what failed and why, and when what waits comes back.
 
-    Without --stack and --local: a batch that was run here. A deployed stack has to keep a ledger. Exit code: 0 all
-    done, 1 something failed, 3 something still waits.
+    Without --stack, --functiongraph and --local: a batch that was run here. A deployed stack has to keep a ledger.
+    Exit code: 0 all done, 1 something failed, 3 something still waits.
     """
-    asked: _Asked = _AtStack(stack, stack_region, local=local) if stack or local or stack_region else _Here()
+    from cli.deployed.base import Place  # noqa: PLC0415 - the help need not load it
+
+    place = Place(stack, stack_region, local, functiongraph)
+    asked: _Asked = _AtStack(place) if place else _Here()
     answer = asked.look(batch, failed=failed)
     if watch:
         answer = _watched(asked, batch, answer, failed=failed, as_json=as_json)
@@ -99,7 +103,7 @@ class _Here:
         waiting = ledger.waiting(batch)
         known = _Known(
             held_back=_held_back(ledger, batch) if totals.pairs.get(results.PROTECTED) else [],
-            due=[one.due.astimezone(UTC).isoformat(timespec="seconds") for one in waiting if one.due],
+            due=_dues(waiting),
             waits=waits.waits_of((one[1:] for one in waiting), batch=batch),
             resume=f"untag run --resume {batch}" if any(run.left() for run in runs_of(batch)) else None,
         )
@@ -112,12 +116,11 @@ class _Here:
 class _AtStack:
     """The ledger of a stack."""
 
-    def __init__(self, stack: str | None, region: str | None, *, local: bool) -> None:
-        from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+    def __init__(self, place: "Place") -> None:
+        from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-        self._stack = stack_at(Place(stack, region, local))
-        # Reports reach the ledger on AWS after a minute or two, and each look is paid for.
-        self.seconds = 2.0 if local else 30.0
+        self._stack = stack_at(place)
+        self.seconds = self._stack.look_seconds
 
     def look(self, batch: str, *, failed: bool) -> dict[str, Any]:
         from cli.undoing import unknown_at_stack  # noqa: PLC0415
@@ -125,8 +128,9 @@ class _AtStack:
         with self._ledger() as ledger:
             totals = ledger.totals(batch)
             if totals is None:
-                raise unknown_at_stack(str(self._stack), batch)
-            return _answer(totals._asdict(), ledger.rows(batch, failed_only=True), _Known(), failed=failed)
+                raise unknown_at_stack(self._stack, batch)
+            known = _Known(due=_dues(ledger.waiting(batch)))
+            return _answer(totals._asdict(), ledger.rows(batch, failed_only=True), known, failed=failed)
 
     def rows(self, batch: str, *, failed: bool) -> list[dict[str, Any]]:
         with self._ledger() as ledger:
@@ -135,10 +139,9 @@ class _AtStack:
     @contextmanager
     def _ledger(self) -> "Iterator[BatchLedger]":
         from cli.commands.planning import progress  # noqa: PLC0415
-        from cli.deployed.reports import ledger_of  # noqa: PLC0415
 
         with progress("asking the ledger"), TemporaryDirectory() as folder:
-            yield ledger_of(self._stack, Path(folder))
+            yield self._stack.ledger(Path(folder))
 
 
 def _answer(totals: dict[str, Any], rows: list[dict[str, Any]], known: _Known, *, failed: bool) -> dict[str, Any]:
@@ -151,6 +154,11 @@ def _answer(totals: dict[str, Any], rows: list[dict[str, Any]], known: _Known, *
         "resume": known.resume,
         **({"rows": [{name: row.get(name) for name in results.COLUMNS} for row in rows]} if failed else {}),
     }
+
+
+def _dues(waiting: "Iterable[Waiting]") -> list[str]:
+    """When messages come due."""
+    return [one.due.astimezone(UTC).isoformat(timespec="seconds") for one in waiting if one.due]
 
 
 def _held_back(ledger: "Ledger", batch: str) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from cli.errors import FAILED, INVALID, CommandError
 from local.terminal.console import counted, safe
 
 if TYPE_CHECKING:
+    from cli.deployed.base import Place
     from cli.files.given import Given
     from local.reports import Report
 
@@ -37,20 +38,23 @@ def undo(
     expect: ExpectRows = None,
     stack: base.StackName = None,
     stack_region: base.StackRegion = None,
+    functiongraph: base.FunctionGraphFile = None,
     local: base.LocalStack = False,
     as_json: base.Json = False,
 ) -> None:
     """Show what would be put back, ask, and put it back. What is undone can be undone again.
 
-    A batch of restores is undone by removals of what was put back. With --stack or --local a batch is one of the
-    stack's ledger, and the stack puts it back. Exit codes are those of `run`, or of `send` at a stack.
+    A batch of restores is undone by removals of what was put back. At a stack a batch is one of its ledger,
+    and the stack puts it back. Exit codes are those of `run`, or of `send` at a stack.
     """
     from cli.carrying import carry_out  # noqa: PLC0415 - the models take a good part of a second
+    from cli.deployed.base import Place  # noqa: PLC0415
     from cli.files.given import Given  # noqa: PLC0415
     from cli.runs import Run  # noqa: PLC0415
     from cli.undoing import undo_of  # noqa: PLC0415
 
-    there = _AtStack(stack, stack_region, local=local) if stack or local or stack_region else None
+    place = Place(stack, stack_region, local, functiongraph)
+    there = _AtStack(place) if place else None
     made, batch = undo_of(targets, overwrite=overwrite, batch_reports=None if there is None else there.reports)
     if made.unknown:
         made.notes.append(f"{counted(made.unknown, 'row')} left out: what stood there before is not known")
@@ -78,38 +82,31 @@ def undo(
 class _AtStack:
     """A stack whose ledger has the reports, and whose queue takes what undoes them."""
 
-    def __init__(self, stack: str | None, region: str | None, *, local: bool) -> None:
-        from cli.deployed.stack import Place, stack_at  # noqa: PLC0415
+    def __init__(self, place: "Place") -> None:
+        from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-        self._place = Place(stack, region, local)
-        self._stack = stack_at(self._place)
+        self._place = place
+        self._stack = stack_at(place)
 
     def reports(self, batch: str) -> "list[Report]":
         """What the ledger says of a batch. Raises CommandError for one that it does not know."""
         from cli.commands.planning import progress  # noqa: PLC0415
-        from cli.deployed.reports import ledger_of  # noqa: PLC0415
-        from cli.ledger import Ledger  # noqa: PLC0415
-        from cli.undoing import reports_of_rows, unknown_at_stack  # noqa: PLC0415
+        from cli.undoing import unknown_at_stack  # noqa: PLC0415
 
         with progress("asking the ledger"), TemporaryDirectory() as folder:
-            ledger = ledger_of(self._stack, Path(folder))
+            ledger = self._stack.ledger(Path(folder))
             totals = ledger.totals(batch)
             if totals is None:
-                raise unknown_at_stack(str(self._stack), batch)
+                raise unknown_at_stack(self._stack, batch)
             if not totals.complete:
                 text = f"{batch} is not complete: what is still removed later is not undone by this"
                 base.err.print(text, style="yellow", highlight=False, soft_wrap=True)
-            if isinstance(ledger, Ledger):
-                return list(ledger.rows_of_reports(batch))
-            # Athena's rows do not tell what was read and not there from what was not read.
-            reads_first = self._stack.parameters.get("ReadFirst") == "on"
-            rows = reports_of_rows(ledger.changes(batch), reads_first=reads_first, empty_is_unknown=False)
-            return [{**one, "batch": batch} for one in rows]
+            return ledger.reports(batch)
 
     def fitting(self, asked: "Given") -> "Given":
         """The requests as messages can carry them, and as the stack takes them. Raises CommandError."""
         from cli.commands.send import check_cap  # noqa: PLC0415
-        from cli.deployed.sending import fitting  # noqa: PLC0415
+        from cli.deployed.bodies import fitting  # noqa: PLC0415
 
         asked.requests = [part for body in asked.requests for part in fitting(body)]
         check_cap(self._stack, asked)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli.ledger.questions import REJECTED, Row, Totals, rows_text, statements
 from cli.ledger.tables import TABLES, Shape
+from local.reports import Report
 from local.reports.ledger import FOLDER, default_folder
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ class Ledger:
             for report in _objects(path):
                 if report.get("kind", "removal") == "removal" and (report.get("batch") or report.get("id")) == batch:
                     yield report
+
+    def reports(self, batch: str) -> list[Report]:
+        """The same as a list."""
+        return list(self.rows_of_reports(batch))
 
     def query(self, name: str, *values: str) -> list[Row]:
         """The rows of one of the named queries of views.sql."""

@@ -13,8 +13,12 @@ locals {
       UNTAG_ENVIRONMENTS          = tostring(var.concurrency)
     },
     var.domain_id == "" ? {} : { UNTAG_DOMAIN_ID = var.domain_id },
+    var.report_days == 0 ? {} : { UNTAG_KEEP_REPORTS = "on" },
     var.settings,
   )
+
+  gateway_domain = var.gateway == null ? "" : "${var.gateway.group_id}.apig.${var.region}.huaweicloudapis.com"
+  gateway_path   = "/${var.name}/remove"
 
   user_data = jsonencode({ UNTAG = jsonencode(local.settings) })
 

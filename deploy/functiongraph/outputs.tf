@@ -27,3 +27,19 @@ output "functions" {
   description = "The URN of each function"
   value       = { for name, function in huaweicloud_fgs_function.all : name => function.urn }
 }
+
+# The command untag reads these two as well: terraform output -json > outputs.json, then --functiongraph outputs.json.
+output "keeps_reports" {
+  description = "Whether reports are kept in the bucket"
+  value       = lookup(local.settings, "UNTAG_KEEP_REPORTS", "off") == "on"
+}
+
+output "max_pairs" {
+  description = "A request of more pairs is held back whole"
+  value       = tonumber(lookup(local.settings, "UNTAG_MAX_PAIRS", "1000"))
+}
+
+output "gateway_url" {
+  description = "Where requests are taken over HTTPS; empty without a gateway"
+  value       = var.gateway == null ? "" : "https://${local.gateway_domain}${local.gateway_path}"
+}

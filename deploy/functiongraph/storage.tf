@@ -1,5 +1,5 @@
-# The queues (work/, decommission/, sweep/), what a sweep keeps (kept/), locks/ and dead/. No versions are kept: a message
-# that is done with is gone.
+# The queues (work/, decommission/, sweep/), what a sweep keeps (kept/), locks/ and dead/; reports/ and requests/ for the
+# command. No versions are kept: a message that is done with is gone.
 resource "huaweicloud_obs_bucket" "queues" {
   bucket        = var.bucket
   acl           = "private"
@@ -16,6 +16,21 @@ resource "huaweicloud_obs_bucket" "queues" {
 
     expiration {
       days = var.dead_letter_days
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = toset(["reports", "requests"])
+
+    content {
+      name    = lifecycle_rule.key
+      enabled = true
+      prefix  = lifecycle_rule.key
+
+      # With 0 none is written any more; what is there goes.
+      expiration {
+        days = max(var.report_days, 1)
+      }
     }
   }
 

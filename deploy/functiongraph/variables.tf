@@ -136,6 +136,29 @@ variable "cts_operations" {
   }
 }
 
+variable "eventgrid_deletions" {
+  description = "Deletions that EventGrid tells the decommission function of: operations by service, such as { ECS = [\"deleteServer\"] }. Needs eventgrid_channel_id. Use it or cts_operations, not both for the same service."
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for service, operations in var.eventgrid_deletions : can(regex("^[A-Z][A-Z0-9]*$", service)) && length(operations) > 0])
+    error_message = "A service is written in capital letters, such as ECS, and has at least one operation."
+  }
+}
+
+variable "eventgrid_channel_id" {
+  description = "The id of EventGrid's own channel (`default`), which has the events of cloud services. Its console shows it."
+  type        = string
+  default     = ""
+}
+
+variable "gateway" {
+  description = "The instance and the group of API Gateway at which requests are taken over HTTPS, with IAM authentication. Without it there is no way in by HTTP."
+  type        = object({ instance_id = string, group_id = string })
+  default     = null
+}
+
 variable "tag_roles" {
   description = "Names of roles that let the agency change tags of this account, beside TMS's own permissions; such as \"ECS FullAccess\". Used with domain_id."
   type        = list(string)
@@ -178,6 +201,17 @@ variable "dead_letter_days" {
   validation {
     condition     = var.dead_letter_days >= 1 && var.dead_letter_days <= 365
     error_message = "From 1 to 365."
+  }
+}
+
+variable "report_days" {
+  description = "Days for which reports are kept in the bucket, beside being published. `untag status`, `untag undo` and `untag send --follow` need them. With 0 none is kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.report_days >= 0 && var.report_days <= 3650
+    error_message = "From 0 to 3650."
   }
 }
 

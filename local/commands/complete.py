@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from local.session.control import SESSION
-from local.session.fault_names import AWS_SERVICES, MEANINGS
+from local.session.fault_names import HOSTS, MEANINGS
 
 _EVENTS = Path("events")
 _ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".csv"})
@@ -41,10 +41,11 @@ def queues(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def clouds(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Its local clouds, and AWS's services that can be down."""
+    """Its local clouds, and the services of its host that can be down."""
+    host = HOSTS.get(_described(ctx).get("host", ""), HOSTS["aws"])
     return [
         *_names(ctx, "providers", incomplete),
-        *(name for name in AWS_SERVICES if name.startswith(incomplete)),
+        *(name for name in host.meanings if name.startswith(incomplete)),
     ]
 
 
@@ -54,9 +55,13 @@ def fault_names(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _names(ctx: typer.Context, what: str, incomplete: str) -> list[str]:
-    """From the session file, since a shell does not wait: a stack that is gone has taken it along."""
+    return [name for name in _described(ctx).get(what, ()) if name.startswith(incomplete)]
+
+
+def _described(ctx: typer.Context) -> dict[str, Any]:
+    """What the session file says, since a shell does not wait: a stack that is gone has taken it along."""
     try:
-        content: Any = json.loads(Path(ctx.params.get("session") or SESSION).read_text(encoding="utf-8"))
-        return [name for name in content[what] if name.startswith(incomplete)]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+        content = json.loads(Path(ctx.params.get("session") or SESSION).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return {}
+    return content if isinstance(content, dict) else {}

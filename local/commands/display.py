@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local.session.fault_names import AWS_FAULT, AWS_KINDS, AWS_SERVICES, MEANINGS
+from local.session.fault_names import HOSTS, MEANINGS, OUTAGE
 from local.terminal import hints
 from local.terminal.console import clean, counted, outcome_style, queues_table, safe, status_style, table, times
 
@@ -25,6 +25,7 @@ _NEXT = (
     ("see live what happens", "watch"),
     ("tags, queues, dead letters and reports", "state"),
     ("make the local clouds misbehave", "faults"),
+    ("end the stack", "down"),
 )
 """What can be done with a stack that is up, and how."""
 
@@ -65,6 +66,14 @@ def _show_next(console: Console, session: Mapping[str, Any]) -> None:
             continue
         line = hints.command(command.format(schedule=schedule, function=function, events=hints.file("events")))
         console.print(f"  [cyan]{safe(line)}[/]  [dim]# {what}[/]", highlight=False, soft_wrap=True)
+
+
+def show_down(console: Console, answer: Mapping[str, Any]) -> None:
+    """What has ended, and what ended with it."""
+    console.print(f"[bold]{safe(answer['name'])} has ended[/]", highlight=False)
+    if held := answer["messages"]:
+        counts = ", ".join(f"{count} on {safe(name)}" for name, count in held.items())
+        console.print(f"[yellow]messages that ended with it:[/] {counts}", highlight=False)
 
 
 def note(session: Mapping[str, Any]) -> str:
@@ -190,8 +199,8 @@ def _problems(report: Mapping[str, Any]) -> str:
     return "\n".join(f"[red]{safe(one)}[/]" for one in problems)
 
 
-def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
-    """What misbehaves and how often it did, and what there is to switch on."""
+def show_faults(console: Console, rules: Sequence[Mapping[str, Any]], host: str) -> None:
+    """What misbehaves and how often it did, and what there is to switch on at the clouds and at a host's services."""
     if rules:
         console.print(_faults_table("On", rules))
     else:
@@ -206,13 +215,14 @@ def show_faults(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
     for name, meaning in MEANINGS.items():
         names.add_row(f"  [cyan]{name}[/]", meaning)
     console.print(names)
-    down = hints.command(f"faults on {AWS_FAULT} --cloud sns")
-    console.print(f"[bold]To take a service of AWS down:[/] {safe(down)}", highlight=False, soft_wrap=True)
+    whose, meanings, kinds = HOSTS[host]
+    down = hints.command(f"faults on {OUTAGE} --cloud {next(iter(meanings))}")
+    console.print(f"[bold]To take a service of {whose} down:[/] {safe(down)}", highlight=False, soft_wrap=True)
     services = Table.grid(padding=(0, 2))
-    for name, meaning in AWS_SERVICES.items():
+    for name, meaning in meanings.items():
         services.add_row(f"  [cyan]{name}[/]", meaning)
     console.print(services)
-    others = ", ".join(sorted(AWS_KINDS - {AWS_FAULT}))
+    others = ", ".join(sorted(kinds - {OUTAGE}))
     console.print(f"[dim]they also know {others}[/]", highlight=False, soft_wrap=True)
 
 
@@ -240,7 +250,8 @@ def _faults_table(title: str, rules: Sequence[Mapping[str, Any]]) -> Table:
         struck = f"{rule['injected']} of {rule['matched']}"
         how = _how(rule) or "every call"
         seeded = " [dim](events/ relies on it)[/]" if rule["seeded"] else ""
-        made.add_row(rule["do"], rule["cloud"], struck, safe(how) + seeded)
+        over = " [dim](over: it has struck as often as it was to)[/]" if rule["over"] else ""
+        made.add_row(rule["do"], rule["cloud"], struck, safe(how) + seeded + over)
     return made
 
 

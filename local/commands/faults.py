@@ -1,5 +1,6 @@
-"""Misbehaviour of the local clouds and outages of AWS's services: what is on, on, off."""
+"""Misbehaviour of the local clouds and outages of the host's services: what is on, on, off."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ from local.commands.base import SESSION, Json, Session, app, show
 from local.session.control import Client
 
 faults = typer.Typer(
-    help="Make the local clouds misbehave, or take AWS's services down, by name. Without a command: what is on, "
+    help="Make the local clouds misbehave, or take the host's services down, by name. Without a command: what is on, "
     "and what there is.",
     rich_markup_mode=None,
 )
@@ -19,7 +20,7 @@ Clouds = Annotated[
     list[str] | None,
     typer.Option(
         "--cloud",
-        help="Only at this cloud, or at AWS's sns, sqs, secretsmanager or scheduler; can be repeated.",
+        help="Only at this cloud, or at a service of the host (`local faults` names them); can be repeated.",
         autocompletion=complete.clouds,
     ),
 ]
@@ -32,7 +33,9 @@ Name = Annotated[
 def listed(ctx: typer.Context, *, session: Session = SESSION, as_json: Json = False) -> None:
     """Say what is on and how often it struck, and what there is to switch on."""
     if ctx.invoked_subcommand is None:
-        show(Client(session).get("faults"), display.show_faults, as_json)
+        client = Client(session)
+        host = client.get("describe")["host"]
+        show(client.get("faults"), partial(display.show_faults, host=host), as_json)
 
 
 @faults.command()

@@ -1,4 +1,4 @@
-"""Start a stack, and watch one."""
+"""Start a stack, end one, and watch one."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import typer
 
 from local import ROOT
 from local.commands import display
-from local.commands.base import SESSION, Json, Session, app, err, out
+from local.commands.base import SESSION, Json, Session, app, err, out, show
 from local.commands.progress import working
 from local.errors import LocalError
 from local.live import Observer, glance, stop_on_signals, watch
@@ -73,7 +73,7 @@ def up(
     session: Session = SESSION,
     as_json: Json = False,
 ) -> None:
-    """Start everything and stay until Ctrl-C."""
+    """Start everything and stay until Ctrl-C, or until `down`."""
     control.refuse_second(session)
     if host is HostName.functiongraph:
         alone = {
@@ -116,7 +116,8 @@ def _aws(template: Path, overrides: "Overrides", providers: bool, sink: Logged) 
 def _functiongraph(variables: dict[str, str], sink: Logged) -> "AnyStack":
     from local.functiongraph.stack import FunctionGraphStack  # noqa: PLC0415
 
-    stack = FunctionGraphStack(environment=variables, sink=sink, ledger=default_folder(os.environ))
+    given = {"UNTAG_KEEP_REPORTS": "on", **variables}
+    stack = FunctionGraphStack(environment=given, sink=sink, ledger=default_folder(os.environ))
     stack.puts_clock_forward = False
     return stack
 
@@ -153,7 +154,10 @@ class _Run:
                 if seed:
                     stack.seed()
                 self._observer = Observer(stack)
-                with control.serve(stack, self._session, observer=self._observer, real=self._real) as content:
+                with control.serve(
+                    stack, self._session, observer=self._observer, real=self._real, stop=self._stopped.set
+                ) as content:
+                    control.hold(self._session)
                     self._show(content, live=live)
                     # With real clouds nothing happens without a confirmation, and a schedule asks for none.
                     if self._real is not None:
@@ -203,6 +207,14 @@ def _warn_of_lost_messages(stack: "AnyStack") -> None:
         err.print(f"[yellow]messages that end with this stack:[/] {counts}", highlight=False)
 
 
+@app.command()
+def down(*, session: Session = SESSION, as_json: Json = False) -> None:
+    """End the stack that is up, and wait until it has ended. What is on its queues ends with it."""
+    with working(err, "stopping"):
+        ended = control.end(session)
+    show(ended, display.show_down, as_json)
+
+
 @app.command("watch")
 def watch_running(
     *,
@@ -249,7 +261,7 @@ def environment(*, session: Session = SESSION, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(variables))
         return
-    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    print("unset AWS_PROFILE AWS_SESSION_TOKEN HW_SECURITY_TOKEN")
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
 

@@ -1,4 +1,4 @@
-"""The temporary keys that an agency gives a function, and who takes them for valid.
+"""The temporary keys that an agency gives a function, a user's own keys, and who takes them for valid.
 
 Huawei Cloud hands a function new keys now and then; those from before stay valid for a while (24 hours there).
 """
@@ -21,6 +21,13 @@ class TemporaryKeys(NamedTuple):
     security_token: str
 
 
+class UserKeys(NamedTuple):
+    """What a person has: keys that last, without a token."""
+
+    access_key: str
+    secret_key: str
+
+
 class Agency:
     """Issues temporary keys. `accounts` are those that are valid now, as a verifier asks for them."""
 
@@ -36,6 +43,13 @@ class Agency:
         """The keys that the next invocation is given."""
         with self._lock:
             return self._issued[-1]
+
+    def add_user(self, name: str) -> UserKeys:
+        """Keys of a person, which the host's own services take as well."""
+        keys = UserKeys(secrets.token_hex(10).upper(), secrets.token_hex(20))
+        with self._lock:
+            self.accounts[keys.access_key] = Account(keys.secret_key, None, None, name)
+        return keys
 
     def rotate(self) -> TemporaryKeys:
         """Issue new keys; the earlier ones stay valid."""

@@ -35,6 +35,8 @@ FUNCTIONS = (
     Deployed(SWEEP, "index.sweep", 900.0, 1, "sweep"),
     Deployed(DUE, "index.due", 55.0, 1),
 )
+MAX_PAIRS = 1000
+"""What a request may ask for, where no setting says more or less."""
 RETRIES = 3
 """Of an asynchronous request that fails."""
 

@@ -35,6 +35,7 @@ from local.functiongraph.deployment import (
     EVENTS_TOPIC,
     FUNCTIONS,
     GIVEN_UP,
+    MAX_PAIRS,
     REMOVE,
     REQUESTS_TOPIC,
     RETRIES,
@@ -103,6 +104,8 @@ class FunctionGraphStack:
         self.providers: dict[str, ProviderServer] = {}
         self.time = Clock()
         self.agency = Agency()
+        self.user = self.agency.add_user("operator")
+        """The keys of the person at the command line."""
         now = self.time.now
         self.obs = ObsServer(self.agency, (BUCKET,), clock=now, seed=seed)
         self.smn = SmnServer(self.agency, clock=now, seed=seed)
@@ -216,6 +219,18 @@ class FunctionGraphStack:
             "UNTAG_SWEEP_FUNCTION": SWEEP,
             "UNTAG_CREDENTIALS": f"csms:{SECRETS}",
             **self._given,
+        }
+
+    def outputs(self) -> dict[str, Any]:
+        """What Terraform's outputs say of a deployment, by their names there."""
+        variables = self.variables()
+        topics = {"reports": TOPIC, "requests": REQUESTS_TOPIC, "events": EVENTS_TOPIC}
+        return {
+            "bucket": BUCKET,
+            **{f"{name}_topic": self.smn.add_topic(topic) for name, topic in topics.items()},
+            "functions": {one.handler.removeprefix("index."): self.api.urn(one.name) for one in FUNCTIONS},
+            "max_pairs": int(variables.get("UNTAG_MAX_PAIRS") or MAX_PAIRS),
+            "keeps_reports": variables.get("UNTAG_KEEP_REPORTS") == "on",
         }
 
     def _deploy(self, content: Path) -> None:

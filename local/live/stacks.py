@@ -148,6 +148,7 @@ class OnFunctionGraph:
                 timer.name: {"name": timer.name, "enabled": timer.enabled} for timer in stack.timers.values()
             },
             "outputs": {"Bucket": stack.bucket.name, "Topic": stack.topic},
+            "terraform": stack.outputs(),
             "buses": [],
         }
 
@@ -162,8 +163,13 @@ class OnFunctionGraph:
         }
 
     def environment(self) -> dict[str, str]:
-        """None: the agency's keys are the functions' own."""
-        return {}
+        """A person's keys, by the names of Terraform's provider; the agency's are the functions' own."""
+        user, endpoints = self._stack.user, [f"{service.name}={service.url}" for service in self._stack.services]
+        return {
+            "HW_ACCESS_KEY": user.access_key,
+            "HW_SECRET_KEY": user.secret_key,
+            "HW_ENDPOINTS": ",".join(endpoints),
+        }
 
     def delayed(self) -> list[contents.Delayed]:
         """What is due later and was not begun."""
@@ -188,13 +194,8 @@ class OnFunctionGraph:
         return []
 
     def down(self) -> Sequence[str]:
-        """The services that a rule without any condition answers for with 503."""
-        return [
-            name
-            for name, faults in self.faults.items()
-            for rule in faults
-            if rule.do == "unavailable" and rule.operation == "any" and not rule.ids and rule.probability >= 1
-        ]
+        """The services that answer every request with 503 as things are now."""
+        return [name for name, faults in self.faults.items() if any(rule.is_outage for rule in faults)]
 
     def takes_requests(self, function: str) -> bool:
         """There is one."""

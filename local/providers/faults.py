@@ -100,6 +100,17 @@ class Fault:
             raise ValueError(f"not a fault: {sorted(unknown) or 'do is missing'}")
         return cls(**{name: value for name, value in raw.items() if name not in {"matched", "injected"}})
 
+    @property
+    def over(self) -> bool:
+        """Whether it has struck as often as it was to."""
+        return self.times is not None and self.injected >= self.times
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether every call is answered with 503 now."""
+        words = replace(self, matched=0, injected=0, times=None, code=None, message=None, retry_after=None)
+        return not self.over and words == Fault("unavailable")
+
     def as_dict(self) -> dict[str, Any]:
         """The rule and its counts as JSON carries them."""
         return asdict(self)
@@ -260,6 +271,6 @@ class Faults:
         """Count a match, and say whether it is this one's turn."""
         rule.matched += 1
         turn = rule.matched - rule.skip
-        if turn < 1 or turn % rule.every or (rule.times is not None and rule.injected >= rule.times):
+        if turn < 1 or turn % rule.every or rule.over:
             return False
         return rule.probability >= 1 or self._random.random() < rule.probability

@@ -5,12 +5,14 @@ neither another user of this machine nor a page in a browser can run anything.
 """
 
 import contextlib
+import fcntl
 import hmac
 import http.client
 import json
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -33,6 +35,7 @@ SESSION = STATE / "stack.json"
 _KEY = "X-Local-Key"
 # Longer than any function may run.
 _SECONDS = 960.0
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 def state(stack: "AnyStack") -> dict[str, Any]:
@@ -116,15 +119,23 @@ def refuse_second(session: Path = SESSION) -> None:
 
 @contextlib.contextmanager
 def serve(
-    stack: "AnyStack", session: Path = SESSION, *, observer: Observer | None = None, real: "RealClouds | None" = None
+    stack: "AnyStack",
+    session: Path = SESSION,
+    *,
+    observer: Observer | None = None,
+    real: "RealClouds | None" = None,
+    stop: Callable[[], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """While it lasts, commands in other processes find the stack; gives the session file's content."""
+    """While it lasts, commands in other processes find the stack; gives the session file's content.
+
+    `stop` is called when one of them asks the stack to end.
+    """
     from local.session.sandbox import Sandbox  # noqa: PLC0415 - what only asks a stack needs no clouds
 
     key = secrets.token_urlsafe(24)
     session.parent.mkdir(parents=True, exist_ok=True)
     sandbox = Sandbox(stack, session.absolute().with_suffix(".accounts.json"))
-    server = _Server(stack, key, observer or Observer(stack), real, sandbox)
+    server = _Server(stack, key, observer or Observer(stack), real, sandbox, stop)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="control", daemon=True)
     thread.start()
     content = {**describe(stack, real), "control": f"127.0.0.1:{server.server_port}", "key": key}
@@ -143,6 +154,32 @@ def serve(
 
 def _only_mine(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def hold(session: Path) -> None:
+    """Have `end` wait until this process has ended: the lock on the file is given up then, and not before."""
+    fcntl.flock(os.open(session, os.O_RDONLY), fcntl.LOCK_EX)
+
+
+def end(session: Path, seconds: float = 60.0) -> dict[str, Any]:
+    """Have the stack that is up end, and wait until its process is done with it; what has ended. Raises LocalError."""
+    client = Client(session)
+    described = client.get("describe")
+    with session.open(encoding="utf-8") as file:
+        answer: dict[str, Any] = client.post("down", {})
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise LocalError(
+                        f"process {described['pid']} has not ended after {seconds:g} seconds",
+                        f"kill {described['pid']} ends it at once",
+                    ) from None
+                time.sleep(_LOOK_AGAIN_SECONDS)
+            else:
+                return {"name": described["name"], "pid": described["pid"], **answer}
 
 
 class Client:
@@ -179,9 +216,16 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, stack: "AnyStack", key: str, observer: Observer, real: "RealClouds | None", sandbox: "Sandbox"
+        self,
+        stack: "AnyStack",
+        key: str,
+        observer: Observer,
+        real: "RealClouds | None",
+        sandbox: "Sandbox",
+        stop: Callable[[], None] | None,
     ) -> None:
         self.stack = stack
+        self.stop = stop
         self.sandbox = sandbox
         self.key = key
         self.observer = observer
@@ -224,6 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "send": lambda: [asdict(sent) for sent in self._send(body)],
                 "invoke": lambda: self._invoke(body),
                 "fire": lambda: [asdict(self._fire(body))],
+                "down": self._down,
                 "drain": lambda: self.server.stack.drain(float(body["seconds"])),
                 "faults/on": lambda: self.server.switches.on(body["do"], body["clouds"], body["how"]),
                 "faults/off": lambda: self.server.switches.off(body["names"], body["clouds"], seeded=body["seeded"]),
@@ -235,6 +280,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.real is not None:
             self.server.real.check_plan(plan)
         return plan.as_dict()
+
+    def _down(self) -> dict[str, Any]:
+        """Have the stack end; says what its queues still hold."""
+        if self.server.stop is None:
+            raise LocalError("this stack is a part of another program", "that program ends it")
+        held = {queue.logical_id: queue.total for queue in self.server.stack.queues().values() if queue.total}
+        self.server.stop()
+        return {"messages": held}
 
     def _planned(self, body: Mapping[str, Any]) -> "Plan":
         """What an event, a payload or a schedule leads to."""

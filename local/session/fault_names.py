@@ -1,9 +1,10 @@
-"""The names of misbehaviour, and of AWS's services that can be down.
+"""The names of misbehaviour, and of the host's services that can be down.
 
 They stand apart from what they name, so that a shell completes them at once.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 MEANINGS: Mapping[str, str] = {
     "throttle": "429: too many calls",
@@ -34,7 +35,34 @@ AWS_SERVICES: Mapping[str, str] = {
 }
 """AWS's services beside the clouds, and what it means for the functions that one is down."""
 
-AWS_FAULT = "unavailable"
-"""The misbehaviour by which a service of AWS is down: each request is answered with 503."""
+OUTAGE = "unavailable"
+"""The misbehaviour by which a service of the host is down: each request is answered with 503."""
 AWS_KINDS = frozenset({"unavailable", "throttle", "forbidden", "status", "delay"})
 """What AWS's services know."""
+
+FUNCTIONGRAPH_SERVICES: Mapping[str, str] = {
+    "obs": "no queue can be read or written",
+    "smn": "no report can be published",
+    "csms": "no credentials can be read",
+    "functiongraph": "no function can be called: what was sent waits for the timer",
+}
+"""The same of Huawei Cloud's."""
+
+
+class HostServices(NamedTuple):
+    """A host's services: whose they are, what it means that one is down, and the misbehaviour that they know."""
+
+    whose: str
+    meanings: Mapping[str, str]
+    kinds: frozenset[str]
+
+
+HOSTS: Mapping[str, HostServices] = {
+    "aws": HostServices("AWS", AWS_SERVICES, AWS_KINDS),
+    "functiongraph": HostServices(
+        "Huawei Cloud",
+        FUNCTIONGRAPH_SERVICES,
+        frozenset(MEANINGS) - {"refuse", "partial", "count", "other_ids"},
+    ),
+}
+"""By the host of a stack."""

@@ -96,7 +96,7 @@ class FaultSwitches:
         content = rule.as_dict()
         how = {name: content[name] for name, usual in _USUAL.items() if content[name] != usual}
         counts = {name: content[name] for name in sorted(_COUNTS)}
-        return {"cloud": cloud, "do": rule.do, "how": how, "seeded": self._is_seeded(rule), **counts}
+        return {"cloud": cloud, "do": rule.do, "how": how, "seeded": self._is_seeded(rule), "over": rule.over, **counts}
 
     def _clouds(self) -> Sequence[str]:
         """Every local cloud; LocalError where the clouds are real."""

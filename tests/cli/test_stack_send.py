@@ -226,7 +226,7 @@ def test_a_local_stack_that_is_not_up_is_an_error_that_says_how_to_start_one(unt
 
 
 def test_the_template_has_the_outputs_that_the_commands_go_by() -> None:
-    from cli.deployed.dead_letters import WAYS_BACK
+    from cli.deployed.aws.dead_letters import WAYS_BACK
     from local import ROOT
 
     outputs = set(read(ROOT / "template.yaml", stack="untag", region="eu-west-1", parameters={}).outputs)

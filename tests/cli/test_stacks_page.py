@@ -104,7 +104,7 @@ def test_the_policy_allows_every_call_that_is_made_and_no_other() -> None:
     actions: set[str] = set()
     for statement in json.loads(text)["Statement"]:
         actions |= {statement["Action"]} if isinstance(statement["Action"], str) else set(statement["Action"])
-    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "cli" / "deployed").glob("*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "cli" / "deployed").rglob("*.py"))
     called = re.findall(r'aws\.(?:json|query)\(\s*"(\w+)",\s+(?:_\w+, )?"(\w+)"', source)
     called += [("sns", operation) for operation in re.findall(r'aws\.sns\(\s*"(\w+)"', source)]
     # The batches of a call need the right to the call itself. Messages are sent by the package's own sender, too.

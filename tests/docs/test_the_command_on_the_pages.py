@@ -24,8 +24,8 @@ from local.providers import JdcloudServer, environment
 pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="the lines are for bash")
 
 PAGES = ("README.md", "docs/command.md")
-AT_A_STACK = "docs/stacks.md"
-"""tests/cli/test_stacks_page.py tries the lines of this page."""
+AT_A_STACK = ("docs/stacks.md", "docs/functiongraph.md")
+"""tests/cli/test_stacks_page.py and tests/cli/test_functiongraph_deployed.py try the lines of these pages."""
 RESOURCES = [
     {"region": "cn-north-1", "type": "vm", "id": id_, "tags": {"env": value, "team": "web"}}
     for id_, value in (("i-1", "prod"), ("i-2", "test"))
@@ -153,4 +153,4 @@ def test_the_pages_job_applies_what_was_reviewed(terminal: Terminal) -> None:
 
 def test_every_line_that_calls_the_command_is_on_a_page_that_is_tried_here() -> None:
     places = {place.partition(":")[0] for place, line in lines() if _acts_here(line)}
-    assert places == {*PAGES, AT_A_STACK}
+    assert places == {*PAGES, *AT_A_STACK}

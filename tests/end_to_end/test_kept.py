@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from cli.deployed.kept import Kept, cancel, list_kept
+from cli.deployed.aws.kept import cancel, list_kept
+from cli.deployed.base import Kept
 from local.stack import Stack
 from untag.core import Timing
 from untag.hosts.aws.client import Aws

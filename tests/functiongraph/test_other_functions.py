@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from platform_support import NOW, Platform, event, request, stored
+from platform_support import NOW, VECTORS, Platform, event, request, stored
 
 from untag.contracts.rejections import InvocationError
 from untag.hosts.functiongraph.queues import Key
@@ -61,6 +61,29 @@ def test_an_event_whose_tags_cannot_be_read_now_comes_again_from_its_own_queue(c
     cloud.ring()
     assert cloud.bucket.keys() == []
     assert [report["counts"] for report in cloud.reports] == [{"removed": 2}]
+
+
+@pytest.mark.parametrize(
+    ("sample", "whose"),
+    [
+        ("azure_events/eventgrid_delete_success", "azure/11111111-2222-3333-4444-555555555555"),
+        ("azure_events/cloudevent_delete_success", "azure/11111111-2222-3333-4444-555555555555"),
+        ("gcp_events/logentry_instance_delete_last", "gcp/demo-project"),
+    ],
+)
+def test_another_clouds_event_that_a_forwarder_publishes_on_the_topic_is_understood(
+    platform: Platform, sample: str, whose: str
+) -> None:
+    text = (VECTORS.parents[1] / f"{sample}.json").read_text(encoding="utf-8")
+    platform.variables["UNTAG_ACCOUNTS"] = "huaweicloud/0123=default"
+    platform.new_process()
+    platform.send(text, handler="decommission")
+    # It says whose the resource is; which account that is, nobody has said here.
+    (key,) = platform.bucket.keys()
+    assert key.startswith("dead/decommission/unknown_account/")
+    letter = platform.bucket.get(key)
+    assert letter is not None
+    assert whose in letter.metadata["reason"]
 
 
 def test_an_event_by_hand_is_answered_with_what_it_led_to(cloud: Platform) -> None:

@@ -16,6 +16,7 @@ import hcl2
 import pytest
 from platform_support import INDEX
 
+from cli.deployed.functiongraph.calls import READ_OUTPUTS
 from local.functiongraph.deployment import EVENTS_TOPIC, FUNCTIONS, REQUESTS_TOPIC, TOPIC
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,34 @@ def test_every_variable_is_described_and_used_and_every_output_described() -> No
         assert variable["type"], name
         assert f"var.{name}" in text, name
     assert all(output["description"].strip('"') for output in named("output").values())
+
+
+def trigger(kind: str, name: str) -> dict[str, Any]:
+    (body,) = [body for type_, own, body in resources() if (type_, own) == (kind, name)]
+    return body
+
+
+def test_no_way_in_over_http_is_open_unless_it_is_asked_for_and_then_it_asks_for_a_signature() -> None:
+    gateway = trigger("huaweicloud_fgs_function_trigger", "gateway")
+    assert named("variable")["gateway"]["default"] is None
+    assert gateway["count"] == "${var.gateway == null ? 0 : 1}"
+    text = (TEMPLATES / "triggers.tf").read_text(encoding="utf-8")
+    assert re.findall(r"\bauth\s+=\s+(\S+)", text) == ['"IAM"']
+    assert re.findall(r"\bprotocol\s+=\s+(\S+)", text) == ['"HTTPS"']
+
+
+def test_events_of_eventgrid_are_subscribed_to_only_where_they_are_asked_for() -> None:
+    deletions = trigger("huaweicloud_eg_event_subscription", "deletions")
+    assert named("variable")["eventgrid_deletions"]["default"] == {}
+    assert deletions["count"] == "${length(var.eventgrid_deletions) == 0 ? 0 : 1}"
+    # Nothing is changed on the way: the function understands the CloudEvent as it is.
+    (target,) = deletions["targets"]
+    assert 'type = "ORIGINAL"' in (TEMPLATES / "triggers.tf").read_text(encoding="utf-8")
+    assert 'all["decommission"]' in target["detail"]
+
+
+def test_the_outputs_that_the_command_reads_are_there() -> None:
+    assert set(READ_OUTPUTS) <= named("output").keys()
 
 
 def test_the_secrets_are_never_shown() -> None:

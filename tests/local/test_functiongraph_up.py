@@ -1,6 +1,7 @@
 """The commands of a local stack whose host is FunctionGraph."""
 
 import json
+import time
 
 import pytest
 from processes import run, up
@@ -24,6 +25,13 @@ def answered(session, *arguments):
     done = run(*arguments, "--session", session, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def wait_until(condition):
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_what_is_sent_is_carried_out_and_seen(session):
@@ -52,6 +60,35 @@ def test_the_hosts_services_misbehave_where_they_are_named(session):
     assert answered(session, "state")["down"] == ["smn"]
     answered(session, "faults", "off", "--cloud", "smn")
     assert answered(session, "state")["down"] == []
+
+
+def test_an_outage_that_is_over_is_not_shown_as_one(session):
+    answered(session, "faults", "on", "unavailable", "--cloud", "obs", "--times", "1")
+    assert answered(session, "state")["down"] == ["obs"]
+    answered(session, "fire", "untag-due-each-minute")  # its first listing is refused, and tried again
+    wait_until(lambda: answered(session, "state")["down"] == [])
+    (rule,) = [rule for rule in answered(session, "faults") if rule["cloud"] == "obs"]
+    assert (rule["injected"], rule["over"]) == (1, True)
+    assert "over: it has struck as often as it was to" in run("faults", "--session", session).stdout
+    answered(session, "faults", "off", "--cloud", "obs")
+
+
+def test_the_services_that_can_be_down_are_those_of_this_host(session):
+    shown = run("faults", "--session", session).stdout
+    assert "To take a service of Huawei Cloud down:" in shown
+    assert "untag local faults on unavailable --cloud obs" in shown
+    assert "no credentials can be read" in shown
+    for name in ("AWS", "sqs", "secretsmanager", "scheduler"):
+        assert name not in shown
+    refused = run("faults", "on", "unavailable", "--cloud", "sqs", "--session", session)
+    assert refused.returncode == 1
+    assert "there is no local cloud sqs" in refused.stderr
+    assert "obs, smn, csms, functiongraph" in refused.stderr
+
+
+def test_a_shell_that_evaluates_the_environment_has_a_persons_keys(session):
+    variables = answered(session, "env")
+    assert {"HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_ENDPOINTS", "UNTAG_LEDGER"} <= variables.keys()
 
 
 def test_an_invalid_request_is_a_dead_letter_and_is_shown(session):

@@ -10,9 +10,11 @@ from throwaway import project
 
 from local.aws import Aws, service_faults
 from local.errors import LocalError
+from local.functiongraph.service import KINDS as FUNCTIONGRAPH_KINDS
 from local.providers import KINDS, SERVERS, HuaweicloudConfigServer, JdcloudServer
-from local.session.fault_names import AWS_KINDS, AWS_SERVICES, MEANINGS
+from local.session.fault_names import AWS_KINDS, AWS_SERVICES, HOSTS, MEANINGS
 from local.session.fault_switches import FaultSwitches
+from untag.hosts.functiongraph.settings import SERVICES
 from untag.providers.jdcloud.credentials import JDCloudCredentials
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
@@ -52,6 +54,7 @@ def untag(described, id_="i-manual01"):
 def test_every_kind_of_misbehaviour_has_a_name_that_says_what_it_is():
     assert set(MEANINGS) == KINDS
     assert (tuple(AWS_SERVICES), AWS_KINDS) == (service_faults.SERVICES, service_faults.KINDS)
+    assert (tuple(HOSTS["functiongraph"].meanings), HOSTS["functiongraph"].kinds) == (SERVICES, FUNCTIONGRAPH_KINDS)
 
 
 def test_what_is_switched_on_strikes_until_it_is_switched_off_and_is_counted(described, faults):

@@ -135,7 +135,7 @@ def test_what_can_be_done_with_a_stack_that_is_up_can_be_pasted(place, tmp_path)
                 if "Ctrl-C stops it" in line:
                     break
             lines = COMMAND.findall(printed)
-            assert len(lines) == 7
+            assert len(lines) == 8
             for line in lines:
                 told = f"timeout --preserve-status -s INT 8 {line}" if " watch " in line else line
                 done = pasted(place, told)

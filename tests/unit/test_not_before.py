@@ -9,7 +9,7 @@ from service_house import House, jd_request, record
 from support import problems_of
 from virtual_time import NOW
 
-from cli.deployed.kept import cancel, list_kept
+from cli.deployed.aws.kept import cancel, list_kept
 from untag.contracts import InvalidInputError, parse_requests
 from untag.contracts.requests import timestamp
 

@@ -5,11 +5,10 @@ so a bell that fails is no error.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from untag.hosts.functiongraph.client import Huawei, HuaweiError
 from untag.hosts.functiongraph.queues import Key, Waiting
-from untag.hosts.functiongraph.telemetry import Telemetry
 
 MOST_KEYS = 100
 MOST_BYTES = 16 * 1024 * 1024
@@ -18,10 +17,17 @@ MOST_BYTES = 16 * 1024 * 1024
 _VERSION = 1
 
 
+class Notes(Protocol):
+    """Takes what is worth a line."""
+
+    def noted(self, line: str, **facts: Any) -> None:
+        """A line with its facts."""
+
+
 class Bells:
     """Rings for messages that were just sent: once there are many of them, and at the invocation's end."""
 
-    def __init__(self, huawei: Huawei, telemetry: Telemetry) -> None:
+    def __init__(self, huawei: Huawei, telemetry: Notes) -> None:
         self._huawei = huawei
         self._telemetry = telemetry
         self._waiting: dict[str, list[Waiting]] = {}

@@ -12,10 +12,10 @@ from typing import Any
 
 from untag.hosts.functiongraph.bells import MOST_BYTES, MOST_KEYS, Bells
 from untag.hosts.functiongraph.client import Huawei, HuaweiError
+from untag.hosts.functiongraph.dead_letters import DeadLetters, dead_key
 from untag.hosts.functiongraph.given_up import GivenUp
 from untag.hosts.functiongraph.kept import Kept
 from untag.hosts.functiongraph.obs import Obs
-from untag.hosts.functiongraph.outbox import DEAD, dead_key
 from untag.hosts.functiongraph.queues import PATIENCE_SECONDS, Key, Queues, Waiting
 from untag.hosts.functiongraph.settings import QUEUES
 from untag.messages import INVALID
@@ -40,12 +40,12 @@ class Rounds:
     """One round over the queues."""
 
     def __init__(self, huawei: Huawei, obs: Obs, queues: Queues, bells: Bells) -> None:
-        self._obs = obs
         self._queues = queues
         self._bells = bells
         self._timing = huawei.timing
         self._kept = Kept(obs)
         self._given_up = GivenUp(huawei, obs, queues, bells)
+        self._dead = DeadLetters(obs, queues, bells, huawei.timing)
 
     async def go(self) -> dict[str, Any]:
         """Ring for what is due; what was done, and what lies there. Raises HuaweiError."""
@@ -57,18 +57,11 @@ class Rounds:
     async def redrive(self, queue: str) -> dict[str, Any]:
         """Put a queue's dead letters back, all but what is invalid; how many. Raises HuaweiError."""
         counts: Counter[str] = Counter()
-        now = self._timing.now()
-        async for one in self._obs.listed(f"{DEAD}/{queue}/"):
-            code, _, id_ = one.key.removeprefix(f"{DEAD}/{queue}/").partition("/")
-            if code == INVALID:
+        async for one in self._dead.listed(queue):
+            if one.code == INVALID:
                 counts["left"] += 1
-                continue
-            if (stored := await self._obs.get(one.key)) is not None:
-                due = now + PATIENCE_SECONDS
-                key = await self._queues.put(queue, stored.text, due, id_=id_, metadata=stored.metadata)
-                await self._obs.delete(one.key)
+            elif await self._dead.put_back(one):
                 counts["redriven"] += 1
-                await self._bells.add(Waiting(key, one.size))
         await self._bells.ring_all()
         return {"redriven": counts["redriven"], "left": counts["left"]}
 
@@ -122,7 +115,7 @@ class Rounds:
 
     async def _dead_letters(self, queue: str) -> int:
         count = 0
-        async for _ in self._obs.listed(f"{DEAD}/{queue}/"):
+        async for _ in self._dead.listed(queue):
             count += 1
             if count == _MOST_COUNTED:
                 break

@@ -15,9 +15,9 @@ from typing import Any
 from untag.contracts import InvalidInputError, parse_json
 from untag.hosts.functiongraph.bells import Bells, is_bell
 from untag.hosts.functiongraph.client import Huawei, HuaweiError
+from untag.hosts.functiongraph.dead_letters import dead_key
 from untag.hosts.functiongraph.events import Carried, carried_by
 from untag.hosts.functiongraph.obs import Obs
-from untag.hosts.functiongraph.outbox import dead_key
 from untag.hosts.functiongraph.queues import PATIENCE_SECONDS, Queues, Waiting, id_for
 
 PREFIX = "given-up/"

@@ -36,10 +36,11 @@ class Stored(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """An object in a listing."""
+    """An object in a listing. `modified` is when it was written, as OBS says it: `2026-12-01T03:00:00.000Z`."""
 
     key: str
     size: int
+    modified: str = ""
 
 
 class ObsAuth(httpx.Auth):
@@ -142,7 +143,11 @@ class Obs:
             try:
                 page = read_xml(response)
                 contents = [
-                    Listed(one.findtext("{*}Key", ""), int(one.findtext("{*}Size", "0")))
+                    Listed(
+                        one.findtext("{*}Key", ""),
+                        int(one.findtext("{*}Size", "0")),
+                        one.findtext("{*}LastModified", ""),
+                    )
                     for one in page.iterfind("{*}Contents")
                 ]
             except (ET.ParseError, ValueError):

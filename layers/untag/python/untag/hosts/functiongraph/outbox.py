@@ -19,8 +19,10 @@ from typing_extensions import override
 from untag.contracts import InvalidInputError, parse_json
 from untag.hosts import base
 from untag.hosts.base import DeliveryError, Message
+from untag.hosts.functiongraph import reports
 from untag.hosts.functiongraph.bells import Bells
 from untag.hosts.functiongraph.client import Huawei, HuaweiError
+from untag.hosts.functiongraph.dead_letters import dead_key
 from untag.hosts.functiongraph.kept import Kept
 from untag.hosts.functiongraph.obs import Obs
 from untag.hosts.functiongraph.queues import PATIENCE_SECONDS, Queues, Waiting
@@ -30,9 +32,6 @@ MESSAGE_BYTES = 1_048_576
 """An object may be far larger; a message is held in memory with a hundred others."""
 RULES_BYTES = 200_000
 """A sweep carries its rules from one invocation to the next."""
-
-DEAD = "dead"
-"""Dead letters are the objects `dead/<queue>/<code>/<id>`, with their attributes as metadata."""
 
 _CALLS = 8
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_\u4e00-\u9fff]{1,32}")
@@ -125,6 +124,9 @@ class Outbox(base.Outbox):
 
     async def _publish(self, message: Message) -> None:
         places = self._huawei.places
+        if places.keeps_reports:
+            # First: what was published and is not kept could not be undone by its batch.
+            await reports.keep(self._obs, message.body)
         attributes = [
             {"name": name, "type": "STRING", "value": value}
             for name, value in message.attributes.items()
@@ -145,11 +147,6 @@ class Outbox(base.Outbox):
         key = await self._queues.put("work", message.body, self._now() + wait, metadata=message.attributes)
         if not message.delay:
             await self._bells.add(Waiting(key, len(message.body)))
-
-
-def dead_key(queue: str, code: str, id_: str) -> str:
-    """Where a dead letter lies."""
-    return f"{DEAD}/{queue}/{code}/{id_}"
 
 
 @contextmanager

@@ -45,6 +45,7 @@ class Places(NamedTuple):
 
     `functions` has the URN of each queue's function, where it is known. `endpoints` has what replaces the public ones.
     `domain_id` is the account that the function itself runs in, where it may use the agency's keys as a provider.
+    `keeps_reports` says whether reports are kept in the bucket, too.
     """
 
     region: str
@@ -54,6 +55,7 @@ class Places(NamedTuple):
     functions: Mapping[str, str]
     endpoints: Mapping[str, str]
     domain_id: str
+    keeps_reports: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Places":
@@ -77,6 +79,7 @@ class Places(NamedTuple):
                 service: environment.as_endpoint(given[service], _ENDPOINTS) for service in SERVICES if service in given
             },
             domain_id=environment.text(environ, "UNTAG_DOMAIN_ID", "", pattern=_DOMAIN_ID),
+            keeps_reports=environment.switch(environ, "UNTAG_KEEP_REPORTS", default=False),
         )
 
 

@@ -1,4 +1,4 @@
-"""The stack that a command acts on: where it is, what its outputs say, and calls to AWS in its region.
+"""Where a stack on AWS is, what its outputs say, and calls to AWS in its region.
 
 A local stack is one, too: its queues answer at an address of this machine.
 """
@@ -8,11 +8,10 @@ import hashlib
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from cli.deployed.base import Place
 from cli.errors import INVALID, CommandError
-from local.errors import NotRunning
 from untag.contracts import InvalidInputError
 from untag.core import Timing
 from untag.hosts.aws.client import Aws, AwsError
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CLOUDFORMATION_VERSION = "2010-05-15"
-_SESSION_VARIABLE = "UNTAG_LOCAL_SESSION"
-"""The variable by which the commands of the local stack find it as well."""
 _LOCAL_KEY = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """Nothing checks it there."""
 _EXPORT = 'eval "$(aws configure export-credentials {}--format env)"'
@@ -51,24 +48,6 @@ class StackAws(Aws):
         """Put an object; `path` is /BUCKET/KEY, of characters that need no escape. Raises AwsError."""
         headers = {"x-amz-content-sha256": hashlib.sha256(content).hexdigest()}
         await self._tried("s3", f"PUT {path}", headers, content, lambda response: response)
-
-
-class Place(NamedTuple):
-    """Which stack is meant: one of AWS by its name and region, or the local one."""
-
-    stack: str | None = None
-    region: str | None = None
-    local: bool = False
-
-    def __bool__(self) -> bool:
-        """Whether a stack is meant at all."""
-        return self.local or self.stack is not None
-
-    def options(self) -> str:
-        """The options that mean this stack, to be pasted."""
-        if self.local:
-            return "--local"
-        return f"--stack {self.stack}" + (f" --stack-region {self.region}" if self.region else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,43 +90,14 @@ async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def stack_at(place: Place) -> DeployedStack:
-    """The stack that is meant. Raises CommandError."""
-    if place.local and place.stack is not None:
-        raise CommandError("--stack and --local mean different stacks", "name one of them", status=INVALID)
-    if not place:
-        raise CommandError(
-            "which stack is not said", "--stack NAME for a deployed one, --local for the local one", status=INVALID
-        )
-    return _local(place) if place.local else _deployed(place)
+def on_this_machine(place: Place, described: Mapping[str, Any]) -> DeployedStack:
+    """The local stack, by what it says of itself."""
+    environ = {**_LOCAL_KEY, "AWS_REGION": described["region"], "AWS_ENDPOINT_URL": described["aws"]}
+    return DeployedStack(place, environ, described["outputs"])
 
 
-def local_state() -> Any:
-    """What can be seen of the local stack. Raises CommandError where none is up."""
-    return _ask_local("state")
-
-
-def _ask_local(what: str) -> Any:
-    from local.session import control  # noqa: PLC0415 - a deployed stack needs none of it
-
-    try:
-        return control.Client(Path(os.environ.get(_SESSION_VARIABLE) or control.SESSION)).get(what)
-    except NotRunning as error:
-        raise CommandError(str(error), "start one in another terminal: untag local up") from None
-
-
-def _local(place: Place) -> DeployedStack:
-    content = _ask_local("describe")
-    if "aws" not in content:
-        raise CommandError(
-            f"the local stack that is up runs on {content['host']}, and this command is for AWS",
-            "see what it does: untag local state",
-        )
-    environ = {**_LOCAL_KEY, "AWS_REGION": content["region"], "AWS_ENDPOINT_URL": content["aws"]}
-    return DeployedStack(place, environ, content["outputs"])
-
-
-def _deployed(place: Place) -> DeployedStack:
+def deployed(place: Place) -> DeployedStack:
+    """The stack that CloudFormation describes. Raises CommandError."""
     region = place.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not region:
         raise CommandError(

@@ -1,17 +1,8 @@
 """What a stack keeps until later: listed and given up, by the calls that EventBridge Scheduler has for it."""
 
-from typing import NamedTuple
-
+from cli.deployed.base import Kept
 from untag.hosts.aws.client import Aws, AwsError
 from untag.hosts.aws.kept import MISSING, kept_names, schedule, schedule_path
-
-
-class Kept(NamedTuple):
-    """A request that is kept. `due` is the Scheduler's `at(...)`, in UTC."""
-
-    name: str
-    due: str
-    body: str
 
 
 async def list_kept(aws: Aws, group: str) -> list[Kept]:

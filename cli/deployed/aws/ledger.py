@@ -1,40 +1,32 @@
-"""What a stack says of its batches: Athena's ledger of a deployed one, the published reports of a local one."""
+"""What a stack on AWS says of its batches: Athena's ledger of a deployed one, the published reports of a local one."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from cli.deployed.athena import AthenaLedger
-from cli.deployed.stack import DeployedStack, local_state
-from cli.files.given import pairs_of
+from cli.deployed.aws.athena import AthenaLedger
+from cli.deployed.aws.calls import DeployedStack
+from cli.deployed.base import BatchLedger, Body
+from cli.deployed.bodies import ledger_lines
+from cli.deployed.local import ask_local
 from cli.ledger import REPORTS, Ledger
-from cli.ledger.questions import Row, Totals
+from cli.ledger.questions import Totals
 
 _DIGEST = 16
 
 
-class BatchLedger(Protocol):
-    """Answers what batches have come to."""
-
-    def totals(self, batch: str) -> Totals | None:
-        """What a batch has come to; None where nothing is known of it."""
-
-    def rows(self, batch: str, *, failed_only: bool = False) -> list[Row]:
-        """The last word on each pair of a batch."""
-
-
-def ledger_of(stack: DeployedStack, folder: Path) -> AthenaLedger | Ledger:
+def ledger_of(stack: DeployedStack, folder: Path) -> BatchLedger:
     """The ledger of a stack; the reports of a local one are put into a folder. Raises CommandError."""
     if not stack.place.local:
         return AthenaLedger(stack)
     made = folder / "local"
     made.mkdir(exist_ok=True)
     # The queues first: what leaves them meanwhile is in the reports then.
-    busy = any(one["visible"] + one["in_flight"] + one["delayed"] for one in _work_of(local_state()))
-    bodies = [one["body"] for one in local_state()["reports"] if isinstance(one["body"], dict)]
+    busy = any(one["visible"] + one["in_flight"] + one["delayed"] for one in _work_of(ask_local("state")))
+    bodies = [one["body"] for one in ask_local("state")["reports"] if isinstance(one["body"], dict)]
     lines = "".join(f"{json.dumps(body, ensure_ascii=False)}\n" for body in bodies)
     (made / REPORTS).write_text(lines, encoding="utf-8")
     return _LocalLedger(folder, busy=busy)
@@ -57,15 +49,7 @@ class _LocalLedger(Ledger):
         return totals and totals._replace(complete=totals.complete and not self._busy)
 
 
-def ledger_lines(requests: Iterable[Mapping[str, Any]]) -> bytes:
-    """Requests as the ledger keeps them: a line for each, with its number of pairs."""
-    return "".join(
-        json.dumps({**one, "pairs": None if one["tags"] == "all" else pairs_of(one)}, ensure_ascii=False) + "\n"
-        for one in requests
-    ).encode()
-
-
-def copied(requests: Sequence[Mapping[str, Any]], bucket: str) -> tuple[str, bytes]:
+def copied(requests: Sequence[Body], bucket: str) -> tuple[str, bytes]:
     """The path and the content of the ledger's copy of requests: what is lost on the way is missed by it then."""
     lines = ledger_lines(requests)
     name = f"{requests[0]['batch']}-{sha256(lines).hexdigest()[:_DIGEST]}.jsonl"

@@ -10,9 +10,12 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from cli.deployed.stack import DeployedStack, StackAws, together
+from cli.deployed.aws.calls import DeployedStack, StackAws, together
 from cli.errors import INVALID, CommandError
+from cli.ledger import Waiting
 from cli.ledger.questions import CHANGES, REJECTED, TOTALS, Row, Totals, rows_text, statements
+from cli.ledger.rows import reports_of_rows
+from local.reports import Report
 from untag.hosts.aws.client import AwsError
 
 _FIRST_LOOK_SECONDS = 0.25
@@ -49,9 +52,17 @@ class AthenaLedger:
         """The last word on each pair of a batch."""
         return self._stack.call(lambda aws: self._query(aws, rows_text(failed_only=failed_only), batch))
 
-    def changes(self, batch: str) -> list[Row]:
-        """Every row that says of a change, the first one first: a pair that was worked at twice has several."""
-        return self._stack.call(lambda aws: self._query(aws, statements()[CHANGES], batch))
+    def reports(self, batch: str) -> list[Report]:
+        """The reports of a batch, out of each row that says of a change: several of a pair that was worked at twice."""
+        rows = self._stack.call(lambda aws: self._query(aws, statements()[CHANGES], batch))
+        # Athena's rows do not tell what was read and not there from what was not read.
+        reads_first = self._stack.parameters.get("ReadFirst") == "on"
+        reports = reports_of_rows(rows, reads_first=reads_first, empty_is_unknown=False)
+        return [{**one, "batch": batch} for one in reports]
+
+    def waiting(self, batch: str) -> list[Waiting]:  # noqa: ARG002 - of a BatchLedger
+        """None: what lies on SQS can be read only by who receives it."""
+        return []
 
     async def _query(self, aws: StackAws, text: str, *values: str) -> list[Row]:
         started = await aws.json(

@@ -1,0 +1,1 @@
+"""A stack on Huawei Cloud FunctionGraph, deployed or local."""
