@@ -240,8 +240,7 @@ def used(resources: dict[str, Any]) -> set[str]:
 
 def page(template: Path = ROOT / "template.yaml") -> str:
     """The whole page."""
-    transformed, _, _ = templates.transform(template, region="eu-west-1", parameters={})
-    resources = transformed["Resources"]
+    resources = templates.transform(template, region="eu-west-1", parameters={}).document["Resources"]
     if odd := used(resources) ^ {key.rpartition("/")[2] for key in REASONS}:
         raise SystemExit(f"tools/permissions.py: a reason is missing, or for nothing: {', '.join(sorted(odd))}")
     parts = [HEAD]
