@@ -31,8 +31,12 @@ _NAME = re.compile(r"@?[A-Za-z_][\w.]*")
 
 
 def alarms(resources: Json, resolver: Resolver) -> dict[str, Json]:
-    """The resolved properties of every alarm that rings for a person, by logical id."""
-    names = [name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"]
+    """The resolved properties of every alarm that rings for a person, by logical id; others roll back deployments."""
+    names = [
+        name
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and not name.endswith("RollbackAlarm")
+    ]
     return {name: resolver.properties(name) for name in names}
 
 

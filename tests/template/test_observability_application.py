@@ -81,21 +81,3 @@ def test_nothing_in_it_has_a_state_that_an_update_could_lose(observability: Json
         "AWS::CloudWatch::Dashboard",
         "AWS::Logs::QueryDefinition",
     }
-
-
-def test_what_has_a_state_keeps_the_logical_id_of_earlier_releases(source: Json) -> None:
-    stateful = (
-        "SQS::Queue",
-        "KMS::Key",
-        "SNS::Topic",
-        "Logs::LogGroup",
-        "Events::EventBus",
-        "Scheduler::ScheduleGroup",
-    )
-    assert {name for kind in stateful for name in of_type(source["Resources"], kind)} == {
-        *("WorkQueue", "DeadLetterQueue", "RuleDeadLetterQueue"),
-        *("DecommissionQueue", "DecommissionDeadLetterQueue", "DecommissionRuleDeadLetterQueue"),
-        *("SweepQueue", "SweepDeadLetterQueue", "SweepScheduleDeadLetterQueue"),
-        *("EncryptionKey", "NotificationTopic", "EventBus", "KeptRequests"),
-        *("RemoveTagsLogGroup", "DecommissionLogGroup", "SweepLogGroup"),
-    }
