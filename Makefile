@@ -45,7 +45,7 @@ lint: .venv/.stamp ## ruff, mypy, import floors, cfn-lint
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	PYTHONPATH=layers/untag/python .venv/bin/lint-imports --no-logo
-	.venv/bin/cfn-lint template.yaml
+	.venv/bin/cfn-lint template.yaml observability.yaml
 
 .PHONY: faults
 faults: .venv/.stamp .venv-runtime/.stamp ## the fault campaign at full length, planted bugs and fuzz; writes docs/reliability.md (SEED=7: one seed)
@@ -64,6 +64,7 @@ SAM = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" AWS_DEFAULT_REGION="$${AWS_DEFAULT_R
 .PHONY: build
 build: .venv-sam/.stamp ## sam build, sam validate, a bill of materials, and a check of what was built
 	$(SAM) validate --lint
+	$(SAM) validate --lint --template-file observability.yaml
 	$(SAM) build
 	.venv-sam/bin/python tools/check_build.py .aws-sam/build
 	.venv-sam/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
@@ -75,7 +76,7 @@ build-functiongraph: .venv/.stamp ## the zip for Huawei Cloud FunctionGraph, che
 	.venv/bin/python tools/functiongraph_zip.py deploy/functiongraph/build/untag.zip
 
 .PHONY: audit
-audit: .venv-checkov/.stamp ## checkov on template.yaml, offline; what it is told to skip stands in .checkov.yaml with the reasons
+audit: .venv-checkov/.stamp ## checkov on both templates, offline; what it is told to skip stands in .checkov.yaml with the reasons
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
 
 .PHONY: pages

@@ -363,11 +363,7 @@ class Stack:
     @property
     def outputs(self) -> dict[str, Any]:
         """The template's outputs, resolved."""
-        return {
-            name: self.template.resolver.value(output.get("Value"))
-            for name, output in self.template.outputs.items()
-            if "Condition" not in output or self.template.resolver.condition(output["Condition"])
-        }
+        return self.template.output_values()
 
     @property
     def work_queue(self) -> str:

@@ -84,6 +84,11 @@ def findings_anywhere(folder: Path) -> Iterator[str]:
             yield f"{where}: not an arm64 binary"
 
 
+def is_application(folder: Path) -> bool:
+    """Whether a folder is a nested application, which becomes no zip file: its template is all that it holds."""
+    return [path.name for path in folder.iterdir()] == ["template.yaml"]
+
+
 def is_for_arm64(path: Path) -> bool:
     """Whether a shared object's header says so."""
     head = path.read_bytes()[: ELF_MACHINE_OFFSET + 2]
@@ -117,6 +122,8 @@ def findings(build: Path, artifacts: list[Artifact]) -> Iterator[str]:
     if not (build / "UntagLayer" / "python" / "untag" / "__init__.py").is_file():
         yield "UntagLayer: no package untag"
     functions = [artifact.name for artifact in artifacts if artifact.name.endswith("Function")]
+    if not (build / "Observability" / "template.yaml").is_file():
+        yield "Observability: no template"
     if not functions:
         yield "no function was built"
     for name in functions:
@@ -157,7 +164,9 @@ def main(arguments: list[str]) -> int:
         print("usage: check_build.py BUILD_FOLDER (the folder that `sam build` wrote)", file=sys.stderr)
         return 2
     build = Path(arguments[0])
-    artifacts = [measure(folder) for folder in sorted(build.iterdir()) if folder.is_dir()]
+    artifacts = [
+        measure(folder) for folder in sorted(build.iterdir()) if folder.is_dir() and not is_application(folder)
+    ]
     wrong = list(findings(build, artifacts))
     if artifacts:
         print(table(artifacts))

@@ -1,4 +1,4 @@
-"""Draws docs/img/dashboard.svg: the template's dashboard over a run on this machine.
+"""Draws docs/img/dashboard.svg: the dashboard of observability.yaml over a run on this machine.
 
     python -m tools.dashboard_picture [--to docs/img/dashboard.svg]
 
@@ -24,7 +24,7 @@ from tools.dashboard.workload import SECONDS, Workload
 PICTURE = ROOT / "docs" / "img" / "dashboard.svg"
 _NOTE = (
     "Drawn by tools/dashboard_picture.py from a run of {seconds} seconds on one machine; the widgets are those of "
-    "template.yaml. A point is one second here and five minutes in CloudWatch."
+    "observability.yaml. A point is one second here and five minutes in CloudWatch."
 )
 
 
@@ -48,10 +48,10 @@ def draw(body: Mapping[str, Any], alarms: Mapping[str, Mapping[str, Any]], metri
 
 def alarms_of(body: Mapping[str, Any], stack: Stack) -> dict[str, dict[str, Any]]:
     """The properties of the alarms that the dashboard shows, by logical id."""
-    resolver = stack.template.resolver
+    application = stack.template.applications["Observability"]
     names = [arn.rpartition(":")[2] for widget in body["widgets"] for arn in widget["properties"].get("alarms", [])]
-    ids = [name.removeprefix(f"{stack.name}-") for name in names]
-    return {logical_id: resolver.properties(logical_id) for logical_id in ids}
+    ids = [name.removeprefix(f"{stack.name}-Observability-") for name in names]
+    return {logical_id: application.properties(logical_id) for logical_id in ids}
 
 
 def main() -> int:
@@ -65,7 +65,7 @@ def main() -> int:
     with Stack(overrides=overrides, sink=collector.line) as stack, collector.watching(stack):
         began = time.time()
         Workload(stack).run()
-        body = widgets.body(stack.template.resolver)
+        body = widgets.body(stack.template.applications["Observability"].resolver)
         alarms = alarms_of(body, stack)
     given.to.write_text(draw(body, alarms, collector.metrics, Periods(began, 1.0, SECONDS)), encoding="utf-8")
     print(given.to)

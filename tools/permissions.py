@@ -32,9 +32,7 @@ REASONS = {
     "RemoveTagsRole/DeadLetters": "pairs that failed and bodies that do not validate",
     "DecommissionRole/DeadLetters": "events that do not validate, of unknown accounts, or whose tags cannot be read",
     "SweepRole/DeadLetters": "sweeps that do not validate",
-    "RemoveTagsRole/Reports": "a report for each request",
-    "DecommissionRole/Reports": "why an event led to no request",
-    "Summaries": "one notice for each sweep",
+    "Reports": "what became of each request, why an event led to no request, one notice for each sweep",
     "ItsOwnLogs": "its log lines, and its metrics in them",
     "ProviderKeys": "the clouds' keys: a secret for each provider and account, which cannot be listed beforehand",
     "SweepsAndWhatCannotBeDelivered": "the schedule sends its rules, and what could not be delivered",
@@ -56,14 +54,9 @@ REASONS = {
     "Traces": "Lambda writes traces of invocations; X-Ray knows no resources",
     "OnlyOverTls": "nothing comes or goes in plain text",
     "RemovalRequestsFromTheBus": "the rule for removal requests",
-    "EventsFromTheStacksBus": "the rule for decommission events on the stack's bus",
-    "EventsFromTheDefaultBus": "the rule for decommission events on the account's default bus",
-    "DeletionsAtAws": "the rule for deletions of AWS resources",
-    "InstancesAtAws": "the rule for EC2 instances that end",
-    "DeletionsAtAwsThatWereNotDelivered": "what the rule for deletions at AWS could not deliver within a day",
-    "InstancesAtAwsThatWereNotDelivered": "what the rule for instances could not deliver within a day",
+    "EventsFromTheRules": "the rules for decommission events, on the stack's bus and on the account's default one",
     "EventsTheRuleCouldNotDeliver": "what the rule could not deliver within a day",
-    "EventsTheDefaultBusCouldNotDeliver": "what the rule on the default bus could not deliver within a day",
+    "EventsTheRulesCouldNotDeliver": "what the rules could not deliver within a day",
     "PermissionsAreAMatterOfIam": "the account's principals get at the key by their IAM permissions, as with any key",
     "EventsToTheStacksQueues": "EventBridge, and SNS where a queue is subscribed, send under the key",
     "AlarmsOfThisAccount": "an alarm topic may lie under the key",
@@ -130,6 +123,8 @@ def shown(value: Any) -> str:  # noqa: PLR0911 - a table
             return f"`{name}`"
         case {"Fn::Join": ["", [_, {"Fn::Select": [1, {"Fn::Split": [_, name]}]}]]}:
             return f"the object that {shown(name)} names"
+        case {"Fn::If": [str(name), then, {"Ref": "AWS::NoValue"}]}:
+            return f"{shown(then)} ({OPTIONS[name]})"
         case {"Fn::If": [str(), then, otherwise]}:
             return f"{shown(then)}, or {shown(otherwise)}"
         case {"Fn::Sub": str(text)}:
@@ -180,21 +175,15 @@ def undecided(entry: Any, option: str) -> tuple[Any, str]:
 
 
 def of_role(resources: dict[str, Any], name: str) -> Iterator[Row]:
-    """What a role may do: by its own policies, by those that name it, and by those that it names."""
-    for policy in resources[name]["Properties"].get("Policies", []):
-        for statement in policy["PolicyDocument"]["Statement"]:
-            yield row(statement, "", name)
-    named = [
-        (found["Properties"], OPTIONS.get(found.get("Condition", ""), ""))
-        for found in resources.values()
-        if found["Type"] == "AWS::IAM::Policy" and {"Ref": name} in found["Properties"]["Roles"]
-    ]
+    """What a role may do: by its own policies, and by those that it names."""
+    policies = [(policy, "") for policy in resources[name]["Properties"].get("Policies", [])]
     for entry in resources[name]["Properties"].get("ManagedPolicyArns", []):
         reference, option = undecided(entry, "")
-        named.append((resources[reference["Ref"]]["Properties"], option))
-    for properties, option in named:
-        for statement in properties["PolicyDocument"]["Statement"]:
-            yield row(statement, option, name)
+        policies.append((resources[reference["Ref"]]["Properties"], option))
+    for policy, option in policies:
+        for entry in policy["PolicyDocument"]["Statement"]:
+            statement, needed = undecided(entry, option)
+            yield row(statement, needed, name)
 
 
 def at_resources(resources: dict[str, Any]) -> Iterator[Row]:
@@ -203,16 +192,17 @@ def at_resources(resources: dict[str, Any]) -> Iterator[Row]:
         properties, option = found["Properties"], OPTIONS.get(found.get("Condition", ""), "")
         match found["Type"]:
             case "AWS::SQS::QueuePolicy":
-                document, (owner,) = properties["PolicyDocument"], properties["Queues"]
+                document, owners = properties["PolicyDocument"], properties["Queues"]
             case "AWS::SNS::TopicPolicy":
-                document, (owner,) = properties["PolicyDocument"], properties["Topics"]
+                document, owners = properties["PolicyDocument"], properties["Topics"]
             case "AWS::KMS::Key":
-                document, owner = properties["KeyPolicy"], {"Ref": name}
+                document, owners = properties["KeyPolicy"], [{"Ref": name}]
             case _:
                 continue
-        for entry in document["Statement"]:
-            statement, needed = undecided(entry, option)
-            yield row(statement, needed, principals(statement), shown(owner))
+        for owner in owners:
+            for entry in document["Statement"]:
+                statement, needed = undecided(entry, option)
+                yield row(statement, needed, principals(statement), shown(owner))
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
@@ -240,8 +230,7 @@ def used(resources: dict[str, Any]) -> set[str]:
 
 def page(template: Path = ROOT / "template.yaml") -> str:
     """The whole page."""
-    transformed, _, _ = templates.transform(template, region="eu-west-1", parameters={})
-    resources = transformed["Resources"]
+    resources = templates.transform(template, region="eu-west-1", parameters={}).document["Resources"]
     if odd := used(resources) ^ {key.rpartition("/")[2] for key in REASONS}:
         raise SystemExit(f"tools/permissions.py: a reason is missing, or for nothing: {', '.join(sorted(odd))}")
     parts = [HEAD]

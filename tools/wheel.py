@@ -8,7 +8,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _PROJECT = "local/project"
-_FILES = ("template.yaml", "events", "functions", "layers", "deploy/functiongraph/code")
+_FILES = ("template.yaml", "observability.yaml", "events", "functions", "layers", "deploy/functiongraph/code")
 
 
 class ProjectFiles(BuildHookInterface[Any]):

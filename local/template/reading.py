@@ -8,7 +8,7 @@ import copy
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ _TRANSFORM = "AWS::Serverless-2016-10-31"
 # The property of a SAM resource that names a folder beside the template.
 _FOLDERS = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
 _FUNCTION = "AWS::Serverless::Function"
+_APPLICATION = "AWS::Serverless::Application"
 # The bucket name that stands for "a folder on this machine" while the translator works on the template.
 _BUCKET = "local"
 
@@ -34,6 +35,8 @@ class Template:
     outputs: Mapping[str, Any]
     folders: Mapping[str, Path]
     """The folder of each function's and layer's code, by the key that stands in the transformed template."""
+    applications: "Mapping[str, Template]" = field(default_factory=dict)
+    """The nested applications that stand in a file beside the template, by logical id."""
 
     def of_type(self, kind: str) -> list[str]:
         """The logical ids of one type."""
@@ -42,6 +45,14 @@ class Template:
     def properties(self, logical_id: str) -> dict[str, Any]:
         """The resolved properties of a resource."""
         return self.resolver.properties(logical_id)
+
+    def output_values(self) -> dict[str, Any]:
+        """The template's outputs, resolved."""
+        return {
+            name: self.resolver.value(output.get("Value"))
+            for name, output in self.outputs.items()
+            if "Condition" not in output or self.resolver.condition(output["Condition"])
+        }
 
     def queues(self) -> tuple[dict[str, str], set[str]]:
         """The queues' names by logical id, and the names of those that are for dead letters."""
@@ -64,13 +75,33 @@ class Template:
         return self.folders[str(key)]
 
 
+@dataclass(frozen=True)
+class Transformed:
+    """A template after its transform, with nothing decided."""
+
+    document: dict[str, Any]
+    parameters: dict[str, Any]
+    """The parameters' values."""
+    folders: dict[str, Path]
+    """The folder of each function's and layer's code, by logical id."""
+    applications: dict[str, Path]
+    """The file of each nested application, by logical id."""
+
+
 def read(path: Path, *, stack: str, region: str, parameters: Mapping[str, str]) -> Template:
     """Reads, transforms and resolves a template; what it does not know is refused by name."""
-    transformed, values, folders = transform(path, region=region, parameters=parameters)
-    resolver = Resolver(transformed, stack=stack, region=region, parameters=values)
+    transformed = transform(path, region=region, parameters=parameters)
+    document = transformed.document
+    resolver = Resolver(document, stack=stack, region=region, parameters=transformed.parameters)
     resources: dict[str, str] = {}
-    for logical_id, resource in transformed["Resources"].items():
+    applications: dict[str, Template] = {}
+    for logical_id, resource in document["Resources"].items():
         if "Condition" in resource and not resolver.condition(resource["Condition"]):
+            continue
+        if logical_id in transformed.applications:
+            nested = _read_application(transformed.applications[logical_id], logical_id, stack, region, resolver)
+            resolver.outputs_of[logical_id] = nested.output_values()
+            applications[logical_id] = nested
             continue
         kind = resource["Type"]
         if kind in LEFT_OUT:
@@ -84,17 +115,29 @@ def read(path: Path, *, stack: str, region: str, parameters: Mapping[str, str]) 
         if unknown:
             raise TemplateError(f"{logical_id} has {', '.join(unknown)}, which the local stack does not know")
         resources[logical_id] = kind
-    return Template(resources, resolver, transformed.get("Outputs", {}), folders)
+    return Template(resources, resolver, document.get("Outputs", {}), transformed.folders, applications)
 
 
-def transform(
-    path: Path, *, region: str, parameters: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Path]]:
-    """The template after its transform with nothing decided, the parameters' values, and the folders of its code."""
+def _read_application(path: Path, logical_id: str, stack: str, region: str, resolver: Resolver) -> Template:
+    """A nested application, with the parameters that the template hands over. Nothing of it may need creating here."""
+    given: Mapping[str, Any] = resolver.properties(logical_id).get("Parameters", {})
+    nested = read(path, stack=f"{stack}-{logical_id}", region=region, parameters={k: str(v) for k, v in given.items()})
+    if nested.resources:
+        names = ", ".join(f"{name} ({kind})" for name, kind in nested.resources.items())
+        raise TemplateError(
+            f"{path.name}: {names} cannot be created here, in a nested application",
+            "a queue, topic, bus or function belongs in the template itself",
+        )
+    return nested
+
+
+def transform(path: Path, *, region: str, parameters: Mapping[str, str]) -> Transformed:
+    """The template after its transform."""
     source = _parse(path)
     folders = _name_folders(source, path.parent)
+    applications = _applications(source, path.parent)
     values = _parameters(source.get("Parameters", {}), parameters)
-    return _transform(source, values, region), values, folders
+    return Transformed(_transform(source, values, region), values, folders, applications)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -133,6 +176,19 @@ def _name_folders(source: dict[str, Any], base: Path) -> dict[str, Path]:
         folders[logical_id] = folder.resolve()
         properties[name] = f"s3://{_BUCKET}/{logical_id}"
     return folders
+
+
+def _applications(source: Mapping[str, Any], base: Path) -> dict[str, Path]:
+    """The files of the nested applications."""
+    files = {}
+    for logical_id, resource in source["Resources"].items():
+        if resource.get("Type") != _APPLICATION:
+            continue
+        location = resource.get("Properties", {}).get("Location")
+        if not isinstance(location, str) or not (base / location).is_file():
+            raise TemplateError(f"{logical_id}: Location is not a template beside this one: {location}")
+        files[logical_id] = base / location
+    return files
 
 
 def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:

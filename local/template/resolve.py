@@ -83,6 +83,8 @@ class Resolver:
         self._conditions: Mapping[str, Any] = template.get("Conditions", {})
         self._parameters = parameters
         self._stack = stack
+        self.outputs_of: dict[str, Mapping[str, Any]] = {}
+        """The outputs of nested applications, by logical id; whoever reads the template fills it."""
         self._pseudo: Mapping[str, Any] = {
             "AWS::AccountId": ACCOUNT,
             "AWS::NoValue": _NO_VALUE,
@@ -146,6 +148,11 @@ class Resolver:
 
     def attribute(self, logical_id: str, attribute: str) -> str:
         """What `GetAtt` answers."""
+        if attribute.startswith("Outputs.") and logical_id in self.outputs_of:
+            output = attribute.removeprefix("Outputs.")
+            if output not in self.outputs_of[logical_id]:
+                raise TemplateError(f"{logical_id} has no output {output}")
+            return str(self.outputs_of[logical_id][output])
         attributes = self._kind(logical_id).attributes
         if attribute not in attributes:
             kind = self._resource(logical_id)["Type"]

@@ -24,7 +24,8 @@ from local.stack import Overrides, Stack
 PAGE = ROOT / "docs" / "adding-a-provider.md"
 _FILE = re.compile(r"^`(?P<path>[^`\n]+)`(, continued)?:\n\n```\w*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^```markdown\n(?P<row>\|.*\|)\n```$", re.MULTILINE)
-COPIED = ("layers", "functions", "events", "tools", "docs", "template.yaml", "pyproject.toml", "README.md")
+COPIED = ("layers", "functions", "events", "tools", "docs", "pyproject.toml", "README.md")
+COPIED += ("template.yaml", "observability.yaml")
 FOLDER = "layers/untag/python/untag/providers/skycloud"
 
 

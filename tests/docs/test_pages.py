@@ -74,7 +74,7 @@ def test_a_figure_in_a_decision_is_the_codes() -> None:
     assert tried >= 8
 
 
-OF_AWS = {"AWS_DEFAULT_REGION", "CAPABILITY_IAM", "ERROR_CODE", "ERROR_MESSAGE"}
+OF_AWS = {"AWS_DEFAULT_REGION", "CAPABILITY_AUTO_EXPAND", "CAPABILITY_IAM", "ERROR_CODE", "ERROR_MESSAGE"}
 """What AWS calls its own variables and capabilities, and the attributes of what EventBridge could not deliver."""
 
 

@@ -150,3 +150,52 @@ def test_a_template_that_cannot_run_is_refused(tmp_path, old, new, complaint):
 def test_a_missing_template_is_said_to_be_missing(tmp_path):
     with pytest.raises(TemplateError, match="no template"):
         read(tmp_path / "template.yaml", **arguments())
+
+
+APPLICATION = """
+  Watching:
+    Type: AWS::Serverless::Application
+    Properties:
+      Location: watching.yaml
+      Parameters: {Queue: !GetAtt Work.QueueName}
+Outputs:
+  Watched: {Value: !GetAtt Watching.Outputs.Alarm}
+"""
+NESTED = """
+Parameters:
+  Queue: {Type: String}
+Resources:
+  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmName: !Sub "${AWS::StackName} ${Queue}"}}
+Outputs:
+  Alarm: {Value: !Ref Alarm}
+"""
+
+
+def test_a_nested_application_gets_what_it_is_handed_and_answers_with_its_outputs(tmp_path):
+    path = project(tmp_path, TEMPLATE + APPLICATION)
+    (tmp_path / "watching.yaml").write_text(NESTED, encoding="utf-8")
+    template = read(path, **arguments())
+    assert template.output_values() == {"Watched": "st-Watching st-Work"}
+    assert template.applications["Watching"].properties("Alarm") == {"AlarmName": "st-Watching st-Work"}
+    assert "Watching" not in template.resources
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("  Queue: {Type: String}", "  Topic: {Type: String}", "no parameter Queue"),
+        ("AWS::CloudWatch::Alarm, ", "AWS::CloudWatch::Alarms, ", "AWS::CloudWatch::Alarms"),
+        ("  Alarm: {Value: !Ref Alarm}", "  Other: {Value: !Ref Alarm}", "Watching has no output Alarm"),
+        ("Resources:", "Resources:\n  More: {Type: AWS::SQS::Queue}", r"More \(AWS::SQS::Queue\) cannot be created"),
+    ],
+)
+def test_a_nested_application_that_cannot_be_honoured_is_refused(tmp_path, old, new, complaint):
+    path = project(tmp_path, TEMPLATE + APPLICATION)
+    (tmp_path / "watching.yaml").write_text(NESTED.replace(old, new), encoding="utf-8")
+    with pytest.raises(TemplateError, match=complaint):
+        read(path, **arguments()).output_values()
+
+
+def test_a_nested_application_without_its_file_is_refused(tmp_path):
+    with pytest.raises(TemplateError, match=r"Watching: Location is not a template beside this one: watching\.yaml"):
+        read(project(tmp_path, TEMPLATE + APPLICATION), **arguments())

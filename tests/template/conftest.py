@@ -11,12 +11,19 @@ from samtranslator.yaml_helper import yaml_parse
 from tests.template.reading import DEFAULTS, EVERYTHING, decided, transform
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+OBSERVABILITY = TEMPLATE.with_name("observability.yaml")
 
 
 @pytest.fixture(scope="session")
 def source() -> dict[str, Any]:
     """The template as it is written."""
     return yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def observability() -> dict[str, Any]:
+    """The nested application's template as it is written."""
+    return yaml_parse(OBSERVABILITY.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session", params=[DEFAULTS, EVERYTHING], ids=["defaults", "everything on"])

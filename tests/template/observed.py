@@ -1,4 +1,4 @@
-"""What the template's alarms, dashboard and queries watch, read out of it."""
+"""What the alarms, the dashboard and the queries watch, read out of observability.yaml."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def queries(resources: Json, resolver: Resolver) -> dict[str, Json]:
     """The resolved properties of every saved query, by its name without the folder."""
     names = [name for name, resource in resources.items() if resource["Type"] == "AWS::Logs::QueryDefinition"]
     properties = [resolver.properties(name) for name in names]
-    return {one["Name"].partition("/")[2]: one for one in properties}
+    return {one["Name"].rpartition("/")[2]: one for one in properties}
 
 
 def fields(query: str) -> set[str]:

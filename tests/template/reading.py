@@ -55,6 +55,8 @@ def transform(source: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[
         if resource["Type"] in FOLDERS:
             # The translator takes no folder, only what `sam package` would have put there.
             resource["Properties"][FOLDERS[resource["Type"]]] = f"s3://packaged/{name}.zip"
+        elif resource["Type"] == "AWS::Serverless::Application":
+            resource["Properties"]["Location"] = f"https://packaged.s3.eu-west-1.amazonaws.com/{name}.yaml"
     values = {name: parameter["Default"] for name, parameter in template["Parameters"].items()} | parameters
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     session = boto3.Session(region_name="eu-west-1")

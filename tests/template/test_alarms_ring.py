@@ -22,9 +22,9 @@ SERVICE = {"service": "remove_tags"}
 
 
 @pytest.fixture(scope="module")
-def alarms(resources: Json) -> dict[str, Json]:
+def alarms(observability: Json) -> dict[str, Json]:
     template = templates.read(ROOT / "template.yaml", stack="untag", region="eu-west-1", parameters={})
-    return observed.alarms(resources, template.resolver)
+    return observed.alarms(observability["Resources"], template.applications["Observability"].resolver)
 
 
 def rings(alarm: Json, *told: tuple[str, str, dict[str, str], list[float | None]]) -> bool:

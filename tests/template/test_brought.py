@@ -50,8 +50,11 @@ def test_the_functions_are_told_and_may_use_it(created: Json) -> None:
         variables = function["Environment"]["Variables"]
         assert variables["UNTAG_QUEUE_URL"] == QUEUE_URL
         assert variables["UNTAG_TOPIC_ARN"] == TOPIC
+    shared = statements(of_type(created, "IAM::ManagedPolicy")["FunctionsPolicy"])
     for name in ("RemoveTagsRole", "DecommissionRole", "SweepRole"):
-        granted = {text(one["Resource"]) for one in statements(of_type(created, "IAM::Role")[name]["Policies"][0])}
+        role = of_type(created, "IAM::Role")[name]
+        assert {"Ref": "FunctionsPolicy"} in role["ManagedPolicyArns"]
+        granted = {text(one["Resource"]) for one in [*statements(role["Policies"][0]), *shared]}
         assert {text(QUEUE), text(TOPIC)} <= granted
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.template.reading import BROUGHT, EVERYTHING, decided, transform
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+TEMPLATES = [TEMPLATE, TEMPLATE.with_name("observability.yaml")]
 
 Json = dict[str, Any]
 
@@ -24,8 +25,9 @@ def lint(*arguments: str) -> tuple[int, str, str]:
     return answer.returncode, answer.stdout, answer.stderr
 
 
-def test_cfn_lint_finds_nothing_to_say_not_even_in_passing() -> None:
-    assert lint("--", str(TEMPLATE)) == (0, "", "")
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_cfn_lint_finds_nothing_to_say_not_even_in_passing(template: Path) -> None:
+    assert lint("--", str(template)) == (0, "", "")
 
 
 @pytest.mark.parametrize("parameters", [EVERYTHING, BROUGHT], ids=["everything on", "everything brought"])

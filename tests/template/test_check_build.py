@@ -36,6 +36,7 @@ def build(tmp_path: Path) -> Path:
     write(layer / "pydantic_core" / "core.cpython-313-aarch64-linux-gnu.so", shared_object(AARCH64))
     write(tmp_path / "build" / "UntagLayer" / "python" / "untag" / "__init__.py")
     write(tmp_path / "build" / "RemoveTagsFunction" / "app.py")
+    write(tmp_path / "build" / "Observability" / "template.yaml")
     write(tmp_path / "build" / "template.yaml")
     return tmp_path / "build"
 
@@ -110,6 +111,7 @@ def test_what_must_not_be_deployed_is_named(
         ("DependenciesLayer/python/httpx/__init__.py", "wrong: DependenciesLayer: no package httpx\n"),
         ("UntagLayer/python/untag/__init__.py", "wrong: UntagLayer: no package untag\n"),
         ("RemoveTagsFunction/app.py", "wrong: RemoveTagsFunction: no app.py\n"),
+        ("Observability/template.yaml", "wrong: Observability: no template\n"),
         (
             "DependenciesLayer/python/pydantic_core-1.dist-info/WHEEL",
             "wrong: DependenciesLayer: no wheel for python3.13 on arm64 (pydantic-core has one)\n",

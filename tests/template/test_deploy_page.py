@@ -48,9 +48,9 @@ def test_a_queue_of_ones_own_needs_what_the_stacks_has(source: Json) -> None:
     assert f"`maxReceiveCount` {queue['RedrivePolicy']['maxReceiveCount']} " in PAGE
 
 
-def test_every_parameter_and_output_that_it_names_is_one(source: Json) -> None:
+def test_every_parameter_and_output_that_it_names_is_one(source: Json, observability: Json) -> None:
     named = set(re.findall(r"`([A-Z][a-z][A-Za-z]+)(?:=[^`]*)?`", PAGE))
-    known = {*source["Parameters"], *source["Outputs"], *of_type(source["Resources"], "CloudWatch::Alarm")}
+    known = {*source["Parameters"], *source["Outputs"], *of_type(observability["Resources"], "CloudWatch::Alarm")}
     assert named <= known | set(source["Parameters"]["DeploymentPreference"]["AllowedValues"])
     assert {"KmsKey", "WorkQueueArn", "DeadLetterQueueArn", "RemoveTagsRollbackAlarm"} <= named
 

@@ -53,11 +53,13 @@ def test_every_parameter_that_an_environment_sets_is_one_and_takes_the_value(sou
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_capability_is_the_one_that_the_template_needs(resources: Json, environment: str) -> None:
+def test_the_capabilities_are_the_ones_that_the_template_needs(resources: Json, environment: str) -> None:
     # With a name of its own a role or a policy would need CAPABILITY_NAMED_IAM.
     for kind, name in (("IAM::Role", "RoleName"), ("IAM::ManagedPolicy", "ManagedPolicyName")):
         assert not [one for one in of_type(resources, kind).values() if name in one]
-    assert CONFIGURATION[environment]["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
+    # CloudFormation asks for the second one where a template with a transform has a nested application.
+    capabilities = CONFIGURATION[environment]["deploy"]["parameters"]["capabilities"]
+    assert capabilities.split() == ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
 def test_the_repository_is_told_what_the_project_says_of_itself(source: Json) -> None:

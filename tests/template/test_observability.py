@@ -1,4 +1,4 @@
-"""What the template promises about alarms, the dashboard and saved queries: that they watch what is there.
+"""What the templates promise about alarms, the dashboard and saved queries: that they watch what is there.
 
 An alarm on a metric that nobody emits never rings, and nothing says so. So each name is held against what the code
 emits when it is run, or against what AWS publishes for such a resource.
@@ -25,6 +25,7 @@ from untag.runtime import _MARGIN_SECONDS, _RESERVE_SECONDS
 
 if TYPE_CHECKING:
     from local.template import Template
+    from local.template.resolve import Resolver
 
 Json = dict[str, Any]
 
@@ -57,19 +58,24 @@ def template() -> Template:
     return templates.read(ROOT / "template.yaml", stack=STACK, region="eu-west-1", parameters={})
 
 
+def watching(template: Template) -> Resolver:
+    """The nested application that watches the template's resources."""
+    return template.applications["Observability"].resolver
+
+
 @pytest.fixture(scope="module")
-def alarms(template: Template, resources: Json) -> dict[str, Json]:
-    return observed.alarms(resources, template.resolver)
+def alarms(template: Template, observability: Json) -> dict[str, Json]:
+    return observed.alarms(observability["Resources"], watching(template))
 
 
 @pytest.fixture(scope="module")
 def body(template: Template) -> Json:
-    return widgets.body(template.resolver)
+    return widgets.body(watching(template))
 
 
 @pytest.fixture(scope="module")
-def queries(template: Template, resources: Json) -> dict[str, Json]:
-    return observed.queries(resources, template.resolver)
+def queries(template: Template, observability: Json) -> dict[str, Json]:
+    return observed.queries(observability["Resources"], watching(template))
 
 
 @pytest.fixture
@@ -163,7 +169,7 @@ def test_two_stacks_of_an_account_have_a_namespace_each(template: Template) -> N
         variables = template.properties(function)["Environment"]["Variables"]
         assert variables["POWERTOOLS_METRICS_NAMESPACE"] == STACK
     other = templates.read(ROOT / "template.yaml", stack="other", region="eu-west-1", parameters={})
-    assert {name for name, *_ in observed.searches(widgets.body(other.resolver))} - set(PUBLISHED) == {"other"}
+    assert {name for name, *_ in observed.searches(widgets.body(watching(other)))} - set(PUBLISHED) == {"other"}
 
 
 # Nothing is left unwatched
@@ -229,11 +235,11 @@ def test_letters_that_expire_ring_some_days_before(template: Template, alarms: d
 
 
 def test_alarms_tell_the_topic_when_they_ring_and_when_it_is_over_and_nobody_where_there_is_none(
-    resources: Json, alarms: dict[str, Json]
+    observability: Json, alarms: dict[str, Json]
 ) -> None:
     topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
     told = templates.read(ROOT / "template.yaml", stack=STACK, region="eu-west-1", parameters={"AlarmTopicArn": topic})
-    for name, alarm in observed.alarms(resources, told.resolver).items():
+    for name, alarm in observed.alarms(observability["Resources"], watching(told)).items():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [topic], name
     for alarm in alarms.values():
         assert not alarm.get("AlarmActions")
@@ -297,12 +303,12 @@ def test_every_parameter_that_the_guide_names_exists(source: Json) -> None:
 
 
 def test_queries_lie_in_the_stacks_folder_and_ask_groups_of_the_functions(
-    template: Template, queries: dict[str, Json], resources: Json
+    template: Template, queries: dict[str, Json]
 ) -> None:
     assert len(queries) > 8
     groups = physical(template, "AWS::Logs::LogGroup")
     for query in queries.values():
-        assert query["Name"].startswith(f"{STACK}/")
+        assert query["Name"].startswith(f"{STACK}/queries/")
         assert set(query["LogGroupNames"]) <= groups
         assert query["LogGroupNames"]
 
@@ -321,7 +327,7 @@ def test_widgets_lie_within_the_grid_and_do_not_overlap(body: Json) -> None:
 
 def test_every_alarm_is_on_the_dashboard(template: Template, alarms: dict[str, Json], body: Json) -> None:
     shown = [arn for widget in body["widgets"] for arn in widget["properties"].get("alarms", [])]
-    assert sorted(shown) == sorted(template.resolver.attribute(name, "Arn") for name in alarms)
+    assert sorted(shown) == sorted(watching(template).attribute(name, "Arn") for name in alarms)
 
 
 def test_lines_of_a_widget_have_names_of_their_own_and_expressions_name_lines_that_are_there(body: Json) -> None:

@@ -22,7 +22,7 @@ from tests.template.reading import (
 Json = dict[str, Any]
 
 FUNCTIONS = ("RemoveTags", "Decommission", "Sweep")
-OPTIONAL = {"KMS::Key", "KMS::Alias", "IAM::ManagedPolicy"}
+OPTIONAL = {"KMS::Key", "KMS::Alias"}
 
 # Everything in the account whose ARN says so, and nothing of another account's.
 STACKS_QUEUES = {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-*"}
@@ -43,6 +43,11 @@ def on(source: Json) -> Json:
     return decided(transform(source, EVERYTHING), source, EVERYTHING)["Resources"]
 
 
+def shared_statements(resources: Json) -> list[str]:
+    """The Sids of what every function may do."""
+    return [one["Sid"] for one in statements(of_type(resources, "IAM::ManagedPolicy")["FunctionsPolicy"])]
+
+
 def created_with(source: Json, **parameters: str) -> Json:
     return decided(transform(source, parameters), source, parameters)["Resources"]
 
@@ -50,9 +55,11 @@ def created_with(source: Json, **parameters: str) -> Json:
 def test_without_an_option_nothing_of_it_is_created(off: Json) -> None:
     for kind in OPTIONAL:
         assert of_type(off, kind) == {}
+    assert set(of_type(off, "IAM::ManagedPolicy")) == {"FunctionsPolicy"}
+    assert shared_statements(off) == ["Reports", "ProviderKeys"]
     for role in of_type(off, "IAM::Role").values():
         assert "PermissionsBoundary" not in role
-        assert role.get("ManagedPolicyArns", []) == []
+        assert role.get("ManagedPolicyArns", []) in ([], [{"Ref": "FunctionsPolicy"}])
     for function in of_type(off, "Lambda::Function").values():
         assert not {"VpcConfig", "KmsKeyArn", "ReservedConcurrentExecutions"} & set(function)
         assert function["SnapStart"] == {"ApplyOn": "None"}
@@ -139,13 +146,12 @@ def holders(resources: Json, policy: str) -> set[str]:
 def test_each_option_gives_its_permissions_to_those_who_need_them(on: Json) -> None:
     functions = {f"{name}Role" for name in FUNCTIONS}
     assert {name: holders(on, name) for name in of_type(on, "IAM::ManagedPolicy")} == {
+        "FunctionsPolicy": functions,
         "KeyPolicy": functions | {"SweepScheduleRole", "KeptRequestsRole"},
         "NetworkPolicy": functions,
-        "TracingPolicy": functions,
-        "AwsReads": functions,
         "AwsWrites": {"RemoveTagsRole"},
-        "AwsRoles": functions,
     }
+    assert shared_statements(on) == ["Reports", "ProviderKeys", "Traces", "AwsTagsAreRead", "AwsRolesOfOtherAccounts"]
 
 
 @pytest.mark.parametrize(
@@ -153,11 +159,23 @@ def test_each_option_gives_its_permissions_to_those_who_need_them(on: Json) -> N
     [
         ({"KmsKey": "create"}, "KeyPolicy"),
         ({"VpcSubnetIds": EVERYTHING["VpcSubnetIds"]}, "NetworkPolicy"),
-        ({"Tracing": "on"}, "TracingPolicy"),
+        ({"AwsTags": "on"}, "AwsWrites"),
     ],
 )
 def test_an_option_brings_its_own_policy_and_no_other(source: Json, parameters: dict[str, str], policy: str) -> None:
-    assert set(of_type(created_with(source, **parameters), "IAM::ManagedPolicy")) == {policy}
+    assert set(of_type(created_with(source, **parameters), "IAM::ManagedPolicy")) == {"FunctionsPolicy", policy}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sid"),
+    [
+        ({"Tracing": "on"}, "Traces"),
+        ({"AwsTags": "on"}, "AwsTagsAreRead"),
+        ({"AwsRoleArns": EVERYTHING["AwsRoleArns"]}, "AwsRolesOfOtherAccounts"),
+    ],
+)
+def test_an_option_lets_every_function_do_one_thing_more(source: Json, parameters: dict[str, str], sid: str) -> None:
+    assert shared_statements(created_with(source, **parameters)) == ["Reports", "ProviderKeys", sid]
 
 
 def test_the_boundary_is_on_every_role(on: Json) -> None:
@@ -185,7 +203,8 @@ def test_every_function_stands_in_the_vpc(on: Json) -> None:
 def test_every_function_is_traced_by_lambda_and_may_write_its_traces(on: Json) -> None:
     for function in of_type(on, "Lambda::Function").values():
         assert function["TracingConfig"] == {"Mode": "Active"}
-    (statement,) = statements(of_type(on, "IAM::ManagedPolicy")["TracingPolicy"])
+    shared = statements(of_type(on, "IAM::ManagedPolicy")["FunctionsPolicy"])
+    (statement,) = [one for one in shared if one["Sid"] == "Traces"]
     assert statement["Action"] == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
 
@@ -209,10 +228,18 @@ def test_concurrency_is_reserved_for_every_function_and_never_below_what_a_mappi
     assert source["Parameters"]["MaximumConcurrency"]["MinValue"] == 2
 
 
-def test_every_function_is_deployed_by_codedeploy_and_rolled_back_by_an_alarm_of_its_own(resources: Json) -> None:
+def rollback_alarm(observability: Json, name: str) -> Json:
+    """The alarm that the nested application names for a function."""
+    alarm = named_by(observability["Outputs"][f"{name}RollbackAlarm"]["Value"])
+    return observability["Resources"][alarm]["Properties"]
+
+
+def test_every_function_is_deployed_by_codedeploy_and_rolled_back_by_an_alarm_of_its_own(
+    source: Json, resources: Json, observability: Json
+) -> None:
     groups = of_type(resources, "CodeDeploy::DeploymentGroup")
     assert set(groups) == {f"{name}FunctionDeploymentGroup" for name in FUNCTIONS}
-    alarms = of_type(resources, "CloudWatch::Alarm")
+    handed_over = source["Resources"]["Observability"]["Properties"]["Parameters"]
     for name in FUNCTIONS:
         group, alias = groups[f"{name}FunctionDeploymentGroup"], resources[f"{name}FunctionAliaslive"]
         assert alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"] == {
@@ -221,7 +248,10 @@ def test_every_function_is_deployed_by_codedeploy_and_rolled_back_by_an_alarm_of
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
         assert group["ServiceRoleArn"] == arn("DeploymentRole")
         (watching,) = group["AlarmConfiguration"]["Alarms"]
-        dimensions = {one["Name"]: one["Value"] for one in alarms[named_by(watching["Name"])]["Dimensions"]}
+        assert watching["Name"] == {"Fn::GetAtt": ["Observability", f"Outputs.{name}RollbackAlarm"]}
+        alarm = rollback_alarm(observability, name)
+        dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+        assert handed_over[f"{name}Function"] == {"Ref": f"{name}Function"}
         assert dimensions == {
             "FunctionName": {"Ref": f"{name}Function"},
             "Resource": {"Fn::Sub": f"${{{name}Function}}:live"},
@@ -229,8 +259,8 @@ def test_every_function_is_deployed_by_codedeploy_and_rolled_back_by_an_alarm_of
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_an_alarm_that_rolls_back_sees_one_error_within_the_shortest_canary(resources: Json, name: str) -> None:
-    alarm = of_type(resources, "CloudWatch::Alarm")[f"{name}RollbackAlarm"]
+def test_an_alarm_that_rolls_back_sees_one_error_within_the_shortest_canary(observability: Json, name: str) -> None:
+    alarm = rollback_alarm(observability, name)
     assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/Lambda", "Errors", "Sum")
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
     assert alarm["Period"] * alarm["EvaluationPeriods"] <= 60

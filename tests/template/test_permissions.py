@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.reading import arn, named_by, of_type, rule_targets, statements, text
+from tests.template.reading import arn, decided, named_by, of_type, rule_targets, statements, text, transform
 
 Json = dict[str, Any]
 
@@ -60,8 +60,7 @@ def resource_statements(resources: Json) -> list[tuple[str, Json]]:
     found = []
     for kind, where in (("SQS::QueuePolicy", "Queues"), ("SNS::TopicPolicy", "Topics")):
         for policy in of_type(resources, kind).values():
-            (owner,) = policy[where]
-            found += [(named_by(owner), statement) for statement in statements(policy)]
+            found += [(named_by(owner), statement) for owner in policy[where] for statement in statements(policy)]
     return found
 
 
@@ -104,12 +103,19 @@ def test_no_role_may_do_anything_to_everything(resources: Json) -> None:
             )
 
 
+# What an option adds for every function alike; tests of the options hold it.
+OF_OPTIONS = {"ProviderKeys", "Traces", "AwsTagsAreRead", "AwsRolesOfOtherAccounts", "TheObjectOfRules"}
+
+
 def granted(resources: Json, role: str) -> dict[str, list[str]]:
-    """The actions that a role's own policy allows, by what they are allowed on."""
+    """The actions that a role's own policy and the one of all functions allow, by what they are allowed on."""
+    owners = {role}
+    if {"Ref": "FunctionsPolicy"} in of_type(resources, "IAM::Role")[role].get("ManagedPolicyArns", []):
+        owners.add("FunctionsPolicy")
     return {
         text(statement["Resource"]): sorted(as_list(statement["Action"]))
         for name, statement in identity_statements(resources)
-        if name == role
+        if name in owners and statement["Sid"] not in OF_OPTIONS
     }
 
 
@@ -185,10 +191,13 @@ def test_sweep_may_ask_for_removals_and_go_on_by_its_own_queue(resources: Json) 
 
 
 def test_sweep_may_read_the_one_object_that_holds_its_rules(resources: Json, source: Json) -> None:
-    policy = source["Resources"]["SweepRulesPolicy"]
-    assert policy["Condition"] == "RulesInS3"
-    assert policy["Properties"]["Roles"] == [{"Ref": "SweepRole"}]
-    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert not [one for _, one in identity_statements(resources) if one["Sid"] == "TheObjectOfRules"], (
+        "no object is named"
+    )
+    parameters = {"SweepRules": "s3://sweep-rules/rules.json"}
+    created = decided(transform(source, parameters), source, parameters)["Resources"]
+    ((role, statement),) = [one for one in identity_statements(created) if one[1]["Sid"] == "TheObjectOfRules"]
+    assert role == "SweepRole"
     assert statement["Action"] == "s3:GetObject"
     named = {"Fn::Select": [1, {"Fn::Split": ["s3://", {"Ref": "SweepRules"}]}]}
     assert statement["Resource"] == {"Fn::Join": ["", [{"Fn::Sub": "arn:${AWS::Partition}:s3:::"}, named]]}
@@ -205,17 +214,22 @@ def test_the_schedule_may_send_to_its_queue_and_to_its_dead_letters_and_nobody_e
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_provider_keys_may_be_read_below_the_prefix_and_only_if_they_lie_there(resources: Json) -> None:
-    policies = of_type(resources, "IAM::Policy")
-    assert {name: policy["Roles"] for name, policy in policies.items()} == {
-        role.replace("Role", "Secrets"): [{"Ref": role}]
-        for role in (named_by(function["Role"]) for function in of_type(resources, "Lambda::Function").values())
+def test_provider_keys_may_be_read_below_the_prefix_and_only_if_they_lie_there(source: Json, resources: Json) -> None:
+    readers = {
+        name
+        for name, role in of_type(resources, "IAM::Role").items()
+        if {"Ref": "FunctionsPolicy"} in role.get("ManagedPolicyArns", [])
     }
-    for name, policy in policies.items():
-        assert resources[name]["Condition"] == "ReadsSecrets"
-        (statement,) = statements(policy)
-        assert statement["Action"] == "secretsmanager:GetSecretValue"
-        assert statement["Resource"] == SECRETS_UNDER_THE_PREFIX
+    assert readers == {named_by(function["Role"]) for function in of_type(resources, "Lambda::Function").values()}
+    ((owner, statement),) = [
+        one for one in identity_statements(resources) if "secretsmanager:GetSecretValue" in as_list(one[1]["Action"])
+    ]
+    assert owner == "FunctionsPolicy"
+    assert statement["Action"] == "secretsmanager:GetSecretValue"
+    assert statement["Resource"] == SECRETS_UNDER_THE_PREFIX
+    parameters = {"CredentialsSource": "env"}
+    elsewhere = decided(transform(source, parameters), source, parameters)["Resources"]
+    assert "GetSecretValue" not in text([one for _, one in identity_statements(elsewhere)])
 
 
 def test_a_queue_lets_only_its_own_rule_send_to_it(resources: Json) -> None:
@@ -231,7 +245,7 @@ def test_a_queue_lets_only_its_own_rule_send_to_it(resources: Json) -> None:
         assert statement["Action"] == "sqs:SendMessage"
         assert statement["Resource"] == arn(owner)
         assert set(statement["Condition"]) == {"ArnEquals"}
-        found.add((owner, named_by(statement["Condition"]["ArnEquals"]["aws:SourceArn"])))
+        found |= {(owner, named_by(rule)) for rule in as_list(statement["Condition"]["ArnEquals"]["aws:SourceArn"])}
     assert found == wanted
 
 
@@ -240,7 +254,8 @@ def test_every_queue_and_topic_refuses_what_does_not_come_over_tls(resources: Js
     for owner, statement in resource_statements(resources):
         if statement["Effect"] == "Deny":
             assert statement["Principal"] == "*"
-            assert statement["Resource"] in (arn(owner), {"Ref": owner})
+            # At a queue "*" is the queue itself.
+            assert statement["Resource"] in (arn(owner), {"Ref": owner}, "*")
             assert statement["Action"] in ("sqs:*", "sns:Publish")
             assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
             refused.add(owner)

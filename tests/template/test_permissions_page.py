@@ -30,15 +30,14 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
     """The template with one text changed, beside the code that it names."""
     text = (permissions.ROOT / "template.yaml").read_text(encoding="utf-8")
     assert old in text
-    for folder in ("functions", "layers"):
-        (tmp_path / folder).symlink_to(permissions.ROOT / folder)
+    for name in ("functions", "layers", "observability.yaml"):
+        (tmp_path / name).symlink_to(permissions.ROOT / name)
     (tmp_path / "template.yaml").write_text(text.replace(old, new), encoding="utf-8")
     return tmp_path / "template.yaml"
 
 
 def test_a_permission_more_is_on_the_page(tmp_path: Path) -> None:
-    more = "                  - sqs:PurgeQueue\n                  - sqs:ReceiveMessage\n"
-    page = permissions.page(changed(tmp_path, "                  - sqs:ReceiveMessage\n", more))
+    page = permissions.page(changed(tmp_path, "[sqs:ReceiveMessage, ", "[sqs:PurgeQueue, sqs:ReceiveMessage, "))
     assert "`sqs:PurgeQueue`" in page
 
 

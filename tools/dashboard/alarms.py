@@ -1,4 +1,4 @@
-"""The state of the template's alarms."""
+"""The state of alarms of a template."""
 
 import operator
 from collections.abc import Callable, Mapping
