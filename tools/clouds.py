@@ -35,18 +35,18 @@ def page() -> str:
     """The whole page."""
     rows = [_row(api.of(Options())) for name in NAMES for api in apis_of(name)]
     head = ["cloud", "API", "in a writing call", "in a read", "guard", "a failure names", "finds", "deletions"]
-    calls = _table(head, rows)
-    keys = _table(
+    calls = table(head, rows)
+    keys = table(
         ["cloud", "fields of a secret", "variables of the account `default`"], [_secret(name) for name in NAMES]
     )
-    pace = _table(["cloud", "API", "calls a second", "keys that are never touched"], [*_paces()])
+    pace = table(["cloud", "API", "calls a second", "keys that are never touched"], [*_paces()])
     return f"{HEAD}{calls}{WORDS}\n## Credentials\n\n{keys}\n## Pace, and reserved keys\n\n{pace}"
 
 
 def _row(api: Any) -> list[str]:
     resources, tags = api.limits.resources, api.limits.keys
     return [
-        _linked(api.name),
+        linked(api.name),
         f"`{api.name}.{api.api}`",
         f"{resources} x {tags}",
         str(api.limits.in_a_read),
@@ -71,13 +71,13 @@ def _secret(name: str) -> list[str]:
         for field, one in model.model_fields.items()
         if field != "rate"
     )
-    return [_linked(name), ", ".join(fields), ", ".join(f"`{variable}`" for variable in model.variables.values())]
+    return [linked(name), ", ".join(fields), ", ".join(f"`{variable}`" for variable in model.variables.values())]
 
 
 def _paces() -> Iterator[list[str]]:
     for name in NAMES:
         for api in apis_of(name):
-            yield [_linked(name), f"`{name}.{api.api}`", f"{api.rate:g}", _reserved(api.of(Options()))]
+            yield [linked(name), f"`{name}.{api.api}`", f"{api.rate:g}", _reserved(api.of(Options()))]
 
 
 def _reserved(api: Any) -> str:
@@ -87,12 +87,14 @@ def _reserved(api: Any) -> str:
     return ", ".join(told) or "none"
 
 
-def _linked(name: str) -> str:
+def linked(name: str) -> str:
+    """A cloud's name with a link to its page, for a page of docs/."""
     own = ROOT / "docs" / "providers" / f"{name}.md"
     return f"[`{name}`](providers/{name}.md)" if own.exists() else f"`{name}`"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Rows as a table of a page."""
     lines = ["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,6 @@
-"""The page about stacks: its lines as they stand there, at a stack on moto's server, and the rights that it names."""
+"""The lines of the pages that act on a deployed stack, as they stand there, at a stack on moto's server; and the rights
+that the page about stacks names.
+"""
 
 import json
 import re
@@ -6,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from athena_support import Athena
 from aws_support import REGION, DeployedOnMoto, moto_server
@@ -14,6 +17,9 @@ from cli_support import Done, request
 from local import ROOT
 
 PAGE = (ROOT / "docs" / "stacks.md").read_text(encoding="utf-8")
+HOW_TO = ROOT / "docs" / "how-to"
+OTHER_PAGES = [*HOW_TO.glob("*.md"), *(ROOT / name for name in ("README.md", "docs/command.md", "docs/requests.md"))]
+_AT_A_STACK = re.compile(r"^ {4,}(untag .+ --stack .+)$", re.MULTILINE)
 CSV = """provider,region,type,id,key,value
 jdcloud,cn-north-1,vm,i-1,env,prod
 jdcloud,cn-north-1,vm,i-2,env,*
@@ -46,10 +52,12 @@ def stack(untag: Any, tmp_path: Path) -> Iterator[DeployedOnMoto]:
     (folder / "reports").mkdir(parents=True)
     (folder / "reports" / "reports.jsonl").write_text(json.dumps(REPORT) + "\n")
     server = moto_server()
+    url = next(server)
+    httpx.post(f"{url}/moto-api/reset", trust_env=False).raise_for_status()  # its services outlive it
     with Athena(folder) as athena:
         ledger = {"LedgerBucket": "ledger-of-the-page", "LedgerWorkGroup": "group", "LedgerDatabase": "database"}
         outputs = {**ledger, "ScheduleGroupName": "untag-kept"}
-        made = DeployedOnMoto(next(server), "untag", parameters={"ReadFirst": "on"}, outputs=outputs)
+        made = DeployedOnMoto(url, "untag", parameters={"ReadFirst": "on"}, outputs=outputs)
         where = {"LocationConstraint": REGION}
         made.client("s3").create_bucket(Bucket="ledger-of-the-page", CreateBucketConfiguration=where)
         scheduler = made.client("scheduler")
@@ -97,6 +105,28 @@ def test_every_line_of_the_page_works_as_it_stands(untag: Any, stack: DeployedOn
     assert len(stack.messages("WorkQueue")) == 2 + 1 + 3
     assert stack.messages("DeadLetterQueue") == []
     assert "nothing is kept" in untag("scheduled", "--stack", "untag").out
+
+
+@pytest.mark.parametrize(
+    ("name", "commands"), [("undo.md", ["undo", "undo"]), ("redrive.md", ["dead-letters", "redrive"])]
+)
+def test_every_line_at_a_stack_on_a_how_to_works_as_it_stands(
+    untag: Any, stack: DeployedOnMoto, name: str, commands: list[str]
+) -> None:
+    untag.write("report.json", json.dumps(REPORT))
+    lines = _AT_A_STACK.findall((HOW_TO / name).read_text(encoding="utf-8"))
+    assert [line.split()[1] for line in lines] == commands
+    for line in lines:
+        done = answered(untag, line)
+        assert done.code == 0, f"{line}: {done.out}{done.err}"
+    assert len(stack.messages("WorkQueue")) == {"undo.md": 2, "redrive.md": 3}[name]
+
+
+def test_every_line_at_a_stack_is_on_a_page_that_is_tried_here() -> None:
+    assert {page.name for page in OTHER_PAGES if _AT_A_STACK.search(page.read_text(encoding="utf-8"))} == {
+        "undo.md",
+        "redrive.md",
+    }
 
 
 def test_the_policy_allows_every_call_that_is_made_and_no_other() -> None:

@@ -24,6 +24,19 @@ _INLINE_COMMAND = re.compile(
 )
 
 
+HEADINGS_OF_A_CLOUD = (
+    *("What a request says", "Credentials", "Permissions", "Endpoints", "Deletions"),
+    "What the documents leave open",
+)
+"""What every page under docs/providers/ has, so that a reader of one finds the same on another."""
+
+
+def missing_headings(page: Path) -> list[str]:
+    """Which of these headings the page of a cloud does not have."""
+    there = re.findall(r"^#{2,3} (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [heading for heading in HEADINGS_OF_A_CLOUD if heading not in there]
+
+
 @dataclass(frozen=True)
 class Block:
     """A block of code. `language` is empty where the page says none."""

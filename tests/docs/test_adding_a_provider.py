@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 from docs_support import ROOT
+from pages import missing_headings
 
 from local.stack import Overrides, Stack
 
 PAGE = ROOT / "docs" / "adding-a-provider.md"
 _FILE = re.compile(r"^`(?P<path>[^`\n]+)`(, continued)?:\n\n```\w*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_ROW = re.compile(r"^```markdown\n(?P<row>\|.*\|)\n```$", re.MULTILINE)
 COPIED = ("layers", "functions", "events", "tools", "docs", "pyproject.toml", "README.md")
 COPIED += ("template.yaml", "observability.yaml")
 FOLDER = "layers/untag/python/untag/providers/skycloud"
@@ -126,14 +126,17 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_cloud_is_a_folder_a_contract_test_an_event_and_a_row() -> None:
+def test_a_cloud_is_a_folder_a_contract_test_an_event_and_a_page() -> None:
     inside = {path for path in files_of_the_page() if path.startswith(f"{FOLDER}/")}
-    assert set(files_of_the_page()) - inside == {"tests/contract/test_skycloud.py", "events/skycloud_manual.json"}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (row,) = _ROW.findall(PAGE.read_text(encoding="utf-8"))
-    table = re.search(r"^\| cloud \|.*\n(?:\|.*\n)+", readme, re.MULTILINE)
-    assert table
-    assert {line.count("|") for line in table[0].splitlines()} == {row.count("|")}
+    outside = {"tests/contract/test_skycloud.py", "events/skycloud_manual.json", "docs/providers/skycloud.md"}
+    assert set(files_of_the_page()) - inside == outside
+
+
+def test_the_new_page_has_the_headings_of_all_others_and_is_linked_beside_them(followed: Path) -> None:
+    assert not missing_headings(followed / "docs" / "providers" / "skycloud.md")
+    done = run(followed, "tools/clouds.py")
+    assert done.returncode == 0, done.stderr
+    assert "| [`skycloud`](providers/skycloud.md) |" in (followed / "docs" / "clouds.md").read_text(encoding="utf-8")
 
 
 def test_the_pages_code_is_in_the_houses_style(followed: Path) -> None:

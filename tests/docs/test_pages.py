@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 from docs_support import ROOT
+from pages import missing_headings
 
 import untag
 from untag.contracts import Outcome
+from untag.providers import NAMES
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+LINKING = [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))]
 PACKAGE = ROOT / "layers" / "untag" / "python" / "untag"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
+_TO_A_HEADING = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
 _DECISION = re.compile(r"^### (.+)\n\n- What: (.+)\n- Why: (.+)\n- What would change it: (.+)$", re.MULTILINE)
 _CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+)`")
 _MODULE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*\.py)`")
@@ -32,6 +36,44 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     for target in _LINK.findall(text(page)):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), target
+
+
+def anchor(heading: str) -> str:
+    """A heading as the end of a link, as GitHub makes it."""
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+    return re.sub(r"[^\w -]", "", words).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    for target, heading in _TO_A_HEADING.findall(text(page)):
+        if "://" not in target:
+            there = page.parent / target if target else page
+            headings = re.findall(r"^#+ (.+)$", text(there), re.MULTILINE)
+            assert heading in {anchor(one) for one in headings}, f"{target}#{heading}"
+
+
+def test_the_readme_is_read_in_a_few_minutes() -> None:
+    assert len(text(ROOT / "README.md").encode()) < 9_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cloud_has_a_page_with_the_same_headings(name: str) -> None:
+    assert not missing_headings(ROOT / "docs" / "providers" / f"{name}.md")
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        reached |= new
+        linked = {
+            (page.parent / target).resolve()
+            for page in new
+            for target in _LINK.findall(text(page))
+            if target.endswith(".md") and "://" not in target
+        }
+        new = linked - reached
+    assert set(PAGES) <= reached
 
 
 def constants() -> dict[str, set[Any]]:

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 from docs_support import ROOT, problems
-from pages import examples, lines
+from pages import blocks, examples, lines
 
 from local.providers import JdcloudServer
 from tests.end_to_end.documented import AWS
@@ -64,7 +64,7 @@ def shell_lines() -> list[str]:
 
 
 def asked() -> Any:
-    """The request that the README begins with."""
+    """The request that the page on requests begins with."""
     (request,) = [one for _, one in examples() if isinstance(one, dict) and one.get("id") == "chg-20418"]
     return request
 
@@ -76,9 +76,9 @@ def cleanup() -> str:
 
 
 def rules() -> str:
-    """The rules that the README shows, as they stand there."""
-    shown = (block.text for block, one in examples() if isinstance(one, list) and "match" in one[0])
-    (text,) = (text for text in shown if text in (ROOT / "README.md").read_text(encoding="utf-8"))
+    """The file of rules that the page on schedules has its reader write, as it stands there."""
+    schedule = ROOT / "docs" / "how-to" / "on-a-schedule.md"
+    (text,) = (block.text for block in blocks() if block.page == schedule and block.is_file)
     return text
 
 
@@ -155,7 +155,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """A reader at whose stack the README's request is done, and who has the files that the pages have one write."""
+    """A reader at whose stack the pages' request is done, and who has the files that the pages have one write."""
     reader = Reader(tmp_path_factory.mktemp("checkout"))
     request = asked()
     (reader.folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
@@ -210,7 +210,7 @@ def test_every_line_works_as_it_stands_at_a_stack_that_is_up(reader: Reader) -> 
     assert words >= {"send", "invoke", "fire", "undo", "state", "faults", "watch"}
 
 
-def test_the_rules_that_the_readme_shows_can_be_pasted_into_the_parameter(tmp_path: Path) -> None:
+def test_the_rules_that_the_page_on_schedules_shows_can_be_pasted_into_the_parameter(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     (tmp_path / "rules.json").write_text(rules(), encoding="utf-8")
     ((_, line),) = [found for found in lines() if found[1].startswith(f"{LOCAL} up") and "SweepRules=" in found[1]]

@@ -3,6 +3,7 @@
 What a page has its reader write is written first. A question is answered with the number that it names.
 """
 
+import json
 import os
 import pty
 import re
@@ -23,14 +24,21 @@ from local.providers import JdcloudServer, environment
 
 pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="the lines are for bash")
 
-PAGES = ("README.md", "docs/command.md")
-AT_A_STACK = ("docs/stacks.md", "docs/functiongraph.md")
-"""tests/cli/test_stacks_page.py and tests/cli/test_functiongraph_deployed.py try the lines of these pages."""
+PAGES = (
+    *("README.md", "docs/command.md", "docs/how-to/remove-a-tag-everywhere.md"),
+    *("docs/how-to/approve-in-a-pipeline.md", "docs/how-to/undo.md"),
+)
+CLEANUP = """provider,region,type,id,key,value
+jdcloud,cn-north-1,vm,i-1,env,prod
+jdcloud,cn-north-1,vm,i-2,env,*
+"""
+AT_A_STACK = "docs/functiongraph.md"
+"""tests/cli/test_functiongraph_deployed.py tries the lines of this page."""
 RESOURCES = [
     {"region": "cn-north-1", "type": "vm", "id": id_, "tags": {"env": value, "team": "web"}}
     for id_, value in (("i-1", "prod"), ("i-2", "test"))
 ]
-_WRITTEN = re.compile(r"^`([\w.]+\.csv)`:\n\n```csv\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_WRITTEN = re.compile(r"^ *`([\w.]+\.(?:csv|json))`:\n\n *```(?:csv|json)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _QUESTION = re.compile(r"\((\d+)\) to go on: $")
 
 
@@ -40,8 +48,10 @@ def lines_of(page: str) -> list[str]:
 
 
 def _acts_here(line: str) -> bool:
-    """Whether a line calls the command; those of the local stack are tried in test_pages_in_a_shell.py."""
-    return line.startswith("untag ") and not line.startswith("untag local ")
+    """Whether a line calls the command in its own process. Those of the local stack are tried in
+    test_pages_in_a_shell.py, those at a deployed one in tests/cli/test_stacks_page.py.
+    """
+    return line.startswith("untag ") and not line.startswith("untag local ") and " --stack " not in line
 
 
 class Terminal:
@@ -51,7 +61,7 @@ class Terminal:
         self.folder = folder
         self._cloud = cloud
         for name, text in _WRITTEN.findall((ROOT / page).read_text(encoding="utf-8")):
-            (folder / name).write_text(text, encoding="utf-8")
+            self.write(name, text)
         command = folder / "bin" / "untag"
         command.parent.mkdir()
         command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cli "$@"\n', encoding="utf-8")
@@ -66,6 +76,10 @@ class Terminal:
             "TERM": "dumb",
             "COLUMNS": "200",
         }
+
+    def write(self, name: str, text: str) -> None:
+        """A file in the folder."""
+        (self.folder / name).write_text(text, encoding="utf-8")
 
     def tag_again(self) -> None:
         """Give the resources the tags that the page speaks of."""
@@ -138,13 +152,39 @@ def test_every_line_of_the_commands_page_works_as_it_stands(terminal: Terminal) 
     assert {path.name for path in terminal.folder.iterdir()} >= {"keys.csv", "rows.csv", "failed.csv", "undo.json"}
 
 
+@pytest.mark.parametrize("terminal", ["docs/how-to/remove-a-tag-everywhere.md"], indirect=True)
+def test_a_tag_is_found_planned_and_removed_everywhere_as_the_page_says(terminal: Terminal) -> None:
+    look, check, plan, apply, status, again = lines_of("docs/how-to/remove-a-tag-everywhere.md")
+    assert "env" in terminal.run(look)
+    terminal.run(check)
+    assert "2 pairs of resource and tag would be removed" in terminal.run(plan)
+    assert "2 removed, complete: yes" in terminal.run(apply)
+    assert "2 removed" in terminal.run(status)
+    assert "env" not in terminal.run(again).replace("env*", "")
+    assert terminal.tags() == [{"team": "web"}, {"team": "web"}]
+
+
+@pytest.mark.parametrize("terminal", ["docs/how-to/undo.md"], indirect=True)
+def test_a_batch_is_put_back_as_the_page_on_undo_says(terminal: Terminal) -> None:
+    undo, show = lines_of("docs/how-to/undo.md")
+    terminal.write("cleanup.csv", CLEANUP)
+    terminal.run("untag run cleanup.csv --batch cleanup-2026-11 --yes --expect 2")
+    terminal.run(show)
+    assert {one["action"] for one in json.loads((terminal.folder / "undo.json").read_text())} == {"restore"}
+    assert terminal.tags() == [{"team": "web"}, {"team": "web"}]
+    assert "2 restored" in terminal.run(undo)
+    assert terminal.tags() == [{"env": "prod", "team": "web"}, {"env": "test", "team": "web"}]
+
+
 @pytest.mark.skipif(not shutil.which("jq"), reason="the page's job uses it")
-@pytest.mark.parametrize("terminal", ["docs/command.md"], indirect=True)
+@pytest.mark.parametrize("terminal", ["docs/how-to/approve-in-a-pipeline.md"], indirect=True)
 def test_the_pages_job_applies_what_was_reviewed(terminal: Terminal) -> None:
-    page = (ROOT / "docs/command.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/how-to/approve-in-a-pipeline.md").read_text(encoding="utf-8")
     (text,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (line,) = [step["run"] for step in yaml.safe_load(text)["jobs"]["apply"]["steps"] if "apply" in step.get("run", "")]
-    terminal.run("untag plan cleanup.csv -o plan.csv")
+    terminal.write("cleanup.csv", CLEANUP)
+    (first,) = lines_of("docs/how-to/approve-in-a-pipeline.md")
+    terminal.run(first)
     plan = terminal.folder / "plan.csv"
     plan.write_text("".join(plan.read_text().splitlines(keepends=True)[:-1]))
     assert "1 removed" in terminal.run(line)
@@ -153,4 +193,4 @@ def test_the_pages_job_applies_what_was_reviewed(terminal: Terminal) -> None:
 
 def test_every_line_that_calls_the_command_is_on_a_page_that_is_tried_here() -> None:
     places = {place.partition(":")[0] for place, line in lines() if _acts_here(line)}
-    assert places == {*PAGES, *AT_A_STACK}
+    assert places == {*PAGES, AT_A_STACK}

@@ -11,7 +11,7 @@ from tests.template.reading import BROUGHT, DEFAULTS, decided, of_type, text, tr
 
 Json = dict[str, Any]
 
-# The variables that the functions know, as the README lists them.
+# The variables that the functions know, as docs/configuration.md lists them.
 SETTINGS = {
     *("UNTAG_QUEUE_URL", "UNTAG_DEAD_LETTER_QUEUE_URL", "UNTAG_TOPIC_ARN"),
     *("UNTAG_SWEEP_QUEUE_URL", "UNTAG_DECOMMISSION_TAGS", "UNTAG_ACCOUNTS"),
