@@ -7,10 +7,10 @@ scripts are tested with real starts.
 """
 
 import atexit
+import contextlib
 import functools
 import gc
 import importlib
-import io
 import json
 import os
 import pkgutil
@@ -28,16 +28,20 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = (ROOT, ROOT / "layers" / "untag" / "python")
+CALLED = str(ROOT / "cli" / "__main__.py")
 _LENGTH = 4
 _FILES = 4
 """Standard input, output and error of the command, and the socket for what becomes of it."""
 
 
 def run(
-    *words: str, cwd: Path, env: Mapping[str, str], stdin: str = "", timeout: float = 120.0
+    *words: str, cwd: Path, env: Mapping[str, str], stdin: str = "", timeout: float = 120.0, called: str = CALLED
 ) -> "subprocess.CompletedProcess[str]":
-    """Call `untag` with these words; as `subprocess.run` with captured text. Raises subprocess.TimeoutExpired."""
-    asked = {"words": words, "cwd": str(cwd), "env": dict(env)}
+    """Call `untag` with these words; as `subprocess.run` with captured text. `called` is how it was typed.
+
+    Raises subprocess.TimeoutExpired.
+    """
+    asked = {"words": [called, *words], "cwd": str(cwd), "env": dict(env)}
     with tempfile.TemporaryFile() as taken, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         taken.write(stdin.encode())
         taken.seek(0)
@@ -53,13 +57,9 @@ def run(
                 except TimeoutError:
                     os.kill(pid, signal.SIGKILL)
                     raise subprocess.TimeoutExpired(list(words), timeout) from None
-        printed, complained = (_text(file) for file in (out, err))
-    return subprocess.CompletedProcess(["untag", *words], code, printed, complained)
-
-
-def _text(file: Any) -> str:
-    file.seek(0)
-    return io.TextIOWrapper(file, encoding="utf-8").read()
+        for file in (out, err):
+            file.seek(0)
+        return subprocess.CompletedProcess(["untag", *words], code, out.read().decode(), err.read().decode())
 
 
 class _Server:
@@ -126,13 +126,26 @@ def _serve(listened: socket.socket) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
+class _NotYet:
+    """Refuses a module, which then is imported by the commands that need it: it writes a log from its import on."""
+
+    name = "untag.hosts.aws"
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == self.name:
+            raise ModuleNotFoundError(name)
+
+
 def _import_everything() -> None:
-    """Every module that a command may import on its way."""
+    """Every module that any command may import on its way."""
+    sys.meta_path.insert(0, _NotYet())  # type: ignore[arg-type]
     for name in ("cli", "local.commands", "local.terminal", "untag.hosts.here", "untag.providers"):
         package = importlib.import_module(name)
-        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+        for module in pkgutil.walk_packages(package.__path__, f"{name}.", onerror=lambda _: None):
             if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+                with contextlib.suppress(ModuleNotFoundError):
+                    importlib.import_module(module.name)
+    del sys.meta_path[0]
     gc.freeze()  # a child that looks for garbage would copy every page
 
 
@@ -153,7 +166,7 @@ def _become(asked: Mapping[str, Any], files: list[int]) -> None:
     time.tzset()
     os.chdir(asked["cwd"])
     random.seed()
-    sys.argv = [str(ROOT / "cli" / "__main__.py"), *asked["words"]]
+    sys.argv = asked["words"]
     from cli.app import main
 
     main()
