@@ -2,11 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import warm
 
 from local import ROOT
 
@@ -38,16 +39,7 @@ class Untag:
         return [sys.executable, "-m", "cli", *words]
 
     def __call__(self, *words: str, stdin: str = "", **environ: str) -> Done:
-        done = subprocess.run(
-            self.command(*words),
-            cwd=self.folder,
-            env={**self.environ, **environ},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = warm.run(*words, cwd=self.folder, env={**self.environ, **environ}, stdin=stdin)
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 

@@ -4,10 +4,11 @@ import csv
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import warm
 
 from local import ROOT
 from local.providers import HuaweicloudTmsServer, JdcloudServer, environment
@@ -44,16 +45,7 @@ class WorkFolder:
 
     def untag(self, *words: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Call the command, in the folder."""
-        return subprocess.run(
-            [sys.executable, "-m", "cli", *words],
-            cwd=self.path,
-            env={**self.environ, **environ},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        return warm.run(*words, cwd=self.path, env={**self.environ, **environ}, stdin=stdin, timeout=240)
 
     def json(self, *words: str, status: int = 0, **environ: str) -> Any:
         """Call the command with --json; its answer."""

@@ -1,8 +1,8 @@
 import json
-import subprocess
-import sys
+import os
 
 import pytest
+import warm
 
 from local.errors import LocalError
 from local.providers import SERVERS
@@ -271,15 +271,7 @@ def test_many_requests_are_cut_into_messages_that_each_hold_whole_ones():
 
 
 def command(*words, text=None):
-    return subprocess.run(
-        [sys.executable, "-m", "cli", "local", "undo", *map(str, words)],
-        input=text,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-        timeout=60,
-    )
+    return warm.run("local", "undo", *map(str, words), cwd=ROOT, env=os.environ, stdin=text or "", timeout=60)
 
 
 def test_the_command_takes_several_files_and_prints_what_is_for_another_queue(tmp_path):

@@ -14,6 +14,8 @@ import sys
 import termios
 import time
 
+import warm
+
 from local.stack import ROOT
 
 COMMAND = [sys.executable, "-m", "cli", "local"]
@@ -32,16 +34,8 @@ def installed(folder):
 
 
 def run(*arguments, text=None, env=None):
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        input=text,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=env,
-        check=False,
-        timeout=60,
-    )
+    environ = os.environ if env is None else env
+    return warm.run("local", *map(str, arguments), cwd=ROOT, env=environ, stdin=text or "", timeout=60)
 
 
 @contextlib.contextmanager

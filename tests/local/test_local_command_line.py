@@ -3,21 +3,12 @@
 import json
 import signal
 import subprocess
-import sys
 
 import pytest
-from processes import up
+from processes import COMMAND, run, up
 from throwaway import project
 
 from local.stack import ROOT
-
-COMMAND = [sys.executable, "-m", "cli", "local"]
-
-
-def run(*arguments, text=None):
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], input=text, capture_output=True, text=True, cwd=ROOT, check=False, timeout=30
-    )
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+import warm
 from processes import installed, up
 
 from local.stack import ROOT
@@ -40,17 +41,10 @@ def place(request, tmp_path):
 
 
 def typed(place, *words, text=None):
-    folder, command, environ = place
-    return subprocess.run(
-        [*command, *map(str, words)],
-        cwd=folder,
-        env=environ,
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    folder, (called, *command), environ = place
+    called = shutil.which(called, path=environ["PATH"]) or called
+    words = map(str, (*command, *words))
+    return warm.run(*words, cwd=folder, env=environ, stdin=text or "", timeout=60, called=called)
 
 
 def pasted(place, line):
