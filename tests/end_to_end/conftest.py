@@ -15,7 +15,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    overrides = Overrides(environment={"UNTAG_RATE": "2000"}, visibility_timeout=4.0, batching_window=0.1, max_delay=1)
+    overrides = Overrides(environment={"UNTAG_RATE": "2000"}, visibility_timeout=20.0, batching_window=0.1, max_delay=1)
     with Stack(overrides=overrides) as running:
         running.seed()
         yield running

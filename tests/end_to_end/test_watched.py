@@ -116,9 +116,9 @@ def run() -> Iterator[Run]:
     with Stack(overrides=overrides, sink=collector.line) as stack, collector.watching(stack):
         began = time.time()
         everything(stack)
-        body = widgets.body(stack.template.resolver)
-        resources = stack.template.resolver._resources
-        yield Run(collector, began, body, alarms_of(body, stack), observed.queries(resources, stack.template.resolver))
+        resolver = stack.template.applications["Observability"].resolver
+        body = widgets.body(resolver)
+        yield Run(collector, began, body, alarms_of(body, stack), observed.queries(resolver._resources, resolver))
 
 
 def flat(document: Any, path: str = "") -> Iterator[str]:
