@@ -24,8 +24,9 @@ def test_where_no_stack_is_up_the_hint_is_a_command_that_works_here(untag: Any) 
 
 
 def test_a_shell_completes_its_commands(untag: Any) -> None:
-    done = untag(_UNTAG_COMPLETE="complete_bash", COMP_WORDS="untag local sta", COMP_CWORD="2")
-    assert done.out.split() == ["state"]
+    asked = {"_UNTAG_COMPLETE": "complete_bash", "COMP_WORDS": "untag local sta", "COMP_CWORD": "2"}
+    done = subprocess.run(untag.command(), env={**untag.environ, **asked}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["state"]
 
 
 def test_a_stack_is_started_asked_and_stopped_from_any_folder(untag: Any) -> None:

@@ -184,6 +184,13 @@ def large(untag: Any, jd: JdcloudServer, **fields: Any) -> "subprocess.Popen[str
     return process
 
 
+def kill(process: "subprocess.Popen[str]") -> None:
+    """End the process, and wait until what it had sent is carried out: a call that lands after an undo undoes it."""
+    process.kill()
+    process.communicate(timeout=60)
+    time.sleep(0.5)
+
+
 def test_ctrl_c_within_a_large_request_reports_what_is_removed_and_undo_puts_it_all_back(
     untag: Any, jd: JdcloudServer
 ) -> None:
@@ -202,8 +209,7 @@ def test_ctrl_c_within_a_large_request_reports_what_is_removed_and_undo_puts_it_
 
 def test_a_run_that_is_killed_loses_nothing(untag: Any, jd: JdcloudServer) -> None:
     process = started(untag, jd)
-    process.kill()
-    process.communicate(timeout=60)
+    kill(process)
     resumed(untag, jd)
     # Each machine of which the cloud took the tag has a row that says so, or that it was not there any more.
     rows = [row for one in untag.reports() if one["kind"] == "removal" for row in one["outcomes"]]
@@ -214,8 +220,7 @@ def test_a_run_that_is_killed_loses_nothing(untag: Any, jd: JdcloudServer) -> No
 
 def test_what_a_run_had_removed_when_it_was_killed_is_put_back_by_undo(untag: Any, jd: JdcloudServer) -> None:
     process = large(untag, jd)
-    process.kill()
-    process.communicate(timeout=60)
+    kill(process)
     pairs = resumed(untag, jd).json["pairs"]
     assert pairs["absent"] >= 20
     assert untag("undo", "b", "--yes", "--expect", "300").code == 0
@@ -225,8 +230,7 @@ def test_what_a_run_had_removed_when_it_was_killed_is_put_back_by_undo(untag: An
 
 def test_every_tag_that_a_killed_run_had_removed_is_put_back_by_undo(untag: Any, jd: JdcloudServer) -> None:
     process = large(untag, jd, tags="all")
-    process.kill()
-    process.communicate(timeout=60)
+    kill(process)
     jd.faults.clear()
     assert untag("run", "--resume", "b").code == 0
     assert standing(jd) == set()
