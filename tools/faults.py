@@ -22,6 +22,8 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "never_opens_the_circuit": {"phases": ("outage",)},
     "sends_the_remainder_before_the_publish": {"phases": ("topic",)},
     "drops_the_remainder_on_a_send_error": {"patience": 120.0},
+    "loses_the_last_tag": {"patience": 120.0},
+    "drops_the_evidence_from_remainders": {"patience": 120.0},
     "keeps_a_secret_until_it_is_refused": {"phases": ("rotation",)},
     "ignores_what_failed_at_huawei_cloud": {"only": ("huaweicloud-tms",)},
     "ignores_what_failed_at_alibaba_cloud": {"only": ("alibabacloud",)},
@@ -35,6 +37,8 @@ SETTINGS_OF: dict[str, dict[str, Any]] = {
     "compares_protected_keys_by_their_case": {"only": ("azure",)},
     "uses_a_token_after_it_expired": {"only": ("azure",)},
     "takes_another_accounts_token": {"only": ("azure",)},
+    "believes_a_read_of_other_ids": {"only": ("jdcloud",)},
+    "believes_a_write_in_which_other_ids_failed": {"only": ("huaweicloud-tms",)},
     # What is read first is asked for only where it stands, and so is counted.
     "believes_a_count_that_is_too_small": {"read_first": False, "guess": 2},
 }
