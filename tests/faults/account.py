@@ -178,7 +178,7 @@ class Account:
                 if there and "provider_request_id" not in row:
                     continue  # it stood there already, so nothing had to be called
                 call = self._log.get(row.get("provider_request_id", ""))
-                if call is None or not call.writing or not _names(call, asked.pair):
+                if call is None or not call.writing or not _names(call, asked.pair, action):
                     yield f"{asked} is told to be {row['outcome']} by a call that did not ask for it"
                 if self._read_first and action == "remove" and "was" not in row:
                     yield f"{asked} is told to be {row['outcome']}, and nobody looked what stood there"
@@ -354,12 +354,15 @@ def _standing(server: ProviderServer) -> Iterator[Pair]:
         yield Pair(*place, None)
 
 
-def _names(call: Call, pair: Pair) -> bool:
+def _names(call: Call, pair: Pair, action: str) -> bool:
+    """Whether a call asked for this change of the pair."""
     if pair.id not in {same(pair.provider, id_) for id_ in call.ids}:
         return False
-    # A whole new set of labels that is sent again shows nothing to go, where the first has arrived.
-    again = pair.provider == "gcp" and not call.tags
-    return again or pair.key in {same(pair.provider, key) for key, _ in call.tags}
+    keys = {same(pair.provider, key): value for key, value in call.tags}
+    if pair.provider == "gcp":
+        # A call has the whole new set of labels, and the log what it would change: what stands as asked is not in it.
+        return pair.key not in keys or (keys[pair.key] is None) is (action == "remove")
+    return pair.key in keys
 
 
 def _is(change: Any, action: str, value: str | None) -> bool:

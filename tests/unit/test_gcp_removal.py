@@ -364,3 +364,22 @@ def test_a_role_that_the_pool_does_not_trust_closes_the_account(cloud: GcpServer
         (left,) = house.aws.messages()
     assert left["resources"] == [{"type": BUCKET_TYPE, "ids": [BUCKET]}]
     assert {call.code for call in cloud.calls} == {"invalid_grant"}
+
+
+def test_a_value_that_somebody_sets_after_a_restore_of_ours_is_told_with_the_pair_that_it_holds_back(
+    cloud: GcpServer,
+) -> None:
+    put(cloud, INSTANCE_TYPE, labels={})
+    cloud.faults.add("partial", operation="setLabels", times=1, applied=True)
+    number = iter(range(99))
+
+    def change() -> None:
+        if next(number) == 1:  # our write was carried out, and said to have failed
+            cloud.tags.put("", INSTANCE_TYPE, INSTANCE, "env", "other")
+
+    before_a_write(cloud, change, times=2)
+    with house_of(cloud) as house:
+        house.batch(record(request(INSTANCE_TYPE, tags={"env": "prod", "team": "web"}, action="restore")))
+        rows = {row["key"]: (row["outcome"], row.get("code"), row.get("was")) for row in house.rows("chg-1")}
+    assert rows == {"env": ("protected", "changed_since", "other"), "team": ("restored", None, None)}
+    assert labels_of(cloud, INSTANCE_TYPE) == {"env": "other", "team": "web"}

@@ -35,7 +35,9 @@ def compared(step: Step, seen: Mapping[str, Seen]) -> Iterator[Followed]:
             value = None if key is None else there[key]
             result = _restore_needless(group, tag, value) if restores else _removal_needless(tag, value)
             if result is not None:
-                yield Settled((id_,), (tag,), result, before)
+                # A pair that is held back is told with the value that holds it back.
+                held = result.outcome is Outcome.PROTECTED
+                yield Settled((id_,), (tag,), result, seen if held else before)
             elif group.dry_run:
                 yield Settled((id_,), (tag,), Result(WOULD[group.action]), seen)
             else:
