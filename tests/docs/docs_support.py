@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft4Validator, Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from tools.schemas.documents import documents
@@ -23,7 +23,6 @@ def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Validatio
 
 
 Validator = extend(Draft202012Validator, {"pattern": _pattern})
-OlderValidator = extend(Draft4Validator, {"pattern": _pattern})
 
 
 def problems(name: str, instance: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""The documents in what the EventBridge schema registry takes: JSON Schema of draft 4, and OpenAPI 3."""
+"""The events of the bus as OpenAPI 3.0, which the EventBridge schema registry makes code bindings of."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,6 @@ from typing import Any
 from tools.schemas.documents import Document
 
 Json = dict[str, Any]
-
-DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 
 _SAME = frozenset(
     {"type", "enum", "pattern", "format", "required", "default", "description"}
@@ -19,40 +17,34 @@ _DROPPED = frozenset({"then", "contentMediaType", "contentEncoding", "propertyNa
 """Told with `if`; annotations; told with `additionalProperties`."""
 
 
-def draft_4(document: Document) -> Json:
-    """A document in draft 4, with the same meaning."""
-    head = {"$schema": DRAFT_4, "id": document.urn, "title": document.title}
-    return {**head, **_older(document.schema, "#/definitions/")}
-
-
-def _older(schema: Json, place: str) -> Json:
-    """The schema in draft 4; references begin with `place`."""
+def _dialect(schema: Json, place: str) -> Json:
+    """The schema in the dialect of OpenAPI 3.0, which is near to draft 4; references begin with `place`."""
     made: Json = {}
     for name, value in schema.items():
         if name == "const":
             made["enum"] = [value]
         elif name in _SAME or isinstance(value, bool):
             made[name] = value
-        elif name in ("properties", "$defs"):
-            made["definitions" if name == "$defs" else name] = {one: _older(part, place) for one, part in value.items()}
+        elif name == "properties":
+            made[name] = {one: _dialect(part, place) for one, part in value.items()}
         elif name in ("anyOf", "allOf", "oneOf"):
-            made[name] = [_older(part, place) for part in value]
+            made[name] = [_dialect(part, place) for part in value]
         elif name in ("not", "items", "additionalProperties"):
-            made[name] = _older(value, place)
+            made[name] = _dialect(value, place)
         elif name == "$ref":
             made["$ref"] = place + value.rpartition("/")[2]
         elif name not in _DROPPED | {"contains", "if"}:
-            raise ValueError(f"draft 4 is not known to have {name}")
+            raise ValueError(f"OpenAPI 3.0 is not known to have {name}")
     return _with_what_it_lacks(made, schema, place)
 
 
 def _with_what_it_lacks(made: Json, schema: Json, place: str) -> Json:
-    """The schema, with what draft 4 has no keyword for in other words."""
+    """The schema, with what the dialect has no keyword for in other words."""
     every: list[Json] = []
     if "contains" in schema:
-        every.append({"not": {"items": {"not": _older(schema["contains"], place)}}})
+        every.append({"not": {"items": {"not": _dialect(schema["contains"], place)}}})
     if "if" in schema:
-        every.append({"anyOf": [{"not": _older(schema["if"], place)}, _older(schema["then"], place)]})
+        every.append({"anyOf": [{"not": _dialect(schema["if"], place)}, _dialect(schema["then"], place)]})
     if "propertyNames" in schema:
         (names,) = schema["propertyNames"].values()
         made["properties"] = dict.fromkeys(names, made["additionalProperties"])
@@ -68,7 +60,7 @@ def open_api(document: Document, detail: str, detail_type: str) -> Json:
     `detail` names the definition of what the event says; a bus takes an object there and nothing else.
     """
     place = "#/components/schemas/"
-    definitions = {name: _nullable(_older(part, place)) for name, part in document.schema["$defs"].items()}
+    definitions = {name: _nullable(_dialect(part, place)) for name, part in document.schema["$defs"].items()}
     text = {"type": "string"}
     event = {
         "type": "object",

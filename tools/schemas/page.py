@@ -127,8 +127,8 @@ that the parsers and the schemas agree.
 
 _WAYS = """
 - `*.json` are JSON Schema 2020-12, in what that draft and draft 07 have in common.
-- `draft-04/` holds the same in draft 4, for `JSONSchemaDraft4` in the EventBridge schema registry; `openapi/` the two
-  events of the bus as `OpenApi3`, for its code bindings:
+- `openapi/` holds the two events of the bus as `OpenApi3`, which the EventBridge schema registry makes code bindings
+  of:
 
       aws schemas create-schema --registry-name untag --schema-name RemovalRequested --type OpenApi3 \\
         --content file://docs/schemas/openapi/removal-event.json

@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.schemas.asyncapi import async_api
 from tools.schemas.changes import breaking, version_of
-from tools.schemas.dialects import draft_4, open_api
+from tools.schemas.dialects import open_api
 from tools.schemas.documents import Document, documents
 from tools.schemas.page import page
 from untag.contracts.envelopes import DETAIL_TYPE
@@ -25,7 +25,6 @@ def files() -> dict[Path, str]:
     made: dict[Path, str] = {}
     for document in every:
         made[DOCS / "schemas" / f"{document.name}.json"] = as_text(document.whole())
-        made[DOCS / "schemas" / "draft-04" / f"{document.name}.json"] = as_text(draft_4(document))
     by_name = {document.name: document for document in every}
     for name, detail, detail_type in (
         ("removal-event", "RemovalRequest", DETAIL_TYPE),
