@@ -23,7 +23,10 @@ def session(tmp_path_factory):
         yield file
 
 
-@pytest.fixture(params=["the project's folder", "another folder", "another folder, by its name"])
+PLACES = ("the project's folder", "another folder", "another folder, by its name")
+
+
+@pytest.fixture
 def place(request, tmp_path):
     """A folder, the command as it is typed there, and the environment of the shell."""
     folder = tmp_path / "elsewhere with a space"
@@ -33,9 +36,10 @@ def place(request, tmp_path):
     environ = {name: value for name, value in os.environ.items() if name != "UNTAG_LOCAL_SESSION"}
     environ["PATH"] = "/usr/bin:/bin"
     script = installed(folder)
-    if request.param == "the project's folder":
+    where = getattr(request, "param", "another folder")
+    if where == "the project's folder":
         return ROOT, [str(script), "local"], environ
-    if request.param == "another folder":
+    if where == "another folder":
         return folder, ["./untag", "local"], environ
     return folder, [str(script), "local"], environ | {"PATH": f"{folder}:{environ['PATH']}"}
 
@@ -63,14 +67,15 @@ def pasted(place, line):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("place", "words"),
     [
-        ["undo", "no-such-request"],
-        ["faults", "on", "throtle"],
-        ["send", "no/such.json"],
-        ["up"],
-        ["send", "-", "--wait", "0.01"],
+        *((where, ["undo", "no-such-request"]) for where in PLACES),
+        ("another folder", ["faults", "on", "throtle"]),
+        ("another folder", ["send", "no/such.json"]),
+        ("another folder", ["up"]),
+        ("another folder", ["send", "-", "--wait", "0.01"]),
     ],
+    indirect=["place"],
 )
 def test_the_command_at_the_end_of_an_errors_hint_works(place, session, words):
     failed = typed(place, *words, "--session", session, text="{}")
@@ -83,6 +88,7 @@ def test_the_command_at_the_end_of_an_errors_hint_works(place, session, words):
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
 
+@pytest.mark.parametrize("place", PLACES, indirect=True)
 def test_the_hints_of_a_command_for_scripts_are_the_same(place, session):
     failed = json.loads(typed(place, "undo", "no-such-request", "--session", session, "--json").stdout)
     (command,) = COMMAND.findall(failed["hint"])
@@ -108,6 +114,7 @@ def test_a_person_is_told_how_to_switch_something_on(place, session):
     typed(place, "faults", "off", "--session", session)
 
 
+@pytest.mark.parametrize("place", PLACES, indirect=True)
 def test_without_a_stack_the_command_that_starts_one_is_named_with_its_session_file(place, tmp_path):
     file = tmp_path / "none.json"
     (command,) = COMMAND.findall(typed(place, "state", "--session", file).stderr)
