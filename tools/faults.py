@@ -1,4 +1,7 @@
-"""The long campaign: `make faults`, or `make faults SEED=7` for one seed. Whole, it writes docs/reliability.md."""
+"""Runs the fault campaigns, the planted bugs and the fuzz tests, and writes docs/reliability.md: `make faults`.
+
+`make faults SEED=7` runs one seed and writes nothing.
+"""
 
 import argparse
 import json
@@ -51,7 +54,7 @@ MIX_OF: dict[str, dict[str, float]] = {
     "drops_the_dead_letter_on_a_send_error": {"letters": 0.4},
     "drops_the_remainder_on_a_send_error": {"aws": 0.4},
 }
-"""Weather that a planted bug needs to show, beyond the usual."""
+"""Faults that a planted bug needs to show, beyond the usual mix."""
 PAIRS_OF = {"believes_a_write_in_which_other_ids_failed": 12_000, "compares_protected_keys_by_their_case": 8000}
 """Pairs that a planted bug needs to show, where it needs an answer that is rare."""
 SEEDS = (1, 2, 3)
@@ -72,9 +75,7 @@ def main() -> int:
     parser.add_argument("--mutant", default="")
     parser.add_argument("--read-first", choices=("on", "off"), default="on")
     parser.add_argument("--phase", action="append", help="some phases of a campaign, in order")
-    parser.add_argument(
-        "--host", choices=("aws", "functiongraph"), default="aws", help="where a campaign runs"
-    )
+    parser.add_argument("--host", choices=("aws", "functiongraph"), default="aws", help="where a campaign runs")
     parser.add_argument("--only", choices=PARTS, action="append", help="some parts; what others found is kept")
     parser.add_argument("--answer", type=Path, help="run one campaign in this process, and write its outcome here")
     given = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The truth table: which tags stand at a local cloud, and who changed what."""
+"""The tags that stand at a local cloud, in memory, with every change and the call that made it."""
 
 import threading
 import time
