@@ -10,7 +10,7 @@ The floors of the package, lowest first; a module imports from its own floor and
 6. `removal`, `decommission`, `sweep`: what each function does
 7. `hosts.aws`, `hosts.functiongraph`, `hosts.here`: a folder for each host: everything that its platform says
 
-Below all of them are `transport` (HTTP), `environment` (variables) and `startup`, which know none of these words.
+Beside them: `transport` (HTTP), `environment` (the variables of every host) and `startup` (a shorter cold start).
 """
 
 __version__ = "1.0.0"
