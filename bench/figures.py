@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import here, sweep
 from bench.certificates import certificate
 from bench.clouds import TLS, Clouds
 from bench.driver import batch
@@ -74,7 +75,18 @@ class Bench:
 
     def run(self, only: Sequence[str] = ()) -> Results:
         """Every part, or those that are named."""
-        for part in (self.cold, self.drains, self.inside, self.growth, self.first, self.package, self.profiles):
+        parts = (
+            self.cold,
+            self.drains,
+            self.inside,
+            self.growth,
+            self.here,
+            self.sweep,
+            self.first,
+            self.package,
+            self.profiles,
+        )
+        for part in parts:
             if only and part.__name__ not in only:
                 continue
             began = time.monotonic()
@@ -243,6 +255,14 @@ class Bench:
     def sizes(self) -> Iterator[int]:
         """Numbers of pairs."""
         yield from (1_000, 10_000, 100_000) if self.quick else (1_000, 10_000, 100_000, 1_000_000)
+
+    def here(self) -> None:
+        """The command on one's own machine."""
+        here.measure(self, (10_000, 50_000) if self.quick else (10_000, 100_000))
+
+    def sweep(self) -> None:
+        """A sweep, at two sizes."""
+        sweep.measure(self, (10_000, 100_000) if self.quick else (100_000, 1_000_000))
 
     # The package
 

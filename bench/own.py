@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import pstats
+import resource
 import ssl
 import time
 import tracemalloc
@@ -50,6 +51,22 @@ def without_calls(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[st
             return invoked(app, orders)
     finally:
         del runtime.host.aws.sns
+
+
+def sweep(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
+    """An invocation of the sweep function with what its queue holds."""
+    from driver import Context  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    gc.collect()
+    began, cpu = time.monotonic(), time.process_time()
+    answer = app.handler(json.loads(orders["body"]), Context())
+    return {
+        "wall": time.monotonic() - began,
+        "cpu": time.process_time() - cpu,
+        "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "continued": "continued" in answer,
+        "answer": answer,
+    }
 
 
 def parts(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, float]:

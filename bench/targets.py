@@ -59,6 +59,8 @@ class Targets:
         yield from self._huaweicloud()
         yield from self._cpu()
         yield from self._growth()
+        yield from self._here()
+        yield from self._sweep()
         yield from self._tls()
 
     def _cold(self) -> Iterator[Row]:
@@ -180,6 +182,44 @@ class Targets:
             "",
             "<= 150 bytes",
             max(held) <= 150.0,
+        )
+
+    def _sizes(self, prefix: str) -> list[int]:
+        """The sizes at which something was measured, the smallest first."""
+        return sorted(int(name.removeprefix(prefix)) for name in self.results if name.startswith(prefix))
+
+    def _here(self) -> Iterator[Row]:
+        for name, label in (("plan", "row of `untag plan`"), ("apply", "pair that `untag apply` removes")):
+            sizes = self._sizes(f"here {name} ")
+            each = [self.mid(f"here {name} {pairs}") * 1e6 for pairs in sizes]
+            yield Row(
+                f"here, CPU of a {label}, " + " / ".join(f"{pairs:,}" for pairs in sizes),
+                " / ".join(f"{value:.0f}" for value in each) + f" us, {each[-1] / each[0]:.2f} x",
+                "",
+                "<= 1.3 x the smaller size",
+                each[-1] <= 1.3 * each[0],
+            )
+
+    def _sweep(self) -> Iterator[Row]:
+        sizes = self._sizes("sweep ")
+        runs = [self.results[f"sweep {size}"] for size in sizes]
+        heading = " / ".join(f"{size:,}" for size in sizes)
+        for field, scale, unit, label in (("cpu", 1e6, "us", "CPU"), ("bytes", 1, "bytes", "peak memory")):
+            each = [run[field] * scale for run in runs]
+            yield Row(
+                f"sweep, {label} of a resource, {heading}",
+                " / ".join(f"{value:,.0f}" for value in each) + f" {unit}, {each[-1] / each[0]:.2f} x",
+                "",
+                "<= 1.3 x the smaller size",
+                each[-1] <= 1.3 * each[0],
+            )
+        wrong = [(run["missed"], run["wrong"]) for run in runs]
+        yield Row(
+            f"sweep, pairs missed, and asked for wrongly or twice, {heading}",
+            " / ".join(f"{missed:,} and {others:,}" for missed, others in wrong),
+            "",
+            "none",
+            not any(missed or others for missed, others in wrong),
         )
 
     def _tls(self) -> Iterator[Row]:
