@@ -46,6 +46,10 @@ class _Sink:
         self.last = 0.0
         self.asked: dict[tuple[str, str, str, str], int] | None = None
         """Where it is there: the pairs that messages of the work queue ask for, and how often."""
+        self.work: list[str] = []
+        """The messages that ask for them."""
+        self.bytes: dict[str, list[int]] = {"sns": [], "sqs": []}
+        """The bytes of each call's messages, with their attributes."""
         self.continuation = ""
         self.http = HttpServer(self._answer)
 
@@ -56,6 +60,7 @@ class _Sink:
         ids = [value for name, value in form.items() if _ENTRY.fullmatch(name)]
         action = form["Action"]
         self._took(max(1, len(ids)))
+        self.bytes["sns"].append(sum(len(value.encode()) for name, value in form.items() if "Entries" in name))
         members = "".join(f"<member><Id>{id_}</Id><MessageId>m-{id_}</MessageId></member>" for id_ in ids)
         result = f"<Successful>{members}</Successful><Failed/>" if ids else "<MessageId>m-1</MessageId>"
         body = f'<{action}Response xmlns="{_XMLNS}"><{action}Result>{result}</{action}Result></{action}Response>'
@@ -64,10 +69,12 @@ class _Sink:
     def _queue(self, body: dict[str, Any]) -> Response:
         entries = body.get("Entries", [])
         self._took(len(entries))
+        self.bytes["sqs"].append(sum(_size(entry) for entry in entries))
         for entry in entries:
             if body["QueueUrl"] == SWEEP_QUEUE:
                 self.continuation = entry["MessageBody"]
             elif self.asked is not None:
+                self.work.append(entry["MessageBody"])
                 self._ask_for(json.loads(entry["MessageBody"]))
         taken = [{"Id": entry["Id"], "MessageId": f"m-{entry['Id']}"} for entry in entries]
         return Response(200, json.dumps({"Successful": taken, "Failed": []}).encode())
@@ -88,6 +95,13 @@ class _Sink:
 
 MEASURED = ("jdcloud", "huaweicloud-config")
 """The clouds that are called. An endpoint of another would load its provider at each start."""
+
+
+def _size(entry: dict[str, Any]) -> int:
+    """A message's bytes as AWS counts them."""
+    attributes = entry.get("MessageAttributes", {})
+    named = sum(len(name) + len("String") + len(one["StringValue"].encode()) for name, one in attributes.items())
+    return len(entry["MessageBody"].encode()) + named
 
 
 class _Process:
@@ -137,10 +151,12 @@ class _Process:
         self.connections[name] = 0
         self.sink.messages = 0
         self.sink.asked = None
+        self.sink.work = []
+        self.sink.bytes = {"sns": [], "sqs": []}
 
-    def fill(self, name: str, place: tuple[str, str], count: int, tags: list[dict[str, str]]) -> None:
-        """Put so many resources there, `i-0000000` and so on, with one of `tags` after the other; no latency."""
-        self.prepare(name, place, [], [], 0.0)
+    def fill(self, name: str, place: tuple[str, str], count: int, tags: list[dict[str, str]], latency: float) -> None:
+        """Put so many resources there, `i-0000000` and so on, with one of `tags` after the other."""
+        self.prepare(name, place, [], [], latency)
         self.servers[name].tags.load(
             {"region": place[0], "type": place[1], "id": f"i-{number:07}", "tags": tags[number % len(tags)]}
             for number in range(count)
@@ -168,6 +184,10 @@ class _Process:
     def continuation(self) -> str:
         """What a sweep has sent to itself last."""
         return self.sink.continuation
+
+    def sent(self) -> tuple[list[str], dict[str, list[int]]]:
+        """The messages of the work queue, and the bytes of each call to the topic and to the queues."""
+        return self.sink.work, self.sink.bytes
 
     def measured(self, name: str) -> Measured:
         """What the cloud saw."""
@@ -213,9 +233,11 @@ class Clouds:
         """Put tags on resources of a cloud, set its latency, and start counting anew."""
         self._ask("prepare", name, place, ids, keys, latency)
 
-    def fill(self, name: str, place: tuple[str, str], count: int, tags: list[dict[str, str]]) -> None:
+    def fill(
+        self, name: str, place: tuple[str, str], count: int, tags: list[dict[str, str]], latency: float = 0.0
+    ) -> None:
         """Put so many resources at a cloud, with one of `tags` after the other, and start counting anew."""
-        self._ask("fill", name, place, count, tags)
+        self._ask("fill", name, place, count, tags, latency)
 
     def carrying(self, name: str, key: str) -> int:
         """How many resources of a cloud have a tag of this key."""
@@ -232,6 +254,13 @@ class Clouds:
     def continuation(self) -> str:
         """What a sweep has sent to itself last."""
         found: str = self._ask("continuation")
+        return found
+
+    def sent(self) -> tuple[list[str], dict[str, list[int]]]:
+        """What was sent since the clouds were filled or prepared: the messages of the work queue where they were
+        filled, and the bytes of each call to `sns` and to `sqs`.
+        """
+        found: tuple[list[str], dict[str, list[int]]] = self._ask("sent")
         return found
 
     def measured(self, name: str) -> Measured:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import here, sweep
+from bench import cost, here, sweep
 from bench.certificates import certificate
 from bench.clouds import TLS, Clouds
 from bench.driver import batch
@@ -82,6 +82,7 @@ class Bench:
             self.growth,
             self.here,
             self.sweep,
+            self.cost,
             self.first,
             self.package,
             self.profiles,
@@ -263,6 +264,10 @@ class Bench:
     def sweep(self) -> None:
         """A sweep, at two sizes."""
         sweep.measure(self, (10_000, 100_000) if self.quick else (100_000, 1_000_000))
+
+    def cost(self) -> None:
+        """What AWS bills."""
+        cost.measure(self)
 
     # The package
 

@@ -5,10 +5,11 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from bench.charts import Bar, bars, line
+from bench.charts import Bar, bars, stacks
+from bench.cost import PRICES, PRICES_FROM, PRICES_OF, dollars, for_a_million, functions
 from bench.figures import LATENCY, RESOURCES
 from bench.processes import WITHOUT_COLLECTIONS
-from bench.targets import Row, Targets, milliseconds
+from bench.targets import MEGABYTE, Row, Targets, milliseconds
 
 
 class Page(Targets):
@@ -37,6 +38,7 @@ class Page(Targets):
                 "![Drain](img/drain.svg)",
                 "![Growth](img/growth.svg)",
                 "",
+                *self._cost(),
                 *self._left(missed),
                 _HOW.strip(),
                 "",
@@ -53,6 +55,40 @@ class Page(Targets):
             "other work shares the cores, trust ratios and CPU times more than wall times: a single thread gets a "
             "smaller share of a busy machine than a hundred of them. So the best run stands beside."
         )
+
+    def _cost(self) -> Iterator[str]:
+        yield "## What a million pairs cost on AWS"
+        yield ""
+        yield "![Cost](img/cost.svg)"
+        yield ""
+        heads = ("work", "pairs counted", "Lambda requests", "GB-seconds", "SQS requests", "SNS requests", "log")
+        yield f"| {' | '.join(heads)} | provider calls | cost |"
+        yield "|---" * (len(heads) + 2) + "|"
+        for label, counted in self.results["cost"].items():
+            counts = for_a_million(counted)
+            numbers = (counts[name] for name in ("Lambda requests", "Lambda time", "SQS requests", "SNS requests"))
+            cells = " | ".join(f"{number:,.0f}" for number in numbers)
+            yield (
+                f"| {label} | {counted['pairs']:,.0f} | {cells} | {counts['logs'] / MEGABYTE:,.0f} MB | "
+                f"{counts['provider calls']:,.0f} | ${sum(dollars(counts).values()):,.2f} |"
+            )
+        yield ""
+        sizes = functions()
+        yield (
+            "Everything but the pairs counted is for 1,000,000 pairs, in proportion to those that were counted. The "
+            f"function that removes has {sizes.remove:,} MB, the one that sweeps {sizes.sweep:,} MB, and the work "
+            f"queue's batches have up to {sizes.batch} messages. Calls go to JD Cloud, take 50 ms each, and keep the "
+            f"pace of one of {sizes.environments} environments: waiting for it is billed. Tags are read before they "
+            "are removed."
+        )
+        yield ""
+        yield f"List prices of {PRICES_OF}, looked up on {PRICES_FROM}, without the free tier:"
+        yield ""
+        yield "| billed | price |"
+        yield "|---|---|"
+        for name, price in PRICES.items():
+            yield f"| {name} | {price.unit} |"
+        yield ""
 
     def _left(self, missed: list[Row]) -> Iterator[str]:
         yield "## What is left"
@@ -167,7 +203,10 @@ class Page(Targets):
             for version in self.results["versions"]
             for side, name in whose.items()
         ]
-        yield "cold-start", bars("Cold start: CPU of a fresh process, ready for its first call", "ms", cold)
+        yield (
+            "cold-start",
+            bars("cold-start", "Cold start: CPU of a fresh process, ready for its first call", "ms", cold),
+        )
         drains = [Bar("JD, 1,000 messages, untag", self.mid("jd own", "first_to_last"), "own")]
         drains += [Bar("JD, 1,000 messages, SDK path", self.mid("jd sdk", "first_to_last"), "sdk")]
         for number in (32, 100):
@@ -176,9 +215,13 @@ class Page(Targets):
                 Bar(f"Huawei, {number} in flight, untag", self.mid(f"huawei {number} own", "phase"), "own"),
                 Bar(f"Huawei, {number} threads, SDK path", self.mid(f"huawei {number} sdk", "phase"), "sdk"),
             ]
-        yield "drain", bars("Drain: 1,000 resources, 50 ms a call", "s", drains)
-        points = [(pairs, self.mid(f"growth {pairs}") * 1e6) for pairs in self.sizes()]
-        yield "growth", line("Growth: CPU of a pair in the core, us", "pairs of resource and tag in one run", points)
+        yield "drain", bars("drain", "Drain: 1,000 resources, 50 ms a call", "s", drains)
+        growth = [
+            Bar(f"{pairs:,} pairs in one run", self.mid(f"growth {pairs}") * 1e6, "own") for pairs in self.sizes()
+        ]
+        yield "growth", bars("growth", "Growth: CPU of a pair in the core", "us", growth)
+        costs = {label: dollars(for_a_million(counts)) for label, counts in self.results["cost"].items()}
+        yield "cost", stacks("cost", "A million pairs on AWS, list prices", "$", costs)
 
 
 _HEAD = """
@@ -217,6 +260,10 @@ _HOW = """
   answer for each value, and one in ten at Huawei Cloud's TMS, which pages. Three tags in five have a date that is over.
   CPU and peak memory are those of the function's process, less those of a sweep of 1,000 resources. The requests that
   it sends are held against the tags that stand at the clouds.
+- Cost: the function's invocations one after the other, in a process that is warm. Lambda gives 512 MB the part of a
+  core that 512 is of 1,769; so the CPU time of an invocation counts that much more often, and its waiting as it is. The
+  sum is rounded up to a millisecond. A sender is taken to put ten messages into a call; Lambda receives and deletes ten
+  at a time. Metrics, alarms, polling an empty queue and stored logs cost the same whatever is done, and are left out.
 - TLS: the local server with a certificate of an authority made for the run.
 
 The SDK path does less: it neither groups messages, nor retries, nor reads back, nor keeps a pace.

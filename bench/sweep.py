@@ -6,7 +6,7 @@ queue keeps which pairs they name, and the clouds know which they should name.
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.clouds import SWEEP_QUEUE, TMS
 from bench.processes import ROOT, Driver
@@ -14,18 +14,18 @@ from bench.processes import ROOT, Driver
 if TYPE_CHECKING:
     from bench.figures import Bench
 
+Rule = dict[str, Any]
+
 PROJECT = "5f0c2a9d8e7b46310f00c0de00000001"
 _KEY = "expires-on"
 _PAST = [f"2020-01-{day:02}" for day in range(1, 31)]
 _FUTURE = [f"2999-01-{day:02}" for day in range(1, 21)]
-_TAGS = [{_KEY: day, "env": "prod"} for day in (*_PAST, *_FUTURE)]
+TAGS = [{_KEY: day, "env": "prod"} for day in (*_PAST, *_FUTURE)]
 _MATCH = {"match": {"key": _KEY, "value": {"expired": "%Y-%m-%d"}}}
-_RULES = {
-    "rules": [
-        {"name": "jd", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], **_MATCH},
-        {"name": "tms", "provider": "huaweicloud", "project_id": PROJECT, "types": ["ecs"], **_MATCH},
-    ]
-}
+EXPIRED = len(_PAST)
+"""Of `TAGS`, the first ones: those that the rules mean."""
+JD_RULE = {"name": "jd", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], **_MATCH}
+_TMS_RULE = {"name": "tms", "provider": "huaweicloud", "project_id": PROJECT, "types": ["ecs"], **_MATCH}
 _PAGED = 10
 """One resource in so many stands at Huawei Cloud's TMS, which pages; the others at JD Cloud, which does not."""
 _FEW = 1000
@@ -41,9 +41,10 @@ def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
     }
     for size in sizes:
         driver = Driver(side, environ)
-        _swept(bench, driver, _FEW)
-        least = _swept(bench, driver, _FEW)
-        whole = _swept(bench, driver, size)
+        rules = [JD_RULE, _TMS_RULE]
+        swept(bench, driver, _FEW, rules)
+        least = swept(bench, driver, _FEW, rules)
+        whole = swept(bench, driver, size, rules)
         driver.close()
         bench.results[f"sweep {size}"] = {
             "cpu": (whole["cpu"] - least["cpu"]) / (size - _FEW),
@@ -53,17 +54,28 @@ def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
         }
 
 
-def _swept(bench: "Bench", driver: Driver, size: int) -> dict[str, float]:
-    paged = size // _PAGED
-    bench.clouds.fill(TMS, (PROJECT, "ecs"), paged, _TAGS)
-    bench.clouds.fill("jdcloud", ("cn-north-1", "vm"), size - paged, _TAGS)
+def swept(bench: "Bench", driver: Driver, size: int, rules: list[Rule], latency: float = 0.0) -> dict[str, Any]:
+    """Fill the clouds and sweep them, over as many invocations as it takes; what it cost, and what it missed."""
+    paged = size // _PAGED if len(rules) > 1 else 0
+    bench.clouds.fill(TMS, (PROJECT, "ecs"), paged, TAGS, latency)
+    bench.clouds.fill("jdcloud", ("cn-north-1", "vm"), size - paged, TAGS, latency)
     servers = bench.clouds.cpu()
-    body = json.dumps({"id": f"bench-{size}", **_RULES})
-    total = {"cpu": 0.0, "wall": 0.0, "invocations": 0.0}
+    body = json.dumps({"id": f"bench-{size}", "rules": rules})
+    each = []
+    peak = 0
     while body:
         answer = driver.ask(do="sweep", body=body)
-        total |= {name: total[name] + answer[name] for name in ("cpu", "wall")}
-        total |= {"invocations": total["invocations"] + 1, "rss": answer["rss"]}
+        each.append((answer["wall"], answer["cpu"]))
+        peak = answer["rss"]
         body = bench.clouds.continuation() if answer["continued"] else ""
     missed, wrong = bench.clouds.unasked(["jdcloud", TMS], _KEY, _PAST)
-    return {**total, "missed": missed, "wrong": wrong, "servers": bench.clouds.cpu() - servers}
+    return {
+        "each": each,
+        "wall": sum(wall for wall, _ in each),
+        "cpu": sum(cpu for _, cpu in each),
+        "invocations": len(each),
+        "rss": peak,
+        "missed": missed,
+        "wrong": wrong,
+        "servers": bench.clouds.cpu() - servers,
+    }
