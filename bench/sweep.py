@@ -26,7 +26,7 @@ EXPIRED = len(_PAST)
 """Of `TAGS`, the first ones: those that the rules mean."""
 JD_RULE = {"name": "jd", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], **_MATCH}
 _TMS_RULE = {"name": "tms", "provider": "huaweicloud", "project_id": PROJECT, "types": ["ecs"], **_MATCH}
-_PAGED = 10
+_PAGED = 50
 """One resource in so many stands at Huawei Cloud's TMS, which pages; the others at JD Cloud, which does not."""
 _FEW = 1000
 
