@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _FEW = 100
 _PLACE = ("cn-north-1", "vm")
 _KEY = "env"
-_TAGS = {_KEY: "staging", "team": "web"}
+_TAGS = [{_KEY: f"v{number}", "team": "web"} for number in range(50)]
+"""A listing that is too long for one answer is made value by value."""
 _RULE = {"name": "jd", "provider": "jdcloud", "regions": [_PLACE[0]], "types": [_PLACE[1]], "match": {"key": _KEY}}
 
 
@@ -44,7 +45,7 @@ def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
 
 
 def _planned_and_applied(bench: "Bench", pairs: int) -> dict[str, _Used]:
-    bench.clouds.fill("jdcloud", _PLACE, pairs, [_TAGS])
+    bench.clouds.fill("jdcloud", _PLACE, pairs, _TAGS)
     with TemporaryDirectory(prefix="untag-bench-") as name:
         folder = Path(name)
         (folder / "rules.json").write_text(json.dumps({"id": "bench", "rules": [_RULE]}), encoding="utf-8")
