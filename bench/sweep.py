@@ -50,7 +50,7 @@ def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
             "cpu": (whole["cpu"] - least["cpu"]) / (size - _FEW),
             "bytes": (whole["rss"] - least["rss"]) * 1024 / (size - _FEW),
             "peak": whole["rss"] / 1000,
-            **{name: whole[name] for name in ("wall", "invocations", "missed", "wrong", "servers")},
+            **{name: whole[name] for name in ("wall", "invocations", "missed", "wrong", "errors", "servers")},
         }
 
 
@@ -63,10 +63,12 @@ def swept(bench: "Bench", driver: Driver, size: int, rules: list[Rule], latency:
     body = json.dumps({"id": f"bench-{size}", "rules": rules})
     each = []
     peak = 0
+    summary: dict[str, Any] = {}
     while body:
         answer = driver.ask(do="sweep", body=body)
         each.append((answer["wall"], answer["cpu"]))
         peak = answer["rss"]
+        summary = answer["answer"].get("summary", {})
         body = bench.clouds.continuation() if answer["continued"] else ""
     missed, wrong = bench.clouds.unasked(["jdcloud", TMS], _KEY, _PAST)
     return {
@@ -77,5 +79,6 @@ def swept(bench: "Bench", driver: Driver, size: int, rules: list[Rule], latency:
         "rss": peak,
         "missed": missed,
         "wrong": wrong,
+        "errors": sorted({error["code"] for one in summary.get("details", ()) for error in one["errors"]}),
         "servers": bench.clouds.cpu() - servers,
     }

@@ -216,7 +216,8 @@ class Targets:
         wrong = [(run["missed"], run["wrong"]) for run in runs]
         yield Row(
             f"sweep, pairs missed, and asked for wrongly or twice, {heading}",
-            " / ".join(f"{missed:,} and {others:,}" for missed, others in wrong),
+            " / ".join(f"{missed:,} and {others:,}" for missed, others in wrong)
+            + "".join(f"; {code}" for run in runs for code in run["errors"]),
             "",
             "none",
             not any(missed or others for missed, others in wrong),

@@ -50,6 +50,7 @@ def measurements() -> dict[str, Any]:
             "wall": 9.0,
             "invocations": 1,
             "missed": 0,
+            "errors": [],
             "wrong": 0,
         },
         "sweep 1000000": {
@@ -59,6 +60,7 @@ def measurements() -> dict[str, Any]:
             "wall": 99.0,
             "invocations": 2,
             "missed": 1,
+            "errors": ["timeout"],
             "wrong": 0,
         },
         "cost": {"1 pair a message": COST},
