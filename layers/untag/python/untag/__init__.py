@@ -11,4 +11,4 @@ The floors of the package, lowest first; a module imports from its own floor and
 7. `hosts.aws`, `hosts.here`: a folder for each host: everything that its platform says
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
