@@ -25,6 +25,8 @@ _XMLNS = "http://sns.amazonaws.com/doc/2010-03-31/"
 
 TLS = "huaweicloud-config over TLS"
 TMS = "huaweicloud-tms"
+Place = tuple[str, str]
+"""A region and a type."""
 SWEEP_QUEUE = "https://sqs.eu-west-1.amazonaws.com/000000000000/sweep"
 
 
@@ -154,12 +156,13 @@ class _Process:
         self.sink.work = []
         self.sink.bytes = {"sns": [], "sqs": []}
 
-    def fill(self, name: str, place: tuple[str, str], count: int, tags: list[dict[str, str]], latency: float) -> None:
+    def fill(self, name: str, places: list[Place], count: int, tags: list[dict[str, str]], latency: float) -> None:
         """Put so many resources there, `i-0000000` and so on, with one of `tags` after the other."""
-        self.prepare(name, place, [], [], latency)
+        self.prepare(name, places[0], [], [], latency)
         self.servers[name].tags.load(
-            {"region": place[0], "type": place[1], "id": f"i-{number:07}", "tags": tags[number % len(tags)]}
+            {"region": region, "type": type_, "id": f"i-{number:07}", "tags": tags[number % len(tags)]}
             for number in range(count)
+            for region, type_ in [places[number * len(places) // count]]
         )
         self.sink.asked = {}
 
@@ -234,10 +237,13 @@ class Clouds:
         self._ask("prepare", name, place, ids, keys, latency)
 
     def fill(
-        self, name: str, place: tuple[str, str], count: int, tags: list[dict[str, str]], latency: float = 0.0
+        self, name: str, places: list[Place], count: int, tags: list[dict[str, str]], latency: float = 0.0
     ) -> None:
-        """Put so many resources at a cloud, with one of `tags` after the other, and start counting anew."""
-        self._ask("fill", name, place, count, tags, latency)
+        """Put so many resources at a cloud, as many at each place, and start counting anew.
+
+        They have one of `tags` after the other.
+        """
+        self._ask("fill", name, places, count, tags, latency)
 
     def carrying(self, name: str, key: str) -> int:
         """How many resources of a cloud have a tag of this key."""

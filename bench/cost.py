@@ -18,7 +18,7 @@ from samtranslator.yaml_helper import yaml_parse
 from bench.clouds import SWEEP_QUEUE
 from bench.driver import bodies
 from bench.processes import ROOT, Driver
-from bench.sweep import EXPIRED, JD_RULE, TAGS, swept
+from bench.sweep import EXPIRED, TAGS, swept
 
 if TYPE_CHECKING:
     from bench.figures import Bench
@@ -127,7 +127,7 @@ class _Run:
         self._remove = Driver(side, environ, self._logs[0])
         self._sweep = Driver(replace(side, app=ROOT / "functions" / "sweep"), environ, self._logs[1])
         self.messages({"messages": 100, "per": 1, "keys": ["env"]})  # warm
-        swept(bench, self._sweep, 1000, [JD_RULE])
+        swept(bench, self._sweep, 1000, paging=False)
 
     def close(self) -> None:
         """End the processes."""
@@ -155,7 +155,7 @@ class _Run:
     def sweep(self, resources: int) -> dict[str, float]:
         """A sweep, and the messages that it sends, removed."""
         log = self._log_bytes()
-        found = swept(self._bench, self._sweep, resources, [JD_RULE], LATENCY)
+        found = swept(self._bench, self._sweep, resources, LATENCY, paging=False)
         texts, _ = self._bench.clouds.sent()
         orders = self._bench.orders("jdcloud", messages=len(texts), per=0, keys=[], size=self._functions.batch)
         total = self._removed({**orders, "bodies": texts})

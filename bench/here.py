@@ -45,7 +45,7 @@ def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
 
 
 def _planned_and_applied(bench: "Bench", pairs: int) -> dict[str, _Used]:
-    bench.clouds.fill("jdcloud", _PLACE, pairs, _TAGS)
+    bench.clouds.fill("jdcloud", [_PLACE], pairs, _TAGS)
     with TemporaryDirectory(prefix="untag-bench-") as name:
         folder = Path(name)
         (folder / "rules.json").write_text(json.dumps({"id": "bench", "rules": [_RULE]}), encoding="utf-8")

@@ -256,8 +256,8 @@ _HOW = """
 - Here: `untag plan` of a sweep rule and `untag apply` of its plan, each a process of its own, with one pair for each
   resource at JD Cloud. The CPU of the same command with a hundred pairs is taken off. The plan has to have a row for
   every pair, and the tags have to be gone afterwards.
-- Sweep: the sweep function on its own, 49 resources in 50 at JD Cloud, which lists all of them in one answer or one
-  answer for each value, and one in 50 at Huawei Cloud's TMS, which pages. Three tags in five have a date that is over.
+- Sweep: the sweep function on its own, 49 resources in 50 at JD Cloud, which does not page, up to 25,000 of them in a
+  region, and one in 50 at Huawei Cloud's TMS, which pages. Three tags in five have a date that is over.
   CPU and peak memory are those of the function's process, less those of a sweep of 1,000 resources. The requests that
   it sends are held against the tags that stand at the clouds.
 - Cost: the function's invocations one after the other, in a process that is warm. Lambda gives 512 MB the part of a

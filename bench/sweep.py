@@ -6,6 +6,7 @@ queue keeps which pairs they name, and the clouds know which they should name.
 
 import json
 from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from bench.clouds import SWEEP_QUEUE, TMS
@@ -13,8 +14,6 @@ from bench.processes import ROOT, Driver
 
 if TYPE_CHECKING:
     from bench.figures import Bench
-
-Rule = dict[str, Any]
 
 PROJECT = "5f0c2a9d8e7b46310f00c0de00000001"
 _KEY = "expires-on"
@@ -24,11 +23,12 @@ TAGS = [{_KEY: day, "env": "prod"} for day in (*_PAST, *_FUTURE)]
 _MATCH = {"match": {"key": _KEY, "value": {"expired": "%Y-%m-%d"}}}
 EXPIRED = len(_PAST)
 """Of `TAGS`, the first ones: those that the rules mean."""
-JD_RULE = {"name": "jd", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], **_MATCH}
 _TMS_RULE = {"name": "tms", "provider": "huaweicloud", "project_id": PROJECT, "types": ["ecs"], **_MATCH}
 _PAGED = 50
 """One resource in so many stands at Huawei Cloud's TMS, which pages; the others at JD Cloud, which does not."""
 _FEW = 1000
+_IN_A_PLACE = 25_000
+"""Resources of one region and type at JD Cloud, at most: its listing is one answer, and has to come in time."""
 
 
 def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
@@ -41,10 +41,9 @@ def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
     }
     for size in sizes:
         driver = Driver(side, environ)
-        rules = [JD_RULE, _TMS_RULE]
-        swept(bench, driver, _FEW, rules)
-        least = swept(bench, driver, _FEW, rules)
-        whole = swept(bench, driver, size, rules)
+        swept(bench, driver, _FEW)
+        least = swept(bench, driver, _FEW)
+        whole = swept(bench, driver, size)
         driver.close()
         bench.results[f"sweep {size}"] = {
             "cpu": (whole["cpu"] - least["cpu"]) / (size - _FEW),
@@ -54,11 +53,17 @@ def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
         }
 
 
-def swept(bench: "Bench", driver: Driver, size: int, rules: list[Rule], latency: float = 0.0) -> dict[str, Any]:
-    """Fill the clouds and sweep them, over as many invocations as it takes; what it cost, and what it missed."""
-    paged = size // _PAGED if len(rules) > 1 else 0
-    bench.clouds.fill(TMS, (PROJECT, "ecs"), paged, TAGS, latency)
-    bench.clouds.fill("jdcloud", ("cn-north-1", "vm"), size - paged, TAGS, latency)
+def swept(bench: "Bench", driver: Driver, size: int, latency: float = 0.0, *, paging: bool = True) -> dict[str, Any]:
+    """Fill the clouds and sweep them, over as many invocations as it takes; what it cost, and what it missed.
+
+    Without `paging` all resources stand at JD Cloud.
+    """
+    paged = size // _PAGED if paging else 0
+    regions = [f"cn-north-{number + 1}" for number in range(ceil((size - paged) / _IN_A_PLACE))]
+    jd = {"name": "jd", "provider": "jdcloud", "regions": regions, "types": ["vm"], **_MATCH}
+    rules = [jd, _TMS_RULE] if paging else [jd]
+    bench.clouds.fill(TMS, [(PROJECT, "ecs")], paged, TAGS, latency)
+    bench.clouds.fill("jdcloud", [(region, "vm") for region in regions], size - paged, TAGS, latency)
     servers = bench.clouds.cpu()
     body = json.dumps({"id": f"bench-{size}", "rules": rules})
     each = []
