@@ -282,7 +282,7 @@ class Stack:
 
     # What comes out
 
-    def drain(self, timeout: float = 30.0) -> None:
+    def drain(self, timeout: float = 90.0) -> None:
         """Waits until every queue that a function reads is empty; NotDrainedError after `timeout` seconds.
 
         A message counts until it is deleted or moved: visible, delayed or in flight. So nothing that will

@@ -83,7 +83,7 @@ def test_the_command_at_the_end_of_an_errors_hint_works(place, session, words):
     hint = failed.stderr.splitlines()[-1]
     (command,) = COMMAND.findall(hint)
     if command.endswith("watch") or " watch " in command:
-        command = f"timeout --preserve-status -s INT 8 {command}"
+        command = f"timeout --preserve-status -s INT 12 {command}"
     done = pasted(place, command)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
@@ -138,7 +138,7 @@ def test_what_can_be_done_with_a_stack_that_is_up_can_be_pasted(place, tmp_path)
             lines = COMMAND.findall(printed)
             assert len(lines) == 8
             for line in lines:
-                told = f"timeout --preserve-status -s INT 8 {line}" if " watch " in line else line
+                told = f"timeout --preserve-status -s INT 12 {line}" if " watch " in line else line
                 done = pasted(place, told)
                 assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
         finally:
