@@ -36,7 +36,7 @@ def without_calls(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[st
     """An invocation whose provider calls and calls of delivery cost nothing; everything else is as it is."""
     from untag.providers import Answer, Verdict  # noqa: PLC0415
 
-    runtime = app.remove_tags._runtime  # noqa: SLF001
+    runtime = app.remove_tags.runtime
 
     async def write(
         _session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...], *_seen: Any
@@ -93,7 +93,7 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     from untag.core import Deadline, open_job, report  # noqa: PLC0415
     from untag.providers import Answer, Verdict  # noqa: PLC0415
 
-    runtime = app.remove_tags._runtime  # noqa: SLF001
+    runtime = app.remove_tags.runtime
     (provider,) = runtime.registry.tag_apis("jdcloud")
 
     async def write(
@@ -117,7 +117,7 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     if orders["memory"]:
         tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    loop = runtime._loop  # noqa: SLF001
+    loop = runtime.loop
     cpu = time.process_time()
     jobs = [open_job(request, runtime.registry, runtime.engine.policy, now=0.0) for request in requests]
     loop.run_until_complete(runtime.engine.run(jobs, Deadline(lambda: 600.0, 1.0), lambda _: None))
