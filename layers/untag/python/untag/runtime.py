@@ -10,11 +10,11 @@ from untag.hosts.base import Host, Outbox
 from untag.providers import Registry
 from untag.settings import Settings
 
-_RESERVE_SECONDS = 10.0
+RESERVE_SECONDS = 10.0
 _RESERVE_SHARE = 0.25
 """What of an invocation's time is kept for delivery: ten seconds, or a quarter of a short one."""
 
-_MARGIN_SECONDS = 0.5
+MARGIN_SECONDS = 0.5
 """Delivery itself has ended this long before the invocation does."""
 
 T = TypeVar("T")
@@ -54,8 +54,8 @@ class Runtime:
 
     def window(self, left: Callable[[], float]) -> Window:
         """What one invocation has; `left` gives its remaining seconds."""
-        outbox = self.host.outbox(lambda: left() - _MARGIN_SECONDS)
-        return Window(Deadline(left, reserve=min(_RESERVE_SECONDS, left() * _RESERVE_SHARE)), outbox)
+        outbox = self.host.outbox(lambda: left() - MARGIN_SECONDS)
+        return Window(Deadline(left, reserve=min(RESERVE_SECONDS, left() * _RESERVE_SHARE)), outbox)
 
     def close(self) -> None:
         """End the event loop and what still runs in it, where a process outlives its work."""
