@@ -220,6 +220,15 @@ def put(server: ProviderServer, *ids: str, tags: Mapping[str, str] = {"env": "pr
     server.tags.load({"account": account, "region": region, "type": type_, "id": id_, "tags": tags} for id_ in ids)
 
 
+def resent(house: House) -> list[Json]:
+    """The remainders, taken off the work queue when their time has come."""
+    left = house.aws.messages()
+    for queue in house.aws.queues.values():
+        queue.clear()
+    house.clock.seconds += 900
+    return left
+
+
 def taken_away(server: ProviderServer) -> set[tuple[str, str, str]]:
     """What calls removed, by the cloud's own truth table: id, key and the value that stood there."""
     return {
