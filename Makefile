@@ -65,9 +65,17 @@ clean: ## remove what was built and every virtual environment
 ##@ For maintainers
 
 .PHONY: test
-test: .venv/.stamp .venv-runtime/.stamp lint ## lint, types, template checks and every test
+test: .venv/.stamp .venv-runtime/.stamp ## lint, types, template checks and every test
+	@$(MAKE) --no-print-directory -j3 lint campaign rest
+
+# It waits for most of its time. What runs beside it gives way, since its deadlines are real.
+.PHONY: campaign
+campaign: .venv/.stamp .venv-runtime/.stamp
 	.venv/bin/python -m pytest tests/faults
-	.venv/bin/python -m pytest --ignore=tests/contract --ignore=tests/faults -n 2 --dist loadfile --cov --cov-report=term
+
+.PHONY: rest
+rest: .venv/.stamp .venv-runtime/.stamp
+	nice -n 5 .venv/bin/python -m pytest --ignore=tests/contract --ignore=tests/faults -n 2 --dist loadfile --cov --cov-report=term
 
 .PHONY: fix
 fix: .venv/.stamp ## put right what ruff can: format, and lint

@@ -1,17 +1,19 @@
-"""Charts as SVG, written by hand: bars, and a line over a logarithmic axis."""
+"""Charts: tables with a bar in each row, as a terminal would show them."""
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-_WIDTH = 720
-_LEFT = 250
-_ROW = 30
-_COLOURS = {"own": "#2563eb", "sdk": "#d97706", "floor": "#9ca3af"}
-_STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#111827}.title{font-weight:600;font-size:15px}"
-    ".note{fill:#6b7280}@media(prefers-color-scheme:dark){text{fill:#e5e7eb}.note{fill:#9ca3af}}"
-)
+from rich import box
+from rich.bar import Bar as Drawn
+from rich.table import Table
+from rich.text import Text
+
+from tools.screenshots.drawing import svg_of
+
+_WIDTH = 44
+"""Columns of the longest bar."""
+_COLOURS = {"own": "blue", "sdk": "yellow", "floor": "bright_black"}
+_PARTS = ("blue", "yellow", "green", "magenta", "cyan")
 
 
 class Bar(NamedTuple):
@@ -22,50 +24,45 @@ class Bar(NamedTuple):
     whose: str
 
 
-def bars(title: str, unit: str, rows: Sequence[Bar]) -> str:
+def bars(name: str, title: str, unit: str, rows: Sequence[Bar]) -> str:
     """Horizontal bars from zero."""
     most = max(row.value for row in rows)
-    room = _WIDTH - _LEFT - 90
-    parts = []
-    for at, row in enumerate(rows):
-        y = 48 + at * _ROW
-        length = max(1.0, room * row.value / most)
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 15}" text-anchor="end">{escape(row.label)}</text>')
-        parts.append(
-            f'<rect x="{_LEFT}" y="{y}" width="{length:.1f}" height="20" rx="2" fill="{_COLOURS[row.whose]}"/>'
-        )
-        parts.append(f'<text x="{_LEFT + length + 6:.1f}" y="{y + 15}">{row.value:.3g} {escape(unit)}</text>')
-    return _svg(title, 60 + len(rows) * _ROW, parts)
+    table = _table()
+    for row in rows:
+        drawn = Drawn(most, 0, row.value, width=_WIDTH, color=_COLOURS[row.whose])
+        table.add_row(row.label, drawn, f"{row.value:,.3g} {unit}")
+    return svg_of(name, title, table)
 
 
-def line(title: str, note: str, points: Sequence[tuple[int, float]]) -> str:
-    """A value over numbers that grow tenfold, from zero up."""
-    most = max(value for _, value in points) * 1.25
-    height, top, right = 220, 50, _WIDTH - 60
-    step = (right - 80) / max(1, len(points) - 1)
-    places = [
-        (80 + at * step, top + height * (1 - value / most), number, value) for at, (number, value) in enumerate(points)
-    ]
-    parts = [f'<line x1="80" y1="{top + height}" x2="{right}" y2="{top + height}" stroke="#9ca3af"/>']
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in places)
-    parts.append(f'<polyline points="{path}" fill="none" stroke="{_COLOURS["own"]}" stroke-width="2"/>')
-    for x, y, number, value in places:
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_COLOURS["own"]}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{y - 10:.1f}" text-anchor="middle">{value:.3g}</text>')
-        parts.append(f'<text x="{x:.1f}" y="{top + height + 20}" text-anchor="middle">{number:,}</text>')
-    parts.append(f'<text class="note" x="80" y="{top + height + 44}">{escape(note)}</text>')
-    return _svg(title, top + height + 60, parts)
+def stacks(name: str, title: str, unit: str, rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Horizontal bars that are made of the same parts, in colours that the last row explains."""
+    most = max(sum(parts.values()) for parts in rows.values())
+    table = _table()
+    for label, parts in rows.items():
+        total = sum(parts.values())
+        table.add_row(label, _stack(parts.values(), most), f"{unit}{total:,.3g}")
+    names = next(iter(rows.values()))
+    legend = Text("  ").join(Text(f"\u2588 {part}", colour) for part, colour in zip(names, _PARTS, strict=False))
+    outer = Table.grid()
+    outer.add_row(table)
+    outer.add_row(legend)
+    return svg_of(name, title, outer)
 
 
-def _svg(title: str, height: float, parts: Sequence[str]) -> str:
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" role="img">',
-            f"<title>{escape(title)}</title>",
-            f"<style>{_STYLE}</style>",
-            f'<text class="title" x="16" y="28">{escape(title)}</text>',
-            *parts,
-            "</svg>",
-            "",
-        ]
-    )
+def _stack(values: Iterable[float], most: float) -> Text:
+    """The parts one after the other, each from where the one before it ends."""
+    drawn, whole, ends = Text(), 0.0, 0
+    for value, colour in zip(values, _PARTS, strict=False):
+        whole += value
+        end = round(whole / most * _WIDTH)
+        drawn.append("\u2588" * (end - ends), colour)
+        ends = end
+    return drawn
+
+
+def _table() -> Table:
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(width=_WIDTH, no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    return table

@@ -1,20 +1,20 @@
 """What is measured: every figure several times, ours and theirs in turn."""
 
+import json
 import platform
-import subprocess
-import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import cost, here, sweep
+from bench.certificates import certificate
 from bench.clouds import TLS, Clouds
 from bench.driver import batch
+from bench.packages import sizes
 from bench.processes import LAYER, OWN_APP, PIECES, ROOT, SDK_APP, Driver, Side, fresh, imports
 from local.functions.runtime import ExecutionEnvironment, FunctionSpec
-from tools.check_build import measure
 
 LATENCY = 0.05
 """Seconds that a provider takes for each call."""
@@ -75,7 +75,19 @@ class Bench:
 
     def run(self, only: Sequence[str] = ()) -> Results:
         """Every part, or those that are named."""
-        for part in (self.cold, self.drains, self.inside, self.growth, self.first, self.package, self.profiles):
+        parts = (
+            self.cold,
+            self.drains,
+            self.inside,
+            self.growth,
+            self.here,
+            self.sweep,
+            self.cost,
+            self.first,
+            self.package,
+            self.profiles,
+        )
+        for part in parts:
             if only and part.__name__ not in only:
                 continue
             began = time.monotonic()
@@ -111,7 +123,7 @@ class Bench:
                 began = time.monotonic()
                 runtime = ExecutionEnvironment(_spec(side, self.environment))
                 try:
-                    answer = runtime.invoke(_json(batch(orders)))
+                    answer = runtime.invoke(json.dumps(batch(orders)).encode())
                 finally:
                     runtime.close()
                 count, last = self.clouds.delivered()
@@ -218,7 +230,7 @@ class Bench:
             driver.ask(**orders)
 
     def inside(self) -> None:
-        """A batch of a thousand records, without provider calls and without the calls of delivery."""
+        """A thousand records without provider calls and without those of delivery, and what their parts cost alone."""
         driver = Driver(self.pairs[0][0], self.environment)
         for at in range(-1, len(self.times(7))):
             orders = self.orders("jdcloud", messages=RESOURCES, per=1, keys=["env"])
@@ -227,6 +239,8 @@ class Bench:
                 raise RuntimeError(f"records: {answer}")
             if at >= 0:
                 self.keep("records", answer["cpu"] / RESOURCES)
+                bodies = [record["body"] for record in batch(orders)["Records"]]
+                self.keep("parts", driver.ask(do="parts", bodies=bodies))
         driver.close()
 
     def growth(self) -> None:
@@ -243,33 +257,23 @@ class Bench:
         """Numbers of pairs."""
         yield from (1_000, 10_000, 100_000) if self.quick else (1_000, 10_000, 100_000, 1_000_000)
 
+    def here(self) -> None:
+        """The command on one's own machine."""
+        here.measure(self, (10_000, 50_000) if self.quick else (10_000, 100_000))
+
+    def sweep(self) -> None:
+        """A sweep, at two sizes."""
+        sweep.measure(self, (10_000, 100_000) if self.quick else (100_000, 1_000_000))
+
+    def cost(self) -> None:
+        """What AWS bills."""
+        cost.measure(self)
+
     # The package
 
     def package(self) -> None:
         """Zip sizes in bytes."""
-        build = ROOT / ".aws-sam" / "build"
-        if not (build / "DependenciesLayer" / "python").is_dir():
-            build = self._build()
-        wanted = ("DependenciesLayer", "UntagLayer", "RemoveTagsFunction")
-        self.results["package own"] = {name: measure(build / name).bytes_zipped for name in wanted}
-        site = next((ROOT / ".venv-bench" / "lib").glob("python3*/site-packages"))
-        self.results["package sdk"] = _zipped(site)
-
-    def _build(self) -> Path:
-        build = Path(self._folder.name) / "build"
-        places = {
-            "DependenciesLayer": ROOT / "layers/dependencies",
-            "UntagLayer": ROOT / "layers/untag",
-            "RemoveTagsFunction": OWN_APP,
-        }
-        for name, place in places.items():
-            (build / name).mkdir(parents=True)
-            command = ["make", "-s", "-C", str(place), f"build-{name}", f"ARTIFACTS_DIR={build / name}"]
-            path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-            found = subprocess.run([ROOT / "tools" / "find-python", "3.13"], capture_output=True, text=True, check=True)
-            compiled = {"BYTECODE_PYTHON": found.stdout.strip()}
-            subprocess.run(command, check=True, env={**_pip_settings(), **compiled, "PATH": path})
-        return build
+        self.results |= sizes()
 
     # What is left
 
@@ -287,18 +291,6 @@ class Bench:
         driver.close()
 
 
-def _pip_settings() -> dict[str, str]:
-    import os  # noqa: PLC0415
-
-    return {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "HOME", "SSL_", "HTTP"))}
-
-
-def _json(event: Any) -> bytes:
-    import json  # noqa: PLC0415
-
-    return json.dumps(event).encode()
-
-
 def _spec(side: Side, environment: dict[str, str]) -> FunctionSpec:
     return FunctionSpec(
         name="bench",
@@ -313,60 +305,6 @@ def _spec(side: Side, environment: dict[str, str]) -> FunctionSpec:
         environment=environment,
         log_group="bench",
     )
-
-
-_NOT_SHIPPED = ("pip", "setuptools", "awslambdaric", "snapshot_restore_py", "simplejson", "runtime_client")
-
-
-def _zipped(site: Path) -> int:
-    """Site-packages as a layer would hold them: no installer, no runtime client, no bytecode."""
-    with tempfile.TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(site.rglob("*")):
-                where = path.relative_to(site)
-                shipped = not where.parts[0].startswith(_NOT_SHIPPED) and "__pycache__" not in where.parts
-                if path.is_file() and shipped:
-                    archive.write(path, where)
-        return file.tell()
-
-
-def certificate(folder: Path) -> tuple[str, tuple[str, str]]:
-    """An authority of our own and a certificate for this machine: the authority's file, and the server's two."""
-    import datetime as dt  # noqa: PLC0415
-    import ipaddress  # noqa: PLC0415
-
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
-    now = dt.datetime.now(dt.UTC)
-
-    def made(name: str, issuer: str, key: Any, signer: Any, *extensions: tuple[Any, bool]) -> Any:
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-            .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(hours=1))
-            .not_valid_after(now + dt.timedelta(days=1))
-        )
-        for extension, critical in extensions:
-            builder = builder.add_extension(extension, critical=critical)
-        return builder.sign(signer, hashes.SHA256())
-
-    authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    name = "bench authority"
-    authority = made(name, name, authority_key, authority_key, (x509.BasicConstraints(ca=True, path_length=0), True))
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    server = made("127.0.0.1", name, server_key, authority_key, (names, False))
-    pem = serialization.Encoding.PEM
-    (folder / "authority.pem").write_bytes(authority.public_bytes(pem))
-    (folder / "server.pem").write_bytes(server.public_bytes(pem))
-    (folder / "server.key").write_bytes(
-        server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return str(folder / "authority.pem"), (str(folder / "server.pem"), str(folder / "server.key"))
 
 
 def machine() -> dict[str, str]:

@@ -4,12 +4,16 @@
 """
 
 import cProfile
+import gc
+import json
 import os
 import pstats
+import resource
 import ssl
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -34,27 +38,102 @@ def trust(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
 
 def without_calls(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[str, Any]:
     """An invocation whose provider calls and calls of delivery cost nothing; everything else is as it is."""
-    from untag.providers import Answer, Verdict  # noqa: PLC0415
-
     runtime = app.remove_tags.runtime
-
-    async def write(
-        _session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...], *_seen: Any
-    ) -> Answer:
-        return Answer(Verdict.DONE, request_id="r-1", confirmed=len(ids) * len(tags))
-
     members = "".join(f"<member><Id>{number}</Id></member>" for number in range(10))
     answer = ET.fromstring(f"<a><Successful>{members}</Successful></a>")  # noqa: S314 - our own text
 
     async def sns(_operation: str, _parameters: Any) -> ET.Element:
         return answer
 
-    (provider,) = runtime.registry.tag_apis(orders["provider"])
-    provider.write, runtime.host.aws.sns = write, sns
+    runtime.host.aws.sns = sns
     try:
-        return invoked(app, orders)
+        with _answered(runtime, orders["provider"]):
+            return invoked(app, orders)
     finally:
-        del provider.write, runtime.host.aws.sns
+        del runtime.host.aws.sns
+
+
+def sweep(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
+    """An invocation of the sweep function with what its queue holds."""
+    from driver import Context  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    gc.collect()
+    began, cpu = time.monotonic(), time.process_time()
+    answer = app.handler(json.loads(orders["body"]), Context())
+    return {
+        "wall": time.monotonic() - began,
+        "cpu": time.process_time() - cpu,
+        "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "continued": "continued" in answer,
+        "answer": answer,
+    }
+
+
+def parts(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, float]:
+    """CPU seconds of what no record of `bodies` can do without, each part alone: the mean over all of them."""
+    from untag.contracts import parse_requests  # noqa: PLC0415
+    from untag.contracts.requests import RemovalRequest  # noqa: PLC0415
+    from untag.core import Deadline, open_job, report  # noqa: PLC0415
+    from untag.hosts.aws import logger  # noqa: PLC0415
+    from untag.messages import report_message  # noqa: PLC0415
+
+    runtime = app.remove_tags.runtime
+    texts = orders["bodies"]
+    bodies = [json.loads(text) for text in texts]
+    jobs = [
+        open_job(request, runtime.registry, runtime.engine.policy, now=0.0)
+        for body in bodies
+        for request in parse_requests(body, "p")
+    ]
+    with _answered(runtime, "jdcloud"):
+        runtime.run(runtime.engine.run(jobs, Deadline(lambda: 600.0, 1.0), lambda _: None))
+    pages = [report(job, 0.0) for job in jobs]
+    reports = [json.loads(report_message(page).body) for (page,) in pages]
+    lines: list[tuple[str, dict[str, Any]]] = []
+
+    def taken(message: str, extra: dict[str, Any]) -> None:
+        lines.append((message, extra))
+
+    # It goes before the class's method until it is deleted.
+    logger.info = taken  # type: ignore[method-assign,assignment]
+    for page in pages:
+        runtime.telemetry.finished(page, "m-1")
+    del logger.info
+    runtime.telemetry.flush()
+    encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # as reports are written
+    return {
+        "one JSON parse of its body": _each(json.loads, texts),
+        "one validation of the request": _each(RemovalRequest.model_validate, bodies),
+        "one JSON dump of its report": _each(encoder.encode, reports),
+        "one line of the log": _each(lambda line: logger.info(line[0], extra=line[1]), lines),
+    }
+
+
+def _each(work: Callable[[Any], Any], items: list[Any]) -> float:
+    """Mean CPU seconds of a piece of work over all items."""
+    gc.collect()
+    cpu = time.process_time()
+    for item in items:
+        work(item)
+    return (time.process_time() - cpu) / len(items)
+
+
+@contextmanager
+def _answered(runtime: Any, name: str) -> Iterator[None]:
+    """While it lasts, a provider's writing calls are answered at once, with success."""
+    from untag.providers import Answer, Verdict  # noqa: PLC0415
+
+    async def write(
+        _session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...], *_seen: Any
+    ) -> Answer:
+        return Answer(Verdict.DONE, request_id="r-1", confirmed=len(ids) * len(tags))
+
+    (provider,) = runtime.registry.tag_apis(name)
+    provider.write = write
+    try:
+        yield
+    finally:
+        del provider.write
 
 
 def profile(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[str, Any]:
@@ -91,17 +170,8 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     """
     from untag.contracts import parse_requests  # noqa: PLC0415
     from untag.core import Deadline, open_job, report  # noqa: PLC0415
-    from untag.providers import Answer, Verdict  # noqa: PLC0415
 
     runtime = app.remove_tags.runtime
-    (provider,) = runtime.registry.tag_apis("jdcloud")
-
-    async def write(
-        _session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...], *_seen: Any
-    ) -> Answer:
-        return Answer(Verdict.DONE, request_id="r-1", confirmed=len(ids) * len(tags))
-
-    provider.write = write
     bodies = [
         {
             "id": f"g-{number}",
@@ -117,10 +187,10 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     if orders["memory"]:
         tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    loop = runtime.loop
     cpu = time.process_time()
     jobs = [open_job(request, runtime.registry, runtime.engine.policy, now=0.0) for request in requests]
-    loop.run_until_complete(runtime.engine.run(jobs, Deadline(lambda: 600.0, 1.0), lambda _: None))
+    with _answered(runtime, "jdcloud"):
+        runtime.run(runtime.engine.run(jobs, Deadline(lambda: 600.0, 1.0), lambda _: None))
     held = tracemalloc.get_traced_memory()[0] - before
     rows = 0
     if not orders["memory"]:
@@ -129,5 +199,4 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     cpu = time.process_time() - cpu
     tracemalloc.stop()
     runtime.telemetry.flush()
-    del provider.write
     return {"cpu": cpu, "held": held, "pairs": sum(len(b.results) for job in jobs for b in job.blocks), "rows": rows}

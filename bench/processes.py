@@ -124,10 +124,10 @@ def imports(side: Side, environment: dict[str, str]) -> list[tuple[str, float]]:
 class Driver:
     """A handler in a process of its own, kept between invocations."""
 
-    def __init__(self, side: Side, environment: dict[str, str]) -> None:
+    def __init__(self, side: Side, environment: dict[str, str], log: Path | None = None) -> None:
         self.side = side
         self._process = subprocess.Popen(
-            [side.python, ROOT / "bench" / "driver.py", side.app],
+            [side.python, ROOT / "bench" / "driver.py", side.app, *([log] if log else [])],
             env=bare(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

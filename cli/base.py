@@ -12,6 +12,7 @@ from rich.console import Console
 from cli.ledger import Ledger, default_folder
 from local.reports.ledger import VARIABLE
 from local.terminal import console
+from untag import __version__
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Files = Annotated[
@@ -50,6 +51,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"untag {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
 
 out = console.make()
 err = console.make(stderr=True)

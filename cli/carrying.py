@@ -1,4 +1,4 @@
-"""Runs carried out for a person: progress while they last, then what came of them, what is left, and the exit code."""
+"""Carries out runs with a progress display, then prints results and remainders, and gives the exit code."""
 
 from collections.abc import Sequence
 from pathlib import Path

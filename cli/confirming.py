@@ -1,4 +1,4 @@
-"""Nothing changes a cloud before a person has typed how many pairs it is about, or a script has named the number."""
+"""Asks for confirmation before anything changes a cloud: the number of pairs, typed or given by a script."""
 
 import select
 import sys

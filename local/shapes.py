@@ -1,4 +1,4 @@
-"""The values that a stack takes and gives."""
+"""Values of a local stack: overrides, dead letters, notifications, the state of its queues."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

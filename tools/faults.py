@@ -1,4 +1,7 @@
-"""The long campaign: `make faults`, or `make faults SEED=7` for one seed. Whole, it writes docs/reliability.md."""
+"""Runs the fault campaigns, the planted bugs and the fuzz tests, and writes docs/reliability.md: `make faults`.
+
+`make faults SEED=7` runs one seed and writes nothing.
+"""
 
 import argparse
 import json
@@ -6,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,8 @@ FAULTS = ROOT / "tests" / "faults"
 PATHS = (ROOT, FAULTS, FAULTS / "hooks", ROOT / "tests" / "unit", ROOT / "layers" / "untag" / "python")
 PAIRS = 100_000
 MUTANT_PAIRS = 3000
+HOST_PAIRS = 20_000
+"""Pairs of a campaign on FunctionGraph: most of its time is the host's own waiting."""
 FAILED = "the campaign itself failed"
 ENDLESS = "does not come to an end"
 SETTINGS_OF: dict[str, dict[str, Any]] = {
@@ -48,7 +54,7 @@ MIX_OF: dict[str, dict[str, float]] = {
     "drops_the_dead_letter_on_a_send_error": {"letters": 0.4},
     "drops_the_remainder_on_a_send_error": {"aws": 0.4},
 }
-"""Weather that a planted bug needs to show, beyond the usual."""
+"""Faults that a planted bug needs to show, beyond the usual mix."""
 PAIRS_OF = {"believes_a_write_in_which_other_ids_failed": 12_000, "compares_protected_keys_by_their_case": 8000}
 """Pairs that a planted bug needs to show, where it needs an answer that is rare."""
 SEEDS = (1, 2, 3)
@@ -57,7 +63,7 @@ FUZZ = 50_000
 Json = dict[str, Any]
 
 
-PARTS = ("campaigns", "mutants", "fuzz", "document")
+PARTS = ("campaigns", "functiongraph", "mutants", "fuzz", "document")
 KEPT = ROOT / ".local" / "faults"
 
 
@@ -69,6 +75,7 @@ def main() -> int:
     parser.add_argument("--mutant", default="")
     parser.add_argument("--read-first", choices=("on", "off"), default="on")
     parser.add_argument("--phase", action="append", help="some phases of a campaign, in order")
+    parser.add_argument("--host", choices=("aws", "functiongraph"), default="aws", help="where a campaign runs")
     parser.add_argument("--only", choices=PARTS, action="append", help="some parts; what others found is kept")
     parser.add_argument("--answer", type=Path, help="run one campaign in this process, and write its outcome here")
     given = parser.parse_args()
@@ -77,12 +84,18 @@ def main() -> int:
         return 0
     KEPT.mkdir(parents=True, exist_ok=True)
     if given.seed is not None:
-        told = campaign(given.seed, given.pairs, given.mutant, given.read_first)
+        told = campaign(given.seed, given.pairs, given.mutant, given.read_first, given.host)
         show(told)
         return bool(told["findings"])
     if given.mutant:
         return int(not planted([given.mutant]))
-    parts = {"campaigns": lambda: campaigns(given.pairs), "mutants": planted, "fuzz": fuzz, "document": document}
+    parts = {
+        "campaigns": lambda: campaigns(given.pairs),
+        "functiongraph": functiongraph,
+        "mutants": planted,
+        "fuzz": fuzz,
+        "document": document,
+    }
     return max(int(not parts[name]()) for name in given.only or PARTS)
 
 
@@ -100,6 +113,14 @@ def kept(name: str) -> Any:
 def run_here(given: argparse.Namespace) -> None:
     """One campaign, in this process."""
     sys.path[:0] = map(str, PATHS)
+    if given.host == "functiongraph":
+        began = time.monotonic()
+        from functiongraph_campaign import Campaign as OnFunctionGraph  # noqa: PLC0415
+
+        outcome = OnFunctionGraph(given.seed, given.pairs, mutant=given.mutant, patience=600.0).run()
+        taken = {"seed": given.seed, "seconds": time.monotonic() - began}
+        given.answer.write_text(json.dumps(vars(outcome) | taken))
+        return
     from campaign import PHASES, Campaign  # noqa: PLC0415
     from weather import Mix  # noqa: PLC0415
 
@@ -114,12 +135,12 @@ def run_here(given: argparse.Namespace) -> None:
     given.answer.write_text(json.dumps(vars(outcome)))
 
 
-def campaign(seed: int, pairs: int, mutant: str = "", read_first: str = "on") -> Json:
+def campaign(seed: int, pairs: int, mutant: str = "", read_first: str = "on", host: str = "aws") -> Json:
     """One campaign, in a process of its own."""
-    answer = KEPT / f"campaign-{seed}-{mutant or 'whole'}.json"
+    answer = KEPT / f"campaign-{host}-{seed}-{mutant or 'whole'}.json"
     answer.unlink(missing_ok=True)
     command = [sys.executable, "-W", "ignore", __file__, "--seed", str(seed), "--pairs", str(pairs)]
-    command += ["--answer", str(answer), "--mutant", mutant, "--read-first", read_first]
+    command += ["--answer", str(answer), "--mutant", mutant, "--read-first", read_first, "--host", host]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if not answer.exists():
         return {"seed": seed, "findings": {FAILED: [f"exit {done.returncode}: {done.stderr[-2000:]}"]}, "seconds": 0.0}
@@ -140,6 +161,14 @@ def campaigns(pairs: int) -> bool:
         show(told[-1])
         keep("campaigns", told)
     return not any(one["findings"] for one in told)
+
+
+def functiongraph() -> bool:
+    """The first seed on the other host."""
+    told = campaign(SEEDS[0], HOST_PAIRS, host="functiongraph")
+    show(told)
+    keep("functiongraph", told)
+    return not told["findings"]
 
 
 def planted(only: list[str] | None = None) -> bool:
@@ -197,7 +226,7 @@ def document() -> bool:
     from reliability import document as written  # noqa: PLC0415
 
     (ROOT / "docs").mkdir(exist_ok=True)
-    text = written(kept("campaigns"), kept("mutants"), kept("fuzz"))
+    text = written(kept("campaigns"), kept("functiongraph"), kept("mutants"), kept("fuzz"))
     (ROOT / "docs" / "reliability.md").write_text(text, encoding="utf-8")
     return True
 

@@ -1,4 +1,4 @@
-"""How much there is to learn: classes, lines, modules at the package's root, and import cycles.
+"""Code metrics: classes, lines, modules at the package's root, and import cycles.
 
     .venv/bin/python tools/house_figures.py [PACKAGE]
 

@@ -1,4 +1,4 @@
-"""The way of one tag from a record to its report: the functions that are given it, and the classes that hold it.
+"""Traces one tag from a record to its report: the functions that are given it, the classes that hold it.
 
     .venv/bin/python tools/way_of_a_tag.py [CHECKOUT]
 

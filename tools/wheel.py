@@ -1,4 +1,4 @@
-"""What the wheel of the command holds beside its code: the template for the local stack, and what the template names.
+"""Build hook of the wheel: adds the template for the local stack, and the files that the template names.
 
 An editable installation needs no copy of them: it finds the project's files where they are.
 """

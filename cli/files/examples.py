@@ -1,4 +1,4 @@
-"""What has to stand at a cloud for requests and sweeps to have something to do: resources with their tags."""
+"""Sample resources with tags, made so that given requests and sweeps have something to remove."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,4 @@
-"""How functions get the credentials of the local clouds: from their environment, or as the template says, from the
-local Secrets Manager.
-"""
+"""Gives functions the local clouds' credentials: in the environment, or in the local Secrets Manager."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What the pages' `aws` asks of CloudFormation and Lambda, answered out of the stack itself.
+"""CloudFormation and Lambda as far as the documented `aws` commands need them, answered out of the local stack.
 
 CloudFormation  DescribeStacks (the Query protocol, answers are XML)
 Lambda          ListEventSourceMappings, UpdateEventSourceMapping, and Invoke where the clouds are local (REST, JSON)

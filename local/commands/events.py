@@ -1,4 +1,4 @@
-"""What goes into a stack that is up, and what came out of it."""
+"""`untag local invoke`, `fire`, `state` and `undo`: commands at a stack that is up."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""The endpoint at which a function under SnapStart gets its AWS key.
+"""The credentials endpoint of a function under SnapStart, as Lambda has it.
 
 Lambda leaves the key out of the environment of such a function, since it would be part of the snapshot, and answers at
 `AWS_CONTAINER_CREDENTIALS_FULL_URI` requests that bear `AWS_CONTAINER_AUTHORIZATION_TOKEN`.

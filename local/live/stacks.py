@@ -1,4 +1,4 @@
-"""A stack as it is seen, whatever its host: what the live view and the commands ask for beside queues and reports."""
+"""Adapters for both hosts: functions, faults and delays of a stack, for the live view and the commands."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol

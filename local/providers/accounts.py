@@ -1,4 +1,4 @@
-"""The accounts that a local cloud knows."""
+"""Accounts of a local cloud, resources to begin with, and made-up keys and account numbers."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,5 +1,6 @@
-"""AWS's Security Token Service on this machine, in the Query protocol: `AssumeRole`, `GetCallerIdentity`, and
-`GetWebIdentityToken`, whose tokens other clouds' local token endpoints take.
+"""AWS's Security Token Service on this machine: `AssumeRole`, `GetCallerIdentity`, `GetWebIdentityToken`.
+
+The Query protocol. Other clouds' local token endpoints take the web identity tokens.
 
 Envelopes and codes are the model's (botocore 1.44.8, sts 2011-06-15). The keys that it gives out are good at the local
 tagging API: all that is to be known of them stands in their token.

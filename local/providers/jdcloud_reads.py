@@ -1,6 +1,6 @@
 """The reading operations of JD Cloud resourcetag: the answers' models are those of the SDK."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.providers.faults import Verdict
@@ -23,11 +23,12 @@ def _holdings(table: TagTable, ask: Ask) -> list[Holding]:
     filters = tag_filters(body)
     together = any if body.get("operator") == "or" else all
     system = body.get("showTagStatus") == 1
+
+    def matches(tags: Mapping[str, str]) -> bool:
+        return together([key in tags and (not values or tags[key] in values) for key, values in filters])
+
     matching = []
-    for holding in table.select(ask.account, region, codes, ask.ids or None):
-        matches = [key in holding.tags and (not values or holding.tags[key] in values) for key, values in filters]
-        if filters and not together(matches):
-            continue
+    for holding in table.select(ask.account, region, codes, ask.ids or None, matches if filters else None):
         tags = {key: value for key, value in holding.tags.items() if system or not key.startswith(SYSTEM_PREFIX)}
         matching.append(holding._replace(tags=tags))
     return matching

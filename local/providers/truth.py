@@ -1,4 +1,4 @@
-"""The truth table: which tags stand at a local cloud, and who changed what."""
+"""The tags that stand at a local cloud, in memory, with every change and the call that made it."""
 
 import threading
 import time
@@ -175,8 +175,12 @@ class TagTable:
         region: str | None = None,
         types: Iterable[str] | None = None,
         ids: Iterable[str] | None = None,
+        matching: Callable[[Mapping[str, str]], bool] | None = None,
     ) -> Iterator[Holding]:
-        """The resources of an account; `region`, `types` and `ids` narrow it, None leaves open."""
+        """The resources of an account; `region`, `types`, `ids` and `matching` narrow it, None leaves open.
+
+        `matching` sees a resource's tags before they are copied: of a million resources, most are often not meant.
+        """
         wanted_types = None if types is None else set(types)
         wanted_ids = None if ids is None else list(dict.fromkeys(ids))
         with self.lock:
@@ -187,7 +191,9 @@ class TagTable:
                     continue
                 names = resources if wanted_ids is None else [name for name in wanted_ids if name in resources]
                 for name in list(names):
-                    yield Holding(where, resource_type, name, dict(resources[name]))
+                    tags = resources[name]
+                    if matching is None or matching(tags):
+                        yield Holding(where, resource_type, name, dict(tags))
 
     def change(self, cause: Cause, pair: Pair, after: str | None) -> None:
         """Set (or with None: take away) one tag because a call asked for it, and write it down."""

@@ -6,7 +6,7 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
-from docs_support import DOCUMENTS, Validator
+from docs_support import problems, text_only, validator
 
 from tools.schemas.page import LIMITS
 from untag.contracts import InvalidInputError, unwrap
@@ -21,7 +21,6 @@ from untag.sweep.service import Invocation as Sweeping
 from untag.sweep.state import read_sweep
 
 REGISTRY = Registry()
-VALIDATORS = {name: Validator(document.whole()) for name, document in DOCUMENTS.items()}
 KNOWN = [re.compile(limit.message) for limit in LIMITS]
 
 
@@ -117,10 +116,9 @@ def said(content: Any) -> Any:
 def hold(name: str, body: Any) -> None:
     """Ask both, and compare."""
     said = PARSERS[name](body)
-    seen = opened(body)
-    wrong = [error.message for error in VALIDATORS[name].iter_errors(seen)]
-    if wrong:
-        assert said, f"the schema refuses what the parser takes: {wrong}"
+    seen = text_only(opened(body))
+    if not validator(name).is_valid(seen):
+        assert said, f"the schema refuses what the parser takes: {problems(name, seen)}"
     elif said:
         unknown = [message for message in said if not any(known.search(message) for known in KNOWN)]
         assert not unknown, f"the schema takes what the parser refuses, and no page says so: {unknown}"

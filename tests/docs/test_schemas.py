@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from docs_support import DOCUMENTS, ROOT, problems, request, strict_problems
-from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 
@@ -44,8 +44,8 @@ def test_the_documents_are_schemas_of_their_drafts() -> None:
         if path.parent.name == "openapi":
             validate(schema)
         else:
-            Draft202012Validator.check_schema(schema)
-            Draft7Validator.check_schema(schema)
+            jsonschema_rs.meta.validate(schema)
+            jsonschema_rs.meta.validate({**schema, "$schema": "http://json-schema.org/draft-07/schema#"})
 
 
 def test_no_released_schema_is_broken_without_a_step_of_its_version() -> None:

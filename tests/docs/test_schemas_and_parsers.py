@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 import pytest
-from docs_parsers import PARSERS, VALIDATORS, hold
-from docs_support import ROOT, request
+from docs_parsers import PARSERS, hold
+from docs_support import ROOT, request, validator
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -318,6 +318,6 @@ REFUSED_ALL_THE_SAME: list[tuple[str, Any]] = [
     ],
 )
 def test_every_limit_that_the_page_names_is_one(limit: Any, name: str, body: Any) -> None:
-    assert VALIDATORS[name].is_valid(body)
+    assert validator(name).is_valid(body)
     assert [message for message in PARSERS[name](body) if re.search(limit.message, message)]
     assert f"- {limit.told}\n" in (ROOT / "docs" / "schemas" / "README.md").read_text(encoding="utf-8")

@@ -259,7 +259,8 @@ class Account:
                     tally["absent_with_value"] += 1
                 elif place in letters:
                     tally["in_dead_letter"] += 1
-                elif reason := self._unacknowledged(change.id, change.time):
+                # By the time of the call: what a cloud accepts it may carry out later.
+                elif reason := self._unacknowledged(change.id, self._log[change.request_id].time):
                     tally[_EXCUSES[reason]] += 1
                 else:
                     yield f"{' '.join(place)}={change.before} was removed by {change.request_id}, and no report says so"

@@ -43,9 +43,10 @@ SCALED = f"""## What was scaled
 """
 
 
-def document(told: list[Json], caught: dict[str, Json], fuzzed: Json) -> str:
+def document(told: list[Json], on_functiongraph: Json, caught: dict[str, Json], fuzzed: Json) -> str:
     """The page."""
-    return "\n".join([HEAD, _results(told), _faults(told), _figures(told), _planted(caught), _fuzz(fuzzed), SCALED])
+    of_aws = [_results(told), _faults(told), _figures(told)]
+    return "\n".join([HEAD, *of_aws, _functiongraph(on_functiongraph), _planted(caught), _fuzz(fuzzed), SCALED])
 
 
 def _table(head: list[str], rows: list[list[Any]]) -> str:
@@ -121,6 +122,24 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {count}" for name, count in value.items())
     return str(value)
+
+
+def _functiongraph(told: Json) -> str:
+    rows: list[list[Any]] = [
+        ["(resource, tag) pairs", f"{told['pairs']:,}"],
+        ["messages", f"{told['messages']:,}"],
+        ["pairs lost", _found(told, "lost")],
+        ["everything else that was found", sum(map(len, told["findings"].values())) - _found(told, "lost")],
+        *([name, count] for name, count in told["counts"].items()),
+        *([name, _shown(value)] for name, value in told["figures"].items()),
+        ["seconds", round(told["seconds"])],
+    ]
+    text = (
+        "The same workload by the functions of the other host, in processes that die, with a host that loses bells, "
+        "misses firings of its timer, discards surplus invocations and replaces the keys of its agency, and with "
+        "services that fail. What went wrong is counted where it struck.\n\n"
+    )
+    return "## On Huawei Cloud FunctionGraph\n\n" + text + _table(["", f"seed {told['seed']}"], rows)
 
 
 def _planted(caught: dict[str, Json]) -> str:

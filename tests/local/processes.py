@@ -1,8 +1,6 @@
 """Commands in processes of their own: a stack that is up, and a terminal that somebody sits at."""
 
-import contextlib
 import fcntl
-import json
 import os
 import pty
 import re
@@ -14,6 +12,7 @@ import sys
 import termios
 import time
 
+import stacks
 import warm
 
 from local.stack import ROOT
@@ -38,21 +37,10 @@ def run(*arguments, text=None, env=None):
     return warm.run("local", *map(str, arguments), cwd=ROOT, env=environ, stdin=text or "", timeout=60)
 
 
-@contextlib.contextmanager
 def up(session, *options, env=None):
     """A stack in another process; gives what it says of itself, and after it ended what stood on stderr as `errors`."""
-    command = [*COMMAND, "up", "--session", session, "--json", "--no-logs", *options]
-    with subprocess.Popen(
-        [str(part) for part in command], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            described = json.loads(process.stdout.readline())
-            yield described
-        finally:
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=30)
-        assert process.returncode == 0, errors
-        described["errors"] = errors
+    environ = os.environ if env is None else env
+    return stacks.up("--session", str(session), *map(str, options), cwd=ROOT, env=environ)
 
 
 def _obey_ctrl_c():

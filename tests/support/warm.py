@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,25 +41,63 @@ def run(
 
     Raises subprocess.TimeoutExpired.
     """
-    asked = {"words": [called, *words], "cwd": str(cwd), "env": dict(env)}
     with tempfile.TemporaryFile() as taken, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         taken.write(stdin.encode())
         taken.seek(0)
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            _server().ask(asked, taken.fileno(), out.fileno(), err.fileno(), theirs.fileno())
-            theirs.close()
-            ours.settimeout(timeout)
-            with ours.makefile() as answers:
-                pid = int(answers.readline())
-                try:
-                    code = int(answers.readline())
-                except TimeoutError:
-                    os.kill(pid, signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(list(words), timeout) from None
+        files = (taken.fileno(), out.fileno(), err.fileno())
+        with start(*words, cwd=cwd, env=env, files=files, called=called) as process:
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                raise
         for file in (out, err):
             file.seek(0)
         return subprocess.CompletedProcess(["untag", *words], code, out.read().decode(), err.read().decode())
+
+
+class Process:
+    """A command that was started, as far as subprocess.Popen's fields and methods are used."""
+
+    def __init__(self, words: Sequence[str], end: socket.socket) -> None:
+        self._words = words
+        self._end = end
+        self._answers = end.makefile()
+        self.pid = int(self._answers.readline())
+        self.returncode: int | None = None
+
+    def send_signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code. Raises subprocess.TimeoutExpired."""
+        self._end.settimeout(timeout)
+        try:
+            self.returncode = int(self._answers.readline())
+        except TimeoutError:
+            raise subprocess.TimeoutExpired(list(self._words), timeout) from None
+        return self.returncode
+
+    def close(self) -> None:
+        self._answers.close()
+        self._end.close()
+
+
+@contextlib.contextmanager
+def start(
+    *words: str, cwd: Path, env: Mapping[str, str], files: tuple[int, int, int], called: str = CALLED
+) -> Iterator[Process]:
+    """Start `untag` with these words, and with `files` as its standard input, output and error."""
+    asked = {"words": [called, *words], "cwd": str(cwd), "env": dict(env)}
+    ours, theirs = socket.socketpair()
+    with theirs:
+        _server().ask(asked, *files, theirs.fileno())
+    process = Process(words, ours)
+    try:
+        yield process
+    finally:
+        process.close()
 
 
 class _Server:
@@ -139,7 +177,7 @@ class _NotYet:
 def _import_everything() -> None:
     """Every module that any command may import on its way."""
     sys.meta_path.insert(0, _NotYet())  # type: ignore[arg-type]
-    for name in ("cli", "local.commands", "local.terminal", "untag.hosts.here", "untag.providers"):
+    for name in ("cli", "local", "untag.hosts.here", "untag.providers"):
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, f"{name}.", onerror=lambda _: None):
             if not module.name.endswith("__main__"):

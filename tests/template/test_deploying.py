@@ -11,9 +11,11 @@ import pytest
 
 from tests.template.reading import of_type
 from tests.template.test_parameters import accepts
+from untag import __version__
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENVIRONMENTS = ["default", "dev", "prod"]
 
@@ -62,10 +64,10 @@ def test_the_capabilities_are_the_ones_that_the_template_needs(resources: Json, 
     assert capabilities.split() == ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
-def test_the_repository_is_told_what_the_project_says_of_itself(source: Json) -> None:
+def test_the_repository_and_the_package_have_the_version_that_the_project_says(source: Json) -> None:
     told = source["Metadata"]["AWS::ServerlessRepo::Application"]
     assert told["Name"] == PROJECT["name"]
-    assert told["SemanticVersion"] == PROJECT["version"]
+    assert told["SemanticVersion"] == PROJECT["version"] == __version__
     assert told["SpdxLicenseId"] == PROJECT["license"]
     assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     for file in ("LicenseUrl", "ReadmeUrl"):

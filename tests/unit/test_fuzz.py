@@ -17,7 +17,7 @@ from service_house import ENVIRON, House, huawei_request, jd_request, record
 from untag.contracts.rejections import InvocationError
 from untag.hosts.aws.records import sqs_records
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1200"))
 MEMORY_BYTES = 160 * 1024 * 1024
 """Beyond what stood there before: one body of a megabyte takes tens of it while it is read."""
 

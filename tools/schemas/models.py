@@ -1,6 +1,4 @@
-"""JSON Schemas out of the models that the code itself validates with, and what the models leave to code, in words of a
-schema.
-"""
+"""JSON Schemas of the models that the code validates with, and of the rules that the models leave to code."""
 
 import copy
 from collections.abc import Mapping

@@ -49,16 +49,17 @@ def command_picture(name: str, command: str, printed: str) -> str:
     """What a command printed on a terminal, with its colours, under the command itself."""
     printed = _REST.sub("4:12", _MOMENT.sub("14:05", printed.replace("\r", "").rstrip()))
     shown = Text.assemble(("$ ", "bold green"), command, "\n\n").append_text(Text.from_ansi(printed))
-    return _svg(name, command, shown)
+    return svg_of(name, command, shown)
 
 
 def live_picture(seen: Mapping[str, Any]) -> str:
     """The live view's first page."""
     command = "untag local watch"
-    return _svg("live", command, picture(seen, COLUMNS, LIVE_LINES, View()), height=LIVE_LINES)
+    return svg_of("live", command, picture(seen, COLUMNS, LIVE_LINES, View()), height=LIVE_LINES)
 
 
-def _svg(name: str, title: str, shown: RenderableType, height: int | None = None) -> str:
+def svg_of(name: str, title: str, shown: RenderableType, height: int | None = None) -> str:
+    """What a terminal of `COLUMNS` shows; `name` keeps two pictures on one page apart."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(shown, height=height, soft_wrap=height is None)
     form = _FORM.format(title=escape(title), fonts=_FONTS)

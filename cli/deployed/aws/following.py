@@ -1,4 +1,4 @@
-"""What a stack publishes about some batches, followed by a queue of one's own.
+"""Follows a stack's reports about some batches with a temporary SQS queue that is subscribed to its topic.
 
 The queue and its subscription are made before anything is sent, so that no report is missed, and deleted at the end. A
 process that is killed leaves them behind: the queue's name says what it is, and its messages go after an hour. The

@@ -1,4 +1,4 @@
-"""untag: removes tags from cloud resources when something says they should go.
+"""untag: removes tags from cloud resources: on request, when a resource was deleted, and on a schedule.
 
 The floors of the package, lowest first; a module imports from its own floor and from those below it only:
 
@@ -8,7 +8,9 @@ The floors of the package, lowest first; a module imports from its own floor and
 4. `hosts.base`  what the functions ask of the host that they run on
 5. `runtime`, `worker`, `messages`, `settings`: what the functions share
 6. `removal`, `decommission`, `sweep`: what each function does
-7. `hosts.aws`, `hosts.here`: a folder for each host: everything that its platform says
+7. `hosts.aws`, `hosts.functiongraph`, `hosts.here`: a folder for each host: everything that its platform says
+
+Beside them: `transport` (HTTP), `environment` (the variables of every host) and `startup` (a shorter cold start).
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -1,4 +1,4 @@
-"""What makes a cold start shorter."""
+"""Turns garbage collection off while a function is imported: a cold start is shorter without it."""
 
 import gc
 from collections.abc import Iterator

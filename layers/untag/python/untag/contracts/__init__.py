@@ -1,7 +1,7 @@
-"""What comes in and what goes out, as frozen values.
+"""The messages that untag receives and sends, as frozen values.
 
-`requests` and `envelopes` are the way in, `outcomes` and `reports` the way out; `problems` is what is wrong with an
-input.
+`requests` and `envelopes` are received; `reports`, `outcomes`, `notices` and `rejections` are sent; `identities` makes
+the ids of reports; `problems` is what is wrong with an input.
 """
 
 from untag.contracts.envelopes import parse_json, traceparent_of, unwrap

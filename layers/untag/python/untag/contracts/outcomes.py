@@ -1,4 +1,4 @@
-"""What became of a (resource, tag) pair: a closed set, as data."""
+"""The outcomes of a (resource, tag) pair: a closed set, with what goes with each, and deferrals."""
 
 from enum import StrEnum
 from typing import NamedTuple

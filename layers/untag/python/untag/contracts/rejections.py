@@ -1,4 +1,4 @@
-"""What is said of an input that is rejected.
+"""Reports and errors for inputs that are rejected.
 
 Where it came from a queue that is a report on the topic. Where it was handed to the function the invocation fails.
 """

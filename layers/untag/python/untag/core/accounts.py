@@ -1,5 +1,4 @@
-"""What is known of each account in this process: its credentials and whether they were accepted, its pace, and whether
-it is open.
+"""Per-account state of a process: credentials, pace, circuit, and whether the account is closed.
 
 Kept between invocations. Everything that makes a caller wait or turn back stands here:
 

@@ -1,4 +1,4 @@
-"""A request under work: its pairs as rectangles, and a slot for what became of each."""
+"""A request under work: blocks of resources x tags, with a slot for the result of each pair."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Removal requests as untag itself writes them: for a sweep, for resources that are gone, for anything else.
+"""Writes removal requests: for a sweep, for resources that are gone, for anything else.
 
 There is one writer. Each request that it writes is checked by the rules that it will be checked by when it comes in, so
 that it cannot be refused later. What breaks them is left out alone, and said.

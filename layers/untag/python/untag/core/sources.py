@@ -1,4 +1,4 @@
-"""Where the accounts' credentials come from on every host: the environment, or a file.
+"""Credential sources that every host has: the environment, or a file.
 
 With its first argument bound, each of these is a `CredentialSource`.
 """

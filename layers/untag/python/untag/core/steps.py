@@ -1,4 +1,4 @@
-"""The steps of the core, as values: a call to make for a rectangle of pairs, and what can follow from its answer."""
+"""The steps of the core, as values: a call for some resources x tags, and what can follow from its answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What an event says, in words that are no vendor's, and what a provider's `events` module is made of.
+"""Deletion events as values that no vendor's words are in, and what the providers' parsers share.
 
 A provider that has events of its own names them as `EVENTS` in its module `events`.
 """

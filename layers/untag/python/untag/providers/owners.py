@@ -1,4 +1,4 @@
-"""Whose account a key is of, by the word of the cloud itself: its token service is asked, once for each key.
+"""Finds the account number of an access key: the cloud's token service is asked, once for each key.
 
 A listing that leaves out resources without tags leaves out those of other accounts as well. So only a number that the
 cloud has said makes a resource that is left out one without tags: a number that somebody wrote down may be wrong.

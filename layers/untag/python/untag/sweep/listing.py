@@ -1,4 +1,4 @@
-"""Listings: each call through its account's gate, and every failure told apart from "there is nothing"."""
+"""A sweep's listing calls, at their account's pace, with failures told apart from "there is nothing"."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""What a sweep is told: rules, each with its places, what to look for there, and what to remove of it."""
+"""Models of a sweep's rules: the places of each, what to look for there, and what to remove."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple, Self

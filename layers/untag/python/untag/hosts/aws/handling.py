@@ -1,4 +1,4 @@
-"""A function of ours as Lambda calls it."""
+"""The Lambda handler of a function: a batch of SQS records or a direct payload in, an answer out."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol

@@ -1,4 +1,4 @@
-"""Bells: asynchronous invocations that say which messages are to be worked at.
+"""Bells: asynchronous invocations of our own functions that say which messages on a queue to work at.
 
 A bell carries no message. One that is lost or discarded costs time and nothing else, since its messages are due again:
 so a bell that fails is no error.

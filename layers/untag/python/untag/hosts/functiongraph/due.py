@@ -1,5 +1,6 @@
-"""What the timer does each minute: ring for what is due, bury what was begun too often, count what lies there, and take
-back what FunctionGraph gave up.
+"""The timer's work each minute: starts what is due, dead-letters what was begun too often, counts the queues.
+
+It also takes back what FunctionGraph gave up.
 
 It makes up for every bell that was lost and every instance that was killed. What it misses is only late: the next
 minute finds the same keys, since what is due stays due until it is deleted.

@@ -1,4 +1,4 @@
-"""A function of ours as FunctionGraph calls it."""
+"""The FunctionGraph handler of a function: a bell, a trigger's event or a payload by hand in, an answer out."""
 
 import asyncio
 import json

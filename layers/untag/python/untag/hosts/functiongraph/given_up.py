@@ -1,4 +1,4 @@
-"""Asynchronous invocations that FunctionGraph gives up: it writes each into the bucket, and they go on a queue here.
+"""Puts on a queue the asynchronous invocations that FunctionGraph gave up and wrote into the bucket.
 
 What a trigger brings is on its queue once a function has begun. Before, FunctionGraph may fail to start the function as
 often as it repeats, or discard what is more than its instances take: its documents say both. Both are told to the

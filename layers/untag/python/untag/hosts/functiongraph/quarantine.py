@@ -1,4 +1,4 @@
-"""Records that may have killed the process.
+"""Keeps records that may have killed the process away from others.
 
 The timer rings for a message alone once work at it was begun twice, so that it has no neighbours to take down. What is
 left to do is to delete it as soon as it is delivered, and to put back what was not begun.

@@ -1,4 +1,4 @@
-"""The process at hand as a host: results go into a folder of JSON lines, and what is left to do waits here.
+"""The process at hand as a host: results go to files of JSON lines, and remainders wait in memory.
 
 No queue, no topic, no account at AWS: credentials come from the environment or from a file.
 """

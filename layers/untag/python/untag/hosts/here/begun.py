@@ -1,4 +1,4 @@
-"""Writes that were begun and that no report speaks of yet.
+"""A write-ahead log of tag writes, so that undo can put back what a process that was killed removed.
 
 A process that is killed takes the answers to its calls with it. What stood at a tag before the call is in a file by
 then, so that the pair, if it is gone, is `absent` with that value: undo can put it back.

@@ -1,4 +1,4 @@
-"""Files of lines that a process may be killed over."""
+"""Appends lines to a file: a process that is killed while it writes spoils no line but its own."""
 
 import os
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What calls are signed with: an account's own key, the host's role, or a role that is assumed with the host's."""
+"""Finds the key that signs an account's AWS calls: its own, the host's role, or a role that is assumed."""
 
 import re
 import time

@@ -14,13 +14,13 @@ from typing import Any
 
 import hcl2
 import pytest
-from platform_support import INDEX
 
 from cli.deployed.functiongraph.calls import READ_OUTPUTS
 from local.functiongraph.deployment import EVENTS_TOPIC, FUNCTIONS, REQUESTS_TOPIC, TOPIC
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "deploy" / "functiongraph"
+INDEX = TEMPLATES / "code" / "index.py"
 SCHEMA = json.loads((ROOT / "tests" / "vectors" / "huaweicloud_terraform.json").read_text(encoding="utf-8"))
 META = {"for_each", "count", "depends_on", "lifecycle", "provider", "dynamic"}
 
