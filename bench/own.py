@@ -38,7 +38,7 @@ def trust(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
 
 def without_calls(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[str, Any]:
     """An invocation whose provider calls and calls of delivery cost nothing; everything else is as it is."""
-    runtime = app.remove_tags._runtime  # noqa: SLF001
+    runtime = app.remove_tags.runtime
     members = "".join(f"<member><Id>{number}</Id></member>" for number in range(10))
     answer = ET.fromstring(f"<a><Successful>{members}</Successful></a>")  # noqa: S314 - our own text
 
@@ -77,7 +77,7 @@ def parts(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, float]:
     from untag.hosts.aws import logger  # noqa: PLC0415
     from untag.messages import report_message  # noqa: PLC0415
 
-    runtime = app.remove_tags._runtime  # noqa: SLF001
+    runtime = app.remove_tags.runtime
     texts = orders["bodies"]
     bodies = [json.loads(text) for text in texts]
     jobs = [
@@ -171,7 +171,7 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     from untag.contracts import parse_requests  # noqa: PLC0415
     from untag.core import Deadline, open_job, report  # noqa: PLC0415
 
-    runtime = app.remove_tags._runtime  # noqa: SLF001
+    runtime = app.remove_tags.runtime
     bodies = [
         {
             "id": f"g-{number}",

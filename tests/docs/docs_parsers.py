@@ -13,11 +13,11 @@ from untag.contracts import InvalidInputError, unwrap
 from untag.core import Policy
 from untag.decommission.events import Gone, Unreadable, read
 from untag.decommission.findings import Findings
-from untag.decommission.service import _Invocation as Decommissioning
+from untag.decommission.service import Invocation as Decommissioning
 from untag.hosts.aws.rules import OBJECT
 from untag.providers import Registry
 from untag.removal.intake import open_jobs
-from untag.sweep.service import _Invocation as Sweeping
+from untag.sweep.service import Invocation as Sweeping
 from untag.sweep.state import read_sweep
 
 REGISTRY = Registry()
@@ -40,7 +40,7 @@ def refused_decommission(body: Any) -> list[str]:
                 refused += [problem.message for problem in said.error.problems]
             elif isinstance(said, Gone) and said.account is not None:  # ours: of a vendor's the schema says little
                 head = Findings(said, said.account).head()
-                Decommissioning._checked(SimpleNamespace(_registry=REGISTRY), said, head)
+                Decommissioning.checked(SimpleNamespace(_registry=REGISTRY), said, head)
     except InvalidInputError as error:
         refused += [problem.message for problem in error.problems]
     return refused
@@ -53,7 +53,7 @@ def refused_sweep(body: Any) -> list[str]:
         said = unwrapped.payload
         if isinstance(said, dict) and isinstance(rules := said.get("rules"), str) and OBJECT.fullmatch(rules):
             said = {**said, "rules": []}  # as if that were what the object holds
-        Sweeping._check(checking, read_sweep(said, unwrapped.id)[0])
+        Sweeping.check(checking, read_sweep(said, unwrapped.id)[0])
     except InvalidInputError as error:
         return [problem.message for problem in error.problems]
     return []

@@ -157,8 +157,7 @@ def remover(url: str, moto: Clients, between: Between, monkeypatch: pytest.Monke
     }
     remover = LambdaFunction(Remover, environ, transport=between)
     yield remover
-    remover._runtime.run(remover._runtime.host.aws._client.aclose())
-    remover._runtime._loop.close()
+    remover.runtime.close()
 
 
 def outcomes(remover: Remover, arns: dict[str, str], **changes: Any) -> dict[tuple[str, str], str]:

@@ -21,7 +21,7 @@ from untag.contracts import Action, Outcome, Result, Tag, report_pages
 from untag.contracts.reports import row
 from untag.hosts.aws.telemetry import Telemetry
 from untag.providers import Answer, Verdict
-from untag.runtime import _MARGIN_SECONDS, _RESERVE_SECONDS
+from untag.runtime import MARGIN_SECONDS, RESERVE_SECONDS
 
 if TYPE_CHECKING:
     from local.template import Template
@@ -213,7 +213,7 @@ def test_an_invocation_that_uses_its_time_as_it_may_does_not_ring(template: Temp
     for function in template.of_type("AWS::Lambda::Function"):
         timeout = float(template.properties(function)["Timeout"])
         bound = float(alarms[function.replace("Function", "DurationAlarm")]["Threshold"]) / 1000
-        assert timeout - _RESERVE_SECONDS < bound < timeout - _MARGIN_SECONDS
+        assert timeout - RESERVE_SECONDS < bound < timeout - MARGIN_SECONDS
 
 
 def test_the_ages_that_ring_are_those_that_work_as_it_should_does_not_reach(

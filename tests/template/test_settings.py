@@ -80,4 +80,4 @@ def test_decommission_takes_what_its_parameters_let_through(
     source: Json, resources: Json, tags: str, accounts: str
 ) -> None:
     variables = {"AWS_REGION": "eu-west-1", "UNTAG_DECOMMISSION_TAGS": tags, "UNTAG_ACCOUNTS": accounts}
-    LambdaFunction(Decommissioner, told(source, resources) | variables)._runtime._loop.close()
+    LambdaFunction(Decommissioner, told(source, resources) | variables).runtime.close()

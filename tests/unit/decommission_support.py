@@ -10,8 +10,8 @@ from typing import Any, Self
 from aws_model import AwsModel
 from bookkeeping import Json, named
 from decommission_samples import ours
-from service_house import ENVIRON, _Wire
-from virtual_time import Clock, VirtualLoop
+from service_house import ENVIRON, CloudWire
+from virtual_time import Clock
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from untag.contracts import parse_requests
@@ -37,22 +37,19 @@ class Desk:
         variables = environment(servers, **urls)
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
         self.made = LambdaFunction(
-            Decommissioner, {**variables, **ENVIRON, **environ}, timing=timing, transport=_Wire(self.aws, clouds)
+            Decommissioner, {**variables, **ENVIRON, **environ}, timing=timing, transport=CloudWire(self.aws, clouds)
         )
-        self.made._runtime._loop.close()
-        self.made._runtime._loop = VirtualLoop(self.clock)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.made._runtime._loop.run_until_complete(self.made._runtime.host.aws._client.aclose())
-        self.made._runtime._loop.close()
+        self.made.runtime.close()
 
     def batch(self, *records: Record) -> list[str]:
         answer = self.made.batch(list(records), self.clock.left(SECONDS))
         assert list(answer) == ["batchItemFailures"]
-        assert not asyncio.all_tasks(self.made._runtime._loop), "nothing goes on behind an invocation's back"
+        assert not asyncio.all_tasks(self.made.runtime.loop), "nothing goes on behind an invocation's back"
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def work(self, event: Any, **fields: Any) -> list[str]:

@@ -15,7 +15,7 @@ import httpx
 from aws_model import AwsModel
 from bookkeeping import Json
 from service_house import ENVIRON, House
-from virtual_time import Clock, VirtualLoop
+from virtual_time import Clock
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
 from untag.hosts.aws import LambdaFunction
@@ -282,8 +282,6 @@ class MadeUpHouse(House):
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
         whole = {**ENVIRON, "UNTAG_CREDENTIALS": "secretsmanager:untag", **environ}
         self.remover = LambdaFunction(Remover, whole, timing=timing, transport=self.clouds)
-        self.remover._runtime._loop.close()
-        self.remover._runtime._loop = VirtualLoop(self.clock)
 
     def left(self) -> list[Json]:
         """The remainders, taken off the work queue; a quarter of an hour later."""

@@ -14,7 +14,7 @@ import httpx
 from aws_model import DEAD_LETTERS, QUEUE, TOPIC, AwsModel
 from bookkeeping import Json, asked, flat, named
 from support import PROJECT
-from virtual_time import Clock, VirtualLoop
+from virtual_time import Clock
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from local.providers import wire as local_wire
@@ -24,19 +24,19 @@ from untag.hosts.base import Record
 from untag.removal import Remover
 
 
-class _Wire(httpx.AsyncBaseTransport):
+class CloudWire(httpx.AsyncBaseTransport):
     """Leads calls to AWS's model and to the local clouds, without a socket."""
 
     def __init__(self, aws: AwsModel, clouds: Mapping[str, ProviderServer], *, keeps: bool = False) -> None:
         """`keeps`: after a proper answer the connection is kept for the next call. Else each call opens one."""
         self._aws = aws
-        self._clouds = clouds
+        self.clouds = clouds
         self._keeps = keeps
         self._kept: set[str] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
-        cloud = self._clouds.get(request.url.host)
+        cloud = self.clouds.get(request.url.host)
         if cloud is None:
             return await self._aws(request)
         host = request.url.host
@@ -98,19 +98,16 @@ class House:
         }
         self.seconds = seconds
         timing = self.clock.timing(random.Random(seed).random)  # noqa: S311 - repeatable, not secret
-        wire = _Wire(self.aws, self.clouds, keeps=keeps_connections)
-        self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=wire)
-        self.remover._runtime._loop.close()
-        self.remover._runtime._loop = VirtualLoop(self.clock)
-        self.accounts = self.remover._runtime.engine._accounts
+        self.wire = CloudWire(self.aws, self.clouds, keeps=keeps_connections)
+        self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=self.wire)
+        self.accounts = self.remover.runtime.accounts
         self.took = 0.0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.remover._runtime._loop.run_until_complete(self.remover._runtime.host.aws._client.aclose())
-        self.remover._runtime._loop.close()
+        self.remover.runtime.close()
 
     def batch(self, *records: Record) -> list[str]:
         """Work at records: the ids of those that have to come again."""
@@ -221,6 +218,15 @@ def put(server: ProviderServer, *ids: str, tags: Mapping[str, str] = {"env": "pr
     elif isinstance(server, HuaweicloudTmsServer):
         region, type_ = PROJECT, "ecs"
     server.tags.load({"account": account, "region": region, "type": type_, "id": id_, "tags": tags} for id_ in ids)
+
+
+def resent(house: House) -> list[Json]:
+    """The remainders, taken off the work queue when their time has come."""
+    left = house.aws.messages()
+    for queue in house.aws.queues.values():
+        queue.clear()
+    house.clock.seconds += 900
+    return left
 
 
 def taken_away(server: ProviderServer) -> set[tuple[str, str, str]]:

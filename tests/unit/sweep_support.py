@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from aws_model import QUEUE, AwsModel
 from bookkeeping import Json, flat
-from service_house import ENVIRON, HUAWEI_HOST, JD_HOST, _Wire, record
-from virtual_time import NOW, Clock, VirtualLoop
+from service_house import ENVIRON, HUAWEI_HOST, JD_HOST, CloudWire, record
+from virtual_time import NOW, Clock
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from untag.hosts.aws import LambdaFunction
@@ -54,12 +54,9 @@ class Broom:
         }
         self.seconds = seconds
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
-        wire = _Wire(self.aws, {JD_HOST: self.jd, HUAWEI_HOST: self.config, TMS_HOST: self.tms})
+        wire = CloudWire(self.aws, {JD_HOST: self.jd, HUAWEI_HOST: self.config, TMS_HOST: self.tms})
         self.sweeper = LambdaFunction(Sweeper, self.environ, timing=timing, transport=wire)
         self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=wire)
-        for kept in (self.sweeper, self.remover):
-            kept._runtime._loop.close()
-            kept._runtime._loop = VirtualLoop(self.clock)
         self.invocations = 0
 
     def __enter__(self) -> Self:
@@ -67,8 +64,7 @@ class Broom:
 
     def __exit__(self, *_: object) -> None:
         for kept in (self.sweeper, self.remover):
-            kept._runtime._loop.run_until_complete(kept._runtime.host.aws._client.aclose())
-            kept._runtime._loop.close()
+            kept.runtime.close()
 
     def put(self, server: ProviderServer, tags: Mapping[str, Mapping[str, str]], type_: str | None = None) -> None:
         """Make resources with these tags stand at a cloud."""

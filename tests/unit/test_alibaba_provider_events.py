@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, _Wire, record
+from service_house import ENVIRON, CloudWire, record
 
 from local.providers import AlibabaServer, AlibabaStsServer, environment
 from untag.contracts import InvalidInputError
@@ -114,12 +114,12 @@ def decommissioned(event, accounts):
     hosts = {"tag.example.com": cloud, "sts.example.com": AlibabaStsServer()}
     urls = {server.api.replace(".", "_"): f"https://{host}" for host, server in hosts.items()}
     variables = environment(hosts.values(), **urls) | {"UNTAG_ACCOUNTS": accounts}
-    wire = _Wire(model, hosts)
+    wire = CloudWire(model, hosts)
     function = LambdaFunction(Decommissioner, {**variables, **ENVIRON}, transport=wire)
     try:
         assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
     finally:
-        function._runtime._loop.close()
+        function.runtime.close()
     return model
 
 

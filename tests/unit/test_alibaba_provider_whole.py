@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, _Wire, record
+from service_house import ENVIRON, CloudWire, record
 
 from local.providers import AlibabaOptions, AlibabaServer, AlibabaStsServer, environment
 from untag.hosts.aws import LambdaFunction
@@ -46,7 +46,7 @@ def work(cloud, *requests, service=Remover, **settings):
     function = LambdaFunction(
         service,
         {**variables, **ENVIRON, "UNTAG_RATE": "10000", "UNTAG_SWEEP_QUEUE_URL": SWEEPS, **settings},
-        transport=_Wire(model, {HOST: cloud, STS: sts}),
+        transport=CloudWire(model, {HOST: cloud, STS: sts}),
     )
     bodies = list(requests)
     until = time.monotonic() + 30
@@ -57,7 +57,7 @@ def work(cloud, *requests, service=Remover, **settings):
             bodies = [message["MessageBody"] for message in model.queues[SWEEPS]]
             model.queues[SWEEPS].clear()
     finally:
-        function._runtime._loop.close()
+        function.runtime.close()
     return [row for report in model.reports for row in report.get("outcomes", ())], model
 
 

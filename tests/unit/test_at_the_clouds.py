@@ -187,8 +187,7 @@ def test_the_engine_agrees_with_both_clouds_over_loopback() -> None:
             huawei_request(*(f"pa-{n}" for n in range(10)), id_="b"),
         ]
         answer = remover.batch([record(raw, raw["id"]) for raw in raws], lambda: 60.0)
-        remover._runtime._loop.run_until_complete(remover._runtime.host.aws._client.aclose())
-        remover._runtime._loop.close()
+        remover.runtime.close()
         assert answer == {"batchItemFailures": []}
         house.check(*raws)
         assert Counter(house.outcomes("a").values()) == {"removed": 59, "failed": 1}

@@ -14,7 +14,7 @@ from support import ACCESS_KEY, SECRET_KEY, TOKEN, Clock, Wire, problems_of, run
 
 from untag.contracts import InvalidInputError
 from untag.core import Timing
-from untag.hosts.aws.client import TRIES, Aws, AwsError, _form
+from untag.hosts.aws.client import TRIES, Aws, AwsError, form_content
 from untag.providers import Answer
 from untag.providers.host_role import HostRole
 from untag.providers.tokens import AGAIN_SECONDS
@@ -391,5 +391,5 @@ def test_an_answer_that_does_not_come_is_a_time_out(left):
 @given(st.dictionaries(st.from_regex(r"[A-Za-z0-9._]{1,20}", fullmatch=True), st.text(max_size=60), max_size=5))
 def test_a_form_says_to_its_reader_what_was_put_in(parameters):
     parameters = {name: text.encode(errors="replace").decode() for name, text in parameters.items()}
-    sent = _form(parameters)
+    sent = form_content(parameters)
     assert dict(parse_qsl(sent.decode("ascii"), keep_blank_values=True, strict_parsing=bool(parameters))) == parameters

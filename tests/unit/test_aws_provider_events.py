@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, _Wire, record
+from service_house import ENVIRON, CloudWire, record
 
 from local.providers import Account, AwsServer, AwsStsServer
 from untag.contracts import InvalidInputError
@@ -178,12 +178,12 @@ def test_the_function_asks_for_the_tags_that_a_deleted_key_still_bears_in_the_ac
         "UNTAG_ACCOUNTS": f"aws/{NUMBER}=default",
     }
     clouds = {"tagging.example.com": cloud, "sts.example.com": AwsStsServer(keys)}
-    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=_Wire(model, clouds))
+    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=CloudWire(model, clouds))
     try:
         event = sample("cloudtrail_schedule_key_deletion")
         assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
     finally:
-        function._runtime._loop.close()
+        function.runtime.close()
     (asked,) = model.messages(QUEUE)
     assert (asked["provider"], asked["account"], asked["region"]) == ("aws", "default", "us-east-1")
     assert asked["resources"] == [{"type": "kms:key", "ids": [arn]}]

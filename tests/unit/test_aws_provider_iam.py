@@ -8,7 +8,7 @@ import httpx
 import pytest
 from aws_model import AwsModel
 from moto.server import ThreadedMotoServer
-from service_house import ENVIRON, _Wire
+from service_house import ENVIRON, CloudWire
 from support import Wire, run
 
 from local.providers import AwsIamServer, AwsStsServer
@@ -39,7 +39,7 @@ class AtIam:
             "UNTAG_ENDPOINTS": f"aws.iam=https://{IAM},aws.sts=https://{STS}",
         }
         self.function = LambdaFunction(
-            Remover, ENVIRON | settings, transport=_Wire(AwsModel(), {IAM: self.iam, STS: self.sts})
+            Remover, ENVIRON | settings, transport=CloudWire(AwsModel(), {IAM: self.iam, STS: self.sts})
         )
 
     def ask(self, type_, *ids, tags=(("env", "prod"),), **changes):
@@ -64,7 +64,7 @@ class AtIam:
 def at_iam(tmp_path):
     one = AtIam(tmp_path / "secrets.json")
     yield one
-    one.function._runtime._loop.close()
+    one.function.runtime.close()
 
 
 def outcomes(report):
@@ -203,7 +203,6 @@ def test_motos_iam_agrees(monkeypatch, tmp_path):
         assert there() == [False, False]
         assert ask(action="restore") == {ROLE: "restored", "none": "not_found", "li": "restored"}
         assert there() == [True, True]
-        function._runtime.run(function._runtime.host.client.aclose())
-        function._runtime._loop.close()
+        function.runtime.close()
     finally:
         server.stop()

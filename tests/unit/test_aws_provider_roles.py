@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from aws_model import AwsModel
-from service_house import ENVIRON, _Wire
+from service_house import ENVIRON, CloudWire
 from support import Wire, run
 
 from local.providers import Account, AwsOptions, AwsServer, AwsStsServer, Role
@@ -50,7 +50,7 @@ class FunctionAtAws:
             "UNTAG_CREDENTIALS": f"file:{path}",
             "UNTAG_ENDPOINTS": f"aws.tagging=https://{TAGGING},aws.sts=https://{STS}",
         }
-        wire = _Wire(AwsModel(), {TAGGING: self.aws, STS: self.sts})
+        wire = CloudWire(AwsModel(), {TAGGING: self.aws, STS: self.sts})
         self.remover = LambdaFunction(Remover, ENVIRON | settings, transport=wire)
 
     def put(self, arn, type_, *, account="default", **tags):
@@ -83,7 +83,7 @@ def at_aws(monkeypatch, tmp_path):
 
     yield make
     for one in made:
-        one.remover._runtime._loop.close()
+        one.remover.runtime.close()
 
 
 def instance(number, name):

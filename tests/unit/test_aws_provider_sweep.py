@@ -4,7 +4,7 @@ import time
 
 import pytest
 from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, _Wire, record
+from service_house import ENVIRON, CloudWire, record
 
 from local.providers import Account, AwsServer, AwsStsServer
 from untag.hosts.aws import LambdaFunction
@@ -40,7 +40,7 @@ def swept(cloud, rule):
         "UNTAG_ENDPOINTS": f"aws.tagging=https://{TAGGING},aws.sts=https://{STS}",
     }
     sweeper = LambdaFunction(
-        Sweeper, ENVIRON | settings, transport=_Wire(model, {TAGGING: cloud, STS: AwsStsServer(KEYS)})
+        Sweeper, ENVIRON | settings, transport=CloudWire(model, {TAGGING: cloud, STS: AwsStsServer(KEYS)})
     )
     body = {"id": "sweep-1", "rules": [rule]}
     until = time.monotonic() + 30
@@ -50,7 +50,7 @@ def swept(cloud, rule):
             assert answer == {"batchItemFailures": []}
             body = model.queues[SWEEPS].pop()["MessageBody"] if model.queues[SWEEPS] else None
     finally:
-        sweeper._runtime._loop.close()
+        sweeper.runtime.close()
     (report,) = model.reports
     return model.messages(QUEUE), report
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, _Wire, record
+from service_house import ENVIRON, CloudWire, record
 
 from local.providers import AzureLoginServer, AzureServer
 from local.providers.azure_service import TENANT
@@ -135,11 +135,11 @@ def decommissioned(event, accounts):
     hosts = {"azure.example.com": cloud, "login.example.com": AzureLoginServer()}
     endpoints = "azure.management=https://azure.example.com,azure.login=https://login.example.com"
     settings = {**cloud.environment, "UNTAG_ENDPOINTS": endpoints, "UNTAG_ACCOUNTS": accounts}
-    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=_Wire(model, hosts))
+    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=CloudWire(model, hosts))
     try:
         assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
     finally:
-        function._runtime._loop.close()
+        function.runtime.close()
     return model.messages(QUEUE), [attributes for _, attributes in model.letters()]
 
 

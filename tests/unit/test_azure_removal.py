@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, House, _Wire, record, taken_away
+from service_house import ENVIRON, CloudWire, House, record, taken_away
 
 from local.providers import Account, AwsStsServer, AzureLoginServer, AzureOptions, AzureServer
 from local.providers.azure_service import CLIENT, SUBSCRIPTION, TENANT
@@ -38,7 +38,7 @@ def put(cloud: AzureServer, *ids: str, tags: Mapping[str, str] = {"env": "prod"}
 def house_of(cloud: AzureServer, login: AzureLoginServer | None = None, **environ: str) -> Iterator[House]:
     variables = {**cloud.environment, "UNTAG_ENDPOINTS": ENDPOINTS, **environ}
     with House(environ=variables) as house:
-        clouds = house.remover._runtime.engine._client._transport._clouds  # type: ignore[attr-defined]
+        clouds = house.wire.clouds
         clouds |= {HOST: cloud, LOGIN: login or AzureLoginServer(cloud.credentials), STS: AwsStsServer()}
         yield house
 
@@ -379,7 +379,7 @@ def test_a_sweep_finds_a_key_in_any_case_page_by_page(cloud: AzureServer) -> Non
     model.queues[SWEEPS] = []
     settings = {"UNTAG_SWEEP_QUEUE_URL": SWEEPS, "UNTAG_ENDPOINTS": ENDPOINTS}
     clouds = {HOST: cloud, LOGIN: AzureLoginServer()}
-    sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=_Wire(model, clouds))
+    sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=CloudWire(model, clouds))
     rule = {
         "name": "tmp",
         "provider": "azure",
@@ -393,7 +393,7 @@ def test_a_sweep_finds_a_key_in_any_case_page_by_page(cloud: AzureServer) -> Non
             assert sweeper.batch([record(body)], lambda: 600.0) == {"batchItemFailures": []}
             body = model.queues[SWEEPS].pop()["MessageBody"] if model.queues[SWEEPS] else None
     finally:
-        sweeper._runtime._loop.close()
+        sweeper.runtime.close()
     (report,) = model.reports
     assert report["status"] == "succeeded"
     asked = [id_ for one in model.messages(QUEUE) for group in one["resources"] for id_ in group["ids"]]

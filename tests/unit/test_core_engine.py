@@ -2,26 +2,16 @@
 
 import asyncio
 from collections import Counter
-from typing import Any
 
 import pytest
-from engine_bench import Bench, request, tally, told
+from engine_bench import Bench, deferrals, many, request, tally, told
 from scripted_provider import Cloud, Made, Script, done, refusing, stall
 from virtual_time import run
 
 from untag.contracts import Deferral
-from untag.core import Deadline, Job, Rate
+from untag.core import Deadline, Rate
 from untag.core.limits import CALL_SECONDS, RETRIES, SHORTEST_CALL_SECONDS
 from untag.providers import Answer, Verdict
-
-
-def many(number: int, **fields: Any) -> dict[str, Any]:
-    return request(resources=[{"type": "vm", "ids": [f"i-{n}" for n in range(number)]}], **fields)
-
-
-def deferrals(job: Job) -> list[Deferral]:
-    return [result for *_, result in job.rows() if isinstance(result, Deferral)]
-
 
 # Trying again.
 

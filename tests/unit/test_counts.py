@@ -54,13 +54,13 @@ def test_a_thousand_reports_take_a_hundred_calls() -> None:
     with House(environ={"UNTAG_RATE": "100000"}) as house:
         put(house.jd, *names)
         calls: list[str] = []
-        plain = house.remover._runtime.host.aws.sns
+        plain = house.remover.runtime.host.aws.sns
 
         async def counted(operation: str, parameters: Any) -> Any:
             calls.append(operation)
             return await plain(operation, parameters)
 
-        house.remover._runtime.host.aws.sns = counted  # type: ignore[method-assign]
+        house.remover.runtime.host.aws.sns = counted  # type: ignore[method-assign]
         assert house.batch(*(record(jd_request(name, id_=name), name) for name in names)) == []
     assert calls == ["PublishBatch"] * 100
 
@@ -130,7 +130,7 @@ def test_a_call_of_fifty_resources_and_five_tags_sends_few_bytes() -> None:
         tags = {f"k{number}": "x" for number in range(5)}
         put(house.jd, *names, tags=tags)
         sent: list[int] = []
-        client = house.remover._runtime.engine._client
+        client = house.remover.runtime.host.client
         plain = client.send
 
         async def counted(request: Any, **options: Any) -> Any:

@@ -127,7 +127,7 @@ def test_what_a_guardrail_holds_back_only_when_it_is_read_is_told_and_not_buried
     async def read(*_: Any) -> Result:
         return held
 
-    monkeypatch.setattr(desk.made._runtime.engine, "read", read)
+    monkeypatch.setattr(desk.made.runtime.engine, "read", read)
     assert desk.work(huawei("v-1")) == []
     assert [(notice["status"], notice["code"]) for notice in desk.notices] == [("skipped", "region_not_allowed")]
     assert desk.requests == desk.letters == []
@@ -194,7 +194,7 @@ def test_an_account_that_is_slow_is_waited_for_while_there_is_time():
 
 
 def test_a_bug_in_one_read_ends_the_others_and_brings_the_event_again(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    engine = desk.made._runtime.engine
+    engine = desk.made.runtime.engine
     real = engine.read
 
     async def read(provider: Any, scope: Any, ids: tuple[str, ...], deadline: Any) -> Any:

@@ -9,9 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from service_house import HUAWEI_HOST, JD_HOST, TMS_HOST, House, _Wire, huawei_request, jd_request, put, record
+from service_house import HUAWEI_HOST, JD_HOST, TMS_HOST, CloudWire, House, huawei_request, jd_request, put, record
 from trap import AWS, Open, Trap, forged
-from virtual_time import VirtualLoop
 
 from untag.contracts.rejections import InvocationError
 from untag.hosts.aws import LambdaFunction
@@ -33,12 +32,9 @@ def opened(house: House, *, secrets: bool = False) -> Open:
     environ = {**house.environ, "UNTAG_ENDPOINTS": house.environ["UNTAG_ENDPOINTS"].replace(TMS_HOST, HUAWEI_HOST)}
     if secrets:
         environ["UNTAG_CREDENTIALS"] = "secretsmanager:keys"
-    house.remover._runtime._loop.run_until_complete(house.remover._runtime.host.aws._client.aclose())
-    house.remover._runtime._loop.close()
-    door = Open(_Wire(house.aws, {JD_HOST: house.jd, HUAWEI_HOST: house.huawei}), PATHS)
+    house.remover.runtime.close()
+    door = Open(CloudWire(house.aws, {JD_HOST: house.jd, HUAWEI_HOST: house.huawei}), PATHS)
     house.remover = LambdaFunction(Remover, environ, timing=house.clock.timing(), transport=door)
-    house.remover._runtime._loop.close()
-    house.remover._runtime._loop = VirtualLoop(house.clock)
     return door
 
 

@@ -11,9 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from clouds import ALL, BY_SERVER, Cloud, open_accounts
-from service_house import ENVIRON, House, _Wire, record
+from service_house import ENVIRON, CloudWire, House, record
 from trap import AWS, Open, Trap, forged
-from virtual_time import VirtualLoop
 
 from local.providers import SERVERS, ProviderServer
 from untag.contracts.rejections import InvocationError
@@ -68,7 +67,7 @@ class World(Open):
     """Leads the clouds' own hosts to the local clouds, and everything else out into the world."""
 
     def __init__(self, house: House, servers: dict[str, ProviderServer]) -> None:
-        super().__init__(_Wire(house.aws, {}), ())
+        super().__init__(CloudWire(house.aws, {}), ())
         self._aws = house.aws
         self._servers = servers
         self.strange: list[str] = []
@@ -81,9 +80,9 @@ class World(Open):
             self.made.append((name, path))
             if request.url.scheme != "https" or not fitting or _LEADS_UP.search(path.partition("?")[0]):
                 self.strange.append(str(request.url))
-            return await _Wire(self._aws, {host: self._servers[name]}).handle_async_request(request)
+            return await CloudWire(self._aws, {host: self._servers[name]}).handle_async_request(request)
         if AWS.fullmatch(host):
-            return await _Wire(self._aws, {}).handle_async_request(request)
+            return await CloudWire(self._aws, {}).handle_async_request(request)
         self.strange.append(str(request.url))
         return await super().handle_async_request(request)
 
@@ -98,12 +97,8 @@ class Everywhere(House):
             self.aws.secrets[f"keys/{provider}/{account}"] = dict(secret)
         self.world = World(self, self.servers)
         environ = {**ENVIRON, "UNTAG_RATE": "100000", "UNTAG_CREDENTIALS": "secretsmanager:keys"}
-        runtime = self.remover._runtime
-        runtime._loop.run_until_complete(runtime.host.aws._client.aclose())
-        runtime._loop.close()
+        self.remover.runtime.close()
         self.remover = LambdaFunction(Remover, environ, timing=self.clock.timing(), transport=self.world)
-        self.remover._runtime._loop.close()
-        self.remover._runtime._loop = VirtualLoop(self.clock)
 
     def stand(self, cloud: Cloud, *ids: str, account: str = "default") -> None:
         """Make resources stand at a cloud, each with one tag."""

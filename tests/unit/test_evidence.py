@@ -1,22 +1,12 @@
 """A write whose answer was lost: what stood there before it travels on, so that it is neither claimed nor forgotten."""
 
 import json
-from typing import Any
 
 import pytest
-from service_house import House, jd_request, put, record, tms_request
+from service_house import House, jd_request, put, record, resent, tms_request
 
 from local.providers import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from untag.contracts import parse_requests
-
-
-def resent(house: House) -> list[dict[str, Any]]:
-    """The remainders, taken off the work queue."""
-    left = house.aws.messages()
-    for queue in house.aws.queues.values():
-        queue.clear()
-    house.clock.seconds += 900
-    return left
 
 
 @pytest.mark.parametrize("do", ["reset", "stall", "empty", "truncate", "unavailable"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, _Wire, record
+from service_house import ENVIRON, CloudWire, record
 
 from local.providers import GcpServer
 from untag.contracts import InvalidInputError
@@ -172,11 +172,13 @@ def decommissioned(event, **environ):
     labels = {"env": "prod", "goog-managed-by": "x"}
     cloud.tags.load([{"type": "compute.googleapis.com/Instance", "id": INSTANCE, "tags": labels}])
     settings = {**cloud.environment, "UNTAG_ENDPOINTS": "gcp=https://gcp.example.com", **environ}
-    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=_Wire(model, {"gcp.example.com": cloud}))
+    function = LambdaFunction(
+        Decommissioner, ENVIRON | settings, transport=CloudWire(model, {"gcp.example.com": cloud})
+    )
     try:
         assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
     finally:
-        function._runtime._loop.close()
+        function.runtime.close()
     return model.messages(QUEUE), [attributes for _, attributes in model.letters()]
 
 

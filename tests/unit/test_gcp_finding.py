@@ -7,7 +7,7 @@ import httpx
 import pytest
 from aws_model import QUEUE, AwsModel
 from gcp_support import BUCKET, BUCKET_TYPE, INSTANCE, INSTANCE_TYPE, KEY, answered
-from service_house import ENVIRON, _Wire, record
+from service_house import ENVIRON, CloudWire, record
 from support import Wire, run
 
 from local.providers import GcpServer
@@ -123,7 +123,7 @@ def swept(cloud, rule, limit=30.0):
     model = AwsModel()
     model.queues[SWEEPS] = []
     settings = {"UNTAG_SWEEP_QUEUE_URL": SWEEPS, "UNTAG_ENDPOINTS": f"gcp=https://{HOST}", "UNTAG_RATE": "100000"}
-    sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=_Wire(model, {HOST: cloud}))
+    sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=CloudWire(model, {HOST: cloud}))
     body: Any = {"id": "sweep-1", "rules": [{"name": "tmp", "provider": "gcp", "project_id": "demo-project"} | rule]}
     until = time.monotonic() + limit
     try:
@@ -131,7 +131,7 @@ def swept(cloud, rule, limit=30.0):
             assert sweeper.batch([record(body)], lambda: 600.0) == {"batchItemFailures": []}
             body = model.queues[SWEEPS].pop()["MessageBody"] if model.queues[SWEEPS] else None
     finally:
-        sweeper._runtime._loop.close()
+        sweeper.runtime.close()
     (report,) = model.reports
     return model.messages(QUEUE), report
 

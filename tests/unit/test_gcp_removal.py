@@ -37,7 +37,7 @@ def put(cloud: GcpServer, *types: str, labels: Mapping[str, str] = {"env": "prod
 def house_of(cloud: GcpServer, **environ: str) -> Iterator[House]:
     variables = {**cloud.environment, "UNTAG_ENDPOINTS": f"gcp=https://{HOST}", "UNTAG_RATE": "100000", **environ}
     with House(environ=variables) as house:
-        house.remover._runtime.engine._client._transport._clouds[HOST] = cloud  # type: ignore[attr-defined]
+        house.wire.clouds[HOST] = cloud
         yield house
 
 

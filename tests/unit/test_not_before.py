@@ -141,7 +141,7 @@ def test_a_request_that_could_never_be_called_is_refused():
 def test_what_is_kept_is_listed_in_the_order_of_its_time_and_can_be_cancelled(house):
     for day in (3, 1, 2):
         house.batch(record(jd_request("i-1", id_=f"chg-{day}", not_before=in_(day * DAY))))
-    run, aws = house.remover._runtime._loop.run_until_complete, house.remover._runtime.host.aws
+    run, aws = house.remover.runtime.loop.run_until_complete, house.remover.runtime.host.aws
     kept = run(list_kept(aws, "untag-kept"))
     assert [json.loads(one.body)["id"] for one in kept] == ["chg-1", "chg-2", "chg-3"]
     assert kept[0].due == "2026-09-22T14:13:20"

@@ -59,7 +59,7 @@ def test_one_event_loop_one_client_and_one_engine_are_kept_between_invocations(
     real = Invocation.batch
 
     async def batch(self: Invocation, records: Any) -> list[str]:
-        loops.append((asyncio.get_running_loop(), house.remover._runtime.host.aws._client, self._engine))
+        loops.append((asyncio.get_running_loop(), house.remover.runtime.host.client, self._engine))
         return await real(self, records)
 
     monkeypatch.setattr(Invocation, "batch", batch)
@@ -91,11 +91,10 @@ def test_a_service_that_is_told_something_wrong_names_the_variable_and_not_its_v
 def test_without_a_transport_of_its_own_it_speaks_http_and_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
     remover = LambdaFunction(Remover, ENVIRON)
-    client = remover._runtime.host.aws._client
+    client = remover.runtime.host.client
     assert client._mounts == {}
     assert isinstance(client._transport, Transport)
-    remover._runtime._loop.run_until_complete(client.aclose())
-    remover._runtime._loop.close()
+    remover.runtime.close()
 
 
 # Answers.

@@ -75,7 +75,7 @@ def test_the_loop_is_made_at_the_first_invocation_and_kept(service):
     async def which():
         return asyncio.get_running_loop()
 
-    first, second = (started._runtime.run(which()) for _ in range(2))
+    first, second = (started.runtime.run(which()) for _ in range(2))
     assert first is second
     first.close()
 

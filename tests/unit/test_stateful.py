@@ -20,8 +20,7 @@ from bookkeeping import Json, asked, flat
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from service_house import HUAWEI_HOST, JD_HOST, House, _Wire, huawei_request, jd_request, put, record
-from virtual_time import VirtualLoop
+from service_house import HUAWEI_HOST, JD_HOST, CloudWire, House, huawei_request, jd_request, put, record
 
 from local.providers import JdcloudOptions, JdcloudServer
 from local.providers.accounts import Account
@@ -42,7 +41,7 @@ class Crash(SystemExit):
 class Mortal(httpx.AsyncBaseTransport):
     """A wire on which the process dies before or after a call, once its steps are counted down."""
 
-    def __init__(self, wire: _Wire) -> None:
+    def __init__(self, wire: CloudWire) -> None:
         self._wire = wire
         self.steps: int | None = None
         self.dead = False
@@ -92,21 +91,19 @@ class World(House):
     def start(self) -> None:
         """A new process."""
         self.end()
-        self.wire = Mortal(_Wire(self.aws, {JD_HOST: self.jd, HUAWEI_HOST: self.huawei}))
+        self.wire = Mortal(CloudWire(self.aws, {JD_HOST: self.jd, HUAWEI_HOST: self.huawei}))
         timing = self.clock.timing(self.random.random)
         self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=self.wire)
-        self.remover._runtime._loop.close()
-        self.remover._runtime._loop = VirtualLoop(self.clock)
 
     def end(self) -> None:
         """What is left of the old process is swept away; nothing of it reaches anybody."""
-        loop = self.remover._runtime._loop
+        loop = self.remover.runtime.loop
         while tasks := asyncio.all_tasks(loop):
             for task in tasks:
                 task.cancel()
             with contextlib.suppress(Crash):  # each task that waited for the one that died lets it out once more
                 loop.run_until_complete(asyncio.wait(tasks))
-        loop.run_until_complete(self.remover._runtime.host.aws._client.aclose())
+        loop.run_until_complete(self.remover.runtime.host.client.aclose())
         loop.close()
 
 

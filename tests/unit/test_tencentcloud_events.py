@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, _Wire, record
+from service_house import ENVIRON, CloudWire, record
 
 from local.providers import TencentcloudServer, TencentcloudStsServer
 from untag.contracts import InvalidInputError
@@ -114,12 +114,12 @@ def decommissioned(event, **environ):
         cloud.tags.load([{"region": REGION, "type": "cvm:snapshot", "id": name, "tags": tags}])
     endpoints = "tencentcloud.tag=https://tencent.example.com,tencentcloud.sts=https://sts.example.com"
     settings = {**cloud.environment, "UNTAG_ENDPOINTS": endpoints, **environ}
-    wire = _Wire(model, {"tencent.example.com": cloud, "sts.example.com": TencentcloudStsServer()})
+    wire = CloudWire(model, {"tencent.example.com": cloud, "sts.example.com": TencentcloudStsServer()})
     function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=wire)
     try:
         assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
     finally:
-        function._runtime._loop.close()
+        function.runtime.close()
     return model.messages(QUEUE), [attributes for _, attributes in model.letters()], list(cloud.calls)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, House, _Wire, record, taken_away
+from service_house import ENVIRON, CloudWire, House, record, taken_away
 
 from local.providers import Account, TencentcloudOptions, TencentcloudServer, TencentcloudStsServer
 from untag.hosts.aws import LambdaFunction
@@ -35,7 +35,7 @@ def put(
 def house_of(cloud: TencentcloudServer, sts: TencentcloudStsServer | None = None, **environ: str) -> Iterator[House]:
     variables = {**cloud.environment, "UNTAG_ENDPOINTS": ENDPOINTS, **environ}
     with House(environ=variables) as house:
-        clouds = house.remover._runtime.engine._client._transport._clouds  # type: ignore[attr-defined]
+        clouds = house.wire.clouds
         clouds |= {HOST: cloud, STS: sts or TencentcloudStsServer(cloud.credentials)}
         yield house
 
@@ -285,7 +285,7 @@ def test_a_sweep_finds_every_resource_of_the_type_in_the_region_page_by_page(clo
     model = AwsModel()
     model.queues[SWEEPS] = []
     settings = {"UNTAG_SWEEP_QUEUE_URL": SWEEPS, "UNTAG_ENDPOINTS": ENDPOINTS}
-    sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=_Wire(model, {HOST: cloud}))
+    sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=CloudWire(model, {HOST: cloud}))
     rule = {
         "name": "tmp",
         "provider": "tencentcloud",
@@ -300,7 +300,7 @@ def test_a_sweep_finds_every_resource_of_the_type_in_the_region_page_by_page(clo
             assert sweeper.batch([record(body)], lambda: 600.0) == {"batchItemFailures": []}
             body = model.queues[SWEEPS].pop()["MessageBody"] if model.queues[SWEEPS] else None
     finally:
-        sweeper._runtime._loop.close()
+        sweeper.runtime.close()
     (report,) = model.reports
     assert report["status"] == "succeeded"
     asked = [id_ for one in model.messages(QUEUE) for group in one["resources"] for id_ in group["ids"]]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from service_house import House, jd_request, put, record, taken_away, tms_request
+from service_house import House, jd_request, put, record, resent, taken_away, tms_request
 
 from local.providers import ProviderServer
 from untag.hosts.aws.telemetry import logger
@@ -33,15 +33,6 @@ CASES = {
 }
 every_call = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 WRITES = [name for name in CASES if name.endswith("write")]
-
-
-def resent(house: House) -> list[dict[str, Any]]:
-    """The remainders, taken off the work queue when their time has come."""
-    left = house.aws.messages()
-    for queue in house.aws.queues.values():
-        queue.clear()
-    house.clock.seconds += 900
-    return left
 
 
 @every_call

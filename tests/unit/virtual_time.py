@@ -22,7 +22,13 @@ class Clock:
         self.seconds = 0.0
 
     def timing(self, chance: Callable[[], float] = lambda: 0.5) -> Timing:
-        return Timing(now=lambda: NOW + self.seconds, monotonic=lambda: self.seconds, sleep=_sleep, chance=chance)
+        return Timing(
+            now=lambda: NOW + self.seconds,
+            monotonic=lambda: self.seconds,
+            sleep=_sleep,
+            chance=chance,
+            new_loop=lambda: VirtualLoop(self),
+        )
 
     def left(self, seconds: float) -> Callable[[], float]:
         """A countdown that starts now."""

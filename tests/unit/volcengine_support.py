@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import httpx
 from aws_model import AwsModel
-from service_house import ENVIRON, _Wire
+from service_house import ENVIRON, CloudWire
 from support import Asking, Wire, run
 
 from local.providers import VolcengineOptions, VolcengineServer, VolcengineStsServer, environment
@@ -45,7 +45,7 @@ class Stack:
         self.model.queues[SWEEPS] = []
         hosts = {"volcengine_tag": f"https://{HOST}", "volcengine_sts": f"https://{STS}"}
         settings = {**environment((self.cloud, self.sts), **hosts), **ENVIRON, **environ}
-        wire = _Wire(self.model, {HOST: self.cloud, STS: self.sts})
+        wire = CloudWire(self.model, {HOST: self.cloud, STS: self.sts})
         self.function = LambdaFunction(function, settings, transport=wire)
 
     def put(self, *ids, type_="ecs:instance", **tags):
@@ -72,9 +72,7 @@ class Stack:
     def close(self):
         """A function keeps its loop and its connections."""
         self.open.remove(self)
-        runtime = self.function._runtime
-        runtime._loop.run_until_complete(runtime.host.aws._client.aclose())
-        runtime._loop.close()
+        self.function.runtime.close()
 
 
 def row(report, id_):

@@ -10,11 +10,11 @@ from untag.hosts.base import Host, Outbox
 from untag.providers import Registry
 from untag.settings import Settings
 
-_RESERVE_SECONDS = 10.0
+RESERVE_SECONDS = 10.0
 _RESERVE_SHARE = 0.25
 """What of an invocation's time is kept for delivery: ten seconds, or a quarter of a short one."""
 
-_MARGIN_SECONDS = 0.5
+MARGIN_SECONDS = 0.5
 """Delivery itself has ended this long before the invocation does."""
 
 T = TypeVar("T")
@@ -41,26 +41,26 @@ class Runtime:
         self.telemetry = host.telemetry
         self.settings = settings = Settings.from_environment(host.environ)
         self.registry = Registry(settings.providers)
-        accounts = Accounts(host.credentials(settings.credentials), settings.rate, self.timing, self.telemetry)
+        self.accounts = Accounts(host.credentials(settings.credentials), settings.rate, self.timing, self.telemetry)
         self.engine = Engine(
-            host.client, accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency
+            host.client, self.accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency
         )
         self._work: asyncio.Task[Any] | None = None
 
     @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        # At the first invocation: a loop holds sockets.
-        return asyncio.new_event_loop()
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of all work; made at the first invocation, since a loop holds sockets."""
+        return self.timing.new_loop()
 
     def window(self, left: Callable[[], float]) -> Window:
         """What one invocation has; `left` gives its remaining seconds."""
-        outbox = self.host.outbox(lambda: left() - _MARGIN_SECONDS)
-        return Window(Deadline(left, reserve=min(_RESERVE_SECONDS, left() * _RESERVE_SHARE)), outbox)
+        outbox = self.host.outbox(lambda: left() - MARGIN_SECONDS)
+        return Window(Deadline(left, reserve=min(RESERVE_SECONDS, left() * _RESERVE_SHARE)), outbox)
 
     def close(self) -> None:
         """End the event loop and what still runs in it, where a process outlives its work."""
-        self._loop.run_until_complete(self._end())
-        self._loop.close()
+        self.loop.run_until_complete(self._end())
+        self.loop.close()
 
     async def _end(self) -> None:
         rest = asyncio.all_tasks() - {asyncio.current_task()}
@@ -77,14 +77,14 @@ class Runtime:
     def cancel(self) -> None:
         """Cancel the work that is run, from a signal's handler; `run` raises CancelledError then."""
         if self._work is not None:
-            self._loop.call_soon_threadsafe(self._work.cancel)
+            self.loop.call_soon_threadsafe(self._work.cancel)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run an invocation's work to its end; metrics are written whatever happens."""
-        task = self._loop.create_task(work)
+        task = self.loop.create_task(work)
         self._work = task
         try:
-            return self._loop.run_until_complete(task)
+            return self.loop.run_until_complete(task)
         finally:
             self._work = None
             self.telemetry.flush()

@@ -69,11 +69,11 @@ class Decommissioner(Work):
         return {"counts": {"requests": len(ids)}, "requests": ids[:_MOST_IDS], "notices": notices}
 
     @override
-    def invocation(self, window: Window) -> "_Invocation":
-        return _Invocation(self._runtime, window, self._globs, self._accounts)
+    def invocation(self, window: Window) -> "Invocation":
+        return Invocation(self._runtime, window, self._globs, self._accounts)
 
 
-class _Invocation(OneByOne):
+class Invocation(OneByOne):
     """One invocation of the function."""
 
     def __init__(self, runtime: Runtime, window: Window, globs: Sequence[str], accounts: Mapping[str, str]) -> None:
@@ -167,7 +167,7 @@ class _Invocation(OneByOne):
         account = said.account or self._account(said)
         findings = Findings(said, account)
         head = findings.head()
-        request = self._checked(said, head)
+        request = self.checked(said, head)
         if said.tags is not None:
             resources = [(type_, id_) for type_, ids in request.ids_by_type().items() for id_ in ids]
             chosen = dict.fromkeys(resources, tuple(request.distinct_tags()))
@@ -180,7 +180,7 @@ class _Invocation(OneByOne):
         findings.bodies, findings.unnamed, findings.by_key = written.bodies, written.left_out, written.by_key
         return findings
 
-    def _checked(self, said: Gone, head: Mapping[str, Any]) -> RemovalRequest:
+    def checked(self, said: Gone, head: Mapping[str, Any]) -> RemovalRequest:
         """The event as a request, so that everything a request is checked for is checked here too."""
         tags = said.tags if said.tags is not None else [Tag("any", "any")]
         asked = {

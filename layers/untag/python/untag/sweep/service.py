@@ -41,11 +41,11 @@ class Sweeper(Work):
         return answers[0] if len(answers) == 1 else {"sweeps": answers}
 
     @override
-    def invocation(self, window: Window) -> "_Invocation":
-        return _Invocation(self._runtime, window)
+    def invocation(self, window: Window) -> "Invocation":
+        return Invocation(self._runtime, window)
 
 
-class _Invocation(OneByOne):
+class Invocation(OneByOne):
     """One invocation of the function."""
 
     def __init__(self, runtime: Runtime, window: Window) -> None:
@@ -75,7 +75,7 @@ class _Invocation(OneByOne):
         sweep, rules = await self._read(arrival)
         if sweep.due is not None:
             sweep, rules = narrowed(sweep, sweep.due, rules, self._timing.now())
-        self._check(sweep)
+        self.check(sweep)
         started_at = self._timing.now() if sweep.started_at is None else sweep.started_at
         progress = [Progress() for _ in sweep.rules] if sweep.progress is None else sweep.progress
         dry_run = sweep.dry_run or self._policy.dry_run
@@ -108,7 +108,7 @@ class _Invocation(OneByOne):
                 body = {"source": source, **body, **read, "dry_run": dry_run}
         return read_sweep(body, unwrapped.id)
 
-    def _check(self, sweep: Sweep) -> None:
+    def check(self, sweep: Sweep) -> None:
         """Raises InvalidInputError if a rule breaks its cloud's rules, as a request of its places would."""
         problems = [
             Problem(f"rules.{index}.grace", "nothing here keeps tags until a grace is over")

@@ -104,7 +104,7 @@ class Aws:
     async def query(self, service: str, version: str, operation: str, parameters: Mapping[str, str]) -> ET.Element:
         """A call in the Query protocol; the answer's element. Raises AwsError."""
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
-        content = _form({"Action": operation, "Version": version, **parameters})
+        content = form_content({"Action": operation, "Version": version, **parameters})
         return await self._tried(service, operation, headers, content, _read_xml)
 
     async def rest(self, service: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -181,7 +181,7 @@ _ESCAPES = {
 }
 
 
-def _form(parameters: Mapping[str, str]) -> bytes:
+def form_content(parameters: Mapping[str, str]) -> bytes:
     """Parameters as a form; the names are AWS's own, and need no escapes.
 
     The standard library's `urlencode` looks at each character by itself, which for reports costs more than all else

@@ -37,8 +37,8 @@ class LambdaFunction:
     ) -> None:
         """Read the environment; raises InvalidInputError that names the variable. `transport` is for tests."""
         host = Lambda(environ, continues=made.continues, timing=timing, transport=transport)
-        self._runtime = Runtime(host)
-        self._function = made(self._runtime)
+        self.runtime = Runtime(host)
+        self._function = made(self.runtime)
 
     def __call__(self, event: Any, context: "LambdaContext") -> dict[str, Any]:
         """Answer an SQS batch with the records that have to come again, and what was handed over with its answer."""
