@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from aws_model import DEAD_LETTERS
 from gcp_support import (
     BUCKET,
     BUCKET_TYPE,
@@ -221,6 +222,26 @@ def test_an_operation_that_runs_too_long_is_asked_for_again_and_its_value_travel
         house.batch(record(left))
         (row,) = house.rows("chg-1")
     assert (row["outcome"], row["was"]) == ("absent", "prod")
+
+
+def test_the_value_travels_with_a_pair_that_failed_after_a_call_whose_answer_was_lost(cloud: GcpServer) -> None:
+    """The lost call is carried out an hour later: the redriven letter finds the label gone, and knows its value."""
+    cloud.options = GcpOptions(later=3600.0)
+    put(cloud, INSTANCE_TYPE)
+    cloud.faults.add("truncate", operation="writing", applied=True, times=1)
+    cloud.faults.add("partial", operation="writing", code="RESOURCE_IN_USE", skip=1)
+    with house_of(cloud) as house:
+        cloud.clock = lambda: house.clock.seconds
+        house.batch(record(request(INSTANCE_TYPE)))
+        (row,) = house.rows("chg-1")
+        assert (row["outcome"], row["code"]) == ("failed", "RESOURCE_IN_USE")
+        (letter,) = house.aws.messages(DEAD_LETTERS)
+        assert letter["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
+        house.clock.seconds += 3600
+        cloud.options = GcpOptions()
+        cloud.faults.clear()
+        house.batch(record(letter))
+        assert [(row["outcome"], row["was"]) for row in house.rows("chg-1")[1:]] == [("absent", "prod")]
 
 
 @pytest.mark.parametrize("type_", [INSTANCE_TYPE, BUCKET_TYPE])

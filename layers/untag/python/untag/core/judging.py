@@ -237,7 +237,7 @@ def _after_read_back(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, s
     known = {} if tags is None else {id_: tags[id_] for id_ in step.ids if id_ in tags}
     for id_ in step.ids:
         if id_ not in known:
-            yield Settled((id_,), step.tags, doubt.unread[id_], step.seen)
+            yield Settled((id_,), step.tags, doubt.unread[id_], step.seen, step.lost)
     restores = step.group.action is Action.RESTORE
     pairs = [(id_, tag) for id_ in known for tag in step.tags]
     settled = {(id_, tag) for id_, tag in pairs if stands(step.group.provider, tag, known[id_]) is restores}
@@ -252,7 +252,8 @@ def _after_read_back(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, s
         elif doubt.there is None:
             yield replace(step, kind=Kind.WRITE, ids=(id_,), tags=(tag,), alone=True, doubt=None)
         else:
-            yield Settled((id_,), (tag,), doubt.there[id_], seen)
+            # It stands, and a write whose answer was lost may still be carried out.
+            yield Settled((id_,), (tag,), doubt.there[id_], seen, step.lost)
 
 
 def _checks(
