@@ -156,6 +156,8 @@ class _Run:
         """A sweep, and the messages that it sends, removed."""
         log = self._log_bytes()
         found = swept(self._bench, self._sweep, resources, LATENCY, paging=False)
+        if found["missed"] or found["wrong"] or found["errors"]:
+            raise RuntimeError(f"cost: the sweep missed {found['missed']} pairs: {found['errors']}")
         texts, _ = self._bench.clouds.sent()
         orders = self._bench.orders("jdcloud", messages=len(texts), per=0, keys=[], size=self._functions.batch)
         total = self._removed({**orders, "bodies": texts})

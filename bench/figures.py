@@ -87,6 +87,8 @@ class Bench:
             self.package,
             self.profiles,
         )
+        if unknown := set(only) - {part.__name__ for part in parts}:
+            raise SystemExit(f"there is no part {', '.join(sorted(unknown))}")
         for part in parts:
             if only and part.__name__ not in only:
                 continue

@@ -97,16 +97,17 @@ class Page(Targets):
         own = self.mid("huawei 100 own", "cpu") / RESOURCES * 1e6
         wide = max(own, servers)
         yield (
-            f"A call costs {own:.0f} us of CPU here and {servers:.0f} us in the local server, each on one core. So a "
-            f"thousand calls take {wide:.0f} ms of one core at the least, whatever the concurrency: "
+            f"A call costs {own:.0f} us of CPU here and {servers:.0f} us in the local server, each on one core: the "
+            f"medians of this run. So a thousand calls take about {wide:.0f} ms of one core, whatever the concurrency: "
             f"{wide / 500:.2f} x of the 500 ms that a hundred at a time would take with nothing to do."
         )
         yield ""
-        if any(row.name.startswith("the same against 100 SDK threads, concurrency 32") for row in missed):
-            own, sdk, many = (self.mid(f"huawei {side}", "phase") for side in ("32 own", "32 sdk", "100 sdk"))
+        own, sdk, many = (self.mid(f"huawei {side}", "phase") for side in ("32 own", "32 sdk", "100 sdk"))
+        least = ceil(RESOURCES / 32) * LATENCY
+        if any("SDK threads, concurrency 32" in row.name for row in missed) and many < 2 * least:
             yield (
                 f"With 32 calls in flight a thousand calls of {milliseconds(LATENCY)} take "
-                f"{milliseconds(ceil(RESOURCES / 32) * LATENCY)} if nothing else costs time, and 100 SDK threads "
+                f"{milliseconds(least)} if nothing else costs time, and 100 SDK threads "
                 f"take {milliseconds(many)}: 32 in flight cannot be twice as fast as 100 with any client. Against 32 "
                 f"SDK threads it is {sdk / own:.2f} x."
             )
@@ -176,11 +177,9 @@ class Page(Targets):
         yield ""
         together = pieces[WITHOUT_COLLECTIONS]
         yield (
-            f"The limit that stops it: httpx, pydantic, powertools and a TLS context cost {together:.0f} ms by "
-            f"themselves, {together / floor:.2f} x of the floor, before a line of untag is read. What untag adds is "
-            f"{whole - together:.0f} ms, most of it building validators and the classes of its own values. To come "
-            "below that, pydantic would have to be imported after the start, at the first message: the same work, paid "
-            "for by the first invocation."
+            f"httpx, pydantic, powertools and a TLS context cost {together:.0f} ms by themselves, "
+            f"{together / floor:.2f} x of the floor. To come below that, pydantic would have to be imported after the "
+            "start, at the first message: the same work, paid for by the first invocation."
         )
         yield ""
 
@@ -229,7 +228,7 @@ _HEAD = """
 
 Written by `make bench`: untag and the same function on the vendors' SDKs ("the SDK path": jdcloud_sdk,
 huaweicloudsdkconfig, boto3, powertools, pydantic; `bench/sdk/app.py`) do the same work in turn, A B A B, against the
-same local servers in a process of their own.
+same local servers in a process of their own. Rows without a figure of the SDK path are measured of untag alone.
 """
 
 _HOW = """

@@ -45,7 +45,6 @@ def measurements() -> dict[str, Any]:
         "piece the same without garbage collections, as untag starts": [0.3],
         "sweep 100000": {
             "cpu": 1e-4,
-            "bytes": 1500.0,
             "peak": 200.0,
             "wall": 9.0,
             "invocations": 1,
@@ -55,7 +54,6 @@ def measurements() -> dict[str, Any]:
         },
         "sweep 1000000": {
             "cpu": 1.2e-4,
-            "bytes": 900.0,
             "peak": 900.0,
             "wall": 99.0,
             "invocations": 2,
