@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from aws_model import QUEUE, AwsModel
+from aws_model import DEAD_LETTERS, QUEUE, AwsModel
 from service_house import ENVIRON, CloudWire, House, record, taken_away
 
 from local.providers import Account, AwsStsServer, AzureLoginServer, AzureOptions, AzureServer
@@ -216,7 +216,10 @@ def test_a_success_without_effect_is_not_believed() -> None:
         house.batch(record(raw))
         house.check(raw)
         (row,) = house.rows("chg-1")
+        # It may be carried out yet: the dead letter says what stood there.
+        (letter,) = house.aws.messages(DEAD_LETTERS)
     assert (row["outcome"], row["code"]) == ("failed", "not_applied")
+    assert letter["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
 
 
 def test_a_tag_that_an_answer_shows_to_remain_is_not_removed_and_its_neighbour_is(cloud: AzureServer) -> None:

@@ -225,7 +225,7 @@ def test_an_operation_that_runs_too_long_is_asked_for_again_and_its_value_travel
 
 
 def test_the_value_travels_with_a_pair_that_failed_after_a_call_whose_answer_was_lost(cloud: GcpServer) -> None:
-    """The lost call is carried out an hour later: the redriven letter finds the label gone, and knows its value."""
+    """The lost call is carried out an hour later: the dead letter then finds the label gone and knows its value."""
     cloud.options = GcpOptions(later=3600.0)
     put(cloud, INSTANCE_TYPE)
     cloud.faults.add("truncate", operation="writing", applied=True, times=1)

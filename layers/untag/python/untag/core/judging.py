@@ -250,7 +250,8 @@ def _after_read_back(step: Step, doubt: Doubt, tags: Mapping[str, Mapping[str, s
         if (id_, tag) in settled:
             yield Settled((id_,), (tag,), result, seen)
         elif doubt.there is None:
-            yield replace(step, kind=Kind.WRITE, ids=(id_,), tags=(tag,), alone=True, doubt=None)
+            # The first write was answered with success, and may still be carried out.
+            yield replace(step, kind=Kind.WRITE, ids=(id_,), tags=(tag,), alone=True, doubt=None, lost=True)
         else:
             # It stands, and a write whose answer was lost may still be carried out.
             yield Settled((id_,), (tag,), doubt.there[id_], seen, step.lost)

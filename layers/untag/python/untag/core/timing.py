@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
+    # The name is looked up when a loop is made: what replaces it in a process replaces it here too.
     return asyncio.new_event_loop()
 
 
