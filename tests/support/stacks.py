@@ -28,9 +28,10 @@ def up(*options: str, cwd: Path, env: Mapping[str, str]) -> Iterator[dict[str, A
         files = (nothing.fileno(), writing, err.fileno())
         with warm.start("local", "up", "--json", "--no-logs", *options, cwd=cwd, env=env, files=files) as process:
             os.close(writing)
+            described: dict[str, Any] = {}
             try:
                 line = out.readline()
-                described = json.loads(line) if line else {}
+                described |= json.loads(line) if line else {}
                 assert described, _text(err)
                 yield described
             finally:

@@ -46,11 +46,7 @@ def run(
         taken.seek(0)
         files = (taken.fileno(), out.fileno(), err.fileno())
         with start(*words, cwd=cwd, env=env, files=files, called=called) as process:
-            try:
-                code = process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                raise
+            code = process.wait(timeout)
         for file in (out, err):
             file.seek(0)
         return subprocess.CompletedProcess(["untag", *words], code, out.read().decode(), err.read().decode())
@@ -67,8 +63,9 @@ class Process:
         self.returncode: int | None = None
 
     def send_signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def wait(self, timeout: float) -> int:
         """Its exit code. Raises subprocess.TimeoutExpired."""
@@ -97,6 +94,8 @@ def start(
     try:
         yield process
     finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
         process.close()
 
 
@@ -141,7 +140,8 @@ def _serve(listened: socket.socket) -> None:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            with waited.pop(pid) as answers:
+            # Who asked may have given the command up.
+            with waited.pop(pid) as answers, contextlib.suppress(OSError):
                 answers.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
     signal.signal(signal.SIGCHLD, reap)
@@ -160,7 +160,8 @@ def _serve(listened: socket.socket) -> None:
         for file in files[:-1]:
             os.close(file)
         waited[pid] = socket.socket(fileno=files[-1])
-        waited[pid].sendall(f"{pid}\n".encode())
+        with contextlib.suppress(OSError):
+            waited[pid].sendall(f"{pid}\n".encode())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
