@@ -95,7 +95,7 @@ unit: .venv/.stamp .venv-runtime/.stamp ## the tests of the shared package alone
 	.venv/bin/python -m pytest tests/unit -n 2 --dist loadfile
 
 .PHONY: contract
-contract: .venv-contract/.stamp ## our signatures and local providers against the vendors' own clients
+contract: .venv-contract/.stamp ## our signatures and local providers against the vendors' own clients, and the Terraform
 	.venv-contract/bin/python -m pytest tests/contract
 
 .PHONY: faults

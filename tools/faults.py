@@ -225,8 +225,12 @@ def document() -> bool:
     sys.path[:0] = map(str, PATHS)
     from reliability import document as written  # noqa: PLC0415
 
-    (ROOT / "docs").mkdir(exist_ok=True)
-    text = written(kept("campaigns"), kept("functiongraph"), kept("mutants"), kept("fuzz"))
+    parts = {name: kept(name) for name in ("campaigns", "functiongraph", "mutants", "fuzz")}
+    failed = [one for one in [*parts["campaigns"], parts["functiongraph"]] if "pairs" not in one]
+    if failed or not all(parts.values()):
+        print("docs/reliability.md is not written: a part has not run, or failed by itself")
+        return False
+    text = written(*parts.values())
     (ROOT / "docs" / "reliability.md").write_text(text, encoding="utf-8")
     return True
 

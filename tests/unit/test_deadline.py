@@ -12,7 +12,7 @@ import pytest
 from aws_model import QUEUE
 from service_house import House, huawei_request, jd_request, put, record
 
-INVOCATIONS = int(os.environ.get("FUZZ_EXAMPLES", "10000")) // 50
+INVOCATIONS = max(7, int(os.environ.get("FUZZ_EXAMPLES", "10000")) // 50)
 TIMEOUTS = (3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0)
 
 

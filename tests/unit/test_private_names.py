@@ -1,4 +1,4 @@
-"""Tests speak through public names, so that what is behind them can change without a change of the tests."""
+"""Tests import public names only, so that what is behind them can change without a change of the tests."""
 
 import ast
 from collections.abc import Iterator
