@@ -113,8 +113,8 @@ class Step:
     doubt: Doubt | None = None
     last: bool = False
     lost: bool = False
-    """Whether an earlier write of these pairs may be applied, by now or later: its answer was lost or reported a failure,
-    or was a success that a read did not bear out.
+    """Whether an earlier write of these pairs may be applied, by now or later: its answer was lost, or reported a
+    failure, or was a success that a read did not bear out.
     """
     rereads: int = 0
     """Times that the resources were read again, since a write was refused as stale."""
