@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bench.figures import LATENCY, RESOURCES
 
 MEGABYTE = 1_000_000
-_PIECE = 20
+_CALLS = 20
 """Calls of a thousand JD messages, fifty resources a call."""
 
 
@@ -34,7 +34,7 @@ class Targets:
         return float(median(value[field] for value in values) if field else median(values))
 
     def best(self, name: str, field: str) -> float:
-        """A figure's least value: what it is when nobody else wants the machine."""
+        """A figure's least value: the run that other work disturbed least."""
         return float(min(value[field] for value in self.results[name]))
 
     def rows(self) -> Iterator[Row]:
@@ -89,8 +89,8 @@ class Targets:
             "provider calls, 1,000 messages in batches of 100",
             f"{calls:,.0f}",
             f"{theirs:,.0f}",
-            f"{_PIECE} calls",
-            calls == _PIECE,
+            f"{_CALLS} calls",
+            calls == _CALLS,
         )
         for name, field, times in (
             ("drain, JD, provider phase", "phase", 20),
@@ -164,7 +164,7 @@ class Targets:
 
     def sizes(self) -> list[int]:
         """The numbers of pairs that were measured."""
-        return [int(name.split()[1]) for name in self.results if name.startswith("growth ")]
+        return self._sizes("growth ")
 
     def _growth(self) -> Iterator[Row]:
         each = [self.mid(f"growth {pairs}") * 1e6 for pairs in self.sizes()]
