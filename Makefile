@@ -65,10 +65,10 @@ clean: ## remove what was built and every virtual environment
 ##@ For maintainers
 
 .PHONY: test
-test: .venv/.stamp .venv-runtime/.stamp ## lint, types, template checks and every test
+test: .venv/.stamp .venv-runtime/.stamp ## lint, types, template checks and the tests
 	@$(MAKE) --no-print-directory -j3 lint campaign rest
 
-# It waits for most of its time. What runs beside it gives way, since its deadlines are real.
+# It waits for most of its time. The tests beside it give way, since its deadlines are real.
 .PHONY: campaign
 campaign: .venv/.stamp .venv-runtime/.stamp
 	.venv/bin/python -m pytest tests/faults

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -113,26 +112,21 @@ def kept(name: str) -> Any:
 def run_here(given: argparse.Namespace) -> None:
     """One campaign, in this process."""
     sys.path[:0] = map(str, PATHS)
-    if given.host == "functiongraph":
-        began = time.monotonic()
-        from functiongraph_campaign import Campaign as OnFunctionGraph  # noqa: PLC0415
-
-        outcome = OnFunctionGraph(given.seed, given.pairs, mutant=given.mutant, patience=600.0).run()
-        taken = {"seed": given.seed, "seconds": time.monotonic() - began}
-        given.answer.write_text(json.dumps(vars(outcome) | taken))
-        return
     from campaign import PHASES, Campaign  # noqa: PLC0415
+    from functiongraph_campaign import Campaign as OnFunctionGraph  # noqa: PLC0415
     from weather import Mix  # noqa: PLC0415
 
     usual: dict[str, Any] = {"read_first": given.read_first == "on"}
-    if given.mutant:
+    told: Campaign | OnFunctionGraph
+    if given.host == "functiongraph":
+        told = OnFunctionGraph(given.seed, given.pairs, mutant=given.mutant, patience=600.0)
+    elif given.mutant:
         mix = Mix(**{"aws": 0.15, "killed": 0.02, **MIX_OF.get(given.mutant, {})})
         settings = {**usual, "phases": ("storm",), "patience": 40.0, **SETTINGS_OF.get(given.mutant, {})}
         told = Campaign(given.seed, given.pairs, mix=mix, mutant=given.mutant, **settings)
     else:
         told = Campaign(given.seed, given.pairs, patience=600.0, phases=given.phase or PHASES, **usual)
-    outcome = told.run()
-    given.answer.write_text(json.dumps(vars(outcome)))
+    given.answer.write_text(json.dumps(vars(told.run())))
 
 
 def campaign(seed: int, pairs: int, mutant: str = "", read_first: str = "on", host: str = "aws") -> Json:

@@ -68,8 +68,10 @@ _TROUBLE: tuple[tuple[str, float, dict[str, Any]], ...] = (
 class Outcome:
     """What a campaign came to."""
 
+    seed: int
     pairs: int = 0
     messages: int = 0
+    seconds: float = 0.0
     findings: dict[str, list[str]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     """How often each thing really went wrong."""
@@ -86,7 +88,7 @@ class Campaign:
 
     def __init__(self, seed: int, pairs: int, *, mutant: str = "", patience: float = 240.0) -> None:
         self.work = workload(seed, pairs)
-        self.outcome = Outcome(self.work.pairs, len(self.work.bodies))
+        self.outcome = Outcome(seed, self.work.pairs, len(self.work.bodies))
         self.patience = patience
         self.log: list[str] = []
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
@@ -97,6 +99,7 @@ class Campaign:
 
     def run(self) -> Outcome:
         """All phases; what was found is in the outcome."""
+        began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             self.flags = Path(folder)
             content = code.lay_out(self.flags / "code", RUNTIME_PYTHON)
@@ -130,6 +133,7 @@ class Campaign:
                 self.invocations = Invocations(self.stack)
                 self.account = Account(self.work.requests, self.stack.providers, self.invocations.reason_to_come_again)
                 self._phases()
+        self.outcome.seconds = time.monotonic() - began
         return self.outcome
 
     def _phases(self) -> None:
