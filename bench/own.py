@@ -12,7 +12,7 @@ import resource
 import ssl
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -47,7 +47,7 @@ def without_calls(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[st
 
     runtime.host.aws.sns = sns
     try:
-        with _answered(runtime, orders["provider"]):
+        with _answered(runtime, orders["provider"], orders["keys"]):
             return invoked(app, orders)
     finally:
         del runtime.host.aws.sns
@@ -85,7 +85,8 @@ def parts(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, float]:
         for body in bodies
         for request in parse_requests(body, "p")
     ]
-    with _answered(runtime, "jdcloud"):
+    keys = {tag["key"] for body in bodies for tag in body["tags"]}
+    with _answered(runtime, "jdcloud", keys):
         runtime.run(runtime.engine.run(jobs, Deadline(lambda: 600.0, 1.0), lambda _: None))
     pages = [report(job, 0.0) for job in jobs]
     reports = [json.loads(report_message(page).body) for (page,) in pages]
@@ -119,9 +120,14 @@ def _each(work: Callable[[Any], Any], items: list[Any]) -> float:
 
 
 @contextmanager
-def _answered(runtime: Any, name: str) -> Iterator[None]:
-    """While it lasts, a provider's writing calls are answered at once, with success."""
+def _answered(runtime: Any, name: str, keys: Iterable[str]) -> Iterator[None]:
+    """While it lasts, a provider answers at once: every resource bears `keys`, and every write succeeds."""
     from untag.providers import Answer, Verdict  # noqa: PLC0415
+
+    there = dict.fromkeys(keys, "prod")
+
+    async def read(_session: Any, _scope: Any, ids: tuple[Any, ...]) -> Answer:
+        return Answer(Verdict.DONE, request_id="r-1", tags={id_: dict(there) for id_ in ids})
 
     async def write(
         _session: Any, _action: Any, _scope: Any, ids: tuple[Any, ...], tags: tuple[Any, ...], *_seen: Any
@@ -129,11 +135,11 @@ def _answered(runtime: Any, name: str) -> Iterator[None]:
         return Answer(Verdict.DONE, request_id="r-1", confirmed=len(ids) * len(tags))
 
     (provider,) = runtime.registry.tag_apis(name)
-    provider.write = write
+    provider.read, provider.write = read, write
     try:
         yield
     finally:
-        del provider.write
+        del provider.read, provider.write
 
 
 def profile(app: Any, orders: dict[str, Any], invoked: Invoked) -> dict[str, Any]:
@@ -172,13 +178,14 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     from untag.core import Deadline, open_job, report  # noqa: PLC0415
 
     runtime = app.remove_tags.runtime
+    keys = [f"k{at}" for at in range(_TAGS_PER_JOB)]
     bodies = [
         {
             "id": f"g-{number}",
             "provider": "jdcloud",
             "region": "cn-north-1",
             "resources": [{"type": "vm", "ids": [f"i-{number}-{at}" for at in range(_IDS_PER_JOB)]}],
-            "tags": [{"key": f"k{at}", "value": "prod"} for at in range(_TAGS_PER_JOB)],
+            "tags": [{"key": key, "value": "prod"} for key in keys],
         }
         for number in range(orders["pairs"] // (_IDS_PER_JOB * _TAGS_PER_JOB))
     ]
@@ -189,7 +196,7 @@ def growth(app: Any, orders: dict[str, Any], _: Invoked) -> dict[str, Any]:
     before = tracemalloc.get_traced_memory()[0]
     cpu = time.process_time()
     jobs = [open_job(request, runtime.registry, runtime.engine.policy, now=0.0) for request in requests]
-    with _answered(runtime, "jdcloud"):
+    with _answered(runtime, "jdcloud", keys):
         runtime.run(runtime.engine.run(jobs, Deadline(lambda: 600.0, 1.0), lambda _: None))
     held = tracemalloc.get_traced_memory()[0] - before
     rows = 0

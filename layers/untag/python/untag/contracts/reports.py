@@ -39,6 +39,10 @@ _WORDS = {
 }
 
 
+_OUTCOMES = tuple(outcome.value for outcome in Outcome)
+"""The order in which outcomes are counted."""
+
+
 class Row(TypedDict):
     """The outcome of one pair. `was` is left out where nobody looked, and null where the tag was not there.
 
@@ -229,7 +233,7 @@ def report_pages(
 
 def _counts(rows: Iterable[Row], deferred: int) -> dict[str, int]:
     tally = Counter(row["outcome"] for row in rows)
-    counts = {outcome.value: tally[outcome] for outcome in Outcome if tally[outcome]}
+    counts = {outcome: tally[outcome] for outcome in _OUTCOMES if outcome in tally}
     if deferred:
         counts["deferred"] = deferred
     return counts

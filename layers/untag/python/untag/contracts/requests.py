@@ -163,14 +163,14 @@ class RemovalRequest(_Input):
 
     def pairs(self) -> int:
         """The number of different (resource, tag) pairs; one a resource where every tag is meant."""
-        return sum(len(ids) for ids in self.ids_by_type().values()) * len(self.distinct_tags())
+        return self._pairs
 
     # Asked for at every floor, so worked out once and shared: nobody changes them, and no copy inherits them.
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some fields replaced, unchecked."""
         copied = super().model_copy(update=update, deep=deep)
-        for worked_out in ("_ids_by_type", "_distinct_tags"):
+        for worked_out in ("_ids_by_type", "_distinct_tags", "_pairs"):
             copied.__dict__.pop(worked_out, None)
         return copied
 
@@ -186,6 +186,10 @@ class RemovalRequest(_Input):
         if isinstance(self.tags, str):
             return [ALL]
         return list(dict.fromkeys(Tag(tag.key, tag.value) for tag in self.tags))
+
+    @cached_property
+    def _pairs(self) -> int:
+        return sum(map(len, self._ids_by_type.values())) * len(self._distinct_tags)
 
     def body(
         self,

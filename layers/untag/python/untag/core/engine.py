@@ -295,6 +295,7 @@ class _Run:
     def _settle(self, lane: _Lane, step: Step, settled: Settled) -> None:
         """Give the pairs their result in every request that asked for them."""
         given_up: dict[tuple[Tag, Result], list[str]] = {}
+        as_seen: dict[tuple[str | None, str | None], Result] = {}  # one for all pairs that were found alike
         for id_ in settled.ids:
             there = settled.seen[id_].tags if settled.seen is not None else None
             for tag in settled.tags:
@@ -302,7 +303,10 @@ class _Run:
                 stood = None if there is None else step.tag_there(tag, there)
                 was = None if stood is None else stood.value
                 if there is not None and isinstance(result, Result):
-                    result = result.seen(was, None if stood is None or stood.key == tag.key else stood.key)
+                    found = was, None if stood is None or stood.key == tag.key else stood.key
+                    if found not in as_seen:
+                        as_seen[found] = result.seen(*found)
+                    result = as_seen[found]
                 for block, row in step.group.rows[id_]:
                     if there:
                         block.job.bears_tags = True

@@ -58,11 +58,10 @@ def report(job: Job, now: float) -> list[Report]:
 
 def _held_back(job: Job) -> HeldBack | None:
     """Why the whole request is held back, if it is."""
-    results = {result for block in job.blocks for result in block.results}
-    if len(results) != 1:
-        return None
-    (held,) = results
+    held = next((result for block in job.blocks for result in block.results), None)
     if not isinstance(held, Result) or held.outcome is not Outcome.PROTECTED or held.code not in HELD_WHOLE:
+        return None
+    if any(result != held for block in job.blocks for result in block.results):
         return None
     return HeldBack(code=held.code, message=held.message or held.code, pairs=job.pairs)
 

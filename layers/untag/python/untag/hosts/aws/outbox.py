@@ -124,6 +124,9 @@ class _Batcher:
     async def put_all(self, messages: Iterable[Message]) -> None:
         """Send every message; raises DeliveryError if one was not taken, after all were tried."""
         waits = [self._put(*self._fitted(message)) for message in messages]
+        if len(waits) == 1:  # the report of a small request: there is nothing to gather
+            await waits[0]
+            return
         for result in await asyncio.gather(*waits, return_exceptions=True) if waits else ():
             if isinstance(result, BaseException):
                 raise result
