@@ -18,6 +18,8 @@ KEPT = ROOT / ".local" / "bench.json"
 def main() -> int:
     """Measure and write; with `--page`, only write what was measured last."""
     only = sys.argv[1:]
+    if only and not KEPT.exists():
+        raise SystemExit("nothing is measured yet: python -m bench")
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if only else {}
     if only == ["--page"]:
         print(write(kept, ROOT / "docs"))
@@ -30,14 +32,15 @@ def main() -> int:
     finally:
         bench.close()
     if only:
-        results["again"] = f"{', '.join(only)} measured again on their own"
-    results["machine"] = machine() | {
-        "cores": str(os.cpu_count()),
-        "load": f"{before:.1f} before, {os.getloadavg()[0]:.1f} after",
-        "seconds": f"{time.monotonic() - began:.0f}",
-        "day": time.strftime("%Y-%m-%d", time.gmtime()),
-        "quick": "yes" if bench.quick else "",
-    }
+        results["again"] = sorted({*kept.get("again", ()), *only})
+    else:
+        results["machine"] = machine() | {
+            "cores": str(os.cpu_count()),
+            "load": f"{before:.1f} before, {os.getloadavg()[0]:.1f} after",
+            "seconds": f"{time.monotonic() - began:.0f}",
+            "day": time.strftime("%Y-%m-%d", time.gmtime()),
+            "quick": "yes" if bench.quick else "",
+        }
     KEPT.parent.mkdir(exist_ok=True)
     KEPT.write_text(json.dumps(results), encoding="utf-8")
     print(write(results, ROOT / "docs"))

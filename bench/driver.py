@@ -10,7 +10,6 @@ import gc
 import importlib
 import json
 import os
-import resource
 import sys
 import time
 from typing import Any
@@ -94,7 +93,6 @@ def invoked(app: Any, orders: dict[str, Any]) -> dict[str, Any]:
         "cpu": time.process_time() - cpu,
         "failed": failed,
         "each": each,
-        "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
 
 

@@ -6,13 +6,12 @@ a few pairs, and taken off.
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from bench.processes import ROOT, bare
+from bench.processes import PEAK, ROOT, Cost, bare, cost
 
 if TYPE_CHECKING:
     from bench.figures import Bench
@@ -23,13 +22,7 @@ _KEY = "env"
 _TAGS = [{_KEY: f"v{number}", "team": "web"} for number in range(50)]
 """A listing that is too long for one answer is made value by value."""
 _RULE = {"name": "jd", "provider": "jdcloud", "regions": [_PLACE[0]], "types": [_PLACE[1]], "match": {"key": _KEY}}
-
-
-class _Used(NamedTuple):
-    """CPU seconds and megabytes of a command."""
-
-    cpu: float
-    rss: float
+_UNTAG = f"import atexit, sys\natexit.register(lambda: {PEAK})\nfrom cli.app import main\nmain()"
 
 
 def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
@@ -44,7 +37,7 @@ def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
             bench.keep(f"here start {name}", used.cpu)
 
 
-def _planned_and_applied(bench: "Bench", pairs: int) -> dict[str, _Used]:
+def _planned_and_applied(bench: "Bench", pairs: int) -> dict[str, Cost]:
     bench.clouds.fill("jdcloud", [_PLACE], pairs, _TAGS)
     with TemporaryDirectory(prefix="untag-bench-") as name:
         folder = Path(name)
@@ -59,17 +52,6 @@ def _planned_and_applied(bench: "Bench", pairs: int) -> dict[str, _Used]:
     return {"plan": plan, "apply": apply}
 
 
-def _command(folder: Path, environ: dict[str, str], *words: str) -> _Used:
+def _command(folder: Path, environ: dict[str, str], *words: str) -> Cost:
     path = os.pathsep.join([str(ROOT), str(ROOT / "layers" / "untag" / "python")])
-    with subprocess.Popen(
-        [sys.executable, "-m", "cli", *words, "--json"],
-        cwd=folder,
-        env={**bare(environ), "PYTHONPATH": path},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"untag {words[0]} ended with {process.returncode}")
-    return _Used(used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
+    return cost([sys.executable, "-c", _UNTAG, *words, "--json"], {**bare(environ), "PYTHONPATH": path}, folder)

@@ -47,7 +47,8 @@ class Page(Targets):
 
     def _where(self) -> str:
         machine = self.results["machine"]
-        again = f" ({self.results['again']})" if "again" in self.results else ""
+        parts = ", ".join(self.results.get("again", ()))
+        again = f" ({parts} measured again on their own)" if parts else ""
         return (
             f"Measured on {machine['day']}{' (quick)' if machine['quick'] else ''} in {machine['seconds']} s{again}: "
             f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; CPython "

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,9 +51,8 @@ PIECES = {
 READY |= PIECES
 
 # getrusage's peak begins with what the parent held before exec; this one does not.
-_PEAK = (
-    "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')), file=sys.stderr)"
-)
+PEAK = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')), file=sys.stderr)"
+"""The last thing that a measured process does: its peak resident memory in kB, as the last line of its errors."""
 
 
 class Cost(NamedTuple):
@@ -84,19 +84,19 @@ def bare(environment: dict[str, str]) -> dict[str, str]:
 
 def fresh(side: Side, what: str, environment: dict[str, str]) -> Cost:
     """Start a process, let it come up, and take what it used."""
-    code = f"{READY[what]}\nimport sys; {_PEAK}"
-    process = subprocess.Popen(
-        [side.python, "-c", code, str(side.app)],
-        env=bare(environment),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    told = process.stderr.read() if process.stderr is not None else ""
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    return cost([side.python, "-c", f"{READY[what]}\nimport sys; {PEAK}", side.app], bare(environment))
+
+
+def cost(command: Sequence[str | Path], environ: Mapping[str, str], folder: Path | None = None) -> Cost:
+    """What a process used, from its start to its end. It has to tell its `PEAK`. Raises RuntimeError if it fails."""
+    with subprocess.Popen(
+        command, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        told = process.stderr.read() if process.stderr is not None else ""
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"{side.name}: {what} ended with {process.returncode}: {told}")
+        raise RuntimeError(f"{command} ended with {process.returncode}: {told}")
     return Cost(used.ru_utime + used.ru_stime, int(told.split()[-1]) / 1000)
 
 

@@ -47,7 +47,7 @@ def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
         driver.close()
         bench.results[f"sweep {size}"] = {
             "cpu": (whole["cpu"] - least["cpu"]) / (size - _FEW),
-            "peak": whole["rss"] / 1000,
+            "peak": whole["rss"],
             **{name: whole[name] for name in ("wall", "invocations", "missed", "wrong", "errors", "servers")},
         }
 

@@ -70,11 +70,9 @@ def main() -> int:
     """Run what the command line asks for; 0 if nothing was found that should not be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, help="one seed only, and nothing written")
-    parser.add_argument("--pairs", type=int, default=PAIRS)
-    parser.add_argument("--mutant", default="")
-    parser.add_argument("--read-first", choices=("on", "off"), default="on")
-    parser.add_argument("--phase", action="append", help="some phases of a campaign, in order")
-    parser.add_argument("--host", choices=("aws", "functiongraph"), default="aws", help="where a campaign runs")
+    parser.add_argument("--pairs", type=int, help=f"of a campaign: {PAIRS}, and {HOST_PAIRS} on functiongraph")
+    parser.add_argument("--mutant", default="", help="one planted bug only")
+    parser.add_argument("--host", choices=("aws", "functiongraph"), default="aws", help="where the one seed runs")
     parser.add_argument("--only", choices=PARTS, action="append", help="some parts; what others found is kept")
     parser.add_argument("--answer", type=Path, help="run one campaign in this process, and write its outcome here")
     given = parser.parse_args()
@@ -82,14 +80,17 @@ def main() -> int:
         run_here(given)
         return 0
     KEPT.mkdir(parents=True, exist_ok=True)
+    if given.seed is None and given.host != "aws":
+        parser.error("--host needs a --seed; --only functiongraph is the part that runs there")
     if given.seed is not None:
-        told = campaign(given.seed, given.pairs, given.mutant, given.read_first, given.host)
+        usual = PAIRS if given.host == "aws" else HOST_PAIRS
+        told = campaign(given.seed, given.pairs or usual, given.mutant, given.host)
         show(told)
         return bool(told["findings"])
     if given.mutant:
         return int(not planted([given.mutant]))
     parts = {
-        "campaigns": lambda: campaigns(given.pairs),
+        "campaigns": lambda: campaigns(given.pairs or PAIRS),
         "functiongraph": functiongraph,
         "mutants": planted,
         "fuzz": fuzz,
@@ -112,29 +113,28 @@ def kept(name: str) -> Any:
 def run_here(given: argparse.Namespace) -> None:
     """One campaign, in this process."""
     sys.path[:0] = map(str, PATHS)
-    from campaign import PHASES, Campaign  # noqa: PLC0415
+    from campaign import Campaign  # noqa: PLC0415
     from functiongraph_campaign import Campaign as OnFunctionGraph  # noqa: PLC0415
     from weather import Mix  # noqa: PLC0415
 
-    usual: dict[str, Any] = {"read_first": given.read_first == "on"}
     told: Campaign | OnFunctionGraph
     if given.host == "functiongraph":
         told = OnFunctionGraph(given.seed, given.pairs, mutant=given.mutant, patience=600.0)
     elif given.mutant:
         mix = Mix(**{"aws": 0.15, "killed": 0.02, **MIX_OF.get(given.mutant, {})})
-        settings = {**usual, "phases": ("storm",), "patience": 40.0, **SETTINGS_OF.get(given.mutant, {})}
+        settings = {"phases": ("storm",), "patience": 40.0, **SETTINGS_OF.get(given.mutant, {})}
         told = Campaign(given.seed, given.pairs, mix=mix, mutant=given.mutant, **settings)
     else:
-        told = Campaign(given.seed, given.pairs, patience=600.0, phases=given.phase or PHASES, **usual)
+        told = Campaign(given.seed, given.pairs, patience=600.0)
     given.answer.write_text(json.dumps(vars(told.run())))
 
 
-def campaign(seed: int, pairs: int, mutant: str = "", read_first: str = "on", host: str = "aws") -> Json:
+def campaign(seed: int, pairs: int, mutant: str = "", host: str = "aws") -> Json:
     """One campaign, in a process of its own."""
     answer = KEPT / f"campaign-{host}-{seed}-{mutant or 'whole'}.json"
     answer.unlink(missing_ok=True)
     command = [sys.executable, "-W", "ignore", __file__, "--seed", str(seed), "--pairs", str(pairs)]
-    command += ["--answer", str(answer), "--mutant", mutant, "--read-first", read_first, "--host", host]
+    command += ["--answer", str(answer), "--mutant", mutant, "--host", host]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if not answer.exists():
         return {"seed": seed, "findings": {FAILED: [f"exit {done.returncode}: {done.stderr[-2000:]}"]}, "seconds": 0.0}
