@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
 from untag.contracts import Action, InvalidInputError, Problem, RemovalRequest
 from untag.providers.base import (
@@ -30,7 +31,9 @@ from untag.providers.base import (
     Verdict,
     stored_key,
 )
-from untag.providers.events import Events
+
+if TYPE_CHECKING:
+    from untag.providers.events import Events  # the function that removes reads none, and need not build them
 
 __all__ = [
     "AGAIN",
@@ -69,7 +72,7 @@ def apis_of(name: str) -> tuple[type[Provider], ...]:
 
 
 @cache
-def events_by_name() -> Mapping[str, Events]:
+def events_by_name() -> Mapping[str, "Events"]:
     """How the events of each provider are understood, by its name, of those that have any; imported now."""
     with_events = (name for name in NAMES if find_spec(f"{__name__}.{name}.events") is not None)
     return {name: import_module(f"{__name__}.{name}.events").EVENTS for name in with_events}
