@@ -75,6 +75,7 @@ def main() -> int:
     parser.add_argument("--host", choices=("aws", "functiongraph"), default="aws", help="where the one seed runs")
     parser.add_argument("--only", choices=PARTS, action="append", help="some parts; what others found is kept")
     parser.add_argument("--answer", type=Path, help="run one campaign in this process, and write its outcome here")
+    parser.add_argument("--phase", action="append", help="with --answer: some phases of the campaign, in order")
     given = parser.parse_args()
     if given.answer:
         run_here(given)
@@ -113,7 +114,7 @@ def kept(name: str) -> Any:
 def run_here(given: argparse.Namespace) -> None:
     """One campaign, in this process."""
     sys.path[:0] = map(str, PATHS)
-    from campaign import Campaign  # noqa: PLC0415
+    from campaign import PHASES, Campaign  # noqa: PLC0415
     from functiongraph_campaign import Campaign as OnFunctionGraph  # noqa: PLC0415
     from weather import Mix  # noqa: PLC0415
 
@@ -125,7 +126,7 @@ def run_here(given: argparse.Namespace) -> None:
         settings = {"phases": ("storm",), "patience": 40.0, **SETTINGS_OF.get(given.mutant, {})}
         told = Campaign(given.seed, given.pairs, mix=mix, mutant=given.mutant, **settings)
     else:
-        told = Campaign(given.seed, given.pairs, patience=600.0)
+        told = Campaign(given.seed, given.pairs, patience=600.0, phases=given.phase or PHASES)
     given.answer.write_text(json.dumps(vars(told.run())))
 
 
