@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 import warm
-from processes import Terminal, installed, up
+from processes import installed, up
+from terminals import Terminal
 
 from local.stack import ROOT
 
@@ -75,7 +76,7 @@ def assert_works(place, line):
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
         return
     folder, _, environ = place
-    with Terminal(command=[*BASH, line], cwd=folder, env=environ) as terminal:
+    with Terminal([*BASH, line], cwd=folder, env=environ) as terminal:
         terminal.see("Queues")
         terminal.press("\x03")
         assert terminal.end() == 0, f"{line}: {terminal.plain}"

@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from processes import Terminal, run, up
+from processes import at_terminal, run, up
 from rich.console import Console
 
 from local.live import Observer
@@ -236,7 +236,7 @@ def test_a_person_opens_a_report_searches_in_it_and_sees_what_comes_back_when(tm
         kept = {"id": "kept-one", "provider": "jdcloud", "region": "cn-north-1", "not_before": later}
         kept |= {"resources": [{"type": "vm", "ids": ["i-9", "i-10"]}], "tags": [{"key": "env"}]}
         run("send", "-", "--session", session, text=json.dumps(kept))
-        with Terminal("watch", "--session", session, env={**os.environ, **environ}, term=term) as terminal:
+        with at_terminal("watch", "--session", session, env={**os.environ, **environ}, term=term) as terminal:
             terminal.see_on_screen("kept requests")
             terminal.see_on_screen("1 in 47:59:")
             terminal.press("w")

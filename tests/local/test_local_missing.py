@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 from botocore.config import Config
-from processes import Terminal, run, up
+from processes import at_terminal, run, up
 from rich.console import Console
 from throwaway import TEMPLATE, project
 
@@ -174,7 +174,7 @@ def test_a_stack_in_another_process_survives_its_topic_and_shows_so(tmp_path):
     with up(session, "--template", project(folder), "--no-seed") as described:
         sns = boto3.client("sns", endpoint_url=described["aws"], **KEYS)
         (topic,) = sns.list_topics()["Topics"]
-        with Terminal("watch", "--session", session) as terminal:
+        with at_terminal("watch", "--session", session) as terminal:
             terminal.see("Queues")
             sns.delete_topic(TopicArn=topic["TopicArn"])
             terminal.see("missing: topic Topic")

@@ -12,7 +12,7 @@ import tomllib
 import zipfile
 
 import pytest
-from processes import Terminal
+from terminals import Terminal
 
 from local.stack import ROOT
 
@@ -137,12 +137,12 @@ def test_an_environment_is_set_up_once_and_one_that_fails_leaves_nothing_that_a_
 
 def test_a_terminal_shows_that_something_moves_and_ctrl_c_leaves_nothing_half_made(project):
     command = ["make", f"PYTHON={sys.executable}", ".venv/.stamp"]
-    with Terminal(command=command, cwd=project, env=environment(project)) as terminal:
+    with Terminal(command, cwd=project, env=environment(project)) as terminal:
         terminal.see("making the environment")
         assert terminal.end(seconds=120) == 0
         assert re.search(r"1 of 1 packages: untag-sample|installing 1 package", terminal.plain)
     shutil.rmtree(project / ".venv")
-    with Terminal(command=command, cwd=project, env=environment(project)) as terminal:
+    with Terminal(command, cwd=project, env=environment(project)) as terminal:
         terminal.see("making the environment")
         terminal.press("\x03")
         assert terminal.end() != 0
@@ -153,7 +153,7 @@ def test_a_terminal_shows_that_something_moves_and_ctrl_c_leaves_nothing_half_ma
 
 @pytest.mark.parametrize("moment", ["untag: template.yaml", "decommission_config"])
 def test_ctrl_c_in_the_demo_ends_it_without_a_traceback(moment):
-    with Terminal(command=[sys.executable, "-m", "local.demo"]) as terminal:
+    with Terminal([sys.executable, "-m", "local.demo"], cwd=ROOT) as terminal:
         terminal.see(moment)
         terminal.press("\x03")
         assert terminal.end() == 128 + signal.SIGINT
