@@ -15,7 +15,7 @@ from unittest.mock import patch
 import httpx
 import pytest
 from athena_support import Athena
-from aws_support import KEYS, REGION, DeployedOnMoto, moto_server, wait_until
+from aws_support import KEYS, REGION, DeployedOnMoto, wait_until
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -27,11 +27,6 @@ from untag.providers.signing import AWS4, DerivedKeyAuth
 
 _numbers = count(1)
 LEDGER = {"LedgerWorkGroup": "untag-ledger", "LedgerDatabase": "untag_ledger"}
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    yield from moto_server()
 
 
 @pytest.fixture
