@@ -103,7 +103,7 @@ def test_a_queue_that_is_deleted_is_named_to_who_sends_and_read_again_once_it_is
     mapping = next(iter(stack.mappings.values()))
     wait_for(lambda: mapping.failures)
     assert "there is no queue untag-Work any more" in mapping.failures[-1]
-    assert len(mapping.failures) <= len(mapping._threads)
+    assert len(mapping.failures) <= mapping.spec.concurrency
     aws["sqs"].create_queue(QueueName="untag-Work")
     assert stack.missing() == []
     stack.send("{}")
