@@ -56,7 +56,7 @@ class Operator:
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     untag = Untag(tmp_path_factory.mktemp("on call"), {})
-    with up(untag):
+    with up(untag, "--batching-window", "0.1"):
         yield Operator(untag)
 
 

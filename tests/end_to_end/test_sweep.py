@@ -102,7 +102,7 @@ def age(stack: Stack, days: float) -> None:
 
 
 def given(rules: str) -> Overrides:
-    return Overrides(parameters={"SweepRules": rules, "SweepState": "ENABLED"})
+    return Overrides(parameters={"SweepRules": rules, "SweepState": "ENABLED"}, batching_window=0.1)
 
 
 GRACE = {"name": "leaving", **JD, "match": {"key": "leaving"}, "grace": "7d"}

@@ -231,7 +231,7 @@ def test_the_cursor_is_on_the_screen_wherever_it_is_moved_to(stack, height):
 def session(tmp_path_factory):
     """A stack with a report and a request that is kept for two days and nearly an hour."""
     file = tmp_path_factory.mktemp("up") / "session.json"
-    with up(file):
+    with up(file, "--batching-window", "0.1"):
         run("send", ROOT / "events" / "jdcloud_eventbridge.json", "--session", file)
         later = (datetime.now(UTC) + timedelta(days=2, minutes=59)).isoformat(timespec="seconds")
         kept = {"id": "kept-one", "provider": "jdcloud", "region": "cn-north-1", "not_before": later}

@@ -63,7 +63,7 @@ def run_the_real_functions(stack):
 
 
 def test_the_real_functions_work_with_keys_from_the_endpoint():
-    overrides = Overrides(parameters={"SnapStart": "on"})
+    overrides = Overrides(parameters={"SnapStart": "on"}, batching_window=0.1)
     with Stack(overrides=overrides) as stack:
         assert all(function.spec.snap_start for function in stack.functions.values())
         reports = run_the_real_functions(stack)
