@@ -121,7 +121,10 @@ _SCRIPT = """#!{python} -IS
 import json, os, signal, socket, sys
 
 def pass_on(number, _):
-    os.kill(pid, number)
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:  # it has just ended
+        pass
 
 passed_on = (signal.SIGINT, signal.SIGTERM)
 signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)
