@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,15 +15,15 @@ PAGE = 2
 
 
 class Athena:
-    """Listens on 127.0.0.1. Each query is seen queued and running before it has succeeded; pages have two rows."""
+    """Listens on 127.0.0.1. `states` are those in which a query is seen, look by look; pages have two rows."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.started: list[dict[str, Any]] = []
         self.stopped: list[str] = []
-        self.fails_with = ""
-        self.never_ends = False
-        self._looks: dict[str, int] = {}
+        self.looks: Counter[str] = Counter()
+        self.states = ("SUCCEEDED",)
+        self.reason = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"athena": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -48,10 +49,9 @@ class Athena:
             self.stopped.append(id_)
             return {}
         if operation == "GetQueryExecution":
-            self._looks[id_] = self._looks.get(id_, 0) + 1
-            state = ("QUEUED", "RUNNING", "FAILED" if self.fails_with else "SUCCEEDED")[min(self._looks[id_], 3) - 1]
-            state = "RUNNING" if self.never_ends else state
-            return {"QueryExecution": {"Status": {"State": state, "StateChangeReason": self.fails_with}}}
+            state = self.states[min(self.looks[id_], len(self.states) - 1)]
+            self.looks[id_] += 1
+            return {"QueryExecution": {"Status": {"State": state, "StateChangeReason": self.reason}}}
         return self._page(self.started[int(id_)], int(asked.get("NextToken", 0)))
 
     def _page(self, query: Mapping[str, Any], start: int) -> dict[str, Any]:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aws_support import moto_server
 from cli_support import Untag
+from functiongraph_support import stack_that_is_up
 
+from local.functiongraph.stack import FunctionGraphStack
 from local.providers import JdcloudServer, environment
 
 
@@ -29,3 +32,16 @@ def jd() -> Iterator[JdcloudServer]:
 @pytest.fixture
 def untag(tmp_path: Path, jd: JdcloudServer) -> Untag:
     return Untag(tmp_path, environment((jd,)))
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    """The address of moto's server, on which stacks can be deployed."""
+    yield from moto_server()
+
+
+@pytest.fixture(scope="module")
+def functiongraph() -> Iterator[FunctionGraphStack]:
+    """A stack of FunctionGraph that is up in this process."""
+    with stack_that_is_up() as running:
+        yield running

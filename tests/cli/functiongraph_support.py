@@ -18,15 +18,6 @@ def stack_that_is_up() -> Iterator[FunctionGraphStack]:
         yield running
 
 
-def put(stack: FunctionGraphStack, *ids: str) -> None:
-    for id_ in ids:
-        stack.providers["jdcloud"].tags.put("cn-north-1", "vm", id_, "env", "prod")
-
-
-def tags(stack: FunctionGraphStack, id_: str) -> dict[str, str] | None:
-    return stack.providers["jdcloud"].tags.get("default", "cn-north-1", "vm", id_)
-
-
 def as_terraform(stack: FunctionGraphStack, **changed: object) -> str:
     """What `terraform output -json` prints of a deployment."""
     outputs = {**stack.outputs(), "gateway_url": "", **changed}

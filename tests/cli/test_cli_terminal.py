@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from cli_support import request
+from terminals import Terminal
 
 from local.providers import JdcloudServer
-from tests.local.processes import Terminal
 
 SHOWS_THE_CURSOR = "\x1b[?25h"
 
 
 def terminal(untag: Any, *words: str, **environ: str) -> Terminal:
-    return Terminal(command=untag.command(*words), cwd=untag.folder, env={**untag.environ, **environ})
+    return Terminal(untag.command(*words), cwd=untag.folder, env={**untag.environ, **environ})
 
 
 def standing(jd: JdcloudServer, *ids: str) -> set[str]:
@@ -74,12 +74,12 @@ def test_a_plan_and_an_undo_ask_in_the_same_way(untag: Any, jd: JdcloudServer) -
     assert standing(jd, "i-1", "i-2") == {"i-1", "i-2"}
 
 
-SLOWLY = {"UNTAG_CONCURRENCY": "1", "UNTAG_RESOURCES_PER_CALL": "jdcloud.resourcetag=5"}
+SLOWLY = {"UNTAG_CONCURRENCY": "1", "UNTAG_RESOURCES_PER_CALL": "jdcloud.resourcetag=5", "UNTAG_RATE": "2000"}
 FORTY = [f"i-{n}" for n in range(40)]
 
 
 def test_a_bar_shows_how_far_a_run_is_and_is_gone_when_it_ends(untag: Any, jd: JdcloudServer) -> None:
-    jd.faults.add("delay", seconds=0.3, operation="writing")
+    jd.faults.add("delay", seconds=0.2, operation="writing")
     untag.write("a.json", [request([id_]) for id_ in FORTY])
     with terminal(untag, "run", "a.json", "--batch", "b", "--yes", "--expect", "40", **SLOWLY) as shown:
         shown.see("/40")

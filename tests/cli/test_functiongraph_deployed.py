@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from at_a_stack import put, tags
 from cli_support import Done, Untag, request
-from functiongraph_support import as_terraform, put, shell_of, stack_that_is_up, tags
+from functiongraph_support import as_terraform, shell_of
 
 from local import ROOT
 from local.functiongraph.bucket import StoredObject
@@ -17,22 +17,16 @@ PAGE = (ROOT / "docs" / "functiongraph.md").read_text(encoding="utf-8")
 THERE = ("--functiongraph", "outputs.json")
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[FunctionGraphStack]:
-    with stack_that_is_up() as running:
-        yield running
-
-
 @pytest.fixture
-def untag(tmp_path: Path, stack: FunctionGraphStack) -> Untag:
+def untag(tmp_path: Path, functiongraph: FunctionGraphStack) -> Untag:
     made = Untag(tmp_path, {})
-    shell_of(made, stack)
+    shell_of(made, functiongraph)
     return made
 
 
-def test_a_whole_job_sent_followed_mended_and_undone(untag: Untag, stack: FunctionGraphStack) -> None:
-    put(stack, "i-1", "i-2")
-    cloud = stack.providers["jdcloud"]
+def test_a_whole_job_sent_followed_mended_and_undone(untag: Untag, functiongraph: FunctionGraphStack) -> None:
+    put(functiongraph, "i-1", "i-2")
+    cloud = functiongraph.providers["jdcloud"]
     cloud.faults.add("partial", ids=("i-2",), operation="writing", times=8)
     name = untag.write("a.json", [request(["i-1"]), request(["i-2"])])
     words = ("send", name, *THERE, "--batch", "job", "--yes", "--expect", "2")
@@ -45,14 +39,14 @@ def test_a_whole_job_sent_followed_mended_and_undone(untag: Untag, stack: Functi
     assert [(one["code"], one["dead_letters"]) for one in listed["by_code"]] == [("resource_failed", 1)]
     assert listed["redrive"] == "untag redrive --functiongraph outputs.json"
     assert untag("redrive", *THERE, "--yes", "--expect", "1", "--json").json["redriven"] == 1
-    stack.drain()
+    functiongraph.drain()
     status = untag("status", "job", *THERE, "--csv", "rows.csv", "--json")
     assert (status.code, status.json["pairs"], status.json["complete"]) == (0, {"removed": 2}, True)
-    assert (tags(stack, "i-1"), tags(stack, "i-2")) == ({}, {})
+    assert (tags(functiongraph, "i-1"), tags(functiongraph, "i-2")) == ({}, {})
     undone = untag("undo", "job", *THERE, "--yes", "--expect", "2")
     assert undone.code == 0, undone.err
-    stack.drain()
-    assert (tags(stack, "i-1"), tags(stack, "i-2")) == ({"env": "prod"}, {"env": "prod"})
+    functiongraph.drain()
+    assert (tags(functiongraph, "i-1"), tags(functiongraph, "i-2")) == ({"env": "prod"}, {"env": "prod"})
     assert untag("scheduled", *THERE, "--json").json == {"scheduled": []}
 
 
@@ -65,25 +59,27 @@ def answered(untag: Untag, line: str) -> Done:
     return done
 
 
-def test_every_line_of_the_page_works_as_it_stands(untag: Untag, stack: FunctionGraphStack) -> None:
-    put(stack, "i-p1", "i-p2")
+def test_every_line_of_the_page_works_as_it_stands(untag: Untag, functiongraph: FunctionGraphStack) -> None:
+    put(functiongraph, "i-p1", "i-p2")
     rows = [f"jdcloud,cn-north-1,vm,{id_},env,*" for id_ in ("i-p1", "i-p2")]
     untag.write("cleanup.csv", "\n".join(["provider,region,type,id,key,value", *rows]))
     body = json.dumps(request(["i-p3"], id="no-keys")).encode()
-    stack.bucket.put("dead/work/no_credentials/m-1", StoredObject(body, modified=stack.time.now()))
+    functiongraph.bucket.put("dead/work/no_credentials/m-1", StoredObject(body, modified=functiongraph.time.now()))
     lines = re.findall(r"^    (untag .+)$", PAGE, re.MULTILINE)
     for line in lines:
         done = answered(untag, line)
         assert done.code == 0, f"{line}: {done.out}{done.err}"
     assert [line.split()[1] for line in lines] == ["send", "status", "undo", "dead-letters", "redrive", "scheduled"]
-    stack.drain()
-    assert tags(stack, "i-p1") == {"env": "prod"}
-    assert stack.dead_letters() == []
+    functiongraph.drain()
+    assert tags(functiongraph, "i-p1") == {"env": "prod"}
+    assert functiongraph.dead_letters() == []
 
 
-def test_a_deployment_that_keeps_no_reports_says_what_is_possible(untag: Untag, stack: FunctionGraphStack) -> None:
-    put(stack, "i-3")
-    untag.write("outputs.json", as_terraform(stack, keeps_reports=False))
+def test_a_deployment_that_keeps_no_reports_says_what_is_possible(
+    untag: Untag, functiongraph: FunctionGraphStack
+) -> None:
+    put(functiongraph, "i-3")
+    untag.write("outputs.json", as_terraform(functiongraph, keeps_reports=False))
     for words in (("status", "job"), ("undo", "job")):
         done = untag(*words, *THERE, "--json")
         assert done.code == 2
@@ -94,51 +90,57 @@ def test_a_deployment_that_keeps_no_reports_says_what_is_possible(untag: Untag, 
     name = untag.write("a.json", request(["i-3"]))
     words = ("send", name, *THERE, "--batch", "blind", "--yes", "--expect", "1")
     assert untag(*words, "--follow").code == 2
-    assert stack.waiting() == []
+    assert functiongraph.waiting() == []
     assert untag(*words).code == 0
-    stack.drain()
-    assert stack.bucket.keys("requests/blind/") == []
+    functiongraph.drain()
+    assert functiongraph.bucket.keys("requests/blind/") == []
     # What a subscriber of the topic has kept is enough for undo.
-    reports = [one for one in stack.reports() if one.get("batch") == "blind"]
+    reports = [one for one in functiongraph.reports() if one.get("batch") == "blind"]
     untag.write("reports.json", json.dumps(reports))
     assert untag("undo", "reports.json", *THERE, "--yes", "--expect", "1").code == 0
-    stack.drain()
-    assert tags(stack, "i-3") == {"env": "prod"}
+    functiongraph.drain()
+    assert tags(functiongraph, "i-3") == {"env": "prod"}
 
 
-def test_keys_that_are_missing_or_wrong_are_an_error_that_names_them(untag: Untag, stack: FunctionGraphStack) -> None:
+def test_keys_that_are_missing_or_wrong_are_an_error_that_names_them(
+    untag: Untag, functiongraph: FunctionGraphStack
+) -> None:
     done = untag("dead-letters", *THERE, "--json", HW_SECRET_KEY="")
     assert (done.code, done.json["error"]) == (2, "there is no HW_SECRET_KEY in this shell")
     wrong = untag("dead-letters", *THERE, "--json", HW_SECRET_KEY="another")
     assert wrong.code == 1
     assert wrong.json["error"] == "Huawei Cloud refuses or cannot be reached: obs GET: SignatureDoesNotMatch"
     assert "HW_ACCESS_KEY, HW_SECRET_KEY" in wrong.json["hint"]
-    assert stack.user.secret_key not in wrong.out + wrong.err + done.out + done.err
+    assert functiongraph.user.secret_key not in wrong.out + wrong.err + done.out + done.err
 
 
-def test_a_bell_that_is_refused_is_told_and_what_was_sent_is_only_late(untag: Untag, stack: FunctionGraphStack) -> None:
-    put(stack, "i-4")
-    stack.api.faults.add("forbidden")
+def test_a_bell_that_is_refused_is_told_and_what_was_sent_is_only_late(
+    untag: Untag, functiongraph: FunctionGraphStack
+) -> None:
+    put(functiongraph, "i-4")
+    functiongraph.api.faults.add("forbidden")
     try:
         name = untag.write("a.json", request(["i-4"]))
         done = untag("send", name, *THERE, "--batch", "late", "--yes", "--expect", "1")
     finally:
-        stack.api.faults.clear()
+        functiongraph.api.faults.clear()
     assert done.code == 0, done.err
     assert "the functions could not be called (FSS.0403): the timer finds within two minutes" in done.err
-    (message,) = stack.waiting()
-    stack.functions.invoke_async("untag-remove", json.dumps({"untag": 1, "keys": [message.key]}).encode())
-    stack.drain()
-    assert tags(stack, "i-4") == {}
+    (message,) = functiongraph.waiting()
+    functiongraph.functions.invoke_async("untag-remove", json.dumps({"untag": 1, "keys": [message.key]}).encode())
+    functiongraph.drain()
+    assert tags(functiongraph, "i-4") == {}
 
 
-def test_what_is_refused_is_named_and_the_same_command_sends_the_rest(untag: Untag, stack: FunctionGraphStack) -> None:
-    stack.obs.faults.add("forbidden", operation="PutObject")
+def test_what_is_refused_is_named_and_the_same_command_sends_the_rest(
+    untag: Untag, functiongraph: FunctionGraphStack
+) -> None:
+    functiongraph.obs.faults.add("forbidden", operation="PutObject")
     try:
         name = untag.write("a.json", request(["i-5"]))
         done = untag("send", name, *THERE, "--batch", "refused", "--yes", "--expect", "1", "--json")
     finally:
-        stack.obs.faults.clear()
+        functiongraph.obs.faults.clear()
     assert (done.code, len(done.json["unsent"]), done.json["code"]) == (1, 1, "AccessDenied")
     assert done.json["again"].endswith("--functiongraph outputs.json")
     assert "the ledger has no copy" in done.err

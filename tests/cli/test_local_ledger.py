@@ -18,7 +18,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Untag]:
     untag = Untag(tmp_path_factory.mktemp("ledger"), {})
     (untag.ledger / "local").mkdir(parents=True)
     (untag.ledger / "local" / "reports.jsonl").write_text('{"kind": "remo', encoding="utf-8")
-    with up(untag):
+    with up(untag, "--batching-window", "0.1"):
         yield untag
 
 

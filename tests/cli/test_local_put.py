@@ -24,7 +24,7 @@ aws,shop,us-east-1,,iam:role,own,env,prod
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Untag]:
     untag = Untag(tmp_path_factory.mktemp("own files"), {})
-    with up(untag):
+    with up(untag, "--batching-window", "0.1"):
         yield untag
 
 

@@ -2,16 +2,15 @@
 
 import json
 import shutil
-import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
+import warm
 from cli_support import Untag, request
 from local_support import up
 
-from tests.end_to_end.documented import AWS, blocks
+from tests.end_to_end.documented import AWS, blocks, hurried
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("jq") or not shutil.which("bash"), reason="the commands need bash and jq"
@@ -25,15 +24,14 @@ class Operator:
 
     def __init__(self, untag: Untag) -> None:
         self.untag = untag
-        for name, text in {"aws": AWS, "untag": f'#!/bin/sh\nexec "{sys.executable}" -m cli "$@"\n'}.items():
-            script = untag.folder / "bin" / name
-            script.parent.mkdir(exist_ok=True)
-            script.write_text(text, encoding="utf-8")
-            script.chmod(script.stat().st_mode | stat.S_IXUSR)
-        untag.environ |= {"PATH": f"{untag.folder / 'bin'}:{untag.environ['PATH']}", "AWS_ANSWERS": "{}"}
+        folder = untag.folder / "bin"
+        folder.mkdir()
+        warm.script(folder / "aws", AWS)
+        warm.script(folder / "untag")
+        untag.environ |= {"PATH": f"{folder}:{untag.environ['PATH']}", "AWS_ANSWERS": "{}"}
 
-    def run(self, *script: str) -> str:
-        text = "\n".join(('eval "$(untag local env)"', RUN["setup"], *script))
+    def run(self, script: str, setup: str = RUN["setup"]) -> str:
+        text = f'eval "$(untag local env)"\n{setup}\n{script}'
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],
             cwd=self.untag.folder,
@@ -58,7 +56,7 @@ class Operator:
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     untag = Untag(tmp_path_factory.mktemp("on call"), {})
-    with up(untag):
+    with up(untag, "--batching-window", "0.1"):
         yield Operator(untag)
 
 
@@ -76,7 +74,7 @@ def test_dead_letters_are_listed_and_a_whole_queue_is_moved_back(operator: Opera
     operator.run(RUN["redrive-all"])
     # It is no more valid than before, so it comes back.
     operator.send("afterwards", "default")
-    listed = operator.run(RUN["letters"]).split()
+    listed = operator.run(RUN["letters"], hurried(RUN["setup"])).split()
     assert listed[:2] == ["1", "invalid"]
 
 

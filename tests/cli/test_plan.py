@@ -2,13 +2,19 @@
 
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from plans_support import ECS, PROJECT, VM, WorkFolder, jd_request, writes
+from skipping import Skipping
 
+from cli.plans import reading
+from cli.plans.rows import Rows
 from local.providers import HuaweicloudTmsServer, JdcloudServer
 
 
@@ -233,6 +239,22 @@ def test_half_a_key_of_aws_ends_the_plan_at_once_and_what_is_missing_is_named(
 
 def test_a_plan_that_waits_for_a_cloud_says_what_it_waits_for(work: WorkFolder, jd: JdcloudServer) -> None:
     jd.faults.add("throttle", times=1, retry_after=6)
-    ended = work.untag("plan", work.write("a.json", jd_request("i-1")), "-o", "plan.json")
-    assert ended.returncode == 0
-    assert "1 pair at jdcloud/default waits: minute rate limit exceeded" in ended.stderr
+    words = ("plan", work.write("a.json", jd_request("i-1")), "-o", "plan.json")
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli", *words], cwd=work.path, env=work.environ, stderr=subprocess.PIPE, text=True
+    ) as process:
+        said = ""
+        while process.stderr and " waits: " not in said and (line := process.stderr.readline()):
+            said += line
+        process.send_signal(signal.SIGINT)
+    assert "1 pair at jdcloud/default waits: minute rate limit exceeded" in said
+    assert not (work.path / "plan.json").exists()
+
+
+def test_what_a_cloud_has_put_off_is_in_the_plan_once_it_answers(work: WorkFolder, jd: JdcloudServer) -> None:
+    jd.faults.add("throttle", times=1, retry_after=6)
+    with Rows() as rows:
+        timing = Skipping().timing()
+        reading.read([jd_request("i-1")], [], rows, work.environ, batch="b", timing=timing)
+        assert [(pair.id, pair.value) for pair in rows] == [("i-1", "prod")]
+        assert list(rows.spared()) == []

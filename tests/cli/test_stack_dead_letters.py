@@ -4,20 +4,14 @@ import csv
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 import pytest
-from aws_support import DeployedOnMoto, moto_server, wait_until
+from aws_support import DeployedOnMoto, wait_until
 from cli_support import request
 
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    yield from moto_server()
 
 
 @pytest.fixture

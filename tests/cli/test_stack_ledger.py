@@ -5,7 +5,6 @@ import gzip
 import json
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -16,7 +15,7 @@ from unittest.mock import patch
 import httpx
 import pytest
 from athena_support import Athena
-from aws_support import KEYS, REGION, DeployedOnMoto, moto_server, wait_until
+from aws_support import KEYS, REGION, DeployedOnMoto, wait_until
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -28,11 +27,6 @@ from untag.providers.signing import AWS4, DerivedKeyAuth
 
 _numbers = count(1)
 LEDGER = {"LedgerWorkGroup": "untag-ledger", "LedgerDatabase": "untag_ledger"}
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    yield from moto_server()
 
 
 @pytest.fixture
@@ -130,6 +124,15 @@ def test_athena_is_handed_the_statements_of_the_ledger_in_its_workgroup(
     assert all(len(one["ClientRequestToken"]) == 64 for one in athena.started)
 
 
+def test_a_query_is_waited_for_while_it_is_queued_and_while_it_runs(
+    untag: Any, stack: DeployedOnMoto, athena: Athena
+) -> None:
+    athena.states = ("QUEUED", "RUNNING", "SUCCEEDED")
+    publish(athena, SEVERAL)
+    assert untag("status", "b", "--stack", stack.name, "--json").json["pairs"] == {"removed": 2, "failed": 1}
+    assert set(athena.looks.values()) == {3}
+
+
 def test_rows_of_several_pages_are_all_there_with_the_types_that_they_have(
     untag: Any, stack: DeployedOnMoto, athena: Athena
 ) -> None:
@@ -164,7 +167,8 @@ def test_an_unknown_batch_is_an_error_and_so_is_a_stack_that_keeps_no_reports(
 def test_a_query_that_fails_says_why_and_views_that_are_missing_how_they_are_made(
     untag: Any, stack: DeployedOnMoto, athena: Athena
 ) -> None:
-    athena.fails_with = "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.untag_ledger.batches' does not exist"
+    athena.states = ("QUEUED", "RUNNING", "FAILED")
+    athena.reason = "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.untag_ledger.batches' does not exist"
     done = untag("status", "b", "--stack", stack.name)
     assert done.code == 1
     assert "batches' does not exist" in done.err
@@ -172,11 +176,10 @@ def test_a_query_that_fails_says_why_and_views_that_are_missing_how_they_are_mad
 
 
 def test_ctrl_c_stops_the_query_that_is_under_way(untag: Any, stack: DeployedOnMoto, athena: Athena) -> None:
-    athena.never_ends = True
+    athena.states = ("RUNNING",)
     command = untag.command("status", "b", "--stack", stack.name)
     with subprocess.Popen(command, cwd=untag.folder, env=untag.environ, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: len(athena.started) == 2)
-        time.sleep(2.0)  # until the command has read the queries' ids
+        wait_until(lambda: len(athena.looks) == 2)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import boto3
 import pytest
+from at_a_stack import put, tags
 from aws_support import wait_until
 from cli_support import Untag, request
+from local_support import served
 
-from local.session import control
 from local.stack import Overrides, Stack
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -27,18 +28,8 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def untag(tmp_path: Path, stack: Stack) -> Iterator[Untag]:
-    session = tmp_path / "stack.json"
-    with control.serve(stack, session):
-        yield Untag(tmp_path, {"UNTAG_LOCAL_SESSION": str(session)})
-
-
-def put(stack: Stack, *ids: str) -> None:
-    for id_ in ids:
-        stack.providers["jdcloud"].tags.put("cn-north-1", "vm", id_, "env", "prod")
-
-
-def tags(stack: Stack, id_: str) -> dict[str, str] | None:
-    return stack.providers["jdcloud"].tags.get("default", "cn-north-1", "vm", id_)
+    with served(stack, tmp_path) as made:
+        yield made
 
 
 def test_what_is_sent_is_carried_out_followed_and_undone(untag: Untag, stack: Stack) -> None:
@@ -171,7 +162,7 @@ def test_what_is_sent_can_be_followed_to_its_end_without_a_ledger(untag: Untag, 
 
 def test_a_sweep_is_followed_until_its_summary_and_all_that_it_asked_for_are_there(untag: Untag, stack: Stack) -> None:
     for number in range(5):
-        stack.providers["jdcloud"].tags.put("cn-north-1", "vm", f"i-w{number}", "swept", str(number))
+        put(stack, f"i-w{number}", key="swept", value=str(number))
     rule = {"name": "r", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "swept"}}
     name = untag.write("s.json", {"rules": [rule]})
     done = untag("send", name, "--local", "--batch", "s", "--yes", "--expect", "1", "--follow", "--json")

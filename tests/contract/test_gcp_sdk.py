@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import httpx
 import pytest
@@ -240,12 +240,19 @@ def test_our_proof_is_the_one_that_google_auth_makes_where_it_signs_the_audience
     environ = {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": KEY[0], "AWS_SECRET_ACCESS_KEY": KEY[1]}
     tokens = GcpTokens(environ | ({"AWS_SESSION_TOKEN": token} if token else {}), None, moment.timestamp)
 
-    async def ask() -> Any:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            key = GcpCredentials.parse({"audience": AUDIENCE, "service_account": SERVICE_ACCOUNT})
-            return await tokens._proof(Session(client, key, httpx.Auth(), 5.0), AUDIENCE)
+    asked: list[str] = []
 
-    proof = json.loads(unquote(asyncio.run(ask())))
+    def refuse(request: httpx.Request) -> httpx.Response:
+        asked.extend(parse_qs(request.content.decode())["subject_token"])
+        return httpx.Response(400)
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(refuse)) as client:
+            key = GcpCredentials.parse({"audience": AUDIENCE, "service_account": SERVICE_ACCOUNT})
+            await tokens.auth(key).current(Session(client, key, httpx.Auth(), 5.0))
+
+    asyncio.run(ask())
+    proof = json.loads(unquote(asked[0]))
     assert {one["key"]: one["value"] for one in proof["headers"]} == theirs["headers"]
     assert (proof["method"], proof["url"]) == (theirs["method"], theirs["url"])
 

@@ -3,7 +3,8 @@
 import base64
 import json
 import re
-from types import SimpleNamespace
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from docs_support import problems, text_only, validator
@@ -13,20 +14,31 @@ from untag.contracts import InvalidInputError, unwrap
 from untag.core import Policy
 from untag.decommission.events import Gone, Unreadable, read
 from untag.decommission.findings import Findings
-from untag.decommission.service import Invocation as Decommissioning
+from untag.decommission.service import Decommissioner
 from untag.hosts.aws.rules import OBJECT
-from untag.providers import Registry
+from untag.hosts.here import Here
 from untag.removal.intake import open_jobs
-from untag.sweep.service import Invocation as Sweeping
+from untag.runtime import Runtime
+from untag.sweep.service import Sweeper
 from untag.sweep.state import read_sweep
 
-REGISTRY = Registry()
+
+class _Keeping(Here):
+    """A host that keeps tags until a grace is over, as those of the stacks do."""
+
+    keeps = True
+
+
+RUNTIME = Runtime(_Keeping(Path(tempfile.gettempdir()), {"UNTAG_CREDENTIALS": "env"}))
+WINDOW = RUNTIME.window(lambda: 60.0)
+DECOMMISSIONING = Decommissioner(RUNTIME).invocation(WINDOW)
+SWEEPING = Sweeper(RUNTIME).invocation(WINDOW)
 KNOWN = [re.compile(limit.message) for limit in LIMITS]
 
 
 def refused_removal(body: Any) -> list[str]:
     try:
-        open_jobs(json.dumps(body), "own", REGISTRY, Policy(), now=0.0)
+        open_jobs(json.dumps(body), "own", RUNTIME.registry, Policy(), now=0.0)
     except InvalidInputError as error:
         return [problem.message for problem in error.problems]
     return []
@@ -40,20 +52,19 @@ def refused_decommission(body: Any) -> list[str]:
                 refused += [problem.message for problem in said.error.problems]
             elif isinstance(said, Gone) and said.account is not None:  # ours: of a vendor's the schema says little
                 head = Findings(said, said.account).head()
-                Decommissioning.checked(SimpleNamespace(_registry=REGISTRY), said, head)
+                DECOMMISSIONING.checked(said, head)
     except InvalidInputError as error:
         refused += [problem.message for problem in error.problems]
     return refused
 
 
 def refused_sweep(body: Any) -> list[str]:
-    checking = SimpleNamespace(_registry=REGISTRY, _host=SimpleNamespace(keeps=True))
     try:
         unwrapped = unwrap(json.dumps(body), "own", None)
         said = unwrapped.payload
         if isinstance(said, dict) and isinstance(rules := said.get("rules"), str) and OBJECT.fullmatch(rules):
             said = {**said, "rules": []}  # as if that were what the object holds
-        Sweeping.check(checking, read_sweep(said, unwrapped.id)[0])
+        SWEEPING.check(read_sweep(said, unwrapped.id)[0])
     except InvalidInputError as error:
         return [problem.message for problem in error.problems]
     return []

@@ -33,7 +33,12 @@ def validator(name: str) -> Validator:
 
 def strict_problems(name: str, instance: Any) -> list[str]:
     """The same, and that there is no field of which the schema does not know: it is to tell all."""
-    return [error.message for error in Validator(_closed(DOCUMENTS[name].whole())).iter_errors(instance)]
+    return [error.message for error in _strict_validator(name).iter_errors(instance)]
+
+
+@lru_cache
+def _strict_validator(name: str) -> Validator:
+    return Validator(_closed(DOCUMENTS[name].whole()))
 
 
 def _closed(schema: Any) -> Any:

@@ -1,7 +1,7 @@
 """The pages' command lines as a person copies them: in a shell, from the project's folder, at a stack that is up.
 
 Nothing is put right for them: the lines go to bash as they stand, and what their pages have a reader write is written
-first. `aws` is the one of tests/end_to_end/documented.py, which speaks to the local stack.
+first. `aws` is the one of tests/end_to_end/aws_of_the_docs.py, which speaks to the local stack.
 """
 
 import contextlib
@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -20,8 +19,10 @@ from typing import Any
 
 import httpx
 import pytest
+import warm
 from docs_support import ROOT, problems
 from pages import blocks, examples, lines
+from terminals import Terminal
 
 from local.providers import JdcloudServer
 from tests.end_to_end.documented import AWS
@@ -91,12 +92,8 @@ class Reader:
             if path.name not in (".git", ".local"):
                 (folder / path.name).symlink_to(path)
         (folder / "bin").mkdir()
-        aws = folder / "bin" / "aws"
-        aws.write_text(AWS, encoding="utf-8")
-        untag = folder / "bin" / "untag"
-        untag.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cli "$@"\n', encoding="utf-8")
-        for script in (aws, untag):
-            script.chmod(script.stat().st_mode | stat.S_IXUSR)
+        warm.script(folder / "bin" / "aws", AWS)
+        warm.script(folder / "bin" / "untag")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHONPATH"))}
         self._environment = kept | {
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
@@ -120,6 +117,16 @@ class Reader:
         assert done.returncode == 0, f"{script[-1]}: {done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stdout
+
+    def see(self, *script: str) -> str:
+        """What the last line of a script draws on a terminal until Ctrl-C; nobody else starts the command for it."""
+        started = f'untag() {{ "{sys.executable}" -m cli "$@"; }}'
+        command = ["bash", "-euo", "pipefail", "-c", "\n".join((started, *script))]
+        with Terminal(command, cwd=self.folder, env=self._environment) as terminal:
+            terminal.see("Queues")
+            terminal.press("\x03")
+            assert terminal.end() == 0, terminal.plain
+            return str(terminal.plain)
 
     @contextlib.contextmanager
     def staying(self, line: str) -> Iterator[None]:
@@ -200,8 +207,8 @@ def test_every_line_works_as_it_stands_at_a_stack_that_is_up(reader: Reader) -> 
             setting += (
                 f"\naws secretsmanager delete-secret --secret-id {line.split()[4]} --force-delete-without-recovery"
             )
-        ended = "timeout --preserve-status -s INT 3 " if command_of(line) in STAYS else ""
-        printed[command_of(line)] = reader.run(setting, ended + line)
+        ran = reader.see if command_of(line) in STAYS else reader.run
+        printed[command_of(line)] = ran(setting, line)
     assert "SweepRules" in printed[f"{LOCAL} fire SweepSchedule"]
     for request in json.loads((reader.folder / "undo.json").read_text()):
         assert problems("removal-request", request) == []

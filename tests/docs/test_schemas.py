@@ -93,7 +93,7 @@ def stack() -> Iterator[Stack]:
     overrides = Overrides(environment={"UNTAG_RATE": "2000"}, visibility_timeout=4.0, batching_window=0.1, max_delay=1)
     with Stack(overrides=overrides) as running:
         running.seed()
-        running.providers["jdcloud"].faults.add("throttle", ids=("i-batch03",), times=4)
+        running.providers["jdcloud"].faults.add("throttle", ids=("i-batch03",), times=4, retry_after=1)
         for path in EVENTS:
             running.send(path)
         running.send("{", queue="WorkQueue")
@@ -163,7 +163,7 @@ def test_what_is_left_to_try_again_is_what_its_schema_says_and_can_be_sent(stack
     cloud = stack.providers["jdcloud"]
     for id_ in ("i-left1", "i-left2"):
         cloud.tags.put("cn-north-1", "vm", id_, "env", "prod")
-    fault = cloud.faults.add("throttle", ids=("i-left1",), times=100)
+    fault = cloud.faults.add("throttle", ids=("i-left1",), times=100, retry_after=6)
     asked = request(id="left", resources=[{"type": "vm", "ids": ["i-left1", "i-left2"]}])
     with stack.paused():
         for payload in (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.stack import Overrides, Stack
-from tests.end_to_end.documented import Shell, blocks
+from tests.end_to_end.documented import Shell, blocks, hurried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 RUN = blocks("operations.md", "run")
 SETUP = RUN["setup"]
-# Letters that wait to be looked at again would make the tests wait, too.
-HURRIED = SETUP.replace("--wait-time-seconds 2", "--wait-time-seconds 0")
+HURRIED = hurried(SETUP)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +111,7 @@ def test_what_could_not_be_delivered_goes_to_the_queue_it_was_meant_for(shell: S
 def test_useless_letters_are_kept_in_a_file_and_deleted(shell: Shell, stack: Stack) -> None:
     bury(stack, "DeadLetterQueue", '{"provider": 7}', code="invalid")
     bury(stack, "DeadLetterQueue", "{}", code="no_credentials")
-    shell.run(f"{HURRIED}\n{RUN['discard'].replace('seconds 2', 'seconds 0')}")
+    shell.run(f"{HURRIED}\n{hurried(RUN['discard'])}")
     assert bodies(stack, "DeadLetterQueue") == ["{}"]
     assert (shell.folder / "discarded.jsonl").read_text() == '{"provider": 7}\n'
 
@@ -120,7 +119,7 @@ def test_useless_letters_are_kept_in_a_file_and_deleted(shell: Shell, stack: Sta
 def test_a_copy_of_the_letters_holds_every_body(shell: Shell, stack: Stack) -> None:
     for number in range(12):
         bury(stack, "DeadLetterQueue", f"body {number}", code="invalid")
-    shell.run(f"{HURRIED}\n{RUN['keep'].replace('seconds 2', 'seconds 0')}")
+    shell.run(f"{HURRIED}\n{hurried(RUN['keep'])}")
     kept = shell.run("jq -r .Body dead-letters.jsonl").splitlines()
     assert sorted(kept) == sorted(f"body {number}" for number in range(12))
 

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
+from at_a_stack import put, tags
 
 from cli.deployed.aws.kept import cancel, list_kept
 from cli.deployed.base import Kept
@@ -34,15 +35,11 @@ def ask(stack: Stack, name: str | None = None) -> list[Kept]:
 
 
 def send(stack: Stack, id_: str, when: datetime) -> None:
-    stack.providers["jdcloud"].tags.put("cn-north-1", "vm", f"i-{id_}", "kept", "v")
+    put(stack, f"i-{id_}", key="kept", value="v")
     body = {"id": id_, "provider": "jdcloud", "region": "cn-north-1", "not_before": when.isoformat()}
     pairs = {"resources": [{"type": "vm", "ids": [f"i-{id_}"]}], "tags": [{"key": "kept", "value": "v"}]}
     stack.send(json.dumps({**body, **pairs}))
     stack.drain()
-
-
-def tags(stack: Stack, id_: str) -> dict[str, str] | None:
-    return stack.providers["jdcloud"].tags.get("default", "cn-north-1", "vm", f"i-{id_}")
 
 
 def test_a_request_is_kept_until_its_time_and_carried_out_then(stack: Stack) -> None:
@@ -50,7 +47,7 @@ def test_a_request_is_kept_until_its_time_and_carried_out_then(stack: Stack) -> 
     send(stack, "later", when)
     (report,) = [one for one in stack.reports() if one["id"] == "later"]
     assert (report["status"], report["counts"], report["complete"]) == ("deferred", {"deferred": 1}, False)
-    assert tags(stack, "later") == {"kept": "v"}
+    assert tags(stack, "i-later") == {"kept": "v"}
     (kept,) = ask(stack)
     assert json.loads(kept.body)["id"] == "later"
     stack.fire_kept(when - timedelta(seconds=2))
@@ -58,7 +55,7 @@ def test_a_request_is_kept_until_its_time_and_carried_out_then(stack: Stack) -> 
     # The schedule's clock is ahead of the function's: what comes too early is kept again, and not called.
     stack.fire_kept(when + timedelta(seconds=2))
     stack.drain()
-    assert tags(stack, "later") == {"kept": "v"}
+    assert tags(stack, "i-later") == {"kept": "v"}
     (kept,) = ask(stack)
     assert ask(stack, kept.name) == []
 
@@ -75,7 +72,7 @@ def test_the_clock_sends_back_what_is_due_and_it_is_gone_then(stack: Stack) -> N
         while name in stack.aws.scheduler.schedule_groups["untag-kept"].schedules:
             time.sleep(0.05)
         stack.drain()
-    assert tags(stack, "due") == {}
+    assert tags(stack, "i-due") == {}
     assert ask(stack) == []
 
 
@@ -86,4 +83,4 @@ def test_a_request_that_is_cancelled_is_never_carried_out(stack: Stack) -> None:
     assert ask(stack, kept.name) == []
     stack.fire_kept(when + timedelta(days=1))
     stack.drain()
-    assert tags(stack, "cancelled") == {"kept": "v"}
+    assert tags(stack, "i-cancelled") == {"kept": "v"}

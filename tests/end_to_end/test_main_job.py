@@ -154,7 +154,8 @@ def test_no_key_of_an_account_is_in_a_report_a_letter_or_a_log_line(stack: Stack
 def test_a_throttled_call_is_made_again_and_ends_in_removal(stack: Stack):
     cloud = stack.providers["jdcloud"]
     cloud.tags.put("cn-north-1", "vm", "i-throttle1", "env", "staging")
-    fault = cloud.faults.add("throttle", ids=("i-throttle1",), times=4)
+    # One more than an invocation makes of a call. Without a named time the account waits for up to 8 seconds.
+    fault = cloud.faults.add("throttle", ids=("i-throttle1",), times=4, retry_after=1)
     known = len(stack.reports())
     stack.send(json.dumps(fleet(1, "throttle")))
     stack.drain()
@@ -171,7 +172,8 @@ def test_a_throttled_call_is_made_again_and_ends_in_removal(stack: Stack):
 def test_a_topic_that_is_down_leaves_no_extra_message_on_the_work_queue(stack: Stack):
     cloud = stack.providers["jdcloud"]
     cloud.tags.put("cn-north-1", "vm", "i-outage1", "env", "staging")
-    cloud.faults.add("throttle", ids=("i-outage1",))  # so that each receive has a remainder that it could send
+    # So that each receive has a remainder that it could send, and waits for nothing.
+    cloud.faults.add("throttle", ids=("i-outage1",), retry_after=60)
     body = json.dumps(fleet(1, "outage"))
     record = {
         "messageId": "0b0e8d7d-0000-4000-8000-000000000001",

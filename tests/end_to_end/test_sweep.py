@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from at_a_stack import put, tags
 
 from local.stack import ROOT, Overrides, Stack
 from tools import sweep_run
@@ -32,14 +33,14 @@ def summary(stack: Stack, id_: str) -> dict:
 
 
 def test_a_sweep_sent_to_its_queue_is_carried_out_and_summed_up(stack: Stack):
-    cloud = stack.providers["jdcloud"]
-    for number in range(3):
-        cloud.tags.put("cn-north-1", "vm", f"i-swept{number}", "swept", f"v{number}")
+    ids = [f"i-swept{number}" for number in range(3)]
+    for id_ in ids:
+        put(stack, id_, key="swept", value=f"v-of-{id_}")
     rule = {"name": "swept", **JD, "match": {"key": "swept"}}
     stack.send(json.dumps({"id": "by-hand", "rules": [rule]}), queue="SweepQueue")
     assert summary(stack, "by-hand")["counts"]["pairs"] == 3
     stack.drain()
-    assert all(cloud.tags.get("default", "cn-north-1", "vm", f"i-swept{number}") == {} for number in range(3))
+    assert [tags(stack, id_) for id_ in ids] == [{}, {}, {}]
 
 
 def test_the_schedule_fires_by_name_with_a_fresh_execution_id_each_time(stack: Stack):
@@ -83,10 +84,6 @@ def test_every_sweep_that_lies_beside_the_code_runs_as_it_is(stack: Stack, path)
     assert bool(written) is not event.get("dry_run", False)
 
 
-def tags(stack: Stack, id_: str) -> dict[str, str] | None:
-    return stack.providers["jdcloud"].tags.get("default", "cn-north-1", "vm", id_)
-
-
 def kept(stack: Stack) -> dict:
     return stack.aws.scheduler.schedule_groups["untag-kept"].schedules
 
@@ -105,7 +102,7 @@ def age(stack: Stack, days: float) -> None:
 
 
 def given(rules: str) -> Overrides:
-    return Overrides(parameters={"SweepRules": rules, "SweepState": "ENABLED"})
+    return Overrides(parameters={"SweepRules": rules, "SweepState": "ENABLED"}, batching_window=0.1)
 
 
 GRACE = {"name": "leaving", **JD, "match": {"key": "leaving"}, "grace": "7d"}
@@ -113,8 +110,7 @@ GRACE = {"name": "leaving", **JD, "match": {"key": "leaving"}, "grace": "7d"}
 
 def test_what_a_rule_with_a_grace_finds_goes_when_the_clock_of_the_stack_says_so():
     with Stack(region="eu-north-1", overrides=given(json.dumps([GRACE]))) as stack:
-        for id_ in ("i-stays", "i-goes"):
-            stack.providers["jdcloud"].tags.put("cn-north-1", "vm", id_, "leaving", "v")
+        put(stack, "i-stays", "i-goes", key="leaving", value="v")
         for _ in range(2):  # two nights: the second keeps nothing anew
             stack.fire("SweepSchedule")
             stack.drain()
@@ -130,7 +126,7 @@ def test_what_a_rule_with_a_grace_finds_goes_when_the_clock_of_the_stack_says_so
         stack.fire_kept(due - timedelta(seconds=1))
         assert list(kept(stack)) == [name]
         age(stack, 8)
-        stack.providers["jdcloud"].tags.put("cn-north-1", "vm", "i-stays", "leaving", "changed")
+        put(stack, "i-stays", key="leaving", value="changed")
         stack.fire_kept(due)
         stack.drain()
         assert kept(stack) == {}
@@ -157,7 +153,7 @@ def test_rules_stand_in_an_object_of_s3_whose_version_the_summary_names():
     text = json.dumps(rules, indent=2)
     assert len(text) > 4096
     with Stack(region="eu-central-1", overrides=given("s3://sweep-rules/team/rules.json")) as stack:
-        stack.providers["jdcloud"].tags.put("cn-north-1", "vm", "i-1", many[7], "v")
+        put(stack, "i-1", key=many[7], value="v")
         put_object(stack, "sweep-rules", "team/rules.json", text)
         stack.fire("SweepSchedule")
         stack.drain()

@@ -47,7 +47,6 @@ def test_to_remove_and_to_undo_leaves_the_truth_table_as_it_was_and_so_does_the_
     assert {request["action"] for request in again.requests} == {"remove"}
     carried_out(stack, again.requests)
     assert standing(stack) == after
-    carried_out(stack, made.requests)
 
 
 def test_a_value_that_somebody_has_set_since_stays_unless_it_is_asked_for(stack: Stack):

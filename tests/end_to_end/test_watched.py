@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from at_a_stack import come_again, worked_at
+from samtranslator.yaml_helper import yaml_parse
 
 from local.stack import ROOT, Overrides, Stack
 from tests.template import observed
@@ -92,21 +94,21 @@ def everything(stack: Stack) -> None:
     # A key that belongs to the cloud, and no other tag: nothing is changed.
     stack.send(jd("reserved", "i-count").replace('"env"', '"jrn:owner"'))
     stack.drain()
-    with stack.outage("sns"):
+    with stack.outage("sns"), worked_at(stack, "WorkQueue"):
         stack.send(jd("topic", "i-topic"))
-        time.sleep(1)
+    come_again(stack, "WorkQueue")
     stack.drain()
-    # A listing that is throttled for longer than an invocation waits goes on in another.
-    throttled = cloud.faults.add("throttle", operation="describeResources", times=6)
+    # A listing that is refused for longer than an invocation tries goes on in another: there are two, three times each.
+    refused = cloud.faults.add("unavailable", operation="describeResources", times=6)
     stack.send(ROOT / "events" / "sweep_jdcloud.json")
     stack.drain()
-    cloud.faults.remove(throttled)
-    cloud.faults.add("throttle", ids=("i-busy",), times=4)
+    cloud.faults.remove(refused)
+    cloud.faults.add("throttle", ids=("i-busy",), times=3, retry_after=1)
     stack.send(jd("busy", "i-busy"))
     stack.drain()
     cloud.faults.add("unauthorized", ids=("i-closed",))
-    stack.send(jd("closed", "i-closed"))
-    time.sleep(1.5)
+    with worked_at(stack, "WorkQueue"):
+        stack.send(jd("closed", "i-closed"))
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +120,9 @@ def run() -> Iterator[Run]:
         everything(stack)
         resolver = stack.template.applications["Observability"].resolver
         body = widgets.body(resolver)
-        yield Run(collector, began, body, alarms_of(body, stack), observed.queries(resolver._resources, resolver))
+        written = yaml_parse((ROOT / "observability.yaml").read_text(encoding="utf-8"))["Resources"]
+        queries = observed.queries({name: one["Type"] for name, one in written.items()}, resolver)
+        yield Run(collector, began, body, alarms_of(body, stack), queries)
 
 
 def flat(document: Any, path: str = "") -> Iterator[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from skipping import Skipping
 
 from cli.ledger import Ledger, default_folder
 from local.providers import HuaweicloudConfigServer, JdcloudServer, environment
-from untag.core import Timing
 from untag.hosts.here import Here, carry_out
 from untag.removal import Remover
 
@@ -38,7 +38,7 @@ def carried_out(folder: Path, jd: JdcloudServer, *requests: dict[str, Any], **en
     run = folder / "run"
     with HuaweicloudConfigServer() as config:
         variables = environment((jd, config))
-    host = Here(run, {**variables, **environ}, timing=Timing(chance=lambda: 0.0))
+    host = Here(run, {**variables, **environ}, timing=Skipping().timing())
     with (run / "requests.jsonl").open("a", encoding="utf-8") as file:
         for one in requests:
             ids = sum(len(group["ids"]) for group in one["resources"])

@@ -40,7 +40,7 @@ def test_tags_are_removed_in_each_account_with_the_credentials_of_the_file(tmp_p
     session, path = tmp_path / "session.json", tmp_path / "accounts.json"
     path.write_text(json.dumps(CREDENTIALS), encoding="utf-8")
     credentials = f"UNTAG_CREDENTIALS=file:{os.path.relpath(path, ROOT)}"
-    with up(session, "--no-seed", "--env", credentials) as described:
+    with up(session, "--no-seed", "--batching-window", "0.1", "--env", credentials) as described:
         seed = {"resources": [vm("default"), vm("second"), vm("third")]}
         httpx.put(f"{described['providers']['jdcloud']}/_control/tags", json=seed, trust_env=False).raise_for_status()
         requests = json.dumps([request("default"), request("second"), request("third")])

@@ -6,7 +6,6 @@ import sys
 
 import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from throwaway import TEMPLATE, project
 
@@ -17,30 +16,6 @@ from local.stack import Stack
 KEYS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "eu-west-1"}
 MEBIBYTE = 1024 * 1024
 KIBIBYTE = 1024
-
-
-@pytest.fixture(scope="module")
-def idle(tmp_path_factory):
-    """The throw-away project with nothing that reads its queue."""
-    template = TEMPLATE.replace("Queue: !GetAtt Work.Arn", "Enabled: false\n            Queue: !GetAtt Work.Arn")
-    with Stack(project(tmp_path_factory.mktemp("idle"), template), providers=False) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def sqs(idle):
-    config = Config(retries={"max_attempts": 0})
-    client = boto3.client("sqs", endpoint_url=idle.aws.url, config=config, **KEYS)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def sns(idle):
-    config = Config(retries={"max_attempts": 0})
-    client = boto3.client("sns", endpoint_url=idle.aws.url, config=config, **KEYS)
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 @pytest.fixture(scope="module")
 def described(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
-    with up(folder / "session.json", "--template", project(folder)) as told:
+    with up(folder / "session.json", "--template", project(folder), "--batching-window", "0.1") as told:
         yield told | {"session": folder / "session.json"}
 
 

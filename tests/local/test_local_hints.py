@@ -9,6 +9,7 @@ import subprocess
 import pytest
 import warm
 from processes import installed, up
+from terminals import Terminal
 
 from local.stack import ROOT
 
@@ -51,11 +52,13 @@ def typed(place, *words, text=None):
     return warm.run(*words, cwd=folder, env=environ, stdin=text or "", timeout=60, called=called)
 
 
+BASH = ["bash", "-euo", "pipefail", "-c"]
+
+
 def pasted(place, line):
     folder, _, environ = place
-    command = ["bash", "-euo", "pipefail", "-c", line]
     return subprocess.run(
-        command,
+        [*BASH, line],
         cwd=folder,
         env=environ,
         stdin=subprocess.DEVNULL,
@@ -64,6 +67,19 @@ def pasted(place, line):
         check=False,
         timeout=120,
     )
+
+
+def assert_works(place, line):
+    """Paste a line; what stays until Ctrl-C shows its picture on a terminal, and ends well."""
+    if not re.search(r" watch\b", line):
+        done = pasted(place, line)
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        return
+    folder, _, environ = place
+    with Terminal([*BASH, line], cwd=folder, env=environ) as terminal:
+        terminal.see("Queues")
+        terminal.press("\x03")
+        assert terminal.end() == 0, f"{line}: {terminal.plain}"
 
 
 @pytest.mark.parametrize(
@@ -82,10 +98,7 @@ def test_the_command_at_the_end_of_an_errors_hint_works(place, session, words):
     assert failed.returncode == 1
     hint = failed.stderr.splitlines()[-1]
     (command,) = COMMAND.findall(hint)
-    if command.endswith("watch") or " watch " in command:
-        command = f"timeout --preserve-status -s INT 12 {command}"
-    done = pasted(place, command)
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    assert_works(place, command)
 
 
 @pytest.mark.parametrize("place", PLACES, indirect=True)
@@ -138,9 +151,7 @@ def test_what_can_be_done_with_a_stack_that_is_up_can_be_pasted(place, tmp_path)
             lines = COMMAND.findall(printed)
             assert len(lines) == 8
             for line in lines:
-                told = f"timeout --preserve-status -s INT 12 {line}" if " watch " in line else line
-                done = pasted(place, told)
-                assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+                assert_works(place, line)
         finally:
             process.terminate()
     assert process.returncode == 0

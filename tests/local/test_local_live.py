@@ -5,8 +5,9 @@ import subprocess
 import threading
 
 import pytest
-from processes import COLUMNS, COMMAND, LINES, Terminal, run, up
+from processes import COMMAND, at_terminal, run, up
 from rich.console import Console
+from terminals import COLUMNS, LINES
 from throwaway import project
 
 from local.live import Observer, watch
@@ -96,7 +97,7 @@ def test_of_real_clouds_the_calls_are_those_that_the_functions_metrics_tell(obse
 
 def test_a_terminal_shows_pages_by_key_and_is_left_as_it_was(session):
     run("send", "-", "--queue", "Dead", "--session", session, text="{}")
-    with Terminal("watch", "--session", session) as terminal:
+    with at_terminal("watch", "--session", session) as terminal:
         terminal.see("Queues")
         terminal.see("overview")
         terminal.press("d")
@@ -113,7 +114,7 @@ def test_a_terminal_shows_pages_by_key_and_is_left_as_it_was(session):
 
 def test_a_stack_that_is_watched_where_it_runs_ends_in_order_on_ctrl_c(tmp_path):
     file = tmp_path / "session.json"
-    with Terminal("up", "--live", "--template", project(tmp_path), "--session", file, "--no-seed") as terminal:
+    with at_terminal("up", "--live", "--template", project(tmp_path), "--session", file, "--no-seed") as terminal:
         terminal.see("Clouds")
         assert json.loads(run("watch", "--once", "--json", "--session", file).stdout)["name"] == "untag"
         terminal.press("\x03")
@@ -127,7 +128,7 @@ def test_a_watcher_ends_when_its_stack_does(tmp_path):
     folder = tmp_path / "p"
     folder.mkdir()
     with up(tmp_path / "s.json", "--template", project(folder), "--no-seed"):
-        terminal = Terminal("watch", "--session", tmp_path / "s.json")
+        terminal = at_terminal("watch", "--session", tmp_path / "s.json")
         terminal.see("Queues")
     with terminal:
         assert terminal.end() == 0
@@ -160,14 +161,14 @@ def test_one_look_at_a_fresh_stack_shows_that_there_is_nothing_yet(tmp_path):
         assert "faults on" in shown.stdout
         clouds = json.loads(run("watch", "--once", "--json", "--session", session).stdout)["providers"]
         assert {name: cloud["faults"] for name, cloud in clouds.items()} == {name: [] for name in clouds}
-        with Terminal("watch", "--session", session) as terminal:
+        with at_terminal("watch", "--session", session) as terminal:
             terminal.see("huaweicloud-tms")
             assert "faults on" not in terminal.plain
             run("faults", "on", "throttle", "--cloud", "jdcloud", "--session", session)
             terminal.see("faults on: throttle")
             terminal.press("q")
             assert terminal.end() == 0
-        with Terminal("watch", "--once", "--session", session) as terminal:
+        with at_terminal("watch", "--once", "--session", session) as terminal:
             assert terminal.end() == 0
             assert "No outcomes yet." in terminal.plain
 

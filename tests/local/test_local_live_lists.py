@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from processes import Terminal, run, up
+from processes import at_terminal, run, up
 from rich.console import Console
 
 from local.live import Observer
@@ -227,43 +227,49 @@ def test_the_cursor_is_on_the_screen_wherever_it_is_moved_to(stack, height):
         assert len(text.splitlines()) == height
 
 
-@pytest.mark.parametrize(("term", "environ"), KINDS.values(), ids=KINDS)
-def test_a_person_opens_a_report_searches_in_it_and_sees_what_comes_back_when(tmp_path, term, environ):
-    session = tmp_path / "session.json"
-    with up(session):
-        run("send", ROOT / "events" / "jdcloud_eventbridge.json", "--session", session)
-        later = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds")
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """A stack with a report and a request that is kept for two days and nearly an hour."""
+    file = tmp_path_factory.mktemp("up") / "session.json"
+    with up(file, "--batching-window", "0.1"):
+        run("send", ROOT / "events" / "jdcloud_eventbridge.json", "--session", file)
+        later = (datetime.now(UTC) + timedelta(days=2, minutes=59)).isoformat(timespec="seconds")
         kept = {"id": "kept-one", "provider": "jdcloud", "region": "cn-north-1", "not_before": later}
         kept |= {"resources": [{"type": "vm", "ids": ["i-9", "i-10"]}], "tags": [{"key": "env"}]}
-        run("send", "-", "--session", session, text=json.dumps(kept))
-        with Terminal("watch", "--session", session, env={**os.environ, **environ}, term=term) as terminal:
-            terminal.see_on_screen("kept requests")
-            terminal.see_on_screen("1 in 47:59:")
-            terminal.press("w")
-            line = terminal.see_on_screen("back in 47:59:")
-            assert line.startswith("back in")
-            assert " 2 kept-one" in line
-            once = run("watch", "--once", "--session", session).stdout
-            assert "Waiting (1)" in once
-            assert "47:59:" in once
-            terminal.press("r")
-            terminal.see_on_screen("Reports (2)")
-            terminal.press(f"{UP}{UP}{DOWN}{UP}/removed\r")
-            terminal.see_on_screen("/removed n: next, Esc: end")
-            terminal.press("\r")
-            terminal.see_on_screen("Esc back to the reports")
-            heading = terminal.see_on_screen("resource")
-            assert heading.split() == ["resource", "key", "value", "was", "outcome", "code"]
-            terminal.see_on_screen("removed")
-            terminal.press("/REMOVED\r")
-            terminal.see_on_screen("/REMOVED n: next, Esc: end")
-            terminal.see_on_screen("1 of ")
-            terminal.press("n")
-            terminal.press("\x1b")
-            terminal.see_on_screen("Esc back to the reports")
-            terminal.press("\x1b")
-            terminal.see_on_screen("Reports (2)")
-            terminal.press("\x03")
-            assert terminal.end() == 0
-            assert terminal.modes == terminal.modes_before
-            assert "Traceback" not in terminal.text
+        run("send", "-", "--session", file, text=json.dumps(kept))
+        yield file
+
+
+@pytest.mark.parametrize(("term", "environ"), KINDS.values(), ids=KINDS)
+def test_a_person_opens_a_report_searches_in_it_and_sees_what_comes_back_when(session, term, environ):
+    with at_terminal("watch", "--session", session, env={**os.environ, **environ}, term=term) as terminal:
+        terminal.see_on_screen("kept requests")
+        terminal.see_on_screen("1 in 48:5")
+        terminal.press("w")
+        line = terminal.see_on_screen("back in 48:5")
+        assert line.startswith("back in")
+        assert " 2 kept-one" in line
+        once = run("watch", "--once", "--session", session).stdout
+        assert "Waiting (1)" in once
+        assert "48:5" in once
+        terminal.press("r")
+        terminal.see_on_screen("Reports (2)")
+        terminal.press(f"{UP}{UP}{DOWN}{UP}/removed\r")
+        terminal.see_on_screen("/removed n: next, Esc: end")
+        terminal.press("\r")
+        terminal.see_on_screen("Esc back to the reports")
+        heading = terminal.see_on_screen("resource")
+        assert heading.split() == ["resource", "key", "value", "was", "outcome", "code"]
+        terminal.see_on_screen("removed")
+        terminal.press("/REMOVED\r")
+        terminal.see_on_screen("/REMOVED n: next, Esc: end")
+        terminal.see_on_screen("1 of ")
+        terminal.press("n")
+        terminal.press("\x1b")
+        terminal.see_on_screen("Esc back to the reports")
+        terminal.press("\x1b")
+        terminal.see_on_screen("Reports (2)")
+        terminal.press("\x03")
+        assert terminal.end() == 0
+        assert terminal.modes == terminal.modes_before
+        assert "Traceback" not in terminal.text

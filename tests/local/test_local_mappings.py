@@ -5,9 +5,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from throwaway import project
 
 from local.aws.mappings import item_failures, record
-from local.stack import NotDrainedError
+from local.stack import NotDrainedError, Overrides, Stack
 
 
 @pytest.fixture(autouse=True)
@@ -18,18 +19,30 @@ def nothing_left(stack):
     stack.purge("Dead")
 
 
+def at_its_beginning(mapping):
+    mapping.batches.clear()
+    mapping.failures.clear()
+    return mapping
+
+
 @pytest.fixture
 def mapping(stack):
-    found = stack.mappings["ProbeWork"]
-    found.batches.clear()
-    found.failures.clear()
-    return found
+    return at_its_beginning(stack.mappings["ProbeWork"])
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory):
+    """The throw-away project, where no record comes again while a test lasts, however busy the machine is."""
+    overrides = Overrides(visibility_timeout=60, batching_window=0.1)
+    with Stack(project(tmp_path_factory.mktemp("patient")), overrides=overrides, providers=False) as started:
+        yield started
 
 
 @pytest.fixture
-def unhurried(stack, monkeypatch):
-    """No record comes again while the test lasts, however busy the machine is."""
-    monkeypatch.setattr(stack.aws.queues, "visibility_timeout", 60)
+def unhurried(patient):
+    """That stack and its mapping; the test leaves the queue empty."""
+    yield patient, at_its_beginning(patient.mappings["ProbeWork"])
+    patient.drain()
 
 
 def eventually(condition, seconds=60):
@@ -40,7 +53,8 @@ def eventually(condition, seconds=60):
         time.sleep(0.01)
 
 
-def test_a_hundred_messages_arrive_as_one_invocation(stack, mapping, unhurried):
+def test_a_hundred_messages_arrive_as_one_invocation(unhurried):
+    stack, mapping = unhurried
     with stack.paused():
         for number in range(100):
             stack.send(f"message {number}")
@@ -48,7 +62,8 @@ def test_a_hundred_messages_arrive_as_one_invocation(stack, mapping, unhurried):
     assert mapping.batches == [100]
 
 
-def test_a_batch_waits_no_longer_than_its_window(stack, mapping, unhurried):
+def test_a_batch_waits_no_longer_than_its_window(unhurried):
+    stack, mapping = unhurried
     began = time.monotonic()
     stack.send("alone")
     stack.drain()
@@ -56,7 +71,8 @@ def test_a_batch_waits_no_longer_than_its_window(stack, mapping, unhurried):
     assert time.monotonic() - began < 15
 
 
-def test_a_batch_is_no_heavier_than_an_invocation_may_be(stack, mapping, unhurried):
+def test_a_batch_is_no_heavier_than_an_invocation_may_be(unhurried):
+    stack, mapping = unhurried
     with stack.paused():
         for _ in range(8):
             stack.send("x" * 1_000_000)
@@ -64,7 +80,8 @@ def test_a_batch_is_no_heavier_than_an_invocation_may_be(stack, mapping, unhurri
     assert sorted(mapping.batches) == [2, 6]
 
 
-def test_exactly_the_records_that_a_function_names_stay(stack, mapping, unhurried):
+def test_exactly_the_records_that_a_function_names_stay(unhurried):
+    stack, mapping = unhurried
     with stack.paused():
         for body in ("fine", "fail", "fine too"):
             stack.send(body)
@@ -105,7 +122,8 @@ def test_a_crash_leaves_the_whole_batch_until_it_is_visible_again(stack, mapping
     ],
     ids=json.dumps,
 )
-def test_an_answer_that_cannot_be_right_fails_the_whole_batch(stack, mapping, unhurried, answer):
+def test_an_answer_that_cannot_be_right_fails_the_whole_batch(unhurried, answer):
+    stack, mapping = unhurried
     with stack.paused():
         stack.send("answer " + json.dumps(answer))
         stack.send("neighbour")
@@ -164,7 +182,8 @@ def test_a_delayed_message_counts_as_work_that_is_left(stack):
         stack.drain(0.2)
 
 
-def test_no_message_is_lost_while_many_are_sent_and_deleted_at_once(stack, mapping, unhurried):
+def test_no_message_is_lost_while_many_are_sent_and_deleted_at_once(unhurried):
+    stack, mapping = unhurried
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(stack.send, [f"message {number}" for number in range(400)]))
     stack.drain()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 from botocore.config import Config
-from processes import Terminal, run, up
+from processes import at_terminal, run, up
 from rich.console import Console
 from throwaway import TEMPLATE, project
 
@@ -103,7 +103,7 @@ def test_a_queue_that_is_deleted_is_named_to_who_sends_and_read_again_once_it_is
     mapping = next(iter(stack.mappings.values()))
     wait_for(lambda: mapping.failures)
     assert "there is no queue untag-Work any more" in mapping.failures[-1]
-    assert len(mapping.failures) <= len(mapping._threads)
+    assert len(mapping.failures) <= mapping.spec.concurrency
     aws["sqs"].create_queue(QueueName="untag-Work")
     assert stack.missing() == []
     stack.send("{}")
@@ -174,7 +174,7 @@ def test_a_stack_in_another_process_survives_its_topic_and_shows_so(tmp_path):
     with up(session, "--template", project(folder), "--no-seed") as described:
         sns = boto3.client("sns", endpoint_url=described["aws"], **KEYS)
         (topic,) = sns.list_topics()["Topics"]
-        with Terminal("watch", "--session", session) as terminal:
+        with at_terminal("watch", "--session", session) as terminal:
             terminal.see("Queues")
             sns.delete_topic(TopicArn=topic["TopicArn"])
             terminal.see("missing: topic Topic")

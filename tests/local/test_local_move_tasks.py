@@ -7,30 +7,10 @@ import base64
 import json
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from throwaway import TEMPLATE, project
-
-from local.stack import Stack
 
 KEYS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "eu-west-1"}
-
-
-@pytest.fixture(scope="module")
-def idle(tmp_path_factory):
-    """The throw-away project with nothing that reads its queue."""
-    template = TEMPLATE.replace("Queue: !GetAtt Work.Arn", "Enabled: false\n            Queue: !GetAtt Work.Arn")
-    with Stack(project(tmp_path_factory.mktemp("idle"), template), providers=False) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def sqs(idle):
-    client = boto3.client("sqs", endpoint_url=idle.aws.url, config=Config(retries={"max_attempts": 0}), **KEYS)
-    yield client
-    client.close()
 
 
 @pytest.fixture

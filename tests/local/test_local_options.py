@@ -21,13 +21,13 @@ def drained(stack, name):
 
 
 def test_with_every_option_on_the_stack_does_what_it_does_without():
-    with Stack(overrides=Overrides(parameters=EVERYTHING)) as stack:
+    with Stack(overrides=Overrides(parameters=EVERYTHING, batching_window=0.1)) as stack:
         reports = drained(stack, "jdcloud_eventbridge.json")
     assert [report["status"] for report in reports] == ["succeeded"]
 
 
 def test_on_the_default_bus_an_event_arrives_once():
-    with Stack(overrides=Overrides(parameters={"EventBusName": "default"})) as stack:
+    with Stack(overrides=Overrides(parameters={"EventBusName": "default"}, batching_window=0.1)) as stack:
         (sent,) = stack.send(EVENTS / "decommission_jdcloud.json")
         assert (sent.to, sent.name) == ("bus", "default")
         stack.drain()

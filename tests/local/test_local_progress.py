@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from processes import Terminal, run, up
+from processes import at_terminal, run, up
 from throwaway import PROBE, project
 
 SLOW = PROBE.replace("def act(", "import time\n_sleep = time.sleep\n\ndef act(").replace(
@@ -22,7 +22,7 @@ def session(tmp_path_factory):
 def test_at_a_terminal_waiting_says_how_much_is_left(session, tmp_path):
     event = tmp_path / "event.json"
     event.write_text("{}")
-    with Terminal("send", event, "--wait", "20", "--session", session) as terminal:
+    with at_terminal("send", event, "--wait", "20", "--session", session) as terminal:
         terminal.see("waiting for the queues: 1 message left")
         assert terminal.end() == 0
         assert "1 message to the queue untag-Work" in terminal.plain
@@ -33,7 +33,7 @@ def test_what_is_not_done_in_time_says_so_and_what_to_look_at(session):
     assert answer.returncode == 1
     assert "there is still work" in answer.stderr
     assert "untag local watch" in answer.stderr
-    with Terminal("send", session, "--wait", "0.2", "--session", session) as terminal:
+    with at_terminal("send", session, "--wait", "0.2", "--session", session) as terminal:
         assert terminal.end() == 1
         assert "there is still work" in terminal.plain
         assert "Traceback" not in terminal.plain
@@ -42,7 +42,7 @@ def test_what_is_not_done_in_time_says_so_and_what_to_look_at(session):
 def test_ctrl_c_ends_the_waiting_and_not_the_work(session, tmp_path):
     event = tmp_path / "event.json"
     event.write_text("{}")
-    with Terminal("send", event, "--wait", "60", "--session", session) as terminal:
+    with at_terminal("send", event, "--wait", "60", "--session", session) as terminal:
         terminal.see("left")
         terminal.press("\x03")
         assert terminal.end(seconds=5) == 130
@@ -56,7 +56,7 @@ def test_where_nobody_looks_nothing_is_drawn(session):
 
 
 def test_starting_says_so_at_a_terminal(tmp_path):
-    with Terminal("up", "--template", project(tmp_path), "--session", tmp_path / "s.json", "--no-seed") as terminal:
+    with at_terminal("up", "--template", project(tmp_path), "--session", tmp_path / "s.json", "--no-seed") as terminal:
         terminal.see("starting queues, functions and clouds")
         terminal.see("Ctrl-C stops it")
         terminal.press("\x03")

@@ -6,7 +6,7 @@ import os
 import time
 
 import pytest
-from processes import Terminal, run, up
+from processes import at_terminal, run, up
 
 from local.errors import LocalError
 from local.providers import SERVERS, environment
@@ -134,7 +134,7 @@ def test_a_dry_run_stays_dry_whatever_the_parameters_say(tmp_path, shell, clouds
 def test_what_nobody_can_count_is_only_read_and_only_after_somebody_agreed(dry, clouds):
     before = [server.tags.snapshot() for server in clouds.values()]
     event = ROOT / "events" / "sweep_huaweicloud.json"
-    with Terminal("send", event, "--wait", "20", "--session", dry) as terminal:
+    with at_terminal("send", event, "--wait", "20", "--session", dry) as terminal:
         terminal.see("nobody can say")
         terminal.see("Send it?")
         assert calls(clouds) == []
@@ -146,7 +146,7 @@ def test_what_nobody_can_count_is_only_read_and_only_after_somebody_agreed(dry, 
 
 
 def test_somebody_at_a_terminal_is_told_where_it_goes_and_types_the_number_of_pairs(wet, clouds):
-    with Terminal("send", EVENT, "--wait", "20", "--session", wet) as terminal:
+    with at_terminal("send", EVENT, "--wait", "20", "--session", wet) as terminal:
         terminal.see("6 pairs of resource and tag")
         for told in ("jdcloud", "default", "cn-north-1", "disk, vm", "Tags will be changed", clouds["jdcloud"].url):
             terminal.see(told)
@@ -155,7 +155,7 @@ def test_somebody_at_a_terminal_is_told_where_it_goes_and_types_the_number_of_pa
         assert terminal.end() == 1
         assert "nothing was sent" in terminal.plain
     assert calls(clouds) == []
-    with Terminal("send", EVENT, "--wait", "20", "--session", wet) as terminal:
+    with at_terminal("send", EVENT, "--wait", "20", "--session", wet) as terminal:
         terminal.see("Type the number of pairs (6)")
         terminal.press("6\n")
         assert terminal.end() == 0
@@ -164,7 +164,7 @@ def test_somebody_at_a_terminal_is_told_where_it_goes_and_types_the_number_of_pa
 
 
 def test_ctrl_c_at_the_question_sends_nothing(wet, clouds):
-    with Terminal("send", EVENT, "--session", wet) as terminal:
+    with at_terminal("send", EVENT, "--session", wet) as terminal:
         terminal.see("Type the number")
         terminal.press("\x03")
         assert terminal.end() == 130

@@ -4,6 +4,9 @@ A server has everything imported and forks for each command: the child gets the 
 that a command started from a shell would have, and its exit code comes back. `python -m cli` takes half a second of
 processor time before it does anything, and the tests call it many hundred times. Terminals, signals and installed
 scripts are tested with real starts.
+
+`script` puts a command into a folder that has the same server do its work: what a shell calls, and a Python file that
+would import for as long.
 """
 
 import atexit
@@ -15,6 +18,8 @@ import json
 import os
 import pkgutil
 import random
+import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -88,9 +93,13 @@ def start(
     """Start `untag` with these words, and with `files` as its standard input, output and error."""
     asked = {"words": [called, *words], "cwd": str(cwd), "env": dict(env)}
     ours, theirs = socket.socketpair()
-    with theirs:
-        _server().ask(asked, *files, theirs.fileno())
-    process = Process(words, ours)
+    try:
+        with theirs:
+            _server().ask(asked, *files, theirs.fileno())
+        process = Process(words, ours)
+    except BaseException:
+        ours.close()
+        raise
     try:
         yield process
     finally:
@@ -99,16 +108,62 @@ def start(
         process.close()
 
 
+def script(path: Path, program: Path | None = None) -> Path:
+    """Write a command that a shell can call: `untag`, or a program in a file of Python."""
+    asked = {"words": [CALLED if program is None else str(path)], "program": program and str(program)}
+    text = _SCRIPT.format(python=sys.executable, asked=asked, door=_server().door, length=_LENGTH)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+_SCRIPT = """#!{python} -IS
+import json, os, signal, socket, sys
+
+def pass_on(number, _):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:  # it has just ended
+        pass
+
+passed_on = (signal.SIGINT, signal.SIGTERM)
+signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)
+asked = {asked!r}
+asked |= {{"words": asked["words"] + sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ)}}
+body = json.dumps(asked).encode()
+ours, theirs = socket.socketpair()
+with socket.socket(socket.AF_UNIX) as door:
+    door.connect({door!r})
+    socket.send_fds(door, [len(body).to_bytes({length}, "big")], [0, 1, 2, theirs.fileno()])
+    door.sendall(body)
+theirs.close()
+answers = ours.makefile()
+pid = int(answers.readline())
+for number in passed_on:
+    signal.signal(number, pass_on)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
+code = int(answers.readline())
+sys.exit(code if code >= 0 else 128 - code)
+"""
+
+
 class _Server:
-    """The process that forks; it ends when its socket is closed, and so with the process of the tests."""
+    """The process that forks; it ends when its socket is closed, and so with the process of the tests.
+
+    Others than this process ask it at its `door`, the path of a socket.
+    """
 
     def __init__(self) -> None:
         self._ours, theirs = socket.socketpair()
+        self._folder = tempfile.TemporaryDirectory(prefix="warm-")
+        self.door = str(Path(self._folder.name) / "door")
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("UNTAG_", "AWS_", "HW_"))}
-        with theirs:
+        with theirs, socket.socket(socket.AF_UNIX) as door:
+            door.bind(self.door)
+            door.listen()
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, __file__, str(theirs.fileno()), str(door.fileno())],
+                pass_fds=[theirs.fileno(), door.fileno()],
                 env={**environ, "PYTHONPATH": os.pathsep.join(map(str, PATHS))},
             )
         self._lock = threading.Lock()
@@ -123,6 +178,7 @@ class _Server:
     def close(self) -> None:
         self._ours.close()
         self._process.wait(10)
+        self._folder.cleanup()
 
 
 @functools.cache
@@ -130,8 +186,8 @@ def _server() -> _Server:
     return _Server()
 
 
-def _serve(listened: socket.socket) -> None:
-    """Fork for each request, until nobody can ask any more."""
+def _serve(listened: socket.socket, door: socket.socket) -> None:
+    """Fork for each request, until the process of the tests can ask no more."""
     _import_everything()
     waited: dict[int, socket.socket] = {}
 
@@ -146,15 +202,16 @@ def _serve(listened: socket.socket) -> None:
 
     signal.signal(signal.SIGCHLD, reap)
     while True:
-        head, files, _, _ = socket.recv_fds(listened, _LENGTH, _FILES)
-        if not head:
+        taken = _next(listened, door)
+        if taken is None:
             return
-        asked = json.loads(listened.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL))
+        asked, files = taken
         # What ends at once is told of only when it is known whom to tell.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         pid = os.fork()
         if not pid:
             listened.close()
+            door.close()
             _become(asked, files)
             return
         for file in files[:-1]:
@@ -163,6 +220,22 @@ def _serve(listened: socket.socket) -> None:
         with contextlib.suppress(OSError):
             waited[pid].sendall(f"{pid}\n".encode())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+
+
+def _next(listened: socket.socket, door: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """The next request, and the files that came with it."""
+    if listened in select.select([listened, door], [], [])[0]:
+        return _request(listened)
+    asking, _ = door.accept()
+    with asking:
+        return _request(asking)
+
+
+def _request(asking: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    head, files, _, _ = socket.recv_fds(asking, _LENGTH, _FILES)
+    if not head:
+        return None
+    return json.loads(asking.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)), files
 
 
 class _NotYet:
@@ -206,10 +279,13 @@ def _become(asked: Mapping[str, Any], files: list[int]) -> None:
     os.chdir(asked["cwd"])
     random.seed()
     sys.argv = asked["words"]
+    if program := asked.get("program"):
+        runpy.run_path(program, run_name="__main__")
+        return
     from cli.app import main
 
     main()
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(*(socket.socket(fileno=int(number)) for number in sys.argv[1:]))

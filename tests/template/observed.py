@@ -9,7 +9,7 @@ from tools.dashboard import widgets
 from tools.dashboard.alarms import metric_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from local.template.resolve import Resolver
     from tools.dashboard.metrics import Metric
@@ -63,9 +63,9 @@ def searches(body: Json) -> list[tuple[str, frozenset[str], dict[str, set[str]]]
     return found
 
 
-def queries(resources: Json, resolver: Resolver) -> dict[str, Json]:
-    """The resolved properties of every saved query, by its name without the folder."""
-    names = [name for name, resource in resources.items() if resource["Type"] == "AWS::Logs::QueryDefinition"]
+def queries(types: Mapping[str, str], resolver: Resolver) -> dict[str, Json]:
+    """The resolved properties of every saved query, by its name without the folder; `types` are by logical id."""
+    names = [name for name, type_ in types.items() if type_ == "AWS::Logs::QueryDefinition"]
     properties = [resolver.properties(name) for name in names]
     return {one["Name"].rpartition("/")[2]: one for one in properties}
 

@@ -52,9 +52,10 @@ def transform(source: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[
     """The template after the transform, by the same code that CloudFormation runs."""
     template = copy.deepcopy(dict(source))
     for name, resource in template["Resources"].items():
-        if resource["Type"] in FOLDERS:
+        folder = FOLDERS.get(resource["Type"])
+        if folder is not None and not str(resource["Properties"].get(folder)).startswith("s3://"):
             # The translator takes no folder, only what `sam package` would have put there.
-            resource["Properties"][FOLDERS[resource["Type"]]] = f"s3://packaged/{name}.zip"
+            resource["Properties"][folder] = f"s3://packaged/{name}.zip"
         elif resource["Type"] == "AWS::Serverless::Application":
             resource["Properties"]["Location"] = f"https://packaged.s3.eu-west-1.amazonaws.com/{name}.yaml"
     values = {name: parameter["Default"] for name, parameter in template["Parameters"].items()} | parameters

@@ -75,7 +75,8 @@ def body(template: Template) -> Json:
 
 @pytest.fixture(scope="module")
 def queries(template: Template, observability: Json) -> dict[str, Json]:
-    return observed.queries(observability["Resources"], watching(template))
+    types = {name: resource["Type"] for name, resource in observability["Resources"].items()}
+    return observed.queries(types, watching(template))
 
 
 @pytest.fixture

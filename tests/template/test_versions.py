@@ -80,8 +80,7 @@ def test_the_same_parameters_publish_nothing(source: Json) -> None:
 
 
 @pytest.mark.parametrize("layer", ["UntagLayer", "DependenciesLayer"])
-def test_what_is_in_a_layer_publishes_anew(source: Json, layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.template.reading.FOLDERS", {"AWS::Serverless::Function": "CodeUri"})
+def test_what_is_in_a_layer_publishes_anew(source: Json, layer: str) -> None:
     before, after = copy.deepcopy(source), copy.deepcopy(source)
     for one, key in ((before, "a"), (after, "b")):
         for name in ("UntagLayer", "DependenciesLayer"):
