@@ -4,16 +4,17 @@ takes.
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from aws_model import QUEUE, AwsModel
 from bookkeeping import Json, flat
-from service_house import ENVIRON, HUAWEI_HOST, JD_HOST, CloudWire, record
+from service_house import ENVIRON, HUAWEI_HOST, JD_HOST, CloudWire, record, registry
 from virtual_time import NOW, Clock
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from untag.hosts.aws import LambdaFunction
+from untag.providers import Provider
 from untag.removal import Remover
 from untag.sweep.service import Sweeper
 
@@ -34,11 +35,20 @@ class Broom:
     """The sweep function, its queue, and the clouds."""
 
     def __init__(
-        self, *, seconds: float = 900.0, environ: Mapping[str, str] = {}, jd: JdcloudServer | None = None
+        self,
+        *,
+        seconds: float = 900.0,
+        environ: Mapping[str, str] = {},
+        jd: JdcloudServer | None = None,
+        config: HuaweicloudConfigServer | None = None,
+        tms: HuaweicloudTmsServer | None = None,
+        changed: Iterable[type[Provider]] = (),
     ) -> None:
+        """`changed` are providers in place of those that they are made of."""
         self.clock = Clock()
         self.jd = jd or JdcloudServer()
-        self.config, self.tms = HuaweicloudConfigServer(), HuaweicloudTmsServer()
+        self.config = config or HuaweicloudConfigServer()
+        self.tms = tms or HuaweicloudTmsServer()
         self.aws = AwsModel()
         self.aws.queues[SWEEPS] = []
         self.environ = {
@@ -55,8 +65,11 @@ class Broom:
         self.seconds = seconds
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
         wire = CloudWire(self.aws, {JD_HOST: self.jd, HUAWEI_HOST: self.config, TMS_HOST: self.tms})
-        self.sweeper = LambdaFunction(Sweeper, self.environ, timing=timing, transport=wire)
-        self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=wire)
+        providers = registry(self.environ, changed)
+        self.sweeper, self.remover = (
+            LambdaFunction(work, self.environ, timing=timing, transport=wire, registry=providers)
+            for work in (Sweeper, Remover)
+        )
         self.invocations = 0
 
     def __enter__(self) -> Self:
