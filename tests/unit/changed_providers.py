@@ -1,10 +1,12 @@
 """Providers of the first two clouds, each with what a test needs of it: a house is given them in place of its own."""
 
+from collections.abc import Callable
 from typing import Any
 
 from support import raising
 
-from untag.providers import Provider
+from untag.contracts import Tag
+from untag.providers import Answer, Scope, Session
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.huaweicloud.tms import HuaweiTms
 from untag.providers.jdcloud.resourcetag import JDCloud
@@ -32,6 +34,22 @@ def with_listings_of(size: int) -> type[JDCloud]:
     return Small
 
 
-def with_pages_of(rows: int) -> list[type[Provider]]:
-    """Huawei Cloud's providers with so many resources in a page of a listing."""
-    return [type(f"{kind.__name__}InPages", (kind,), {"page": rows}) for kind in (HuaweiTms, HuaweiConfig)]
+def with_pages_of(
+    rows: int, instead: Callable[[str | None], Answer | None] = lambda _: None
+) -> list[type[HuaweiTms | HuaweiConfig]]:
+    """Huawei Cloud's providers with so many resources in a page of a listing.
+
+    `instead` is told the cursor of each page, and may have an answer in place of the cloud's.
+    """
+
+    def paged(kind: Any) -> Any:
+        class Paged(kind):  # type: ignore[misc]
+            page = rows
+
+            async def find(self, session: Session, scope: Scope, tag: Tag, cursor: str | None) -> Answer:
+                answer = instead(cursor)
+                return await super().find(session, scope, tag, cursor) if answer is None else answer
+
+        return Paged
+
+    return [paged(HuaweiTms), paged(HuaweiConfig)]

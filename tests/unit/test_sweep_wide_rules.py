@@ -3,20 +3,14 @@
 import json
 
 import pytest
+from changed_providers import with_listings_of
 from sweep_support import JD, PROJECT, TMS, Broom, many
 
 from local.providers import Account, JdcloudServer
 from untag.contracts import InvalidInputError
-from untag.providers.jdcloud.resourcetag import JDCloud
 from untag.sweep.state import read_sweep
 
 FORTY = [f"legacy-{n:02d}" for n in range(40)]
-
-
-@pytest.fixture
-def broom():
-    with Broom() as made:
-        yield made
 
 
 def operations(server):
@@ -55,12 +49,8 @@ def test_forty_keys_cost_one_listing_where_a_cloud_lists_all_keys_at_once(broom,
     assert (notice["status"], notice["counts"]["seen"], notice["counts"]["matched"]) == ("succeeded", 201, 200)
 
 
-def test_a_listing_of_all_keys_that_is_too_large_is_made_key_by_key(monkeypatch):
-    made = JDCloud.__init__
-    monkeypatch.setattr(
-        JDCloud, "__init__", lambda self, *a, **more: made(self, *a, **{**more, "listing_bytes": 8_000})
-    )
-    with Broom() as broom:
+def test_a_listing_of_all_keys_that_is_too_large_is_made_key_by_key():
+    with Broom(changed=[with_listings_of(8_000)]) as broom:
         broom.put(broom.jd, {f"r-{n:03d}": {key: "x"} for n, key in enumerate(FORTY * 5)})
         notice = broom.sweep({**JD, "match": {"key": FORTY}})
         assert len(broom.asked()) == 200
