@@ -84,7 +84,9 @@ VERSIONS = {
 """The version that a read of each of them names."""
 
 
-def answered(*answers, kind="write", type_=INSTANCE_TYPE, id_=None, action=Action.REMOVE, tags=None, there=None):
+def answered(
+    *answers, kind="write", type_=INSTANCE_TYPE, id_=None, action=Action.REMOVE, tags=None, there=None, provider=None
+):
     """The answer as it is judged, and the requests that were sent."""
     wire = Wire(*(one if not isinstance(one, dict) else httpx.Response(200, json=one) for one in answers))
     there = {"env": "prod", "team": "web"} if there is None else there
@@ -92,17 +94,17 @@ def answered(*answers, kind="write", type_=INSTANCE_TYPE, id_=None, action=Actio
     id_ = id_ or IDS[type_]
 
     async def ask():
-        provider = GcpLabels(None, {})
-        scope = provider.scope(Location("default", None, PROJECT), type_)
+        api = provider or GcpLabels(None, {})
+        scope = api.scope(Location("default", None, PROJECT), type_)
         async with wire.client() as client:
-            session = Session(client, KEY, provider.auth(KEY, scope), 5.0)
+            session = Session(client, KEY, api.auth(KEY, scope), 5.0)
             if kind == "read":
-                return await provider.read(session, scope, (id_,))
+                return await api.read(session, scope, (id_,))
             if kind == "names":
-                return await provider.names(session, scope, tags[0].key or None, None)
+                return await api.names(session, scope, tags[0].key or None, None)
             if kind == "find":
-                return await provider.find(session, scope, tags[0], None)
+                return await api.find(session, scope, tags[0], None)
             seen = {id_: Seen(there, VERSIONS.get(type_))}
-            return await provider.write(session, action, scope, (id_,), tags, seen)
+            return await api.write(session, action, scope, (id_,), tags, seen)
 
     return run(ask()), wire.requests

@@ -8,6 +8,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import httpx
@@ -114,10 +115,9 @@ class House:
         self.seconds = seconds
         timing = self.clock.timing(random.Random(seed).random)  # noqa: S311 - repeatable, not secret
         self.wire = CloudWire(self.aws, self.clouds, keeps=keeps_connections)
-        self.remover = LambdaFunction(
-            work, self.environ, timing=timing, transport=self.wire, registry=registry(self.environ, changed)
-        )
-        self.accounts = self.remover.runtime.accounts
+        providers = registry(self.environ, changed)
+        self.made = partial(LambdaFunction, work, self.environ, timing=timing, transport=self.wire, registry=providers)
+        self.remover = self.made()
         self.took = 0.0
 
     def __enter__(self) -> Self:
@@ -125,6 +125,11 @@ class House:
 
     def __exit__(self, *_: object) -> None:
         self.remover.runtime.close()
+
+    def another_environment(self) -> None:
+        """Go on in another process, which knows nothing of what this one has met."""
+        self.remover.runtime.close()
+        self.remover = self.made()
 
     def batch(self, *records: Record) -> list[str]:
         """Work at records: the ids of those that have to come again."""

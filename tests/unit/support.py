@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import httpx
+import virtual_time
 
 from untag.contracts import InvalidInputError, RemovalRequest, parse_requests
 from untag.core import Timing
@@ -53,9 +54,9 @@ class Wire:
         self.identifying: list[httpx.Request] = []
 
     def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer), trust_env=False)
+        return httpx.AsyncClient(transport=httpx.MockTransport(self.answer), trust_env=False)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
         identifies = "GetCallerIdentity" in (*request.headers.values(), request.url.params.get("Action"))
         if identifies and self._identity is not None:
             self.identifying.append(request)
@@ -82,28 +83,9 @@ def run(work: Awaitable[Any]) -> Any:
     return asyncio.run(main())
 
 
-class _HurriedLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer when nothing else is left to do."""
-
-    _seconds = 0.0
-
-    def time(self) -> float:
-        return self._seconds
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:
-            self._seconds = max(self._seconds, self._scheduled[0]._when)
-        super()._run_once()
-
-
 def run_hurried(work: Awaitable[Any]) -> Any:
     """Run what waits for time-outs without waiting; for work that touches no socket."""
-
-    async def main() -> Any:
-        return await work
-
-    with asyncio.Runner(loop_factory=_HurriedLoop) as runner:
-        return runner.run(main())
+    return virtual_time.run(virtual_time.Clock(), work)
 
 
 def raising(*_: Any, **__: Any) -> Any:

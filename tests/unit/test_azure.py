@@ -204,14 +204,8 @@ def test_no_message_repeats_the_token_or_the_secret():
     ],
 )
 def test_each_of_the_clouds_has_its_own_authority_host_and_scope(cloud, login, host):
-    class Both(Cloud):
-        def _answer(self, request):
-            if request.url.host == login:
-                return self._tokens._answer(request)
-            return super()._answer(request)
-
     key = AzureCredentials.parse(dict(KEY.model_dump(exclude_none=True), cloud=cloud))
-    wire = Both(tags_answer({}))
+    wire = Cloud(tags_answer({}), login=login)
     assert asked(wire, "read", key=key).verdict is Verdict.DONE
     assert wire.requests[0].url.host == host
     assert f"scope=https%3A%2F%2F{host}%2F.default".encode() in wire.logins[0].content
@@ -219,8 +213,9 @@ def test_each_of_the_clouds_has_its_own_authority_host_and_scope(cloud, login, h
 
 def test_endpoints_can_be_replaced_and_nothing_else_is_called_then():
     endpoints = {"azure.management": "http://127.0.0.1:1", "azure.login": "http://127.0.0.1:2"}
-    assert AzureTags(Options(endpoints=endpoints), {})._endpoint == "http://127.0.0.1:1"
-    assert AzureTags.endpoints == ("login",)
+    wire = Cloud(tags_answer({}), login="127.0.0.1:2")
+    assert asked(wire, "read", options=Options(endpoints=endpoints)).verdict is Verdict.DONE
+    assert [sent.url.netloc for sent in (*wire.logins, *wire.requests)] == [b"127.0.0.1:2", b"127.0.0.1:1"]
 
 
 def test_tags_are_read_first_whatever_the_stack_says():

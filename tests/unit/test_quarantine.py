@@ -109,8 +109,8 @@ def test_a_real_queue_takes_the_calls():
             await quarantine.delete(received(messages["two"].receipt_handle, aws.region))
 
         isolating(lambda: httpx.AsyncClient(trust_env=False), work, environ)
-        (left,) = queue._messages
-        assert left.body == "one"
+        (left,) = queue.pending_messages
+        assert (left.body, queue.messages) == ("one", [])
         # Milliseconds: 60 s when it was received, 91 s from now.
         assert left.visible_at - before["one"] >= 30_000
     finally:

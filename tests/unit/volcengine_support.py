@@ -114,11 +114,24 @@ def cloud(*answers, known=KNOWN, said=None):
     return Wire(answer, identity=said or identity(int(NUMBER)))
 
 
-def asked(wire, kind="write", ids=(ONE, TWO), type_="ecs:instance", key=KEY, region=REGION, tag=ALL, cursor=None):
+NO_OPTIONS = Options()
+
+
+def asked(
+    wire,
+    kind="write",
+    ids=(ONE, TWO),
+    type_="ecs:instance",
+    key=KEY,
+    region=REGION,
+    tag=ALL,
+    cursor=None,
+    options=NO_OPTIONS,
+):
     """The judged answer to one call of that kind."""
 
     async def ask():
-        provider = VolcengineTag.of(Options())
+        provider = VolcengineTag.of(options)
         scope = scope_of(provider, type_, region)
         async with wire.client() as client:
             session = Session(client, key, provider.auth(key, scope), 5.0)
