@@ -13,8 +13,7 @@ from untag.hosts.functiongraph.queues import Key
 
 @pytest.fixture
 def tagged(platform: Platform) -> Platform:
-    for number in range(1, 251):
-        platform.jdcloud.tags.put("cn-north-1", "vm", f"i-{number}", "env", "prod")
+    platform.tag(250, env="prod")
     return platform
 
 

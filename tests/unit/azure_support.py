@@ -1,7 +1,5 @@
 """Azure in tests: a wire on which Entra ID gives out tokens and the Resource Manager answers what it is told."""
 
-import json
-
 import httpx
 from support import Asking, Wire, run
 
@@ -40,7 +38,7 @@ def error(status, code, message="m", *, bare=False, **headers):
     )
 
 
-class Cloud(Wire):
+class AzureWire(Wire):
     """The answers of the Resource Manager in turn; each call to Entra, which is at `login`, gets the next of `tokens`,
     the last for ever.
     """
@@ -94,10 +92,6 @@ def asked(
             return answer
 
     return run(ask())
-
-
-def body_of(sent):
-    return json.loads(sent.content)
 
 
 class _AskingAzure(Asking):

@@ -1,12 +1,13 @@
 """The decommission function in virtual time, with AWS's model and all local clouds, and what it is given to do."""
 
 import asyncio
-import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Self
 
+import service_house
 from aws_model import AwsModel
 from bookkeeping import Json, named
 from decommission_samples import ours
@@ -77,9 +78,7 @@ class Desk:
         return [change for server in (self.jd, self.config, self.tms) for change in server.tags.history]
 
 
-def record(event: Any, id_: str = "m-1", *, receives: int = 1) -> Record:
-    text = event if isinstance(event, str) else json.dumps(event)
-    return Record(id_, text, receives, f"receipt-{id_}", QUEUE_ARN)
+record = partial(service_house.record, source=QUEUE_ARN)
 
 
 def jd(desk: Desk, *ids: str, **tags: str) -> None:

@@ -191,10 +191,13 @@ def operations(house: House) -> list[str]:
     return [operation for service, operation, _ in house.aws.calls if service != "secretsmanager"]
 
 
-def record(body: Any, id_: str = "m-1", *, receives: int = 1) -> Record:
+WORK_ARN = "arn:aws:sqs:eu-west-1:123456789012:work"
+
+
+def record(body: Any, id_: str = "m-1", *, receives: int = 1, source: str = WORK_ARN) -> Record:
     """A message as the mapping hands it over."""
     text = body if isinstance(body, str) else json.dumps(body)
-    return Record(id_, text, receives, f"receipt-{id_}", "arn:aws:sqs:eu-west-1:123456789012:work")
+    return Record(id_, text, receives, f"receipt-{id_}", source)
 
 
 def jd_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"env": "prod"}, **fields: Any) -> Json:

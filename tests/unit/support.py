@@ -1,6 +1,7 @@
 """A clock that nobody waits for, a wire that answers what it is told, and the values that many tests begin with."""
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -24,7 +25,7 @@ KEY = HuaweiCloudCredentials(access_key=ACCESS_KEY, secret_key=SECRET_KEY, secur
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
-class Clock:
+class SleepingClock:
     """Time that passes when somebody sleeps, and only then."""
 
     def __init__(self, now: float = 1_780_000_000.0, chance: float = 0.5) -> None:
@@ -138,6 +139,16 @@ class Asking:
         except InvalidInputError as error:
             return [(problem.path, problem.message) for problem in error.problems]
         return []
+
+
+def in_base64(content: Any, mark: bytes = b"") -> str:
+    """JSON as a binary event carries it; `mark` is what its bytes begin with."""
+    return base64.b64encode(mark + json.dumps(content, ensure_ascii=False).encode()).decode()
+
+
+def body_of(sent: httpx.Request) -> Any:
+    """The JSON that a request carries."""
+    return json.loads(sent.content)
 
 
 def problems_of(error: Any) -> dict[str, str]:

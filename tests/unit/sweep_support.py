@@ -95,7 +95,7 @@ class Broom:
     def invoke(self, body: Any) -> list[str]:
         """One invocation with one message: the ids of those that have to come again."""
         self.invocations += 1
-        answer = self.sweeper.batch([record(body)._replace(source=SWEEP_ARN)], self.clock.left(self.seconds))
+        answer = self.sweeper.batch([record(body, source=SWEEP_ARN)], self.clock.left(self.seconds))
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def sweep(self, *rules: Json, between: Callable[[], None] = lambda: None, most: int = 200, **fields: Any) -> Json:
@@ -144,6 +144,35 @@ def reports(broom: Broom) -> list[Json]:
     return [report for report in broom.aws.reports if report["kind"] != "sweep"]
 
 
+def carried_out(sweeper: LambdaFunction, model: AwsModel, rule: Json) -> tuple[list[Json], Json]:
+    """What a sweep by the rule asks for, and its one report."""
+    body: Any = {"id": "sweep-1", "rules": [rule]}
+    for _ in range(200):
+        assert sweeper.batch([record(body)], lambda: 600.0) == {"batchItemFailures": []}
+        if not model.queues[SWEEPS]:
+            break
+        body = model.queues[SWEEPS].pop()["MessageBody"]
+    (report,) = model.reports
+    return model.messages(), report
+
+
+def sweep_at(clouds: Mapping[str, ProviderServer], settings: Mapping[str, str], rule: Json) -> tuple[list[Json], Json]:
+    """What a sweep by the rule asks for at these clouds, by their hosts; and its one report."""
+    model = AwsModel()
+    model.queues[SWEEPS] = []
+    variables = {**ENVIRON, "UNTAG_SWEEP_QUEUE_URL": SWEEPS, **settings}
+    sweeper = LambdaFunction(Sweeper, variables, transport=CloudWire(model, clouds))
+    try:
+        return carried_out(sweeper, model, rule)
+    finally:
+        sweeper.runtime.close()
+
+
+def asked_of(server: ProviderServer) -> list[str]:
+    """The operations that a cloud was asked for, in order."""
+    return [call.operation for call in server.calls]
+
+
 def many(number: int, **tags: str) -> dict[str, dict[str, str]]:
     """So many resources that are tagged alike."""
     return {f"r-{one:06d}": dict(tags) for one in range(number)}
@@ -159,8 +188,11 @@ __all__ = [
     "TMS",
     "TODAY",
     "Broom",
+    "asked_of",
+    "carried_out",
     "flat",
     "json",
     "many",
     "reports",
+    "sweep_at",
 ]

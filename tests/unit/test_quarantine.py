@@ -4,7 +4,7 @@ import json
 
 import httpx
 import pytest
-from support import ACCESS_KEY, Clock, Wire, run
+from support import ACCESS_KEY, SleepingClock, Wire, run
 
 from local.aws import Aws as LocalAws
 from local.aws import free_region
@@ -24,7 +24,7 @@ def received(receipt, region="eu-west-1"):
 def isolating(client, work, environ=ENV):
     async def isolate():
         async with client() as open_client:
-            timing = Clock().timing
+            timing = SleepingClock().timing
             await work(Quarantine(Aws(environ, open_client, timing)))
 
     run(isolate())

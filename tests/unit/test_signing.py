@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Clock, Wire, run, stamp
+from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, SleepingClock, Wire, run, stamp
 
 from untag.providers.credentials import AccessKey
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
@@ -126,7 +126,7 @@ def auths(clock):
 
 
 def test_every_attempt_is_signed_anew():
-    clock = Clock()
+    clock = SleepingClock()
     for auth in auths(lambda: clock.time):
         wire = Wire(httpx.Response(500))
 

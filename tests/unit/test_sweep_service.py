@@ -299,7 +299,7 @@ def test_a_suspect_sweep_runs_alone_and_is_deleted_at_once(broom):
 
     broom.put(broom.jd, many(3, tmp="x"))
     answer = broom.sweeper.batch(
-        [record({"id": "s", "rules": [JD]}, receives=3)._replace(source=SWEEP_ARN)], broom.clock.left(900.0)
+        [record({"id": "s", "rules": [JD]}, receives=3, source=SWEEP_ARN)], broom.clock.left(900.0)
     )
     assert answer == {"batchItemFailures": []}
     assert broom.aws.made("ChangeMessageVisibility")[0]["QueueUrl"] == SWEEPS

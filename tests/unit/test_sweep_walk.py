@@ -5,7 +5,7 @@ from aws_model import QUEUE
 from changed_providers import with_listings_of, with_pages_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sweep_support import CONFIG, EXPIRED, JD, PROJECT, RMS, TMS, Broom, many, reports
+from sweep_support import CONFIG, EXPIRED, JD, PROJECT, RMS, TMS, Broom, asked_of, many, reports
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer
 from untag.contracts import parse_requests
@@ -15,10 +15,6 @@ from untag.sweep.walk import ROUNDS, WINDOW
 CLOUDS = pytest.mark.parametrize(
     ("rule", "cloud"), [(JD, "jd"), (TMS, "tms"), (RMS, "config")], ids=["jd", "tms", "rms"]
 )
-
-
-def names(server):
-    return [call.operation for call in server.calls]
 
 
 @CLOUDS
@@ -160,7 +156,7 @@ def test_an_answer_that_is_too_large_is_asked_for_value_by_value():
     with Broom(changed=[with_listings_of(6_000)]) as broom:
         broom.put(broom.jd, {f"r-{n:03d}": {"expires-on": f"2026-01-{n % 10 + 1:02d}"} for n in range(100)})
         notice = broom.sweep({**JD, "match": EXPIRED})
-        assert names(broom.jd) == ["describeResources", "describeValues"] + ["describeResources"] * 10
+        assert asked_of(broom.jd) == ["describeResources", "describeValues"] + ["describeResources"] * 10
         assert len(broom.asked()) == 100
         assert notice["status"] == "succeeded"
 
@@ -170,7 +166,7 @@ def test_values_that_cannot_match_are_not_even_listed():
         days = ("2026-01-01", "2027-01-01", "never")
         broom.put(broom.jd, {f"r-{n:03d}": {"expires-on": days[n % 3]} for n in range(100)})
         notice = broom.sweep({**JD, "match": EXPIRED})
-        assert names(broom.jd) == ["describeResources", "describeValues", "describeResources"]
+        assert asked_of(broom.jd) == ["describeResources", "describeValues", "describeResources"]
         assert len(broom.asked()) == 34
         assert notice["counts"]["not_a_date"] == 1  # by value, values are counted
 
@@ -275,7 +271,7 @@ def test_passes_that_always_find_something_new_come_to_an_end(rule, cloud):
     with Broom(changed=with_pages_of(10), **meddled_with(cloud, more)) as broom:
         broom.put(getattr(broom, cloud), many(5, tmp="x"))
         assert broom.sweep(rule)["status"] == "succeeded"
-        assert len(names(getattr(broom, cloud))) <= 10 * ROUNDS
+        assert len(asked_of(getattr(broom, cloud))) <= 10 * ROUNDS
 
 
 @pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
@@ -329,4 +325,5 @@ def test_keys_are_listed_anew_where_their_cursor_is_not_taken_any_more():
         broom.config.faults.add("refuse", operation="type tags", skip=2, times=1)
         broom.sweep({**RMS, "match": {"key": {"glob": "tmp-*"}}})
         assert len(broom.asked()) == 23
-        assert names(broom.config)[:8] == ["type tags"] * 8  # three pages, of which the last is refused, and all five
+        # Three pages, of which the last is refused, and all five.
+        assert asked_of(broom.config)[:8] == ["type tags"] * 8
