@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from gcp_support import BUCKET, BUCKET_TYPE, INSTANCE, INSTANCE_TYPE, KEY, answered
+from gcp_support import BUCKET, BUCKET_TYPE, HOST, INSTANCE, INSTANCE_TYPE, KEY, answered
 from support import Wire, run
 from sweep_support import sweep_at
 
@@ -11,7 +11,6 @@ from untag.contracts import ALL, Tag
 from untag.providers import Listing, Location, Session, Verdict
 from untag.providers.gcp.labels import GcpLabels
 
-HOST = "gcp.example.com"
 ROW = {"name": INSTANCE, "assetType": INSTANCE_TYPE, "project": "projects/1", "labels": {"env": "prod"}}
 
 

@@ -1,8 +1,7 @@
 """Removals and restores at the local Google Cloud, from a record to the truth table."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -19,14 +18,15 @@ from gcp_support import (
     TABLE_TYPE,
     TOPIC,
     TOPIC_TYPE,
+    Shared,
+    before_a_write,
+    house_of,
 )
-from service_house import ENVIRON, House, record, taken_away
+from service_house import ENVIRON, record, taken_away
 
 from local.providers import Account, GcpOptions, GcpServer
-from local.providers.server import Ask, Route
-from local.providers.wire import Request
+from local.providers.server import Route
 
-HOST = "gcp.example.com"
 BY_OPERATION = {INSTANCE_TYPE, SQL_TYPE, CLUSTER_TYPE, PROJECT_TYPE}
 VERSIONED = set(IDS) - {TOPIC_TYPE}
 
@@ -34,14 +34,6 @@ VERSIONED = set(IDS) - {TOPIC_TYPE}
 def put(cloud: GcpServer, *types: str, labels: Mapping[str, str] = {"env": "prod", "team": "web"}) -> None:
     for type_ in types:
         cloud.tags.load([{"type": type_, "id": IDS[type_], "tags": labels}])
-
-
-@contextmanager
-def house_of(cloud: GcpServer, **environ: str) -> Iterator[House]:
-    variables = {**cloud.environment, "UNTAG_ENDPOINTS": f"gcp=https://{HOST}", "UNTAG_RATE": "100000", **environ}
-    with House(environ=variables) as house:
-        house.wire.clouds[HOST] = cloud
-        yield house
 
 
 def request(*types: str, tags: Mapping[str, str] | str = {"env": "prod"}, **fields: Any) -> dict[str, Any]:
@@ -52,30 +44,6 @@ def request(*types: str, tags: Mapping[str, str] | str = {"env": "prod"}, **fiel
 
 def labels_of(cloud: GcpServer, type_: str) -> dict[str, str] | None:
     return cloud.tags.get("default", "", type_, IDS[type_])
-
-
-class Shared(GcpServer):
-    """A local Google Cloud at which somebody else may act: `before` is called before each call is looked at."""
-
-    before: Callable[[Route], None] = staticmethod(lambda _: None)
-
-    def parse(self, request: Request, route: Route, account: str) -> Ask:
-        self.before(route)
-        return super().parse(request, route, account)
-
-
-def before_a_write(cloud: Shared, change: Callable[[], None], times: int = 1) -> list[str]:
-    """Somebody else's change between a read and the write after it; gives the operations that were asked for."""
-    done: list[str] = []
-
-    def act(route: Route) -> None:
-        if route.writing and done.count("changed") < times:
-            done.append("changed")
-            change()
-        done.append(route.operation)
-
-    cloud.before = act
-    return done
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from gcp_support import house_of
 from service_house import House, record
-from test_gcp_removal import house_of
 
 from local.providers import GcpServer
 from local.providers.faults import Verdict
@@ -45,7 +45,7 @@ def name(type_: str, number: int) -> str:
     return PLACES[type_].format(f"r{number:03}")
 
 
-class Shared(GcpServer):
+class WithAnotherWriter(GcpServer):
     """A local Google Cloud where somebody else changes labels just before some of our writes."""
 
     def __init__(self, seed: int) -> None:
@@ -78,7 +78,7 @@ def until_nothing_waits(house: House) -> int:
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6])
 def test_every_pair_ends_with_what_really_became_of_it(seed: int) -> None:
-    cloud = Shared(seed)
+    cloud = WithAnotherWriter(seed)
     places = [(type_, name(type_, number)) for type_ in PLACES for number in range(20)]
     for type_, id_ in places:
         labels = {"env": "prod", "team": "web", "keep": "1", "goog-managed-by": "x"}
