@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bookkeeping import Json
-from event_support import VECTORS, recorded
+from event_support import VECTORS, recorded_event
 from hypothesis import strategies as st
 
 from untag.decommission.events import Gone, Ignored, read
@@ -18,7 +18,7 @@ DOMAIN = "7e0d78c85***d0b9b7cba"
 
 
 def sample(name: str) -> Json:
-    found: Json = recorded("events", name)
+    found: Json = recorded_event("events", name)
     return found
 
 

@@ -17,7 +17,7 @@ from untag.hosts.aws import LambdaFunction
 VECTORS = Path(__file__).parents[1] / "vectors"
 
 
-def recorded(folder: str, name: str) -> Any:
+def recorded_event(folder: str, name: str) -> Any:
     """An event as a cloud has sent it, or as its documents show it."""
     return json.loads((VECTORS / folder / f"{name}.json").read_text(encoding="utf-8"))
 

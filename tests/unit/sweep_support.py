@@ -144,7 +144,7 @@ def reports(broom: Broom) -> list[Json]:
     return [report for report in broom.aws.reports if report["kind"] != "sweep"]
 
 
-def carried_out(sweeper: LambdaFunction, model: AwsModel, rule: Json) -> tuple[list[Json], Json]:
+def swept_to_its_end(sweeper: LambdaFunction, model: AwsModel, rule: Json) -> tuple[list[Json], Json]:
     """What a sweep by the rule asks for, and its one report."""
     body: Any = {"id": "sweep-1", "rules": [rule]}
     for _ in range(200):
@@ -163,7 +163,7 @@ def sweep_at(clouds: Mapping[str, ProviderServer], settings: Mapping[str, str], 
     variables = {**ENVIRON, "UNTAG_SWEEP_QUEUE_URL": SWEEPS, **settings}
     sweeper = LambdaFunction(Sweeper, variables, transport=CloudWire(model, clouds))
     try:
-        return carried_out(sweeper, model, rule)
+        return swept_to_its_end(sweeper, model, rule)
     finally:
         sweeper.runtime.close()
 
@@ -189,10 +189,10 @@ __all__ = [
     "TODAY",
     "Broom",
     "asked_of",
-    "carried_out",
     "flat",
     "json",
     "many",
     "reports",
     "sweep_at",
+    "swept_to_its_end",
 ]

@@ -4,13 +4,13 @@ from functools import partial
 
 import pytest
 from alibaba_support import NUMBER, REGION, arn
-from event_support import led_to, recorded, said
+from event_support import led_to, recorded_event, said
 
 from local.providers import AlibabaServer, AlibabaStsServer, environment
 from untag.contracts import InvalidInputError
 from untag.decommission.events import Gone, Ignored
 
-sample = partial(recorded, "alibaba_events")
+sample = partial(recorded_event, "alibaba_events")
 TRAIL = sample("actiontrail_delete_disk_data")
 DISK, INSTANCE = "d-8vbf8rpv2nn0l1zm****", "i-8vb0smn1lf6g77md****"
 

@@ -4,14 +4,14 @@ import json
 from functools import partial
 
 import pytest
-from event_support import led_to, recorded, said
+from event_support import led_to, recorded_event, said
 
 from local.providers import Account, AwsServer, AwsStsServer
 from untag.contracts import InvalidInputError
 from untag.decommission.events import Gone, Ignored
 
 NUMBER = "123456789012"
-sample = partial(recorded, "aws_events")
+sample = partial(recorded_event, "aws_events")
 
 
 def entry(source, name, region="eu-central-1", **detail):

@@ -4,7 +4,7 @@ import json
 from functools import partial
 
 import pytest
-from event_support import led_to, recorded, said
+from event_support import led_to, recorded_event, said
 
 from local.providers import AzureLoginServer, AzureServer
 from local.providers.azure_service import TENANT
@@ -16,7 +16,7 @@ GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-demo"
 TYPE = "Microsoft.Storage/storageAccounts"
 STORE = f"{GROUP}/providers/{TYPE}/demostore01"
 DELETED = "Microsoft.Resources.ResourceDeleteSuccess"
-sample = partial(recorded, "azure_events")
+sample = partial(recorded_event, "azure_events")
 
 
 def grid(kind=DELETED, subject=None, **data):

@@ -189,7 +189,7 @@ def test_an_account_that_is_slow_is_waited_for_while_there_is_time():
         assert len(desk.requests) == 1
 
 
-class Cursed(HuaweiTms):
+class CursedRead(HuaweiTms):
     """TMS's provider with a bug that one resource brings out."""
 
     async def read(self, session: HuaweiSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
@@ -198,7 +198,7 @@ class Cursed(HuaweiTms):
 
 
 def test_a_bug_in_one_read_ends_the_others_and_brings_the_event_again(caplog: pytest.LogCaptureFixture):
-    with Desk(changed=[Cursed]) as desk:
+    with Desk(changed=[CursedRead]) as desk:
         tms(desk, "v-0", "v-1", "v-2", env="prod")
         assert desk.work(huawei("v-0", "v-1", "v-2")) == ["m-1"]
         assert desk.requests == []

@@ -69,7 +69,7 @@ def test_a_dead_letter_queue_that_is_down_brings_the_body_again(desk: Desk):
     assert desk.work("{") == ["m-1"]
 
 
-class Cursed(JDCloud):
+class CursedById(JDCloud):
     """JD Cloud's provider with a bug that one resource brings out."""
 
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
@@ -78,7 +78,7 @@ class Cursed(JDCloud):
 
 
 def test_a_bug_in_one_record_takes_down_no_other():
-    with Desk(changed=[Cursed]) as desk:
+    with Desk(changed=[CursedById]) as desk:
         jd(desk, "cursed", "i-1", env="prod")
         assert desk.batch(record(vm("cursed"), "bad"), record(vm("i-1"), "good")) == ["bad"]
         assert pairs(desk.requests) == Counter([("vm", "i-1", "env", "prod")])

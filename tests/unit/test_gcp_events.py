@@ -4,7 +4,7 @@ import base64
 import copy
 
 import pytest
-from event_support import led_to, recorded, said
+from event_support import led_to, recorded_event, said
 
 from local.providers import GcpServer
 from untag.contracts import InvalidInputError
@@ -17,7 +17,7 @@ LOG = "projects/demo-project/logs/cloudaudit.googleapis.com%2Factivity"
 
 def sample(name="logentry_instance_delete_last", **changes):
     """A recorded event; changes to the log entry's payload, None takes a field away."""
-    event = recorded("gcp_events", name)
+    event = recorded_event("gcp_events", name)
     payload = event.get("protoPayload", {})
     payload |= changes
     for field in [field for field, value in changes.items() if value is None]:

@@ -223,7 +223,7 @@ def test_a_bug_while_a_record_is_opened_brings_back_that_record_only(method: str
         assert house.rows("b") == []
 
 
-class Cursed(JDCloud):
+class CursedByKey(JDCloud):
     """JD Cloud's provider with a bug that shows when a resource has been read."""
 
     def comparable_key(self, key: str) -> str:
@@ -234,7 +234,7 @@ class Cursed(JDCloud):
 
 def test_if_the_engine_breaks_down_what_is_not_settled_comes_again() -> None:
     good, every_tag = huawei_request("pa-1", id_="a"), {**jd_request("i-1", id_="b"), "tags": "all"}
-    with House(changed=[Cursed]) as house:
+    with House(changed=[CursedByKey]) as house:
         put(house.huawei, "pa-1")
         put(house.jd, "i-1", tags={"cursed": "x"})
         house.jd.latency = 5.0

@@ -1,7 +1,7 @@
 """Tencent Cloud's events as its EventBridge brings them: what is gone, where, in whose account; and what is not."""
 
 import pytest
-from event_support import led_to, recorded, said
+from event_support import led_to, recorded_event, said
 
 from local.providers import TencentcloudServer, TencentcloudStsServer
 from untag.contracts import InvalidInputError
@@ -12,7 +12,7 @@ SNAPSHOTS = [f"qcs::cvm:{REGION}:uin/{UIN}:snapshot/snap-0000000{number}" for nu
 
 
 def sample(product="cbs", **log):
-    event = recorded("tencentcloud_events", "cloudaudit_delete_snapshots")
+    event = recorded_event("tencentcloud_events", "cloudaudit_delete_snapshots")
     data = {name: value for name, value in {**event["data"], **log}.items() if value is not None}
     return {**event, "type": f"{product}:CloudEvent:ApiCall", "source": f"{product}.cloud.tencent", "data": data}
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from sweep_support import carried_out
+from sweep_support import swept_to_its_end
 from volcengine_support import NUMBER, REGION, SWEEPS, Stack, row, trn
 
 from local.providers import Account, VolcengineOptions
@@ -214,7 +214,7 @@ def sweeping():
 
 
 def test_a_sweep_finds_every_resource_of_the_type_and_region_that_bears_the_tag(sweeping):
-    requests, report = carried_out(sweeping.function, sweeping.model, RULE)
+    requests, report = swept_to_its_end(sweeping.function, sweeping.model, RULE)
     asked = [id_ for body in requests for group in body["resources"] for id_ in group["ids"]]
     assert sorted(asked) == [trn(f"{number:03}") for number in range(130)]
     assert {(tag["key"], tag.get("value")) for body in requests for tag in body["tags"]} == {("tmp", "x")}
@@ -222,7 +222,7 @@ def test_a_sweep_finds_every_resource_of_the_type_and_region_that_bears_the_tag(
 
 
 def test_a_sweep_by_a_glob_and_of_every_type_asks_for_each_by_its_own_type(sweeping):
-    requests, report = carried_out(
+    requests, report = swept_to_its_end(
         sweeping.function, sweeping.model, {**RULE, "types": "all", "match": {"key": {"glob": "t?p"}}}
     )
     types = [(group["type"], len(group["ids"])) for body in requests for group in body["resources"]]
