@@ -107,7 +107,7 @@ class ProviderServer(Listening, ABC):
         clock: Callable[[], float] = time.time,
         seed: int = 0,
     ) -> None:
-        super().__init__(self._answer, port)
+        super().__init__(self.answer, port)
         self.credentials = dict(self.default_credentials if credentials is None else credentials)
         self.latency = latency
         self.clock = clock
@@ -222,7 +222,8 @@ class ProviderServer(Listening, ABC):
 
     # The way of a call.
 
-    async def _answer(self, request: Request) -> Reply:
+    async def answer(self, request: Request) -> Reply:
+        """Carry out a call, however it came here."""
         if self._control.owns(request):
             return self._control.answer(request)
         access_key, signature = self.claim(request)

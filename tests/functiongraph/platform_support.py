@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.functiongraph import (
     Agency,
@@ -20,6 +20,10 @@ from local.functiongraph import (
 from local.functiongraph.bucket import Bucket, StoredObject
 from local.providers import HuaweicloudTmsServer, JdcloudServer
 from untag.core import Timing
+from untag.transport import Transport
+
+if TYPE_CHECKING:
+    import httpx
 
 INDEX = Path(__file__).parents[2] / "deploy" / "functiongraph" / "code" / "index.py"
 VECTORS = Path(__file__).parents[1] / "vectors" / "events" / "functiongraph"
@@ -67,6 +71,8 @@ class Platform:
         self.time = NOW
         self.agency = Agency()
         self.lost_bells = False
+        self.transport: Callable[[], httpx.AsyncBaseTransport] = Transport
+        """What makes the way out of a process."""
         self.seconds = 120.0
         self.obs = services.enter_context(ObsServer(self.agency, (BUCKET,), clock=self.now))
         self.smn = services.enter_context(SmnServer(self.agency, clock=self.now))
@@ -104,8 +110,15 @@ class Platform:
         assert spec.loader is not None
         self.index = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.index)
-        self.index._process._timing = Timing(now=self.now, monotonic=self.now, sleep=self.sleep, chance=lambda: 0.5)
+        process = self.index.process
+        process.timing = Timing(now=self.now, monotonic=self.now, sleep=self.sleep, chance=lambda: 0.5)
+        process.transport = self.transport()
         return self.index
+
+    def end(self) -> None:
+        """End the process with all that still runs in it."""
+        _, runtime = self.index.process.initialize(self.context())
+        runtime.close()
 
     def context(self) -> Context:
         self._requests += 1
@@ -139,6 +152,12 @@ class Platform:
         }
         return self.invoke(handler, record)
 
+    def tag(self, count: int, **tags: str) -> None:
+        """Give so many machines at JD Cloud these tags."""
+        for number in range(1, count + 1):
+            for key, value in tags.items():
+                self.jdcloud.tags.put("cn-north-1", "vm", f"i-{number}", key, value)
+
     @property
     def bucket(self) -> Bucket:
         return self.obs.buckets[BUCKET]
@@ -160,8 +179,7 @@ def platform() -> Iterator[Platform]:
     with ExitStack() as services:
         made = Platform(services)
         yield made
-        if made.index._process._made is not None:
-            made.index._process._made[1].close()
+        made.end()
 
 
 def event(name: str) -> Any:

@@ -14,9 +14,7 @@ from untag.hosts.functiongraph.queues import Key
 
 @pytest.fixture
 def tagged(platform: Platform) -> Platform:
-    for number in range(1, 21):
-        platform.jdcloud.tags.put("cn-north-1", "vm", f"i-{number}", "env", "prod")
-        platform.jdcloud.tags.put("cn-north-1", "vm", f"i-{number}", "keep", "yes")
+    platform.tag(20, env="prod", keep="yes")
     return platform
 
 

@@ -13,8 +13,7 @@ from untag.hosts.functiongraph.queues import Key
 
 @pytest.fixture
 def tagged(platform: Platform) -> Platform:
-    for number in range(1, 251):
-        platform.jdcloud.tags.put("cn-north-1", "vm", f"i-{number}", "env", "prod")
+    platform.tag(250, env="prod")
     return platform
 
 
@@ -124,7 +123,7 @@ def test_a_bell_that_is_refused_is_no_error_and_the_timer_makes_up_for_it(tagged
 
 
 def test_a_record_that_was_not_begun_goes_back_at_no_cost(tagged: Platform) -> None:
-    host, runtime = tagged.index._process.begin("work", tagged.context())
+    host, runtime = tagged.index.process.begin("work", tagged.context())
     key = f"work/{int(NOW) + 180}-4-m"
     tagged.bucket.put(key, stored(request()))
     begun = Record("m", "{}", 4, key, "obs://untag/work")
@@ -145,7 +144,7 @@ def test_credentials_may_stand_among_the_settings(tagged: Platform) -> None:
 
 
 def test_what_a_reason_holds_comes_back_from_metadata_as_far_as_there_is_room(tagged: Platform) -> None:
-    host, runtime = tagged.index._process.begin("work", tagged.context())
+    host, runtime = tagged.index.process.begin("work", tagged.context())
     reason = "标签 50% gone: ü " + "长" * 2000
     runtime.run(host.obs.put("dead/work/x/y", "body", {"reason": reason, "request_id": "r 1", "empty": ""}))
     held = runtime.run(host.obs.get("dead/work/x/y"))

@@ -1,7 +1,5 @@
 """Azure in tests: a wire on which Entra ID gives out tokens and the Resource Manager answers what it is told."""
 
-import json
-
 import httpx
 from support import Asking, Wire, run
 
@@ -40,25 +38,43 @@ def error(status, code, message="m", *, bare=False, **headers):
     )
 
 
-class Cloud(Wire):
-    """The answers of the Resource Manager in turn; each call to Entra gets the next of `tokens`, the last for ever."""
+class AzureWire(Wire):
+    """The answers of the Resource Manager in turn; each call to Entra, which is at `login`, gets the next of `tokens`,
+    the last for ever.
+    """
 
-    def __init__(self, *answers, tokens=None):
+    def __init__(self, *answers, tokens=None, login=LOGIN):
         super().__init__(*answers)
+        self._login = login.encode()
         self._tokens = Wire(*(tokens or (token(),)))
         self.logins = self._tokens.requests
 
-    def _answer(self, request):
-        if request.url.host == LOGIN or request.url.host.startswith("sts."):
-            return self._tokens._answer(request)
-        return super()._answer(request)
+    def answer(self, request):
+        if request.url.netloc == self._login or request.url.host.startswith("sts."):
+            return self._tokens.answer(request)
+        return super().answer(request)
 
 
-def asked(cloud, kind="write", ids=(VM,), tags=(ENV,), key=KEY, tag=ENV, cursor=None, type_=TYPE, times=1, environ=()):
+NO_OPTIONS = Options()
+
+
+def asked(
+    cloud,
+    kind="write",
+    ids=(VM,),
+    tags=(ENV,),
+    key=KEY,
+    tag=ENV,
+    cursor=None,
+    type_=TYPE,
+    times=1,
+    environ=(),
+    options=NO_OPTIONS,
+):
     """The judged answer to one call of that kind: the last of so many."""
 
     async def ask():
-        provider = AzureTags(Options(), dict(environ))
+        provider = AzureTags(options, dict(environ))
         scope = provider.scope(Location("default", None, None), type_)
         async with cloud.client() as client:
             session = Session(client, key, provider.auth(key, scope), 5.0)
@@ -76,10 +92,6 @@ def asked(cloud, kind="write", ids=(VM,), tags=(ENV,), key=KEY, tag=ENV, cursor=
             return answer
 
     return run(ask())
-
-
-def body_of(sent):
-    return json.loads(sent.content)
 
 
 class _AskingAzure(Asking):

@@ -9,6 +9,7 @@ import pytest
 from decommission_support import Desk
 from hypothesis import settings
 from service_house import House, put
+from sweep_support import Broom
 from trap import Trap
 
 settings.register_profile("untag", deadline=None, derandomize=True, max_examples=100, database=None)
@@ -29,6 +30,13 @@ def desk() -> Iterator[Desk]:
     """The decommission function, with nothing at any cloud."""
     with Desk() as desk:
         yield desk
+
+
+@pytest.fixture
+def broom() -> Iterator[Broom]:
+    """The sweep function, with nothing at any cloud."""
+    with Broom() as broom:
+        yield broom
 
 
 @pytest.fixture

@@ -5,19 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from bookkeeping import Json
+from event_support import VECTORS, recorded_event
 from hypothesis import strategies as st
 
 from untag.decommission.events import Gone, Ignored, read
 
 ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "tests" / "vectors" / "events"
+SAMPLES = VECTORS / "events"
 VOLUME = "bc661a99-3088-4e86-899f-fb4f46c2bb71"
 TRACE_ID = "c4ddaa0b-2e05-11ef-bdc6-e1851d8cb7fb"
 DOMAIN = "7e0d78c85***d0b9b7cba"
 
 
 def sample(name: str) -> Json:
-    found: Json = json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+    found: Json = recorded_event("events", name)
     return found
 
 

@@ -1,16 +1,17 @@
 """The decommission function in virtual time, with AWS's model and all local clouds, and what it is given to do."""
 
 import asyncio
-import json
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Self
 
+import service_house
 from aws_model import AwsModel
 from bookkeeping import Json, named
 from decommission_samples import ours
-from service_house import ENVIRON, CloudWire
+from service_house import ENVIRON, CloudWire, registry
 from virtual_time import Clock
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
@@ -18,6 +19,7 @@ from untag.contracts import parse_requests
 from untag.decommission.service import Decommissioner
 from untag.hosts.aws import LambdaFunction
 from untag.hosts.base import Record
+from untag.providers import Provider
 
 QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:untag-decommission"
 PROJECT = "07066c6fc90025a02f6dc01e105b286e"
@@ -27,17 +29,19 @@ SECONDS = 120.0
 class Desk:
     """The function with AWS's model, all local clouds and a clock of its own."""
 
-    def __init__(self, environ: Mapping[str, str] = {}) -> None:
+    def __init__(self, environ: Mapping[str, str] = {}, *, changed: Iterable[type[Provider]] = ()) -> None:
+        """`changed` are providers in place of those that they are made of."""
         self.clock = Clock()
         self.jd, self.config, self.tms = JdcloudServer(), HuaweicloudConfigServer(), HuaweicloudTmsServer()
         self.aws = AwsModel()
         servers = (self.jd, self.config, self.tms)
         clouds: dict[str, ProviderServer] = {f"{server.api}.example.com": server for server in servers}
         urls = {server.api.replace(".", "_"): f"https://{host}" for host, server in clouds.items()}
-        variables = environment(servers, **urls)
+        variables = {**environment(servers, **urls), **ENVIRON, **environ}
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
+        wire = CloudWire(self.aws, clouds)
         self.made = LambdaFunction(
-            Decommissioner, {**variables, **ENVIRON, **environ}, timing=timing, transport=CloudWire(self.aws, clouds)
+            Decommissioner, variables, timing=timing, transport=wire, registry=registry(variables, changed)
         )
 
     def __enter__(self) -> Self:
@@ -74,9 +78,7 @@ class Desk:
         return [change for server in (self.jd, self.config, self.tms) for change in server.tags.history]
 
 
-def record(event: Any, id_: str = "m-1", *, receives: int = 1) -> Record:
-    text = event if isinstance(event, str) else json.dumps(event)
-    return Record(id_, text, receives, f"receipt-{id_}", QUEUE_ARN)
+record = partial(service_house.record, source=QUEUE_ARN)
 
 
 def jd(desk: Desk, *ids: str, **tags: str) -> None:

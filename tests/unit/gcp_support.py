@@ -1,8 +1,15 @@
 """Resources of Google Cloud, as their services show them, and a provider whose calls are answered here."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import httpx
+from service_house import House
 from support import Wire, run
 
+from local.providers import GcpServer
+from local.providers.server import Ask, Route
+from local.providers.wire import Request
 from untag.contracts import Action, Tag
 from untag.providers import Location, Seen, Session
 from untag.providers.gcp.credentials import GcpCredentials
@@ -11,6 +18,8 @@ from untag.providers.gcp.labels import GcpLabels
 TOKEN = "ya29.fake-access-token"
 KEY = GcpCredentials.parse({"access_token": TOKEN})
 PROJECT = "demo-project"
+HOST = "gcp.example.com"
+"""Where the local Google Cloud is."""
 
 INSTANCE_TYPE, INSTANCE = (
     "compute.googleapis.com/Instance",
@@ -84,7 +93,9 @@ VERSIONS = {
 """The version that a read of each of them names."""
 
 
-def answered(*answers, kind="write", type_=INSTANCE_TYPE, id_=None, action=Action.REMOVE, tags=None, there=None):
+def answered(
+    *answers, kind="write", type_=INSTANCE_TYPE, id_=None, action=Action.REMOVE, tags=None, there=None, provider=None
+):
     """The answer as it is judged, and the requests that were sent."""
     wire = Wire(*(one if not isinstance(one, dict) else httpx.Response(200, json=one) for one in answers))
     there = {"env": "prod", "team": "web"} if there is None else there
@@ -92,17 +103,50 @@ def answered(*answers, kind="write", type_=INSTANCE_TYPE, id_=None, action=Actio
     id_ = id_ or IDS[type_]
 
     async def ask():
-        provider = GcpLabels(None, {})
-        scope = provider.scope(Location("default", None, PROJECT), type_)
+        api = provider or GcpLabels(None, {})
+        scope = api.scope(Location("default", None, PROJECT), type_)
         async with wire.client() as client:
-            session = Session(client, KEY, provider.auth(KEY, scope), 5.0)
+            session = Session(client, KEY, api.auth(KEY, scope), 5.0)
             if kind == "read":
-                return await provider.read(session, scope, (id_,))
+                return await api.read(session, scope, (id_,))
             if kind == "names":
-                return await provider.names(session, scope, tags[0].key or None, None)
+                return await api.names(session, scope, tags[0].key or None, None)
             if kind == "find":
-                return await provider.find(session, scope, tags[0], None)
+                return await api.find(session, scope, tags[0], None)
             seen = {id_: Seen(there, VERSIONS.get(type_))}
-            return await provider.write(session, action, scope, (id_,), tags, seen)
+            return await api.write(session, action, scope, (id_,), tags, seen)
 
     return run(ask()), wire.requests
+
+
+@contextmanager
+def house_of(cloud: GcpServer, **environ: str) -> Iterator[House]:
+    """The service at a local Google Cloud."""
+    variables = {**cloud.environment, "UNTAG_ENDPOINTS": f"gcp=https://{HOST}", "UNTAG_RATE": "100000", **environ}
+    with House(environ=variables) as house:
+        house.wire.clouds[HOST] = cloud
+        yield house
+
+
+class Shared(GcpServer):
+    """A local Google Cloud at which somebody else may act: `before` is called before each call is looked at."""
+
+    before: Callable[[Route], None] = staticmethod(lambda _: None)
+
+    def parse(self, request: Request, route: Route, account: str) -> Ask:
+        self.before(route)
+        return super().parse(request, route, account)
+
+
+def before_a_write(cloud: Shared, change: Callable[[], None], times: int = 1) -> list[str]:
+    """Somebody else's change between a read and the write after it; gives the operations that were asked for."""
+    done: list[str] = []
+
+    def act(route: Route) -> None:
+        if route.writing and done.count("changed") < times:
+            done.append("changed")
+            change()
+        done.append(route.operation)
+
+    cloud.before = act
+    return done

@@ -19,6 +19,7 @@ from virtual_time import Clock
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
 from untag.hosts.aws import LambdaFunction
+from untag.providers import Registry
 from untag.providers.base import (
     READ_BEFORE,
     Answer,
@@ -281,7 +282,8 @@ class MadeUpHouse(House):
         self.aws.secrets |= {f"untag/{name}/default": dict(secret) for name in ("caseless", "versioned")}
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
         whole = {**ENVIRON, "UNTAG_CREDENTIALS": "secretsmanager:untag", **environ}
-        self.remover = LambdaFunction(Remover, whole, timing=timing, transport=self.clouds)
+        registry = Registry(made=(CaselessProvider(), VersionedProvider()))
+        self.remover = LambdaFunction(Remover, whole, timing=timing, transport=self.clouds, registry=registry)
 
     def left(self) -> list[Json]:
         """The remainders, taken off the work queue; a quarter of an hour later."""

@@ -34,7 +34,10 @@ Script = Callable[[Made], "Answer | Awaitable[Answer]"]
 
 
 class ScriptedProvider:
-    """Implements the Protocol; `script` answers each call, or raises."""
+    """Implements the Protocol; `script` answers each call, or raises.
+
+    `caseless`: keys and ids are the same in any case.
+    """
 
     credentials = AccessKey
     reserved_prefixes: tuple[str, ...] = ("sys:",)
@@ -52,12 +55,14 @@ class ScriptedProvider:
         reads_first: bool = False,
         removes_pairs: bool = False,
         rate: float = 1000.0,
+        caseless: bool = False,
     ) -> None:
         self.name = name
         self.limits = Limits(resources, tags)
         self.reads_first = reads_first
         self.removes_pairs = removes_pairs
         self.rate = rate
+        self.caseless = caseless
         self.script = script
         self.calls: list[Made] = []
         self.flying = Counter[str]()
@@ -85,10 +90,10 @@ class ScriptedProvider:
         return Scope(self.name, self.api, location.account, location.region, location.project_id, type_)
 
     def comparable_key(self, key: str) -> str:
-        return key
+        return key.lower() if self.caseless else key
 
     def comparable_id(self, id_: str) -> str:
-        return id_
+        return id_.lower() if self.caseless else id_
 
     def refusal(self, credentials: AccessKey, scope: Scope) -> Failure | None:  # noqa: ARG002
         return None

@@ -8,6 +8,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import httpx
@@ -20,8 +21,11 @@ from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, Jdclo
 from local.providers import wire as local_wire
 from untag.contracts import parse_requests
 from untag.hosts.aws import LambdaFunction
+from untag.hosts.aws.handling import Made
 from untag.hosts.base import Record
+from untag.providers import NAMES, Provider, Registry, apis_of
 from untag.removal import Remover
+from untag.settings import provider_options
 
 
 class CloudWire(httpx.AsyncBaseTransport):
@@ -45,7 +49,7 @@ class CloudWire(httpx.AsyncBaseTransport):
         self._kept.discard(host)
         headers = tuple((name.decode().lower(), value.decode("latin-1")) for name, value in request.headers.raw)
         asked = local_wire.Request(request.method, request.url.raw_path.decode(), headers, request.content)
-        reply = await cloud._answer(asked)
+        reply = await cloud.answer(asked)
         if isinstance(reply, local_wire.Hangup):
             await asyncio.sleep(1e9 if reply.seconds is None else reply.seconds)
             raise httpx.ReadError("reset", request=request)
@@ -68,6 +72,15 @@ ENVIRON = {
 }
 
 
+def registry(environ: Mapping[str, str], changed: Iterable[type[Provider]]) -> Registry | None:
+    """Every provider as the variables want it, with some `changed`: each stands in for the class it is made of."""
+    if not (changed := tuple(changed)):
+        return None
+    options = provider_options(environ)
+    apis = [api for name in NAMES for api in apis_of(name)]
+    return Registry(made=tuple(next((one for one in changed if issubclass(one, api)), api).of(options) for api in apis))
+
+
 class House:
     """The service with AWS's model, local clouds and a clock of its own: the first two clouds', and `others`."""
 
@@ -81,8 +94,11 @@ class House:
         seconds: float = 120.0,
         seed: int = 0,
         environ: Mapping[str, str] = {},
+        changed: Iterable[type[Provider]] = (),
+        work: Made = Remover,
         keeps_connections: bool = False,
     ) -> None:
+        """`changed` are providers in place of those that they are made of, `work` is what the function does."""
         self.clock = Clock()
         self.jd = jd or JdcloudServer()
         self.huawei = huawei or HuaweicloudConfigServer()
@@ -99,8 +115,9 @@ class House:
         self.seconds = seconds
         timing = self.clock.timing(random.Random(seed).random)  # noqa: S311 - repeatable, not secret
         self.wire = CloudWire(self.aws, self.clouds, keeps=keeps_connections)
-        self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=self.wire)
-        self.accounts = self.remover.runtime.accounts
+        providers = registry(self.environ, changed)
+        self.made = partial(LambdaFunction, work, self.environ, timing=timing, transport=self.wire, registry=providers)
+        self.remover = self.made()
         self.took = 0.0
 
     def __enter__(self) -> Self:
@@ -108,6 +125,11 @@ class House:
 
     def __exit__(self, *_: object) -> None:
         self.remover.runtime.close()
+
+    def another_environment(self) -> None:
+        """Go on in another process, which knows nothing of what this one has met."""
+        self.remover.runtime.close()
+        self.remover = self.made()
 
     def batch(self, *records: Record) -> list[str]:
         """Work at records: the ids of those that have to come again."""
@@ -169,10 +191,13 @@ def operations(house: House) -> list[str]:
     return [operation for service, operation, _ in house.aws.calls if service != "secretsmanager"]
 
 
-def record(body: Any, id_: str = "m-1", *, receives: int = 1) -> Record:
+WORK_ARN = "arn:aws:sqs:eu-west-1:123456789012:work"
+
+
+def record(body: Any, id_: str = "m-1", *, receives: int = 1, source: str = WORK_ARN) -> Record:
     """A message as the mapping hands it over."""
     text = body if isinstance(body, str) else json.dumps(body)
-    return Record(id_, text, receives, f"receipt-{id_}", "arn:aws:sqs:eu-west-1:123456789012:work")
+    return Record(id_, text, receives, f"receipt-{id_}", source)
 
 
 def jd_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"env": "prod"}, **fields: Any) -> Json:

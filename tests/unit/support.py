@@ -1,12 +1,14 @@
 """A clock that nobody waits for, a wire that answers what it is told, and the values that many tests begin with."""
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import httpx
+import virtual_time
 
 from untag.contracts import InvalidInputError, RemovalRequest, parse_requests
 from untag.core import Timing
@@ -23,7 +25,7 @@ KEY = HuaweiCloudCredentials(access_key=ACCESS_KEY, secret_key=SECRET_KEY, secur
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
-class Clock:
+class SleepingClock:
     """Time that passes when somebody sleeps, and only then."""
 
     def __init__(self, now: float = 1_780_000_000.0, chance: float = 0.5) -> None:
@@ -53,9 +55,9 @@ class Wire:
         self.identifying: list[httpx.Request] = []
 
     def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer), trust_env=False)
+        return httpx.AsyncClient(transport=httpx.MockTransport(self.answer), trust_env=False)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
         identifies = "GetCallerIdentity" in (*request.headers.values(), request.url.params.get("Action"))
         if identifies and self._identity is not None:
             self.identifying.append(request)
@@ -82,28 +84,9 @@ def run(work: Awaitable[Any]) -> Any:
     return asyncio.run(main())
 
 
-class _HurriedLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer when nothing else is left to do."""
-
-    _seconds = 0.0
-
-    def time(self) -> float:
-        return self._seconds
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:
-            self._seconds = max(self._seconds, self._scheduled[0]._when)
-        super()._run_once()
-
-
 def run_hurried(work: Awaitable[Any]) -> Any:
     """Run what waits for time-outs without waiting; for work that touches no socket."""
-
-    async def main() -> Any:
-        return await work
-
-    with asyncio.Runner(loop_factory=_HurriedLoop) as runner:
-        return runner.run(main())
+    return virtual_time.run(virtual_time.Clock(), work)
 
 
 def raising(*_: Any, **__: Any) -> Any:
@@ -156,6 +139,16 @@ class Asking:
         except InvalidInputError as error:
             return [(problem.path, problem.message) for problem in error.problems]
         return []
+
+
+def in_base64(content: Any, mark: bytes = b"") -> str:
+    """JSON as a binary event carries it; `mark` is what its bytes begin with."""
+    return base64.b64encode(mark + json.dumps(content, ensure_ascii=False).encode()).decode()
+
+
+def body_of(sent: httpx.Request) -> Any:
+    """The JSON that a request carries."""
+    return json.loads(sent.content)
 
 
 def problems_of(error: Any) -> dict[str, str]:

@@ -4,16 +4,17 @@ takes.
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from aws_model import QUEUE, AwsModel
 from bookkeeping import Json, flat
-from service_house import ENVIRON, HUAWEI_HOST, JD_HOST, CloudWire, record
+from service_house import ENVIRON, HUAWEI_HOST, JD_HOST, CloudWire, record, registry
 from virtual_time import NOW, Clock
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer, JdcloudServer, ProviderServer, environment
 from untag.hosts.aws import LambdaFunction
+from untag.providers import Provider
 from untag.removal import Remover
 from untag.sweep.service import Sweeper
 
@@ -34,11 +35,20 @@ class Broom:
     """The sweep function, its queue, and the clouds."""
 
     def __init__(
-        self, *, seconds: float = 900.0, environ: Mapping[str, str] = {}, jd: JdcloudServer | None = None
+        self,
+        *,
+        seconds: float = 900.0,
+        environ: Mapping[str, str] = {},
+        jd: JdcloudServer | None = None,
+        config: HuaweicloudConfigServer | None = None,
+        tms: HuaweicloudTmsServer | None = None,
+        changed: Iterable[type[Provider]] = (),
     ) -> None:
+        """`changed` are providers in place of those that they are made of."""
         self.clock = Clock()
         self.jd = jd or JdcloudServer()
-        self.config, self.tms = HuaweicloudConfigServer(), HuaweicloudTmsServer()
+        self.config = config or HuaweicloudConfigServer()
+        self.tms = tms or HuaweicloudTmsServer()
         self.aws = AwsModel()
         self.aws.queues[SWEEPS] = []
         self.environ = {
@@ -55,8 +65,11 @@ class Broom:
         self.seconds = seconds
         timing = self.clock.timing(random.Random(0).random)  # noqa: S311 - repeatable, not secret
         wire = CloudWire(self.aws, {JD_HOST: self.jd, HUAWEI_HOST: self.config, TMS_HOST: self.tms})
-        self.sweeper = LambdaFunction(Sweeper, self.environ, timing=timing, transport=wire)
-        self.remover = LambdaFunction(Remover, self.environ, timing=timing, transport=wire)
+        providers = registry(self.environ, changed)
+        self.sweeper, self.remover = (
+            LambdaFunction(work, self.environ, timing=timing, transport=wire, registry=providers)
+            for work in (Sweeper, Remover)
+        )
         self.invocations = 0
 
     def __enter__(self) -> Self:
@@ -82,7 +95,7 @@ class Broom:
     def invoke(self, body: Any) -> list[str]:
         """One invocation with one message: the ids of those that have to come again."""
         self.invocations += 1
-        answer = self.sweeper.batch([record(body)._replace(source=SWEEP_ARN)], self.clock.left(self.seconds))
+        answer = self.sweeper.batch([record(body, source=SWEEP_ARN)], self.clock.left(self.seconds))
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def sweep(self, *rules: Json, between: Callable[[], None] = lambda: None, most: int = 200, **fields: Any) -> Json:
@@ -131,6 +144,35 @@ def reports(broom: Broom) -> list[Json]:
     return [report for report in broom.aws.reports if report["kind"] != "sweep"]
 
 
+def swept_to_its_end(sweeper: LambdaFunction, model: AwsModel, rule: Json) -> tuple[list[Json], Json]:
+    """What a sweep by the rule asks for, and its one report."""
+    body: Any = {"id": "sweep-1", "rules": [rule]}
+    for _ in range(200):
+        assert sweeper.batch([record(body)], lambda: 600.0) == {"batchItemFailures": []}
+        if not model.queues[SWEEPS]:
+            break
+        body = model.queues[SWEEPS].pop()["MessageBody"]
+    (report,) = model.reports
+    return model.messages(), report
+
+
+def sweep_at(clouds: Mapping[str, ProviderServer], settings: Mapping[str, str], rule: Json) -> tuple[list[Json], Json]:
+    """What a sweep by the rule asks for at these clouds, by their hosts; and its one report."""
+    model = AwsModel()
+    model.queues[SWEEPS] = []
+    variables = {**ENVIRON, "UNTAG_SWEEP_QUEUE_URL": SWEEPS, **settings}
+    sweeper = LambdaFunction(Sweeper, variables, transport=CloudWire(model, clouds))
+    try:
+        return swept_to_its_end(sweeper, model, rule)
+    finally:
+        sweeper.runtime.close()
+
+
+def asked_of(server: ProviderServer) -> list[str]:
+    """The operations that a cloud was asked for, in order."""
+    return [call.operation for call in server.calls]
+
+
 def many(number: int, **tags: str) -> dict[str, dict[str, str]]:
     """So many resources that are tagged alike."""
     return {f"r-{one:06d}": dict(tags) for one in range(number)}
@@ -146,8 +188,11 @@ __all__ = [
     "TMS",
     "TODAY",
     "Broom",
+    "asked_of",
     "flat",
     "json",
     "many",
     "reports",
+    "sweep_at",
+    "swept_to_its_end",
 ]

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+from alibaba_support import NUMBER, REGION, arn, done, error, template
 from support import Asking, Wire, run
 
 from untag.contracts import Action, Tag
@@ -13,21 +14,14 @@ from untag.providers.alibabacloud.credentials import AlibabaCredentials
 from untag.providers.alibabacloud.tag import AlibabaTag
 from untag.providers.base import TOO_LARGE
 
-REGION = "cn-hangzhou"
-NUMBER, OTHER = "1234567890123456", "6543210987654321"
+OTHER = "6543210987654321"
 KEY = AlibabaCredentials.parse(
     {"access_key": "LTAIFAKE", "secret_key": "fake-secret-key", "security_token": "tok/en+="}
 )
 TAGS = (Tag("env", "prod"), Tag("部门", "研发 é"))
 
 
-def arn(id_, account=NUMBER, region=REGION, kind="instance", product="ecs"):
-    return f"arn:acs:{product}:{region}:{account}:{kind}/{id_}"
-
-
 ONE, TWO = arn("i-1"), arn("i-2")
-
-
 ASKING = Asking("alibabacloud", REGION, "ecs:instance", "i-1")
 request = ASKING.request
 problems = ASKING.problems
@@ -60,14 +54,6 @@ def parameters(sent):
     return dict(parse_qsl(sent.url.query.decode(), keep_blank_values=True))
 
 
-def done(**body):
-    return httpx.Response(200, json={"RequestId": "req-1"} | body)
-
-
-def error(status, code):
-    return httpx.Response(status, json={"Code": code, "Message": "m", "RequestId": "r"})
-
-
 def failed(*entries):
     rows = [{"ResourceARN": name, "Result": {"Code": code, "Message": "m"}} for name, code in entries]
     return done(FailedResources={"FailedResource": rows})
@@ -82,11 +68,6 @@ def listing(*rows, token=""):
         for name, its in rows
     ]
     return done(TagResources=tags, NextToken=token)
-
-
-def template(text, product="slb", kind="loadbalancer"):
-    row = {"ProductCode": product, "ResourceType": kind, "ArnTemplate": text}
-    return done(SupportResourceTypes=[row], NextToken="")
 
 
 @pytest.mark.parametrize(

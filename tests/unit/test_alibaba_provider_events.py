@@ -1,26 +1,16 @@
 """Alibaba Cloud's events as EventBridge brings them: what is gone, where, in whose account; and what says nothing."""
 
-import json
-from pathlib import Path
+from functools import partial
 
 import pytest
-from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, CloudWire, record
+from alibaba_support import NUMBER, REGION, arn
+from event_support import led_to, recorded_event, said
 
 from local.providers import AlibabaServer, AlibabaStsServer, environment
 from untag.contracts import InvalidInputError
-from untag.decommission.events import Gone, Ignored, read
-from untag.decommission.service import Decommissioner
-from untag.hosts.aws import LambdaFunction
+from untag.decommission.events import Gone, Ignored
 
-SAMPLES = Path(__file__).parents[1] / "vectors" / "alibaba_events"
-NUMBER = "1234567890123456"
-
-
-def sample(name):
-    return json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))
-
-
+sample = partial(recorded_event, "alibaba_events")
 TRAIL = sample("actiontrail_delete_disk_data")
 DISK, INSTANCE = "d-8vbf8rpv2nn0l1zm****", "i-8vb0smn1lf6g77md****"
 
@@ -30,11 +20,6 @@ def enveloped(kind="ApiCall", source="acs:ecs", **data):
     trail = {name: value for name, value in (TRAIL | data).items() if value is not None}
     own = {"source": source, "type": f"ecs:ActionTrail:{kind}", "aliyunaccountid": NUMBER, "data": trail}
     return sample("eventbridge_envelope") | own
-
-
-def said(event):
-    (one,) = read(json.dumps(event), "m-1")
-    return one
 
 
 @pytest.mark.parametrize("source", ["acs:ecs", "acs.ecs"])
@@ -107,31 +92,23 @@ def test_what_cannot_be_read_is_never_said_to_delete_nothing(event, path):
 
 
 def decommissioned(event, accounts):
-    cloud, model = AlibabaServer(), AwsModel()
-    disk = f"arn:acs:ecs:cn-hangzhou:{NUMBER}:disk/d-1"
+    cloud = AlibabaServer()
     tags = {"env": "prod", "acs:own": "x"}
-    cloud.tags.load([{"region": "cn-hangzhou", "type": "ecs:disk", "id": disk, "tags": tags}])
+    cloud.tags.load([{"region": REGION, "type": "ecs:disk", "id": arn("d-1", kind="disk"), "tags": tags}])
     hosts = {"tag.example.com": cloud, "sts.example.com": AlibabaStsServer()}
     urls = {server.api.replace(".", "_"): f"https://{host}" for host, server in hosts.items()}
-    variables = environment(hosts.values(), **urls) | {"UNTAG_ACCOUNTS": accounts}
-    wire = CloudWire(model, hosts)
-    function = LambdaFunction(Decommissioner, {**variables, **ENVIRON}, transport=wire)
-    try:
-        assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
-    finally:
-        function.runtime.close()
-    return model
+    return led_to(event, hosts, environment(hosts.values(), **urls) | {"UNTAG_ACCOUNTS": accounts})
 
 
 def test_the_function_asks_for_the_tags_that_the_deleted_disk_still_bears_in_the_account_of_the_events_number():
     event = enveloped(referencedResources={"ACS::ECS::Instance": ["i-1"], "ACS::ECS::Disk": ["d-1"]})
-    (asked,) = decommissioned(event, f"alibabacloud/{NUMBER}=default").messages(QUEUE)
+    (asked,), letters = decommissioned(event, f"alibabacloud/{NUMBER}=default")
+    assert letters == []
     assert (asked["provider"], asked["account"], asked["region"]) == ("alibabacloud", "default", "cn-hangzhou")
     assert asked["resources"] == [{"type": "ecs:disk", "ids": ["d-1"]}]
     assert asked["tags"] == [{"key": "env", "value": "prod"}]
 
 
 def test_an_event_of_an_unknown_account_is_a_dead_letter():
-    model = decommissioned(enveloped(), "alibabacloud/99=default")
-    assert model.messages(QUEUE) == []
-    assert [attributes["code"] for _, attributes in model.letters()] == ["unknown_account"]
+    asked, (letter,) = decommissioned(enveloped(), "alibabacloud/99=default")
+    assert (asked, letter["code"]) == ([], "unknown_account")

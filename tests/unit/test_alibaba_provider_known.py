@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 import virtual_time
+from alibaba_support import REGION, done, error, template
 from support import Wire, run
 from virtual_time import Clock
 
@@ -15,24 +16,11 @@ from untag.providers.alibabacloud.known import Api, Known
 from untag.providers.alibabacloud.tag import AlibabaTag
 from untag.providers.owners import Owner
 
-REGION, TYPE = "cn-hangzhou", "slb:loadbalancer"
+TYPE = "slb:loadbalancer"
 KEY = AlibabaCredentials.parse({"access_key": "LTAIFAKE", "secret_key": "fake-secret-key"})
 SCOPE = AlibabaTag().scope(Location("default", REGION, None), TYPE)
 DOCUMENTED = "arn:acs:slb:cn-hangzhou:*:loadbalancer/lb-1"
 BY_TEMPLATE = "arn:acs:slb:cn-hangzhou:*:instance/lb-1"
-
-
-def done(**body):
-    return httpx.Response(200, json={"RequestId": "req-1"} | body)
-
-
-def error(status, code):
-    return httpx.Response(status, json={"Code": code, "Message": "m", "RequestId": "r"})
-
-
-def template(text):
-    row = {"ProductCode": "slb", "ResourceType": "loadbalancer", "ArnTemplate": text}
-    return done(SupportResourceTypes=[row], NextToken="")
 
 
 def session(client, timeout=5.0):

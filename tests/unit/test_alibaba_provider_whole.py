@@ -5,21 +5,18 @@ import time
 from pathlib import Path
 
 import pytest
+from alibaba_support import NUMBER, REGION, arn
 from aws_model import QUEUE, AwsModel
 from service_house import ENVIRON, CloudWire, record
+from sweep_support import SWEEPS
 
 from local.providers import AlibabaOptions, AlibabaServer, AlibabaStsServer, environment
 from untag.hosts.aws import LambdaFunction
 from untag.removal import Remover
 from untag.sweep.service import Sweeper
 
-HOST, STS, SWEEPS = "tag.example.com", "sts.example.com", "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
-REGION, NUMBER = "cn-hangzhou", "1234567890123456"
+HOST, STS = "tag.example.com", "sts.example.com"
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "alibabacloud_manual.json").read_text(encoding="utf-8"))
-
-
-def arn(id_, kind="instance"):
-    return f"arn:acs:ecs:{REGION}:{NUMBER}:{kind}/{id_}"
 
 
 def load(cloud, *ids, type_="ecs:instance", **tags):

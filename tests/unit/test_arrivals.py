@@ -1,10 +1,8 @@
 """Every way in to a function: a queue, Pipes, a notification, an envelope, a payload by hand; and what is none."""
 
-import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,58 +11,32 @@ from bookkeeping import Json
 from decommission_samples import ours, trace
 from decommission_support import Desk, pairs
 from decommission_support import jd as stand
+from lambda_support import FUNCTIONS, app, context, sqs_event, sqs_records
 from service_house import House, jd_request, put, taken_away
 from support import errors_of
 from sweep_support import JD, Broom, many
 
 from untag.contracts.rejections import InvocationError
-from untag.decommission.service import Decommissioner
-from untag.hosts import aws
-from untag.removal import Remover
-from untag.sweep.service import Sweeper
 
-ROOT = Path(__file__).parents[2]
-EVENTS = sorted((ROOT / "events" / "direct").glob("*.json"))
+EVENTS = sorted((FUNCTIONS.parent / "events" / "direct").glob("*.json"))
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-SECONDS = 120.0
-
-
-def load(function: str) -> ModuleType:
-    """A handler's module."""
-    spec = importlib.util.spec_from_file_location(function, ROOT / "functions" / function / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Functions:
-    """The three handlers, each with its own AWS and clouds in virtual time."""
+    """The three functions, each with its own AWS and clouds in virtual time."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, house: House, desk: Desk, broom: Broom) -> None:
-        made = {Remover: house.remover, Decommissioner: desk.made, Sweeper: broom.sweeper}
-        monkeypatch.setattr(aws, "LambdaFunction", lambda work, _: made[work])
+    def __init__(self, house: House, desk: Desk, broom: Broom) -> None:
         self.house, self.desk, self.broom = house, desk, broom
-        self._clocks = {"remove_tags": house.clock, "decommission": desk.clock, "sweep": broom.clock}
+        self.clocks = {"remove_tags": house.clock, "decommission": desk.clock, "sweep": broom.clock}
+        self.made = {"remove_tags": house.remover, "decommission": desk.made, "sweep": broom.sweeper}
 
     def invoke(self, function: str, event: Any) -> Json:
-        left = self._clocks[function].left(SECONDS)
-        context = SimpleNamespace(
-            function_name=function,
-            memory_limit_in_mb=512,
-            invoked_function_arn=f"arn:aws:lambda:eu-west-1:123456789012:function:{function}",
-            aws_request_id="req-1",
-            get_remaining_time_in_millis=lambda: int(left() * 1000),
-        )
-        answer: Json = load(function).handler(json.loads(json.dumps(event)), context)
-        return answer
+        return self.made[function](json.loads(json.dumps(event)), context(function, self.clocks[function]))
 
 
 @pytest.fixture
-def functions(monkeypatch: pytest.MonkeyPatch, house: House, desk: Desk) -> Iterator[Functions]:
-    with Broom() as broom:
-        yield Functions(monkeypatch, house, desk, broom)
+def functions(house: House, desk: Desk, broom: Broom) -> Functions:
+    return Functions(house, desk, broom)
 
 
 def notified(*messages: Any, **more: Any) -> Json:
@@ -86,23 +58,6 @@ def notified(*messages: Any, **more: Any) -> Json:
             for number, message in enumerate(messages, 1)
         ]
     }
-
-
-def records(*bodies: Any, queue: str = "foreign") -> list[Json]:
-    """Records of SQS in a bare array, as EventBridge Pipes hands them over."""
-    return [
-        {
-            "messageId": f"m-{number}",
-            "receiptHandle": f"receipt-{number}",
-            "body": body if isinstance(body, str) else json.dumps(body),
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{queue}",
-            "awsRegion": "eu-west-1",
-        }
-        for number, body in enumerate(bodies, 1)
-    ]
 
 
 @pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
@@ -203,7 +158,7 @@ def test_an_array_of_records_is_carried_out_and_answered_with_those_that_have_to
     functions: Functions,
 ) -> None:
     first, second = jd_request("i-1", id_="a"), jd_request("i-1", id_="b", action="restore", tags={"env": "x"})
-    answer = functions.invoke("remove_tags", records(first, second, "poison"))
+    answer = functions.invoke("remove_tags", sqs_records(first, second, "poison"))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}
     assert taken_away(functions.house.jd) == {("i-1", "env", "prod")}
     assert [body for body, _ in functions.house.aws.letters()] == ["poison"]
@@ -213,11 +168,11 @@ def test_an_array_of_records_works_for_events_and_sweeps_too(functions: Function
     stand(functions.desk, "i-1", env="prod")
     functions.desk.tms.faults.add("throttle")
     slow = trace(service_type="EVS")
-    answer = functions.invoke("decommission", records(ours(), slow))
+    answer = functions.invoke("decommission", sqs_records(ours(), slow))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}
     assert list(pairs(functions.desk.requests)) == [("vm", "i-1", "env", "prod")]
     functions.broom.put(functions.broom.jd, many(3, tmp="x"))
-    assert functions.invoke("sweep", records({"rules": [JD]})) == {"batchItemFailures": []}
+    assert functions.invoke("sweep", sqs_records({"rules": [JD]})) == {"batchItemFailures": []}
     assert len(functions.broom.asked()) == 3
 
 
@@ -232,9 +187,9 @@ FOREIGN: Mapping[str, tuple[Any, str]] = {
     "S3": ({"Records": [{"eventSource": "aws:s3", "s3": {}}]}, "Records.0"),
     "Kinesis": ({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "e30="}}]}, "Records.0"),
     "OBS": ({"Records": [{"eventVersion": "3.0", "s3": {}}]}, "Records.0"),
-    "mixed": ({"Records": [*records(jd_request("i-1")), *notified(jd_request("i-1"))["Records"]]}, "Records"),
-    "an array, mixed": ([*records(jd_request("i-1")), jd_request("i-2")], "1"),
-    "without a body": ({"Records": [{**records("x")[0], "body": None}]}, "Records.0.body"),
+    "mixed": ({"Records": [*sqs_records(jd_request("i-1")), *notified(jd_request("i-1"))["Records"]]}, "Records"),
+    "an array, mixed": ([*sqs_records(jd_request("i-1")), jd_request("i-2")], "1"),
+    "without a body": ({"Records": [{**sqs_records("x")[0], "body": None}]}, "Records.0.body"),
     "no records": ({"Records": []}, "Records"),
     "no list": ({"Records": {"eventSource": "aws:sqs"}}, "Records"),
     "no message": ({"Records": [{"EventSource": "aws:sns", "Sns": {}}]}, "Records.0.Sns.Message"),
@@ -268,6 +223,23 @@ def test_a_payload_by_hand_that_is_invalid_fails_whichever_function_it_is_handed
 def test_a_body_may_begin_with_a_byte_order_mark(functions: Functions, mark: str) -> None:
     put(functions.house.jd, "i-bom")
     body = f"{mark}{json.dumps(jd_request('i-bom'))}"
-    assert functions.invoke("remove_tags", {"Records": records(body)}) == {"batchItemFailures": []}
+    assert functions.invoke("remove_tags", sqs_event(body)) == {"batchItemFailures": []}
     assert taken_away(functions.house.jd) == {("i-bom", "env", "prod")}
     assert functions.house.aws.letters() == []
+
+
+# The handlers.
+
+
+@pytest.mark.parametrize("function", ["remove_tags", "decommission", "sweep"])
+@pytest.mark.parametrize("event", [{"provider": 7, "detail": 7, "rules": 7}, {"Records": []}])
+def test_each_handler_hands_what_it_gets_to_the_function_whose_name_it_bears(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch, function: str, event: Json
+) -> None:
+    for name, value in functions.broom.environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvocationError) as told:
+        app(function).handler(event, context(function, functions.clocks[function]))
+    with pytest.raises(InvocationError) as caught:
+        functions.invoke(function, event)
+    assert errors_of(told) == errors_of(caught)

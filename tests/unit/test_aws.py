@@ -10,7 +10,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import ACCESS_KEY, SECRET_KEY, TOKEN, Clock, Wire, problems_of, run, run_hurried, session
+from support import ACCESS_KEY, SECRET_KEY, TOKEN, SleepingClock, Wire, problems_of, run, run_hurried, session
 
 from untag.contracts import InvalidInputError
 from untag.core import Timing
@@ -37,7 +37,7 @@ XML_ERROR = (
 
 def calling(wire, *, environ=ENV, clock=None, left=None, sns=False):
     """What one call gives, or the AwsError that it raises."""
-    clock = clock or Clock()
+    clock = clock or SleepingClock()
 
     async def call():
         async with wire.client() as client:
@@ -151,7 +151,7 @@ def test_a_wrong_variable_is_named(variable, value):
     ],
 )
 def test_what_may_pass_is_tried_again_and_told_by_its_code(trouble, code):
-    clock = Clock()
+    clock = SleepingClock()
     wire = Wire(trouble)
     error = calling(wire, clock=clock)
     assert isinstance(error, AwsError)
@@ -189,7 +189,7 @@ def test_throttling_is_told_by_sns_in_its_own_words():
 
 
 def test_each_try_is_signed_anew():
-    clock = Clock()
+    clock = SleepingClock()
     wire = Wire(httpx.Response(500), httpx.Response(500), httpx.Response(200))
     clock.timing = clock.timing.__class__(clock.timing.now, clock.timing.monotonic, clock.sleep, lambda: 20.0)
     calling(wire, clock=clock)
@@ -205,7 +205,7 @@ def test_no_call_starts_that_cannot_end_in_time():
 
 
 def test_a_call_is_not_tried_again_when_there_is_no_time_for_it():
-    clock = Clock()
+    clock = SleepingClock()
     end = clock.time + 0.22
 
     def slow(_):
@@ -223,7 +223,7 @@ def test_a_calls_time_out_is_the_smaller_of_its_own_and_the_time_left(left, seco
         await asyncio.sleep(1000)
 
     async def ask():
-        clock = Clock()
+        clock = SleepingClock()
         loop = asyncio.get_running_loop()
         async with httpx.AsyncClient(transport=httpx.MockTransport(never)) as client:
             aws = Aws(ENV, client, clock.timing)
@@ -266,18 +266,18 @@ def container(access_key, expires, **changes):
 
 def test_a_key_in_the_environment_is_used_without_asking_anybody():
     wire = Wire(httpx.Response(500))
-    (key,) = got(wire, Clock(), 10.0**9, environ=ENV | SNAPSTART)
+    (key,) = got(wire, SleepingClock(), 10.0**9, environ=ENV | SNAPSTART)
     assert (key.access_key, key.secret_key, key.security_token) == (ACCESS_KEY, SECRET_KEY, TOKEN)
     assert wire.requests == []
 
 
 def test_a_key_without_a_session_token_has_none():
-    (key,) = got(Wire(httpx.Response(500)), Clock(), 0, environ=ENV | {"AWS_SESSION_TOKEN": ""})
+    (key,) = got(Wire(httpx.Response(500)), SleepingClock(), 0, environ=ENV | {"AWS_SESSION_TOKEN": ""})
     assert key.security_token is None
 
 
 def test_under_snapstart_the_key_comes_from_the_container_endpoint_and_is_fetched_five_minutes_early():
-    clock = Clock()
+    clock = SleepingClock()
     start = clock.time
     wire = Wire(container("first", start + 3600), container("second", start + 7200))
     keys = got(wire, clock, 0, 3299, 1, 1)
@@ -288,7 +288,7 @@ def test_under_snapstart_the_key_comes_from_the_container_endpoint_and_is_fetche
 
 
 def test_a_key_that_still_holds_is_used_when_the_endpoint_gives_no_other():
-    clock = Clock()
+    clock = SleepingClock()
     down = httpx.Response(503)
     wire = Wire(container("first", clock.time + 1000), down, container("second", clock.time + 9000), down)
     keys = got(wire, clock, 0, 800, AGAIN_SECONDS, 0)
@@ -296,14 +296,14 @@ def test_a_key_that_still_holds_is_used_when_the_endpoint_gives_no_other():
 
 
 def test_a_key_that_has_expired_is_not_used_whatever_the_endpoint_says():
-    clock = Clock()
+    clock = SleepingClock()
     first, second = got(Wire(container("first", clock.time + 1000), httpx.Response(503)), clock, 0, 1001)
     assert first.access_key == "first"
     assert isinstance(second, Answer)
 
 
 def test_calls_that_need_a_key_at_once_fetch_one_together():
-    clock = Clock()
+    clock = SleepingClock()
     wire = Wire(container("first", clock.time + 9000))
 
     async def ask():
@@ -318,7 +318,7 @@ def test_calls_that_need_a_key_at_once_fetch_one_together():
 
 
 def test_a_new_key_signs_the_next_call():
-    clock = Clock()
+    clock = SleepingClock()
     answers = [
         container("first", clock.time + 1000),
         httpx.Response(200),
@@ -356,7 +356,7 @@ def test_a_new_key_signs_the_next_call():
     ],
 )
 def test_a_container_endpoint_that_gives_no_key_is_told_without_its_answer(trouble):
-    (error,) = got(Wire(trouble), Clock(), 0)
+    (error,) = got(Wire(trouble), SleepingClock(), 0)
     assert isinstance(error, Answer)
     assert "S3CRET" not in str(error)
 

@@ -1,29 +1,17 @@
 """AWS's events as EventBridge brings them: what is gone, where, in whose account; and what says nothing of the kind."""
 
 import json
-from pathlib import Path
+from functools import partial
 
 import pytest
-from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, CloudWire, record
+from event_support import led_to, recorded_event, said
 
 from local.providers import Account, AwsServer, AwsStsServer
 from untag.contracts import InvalidInputError
-from untag.decommission.events import Gone, Ignored, read
-from untag.decommission.service import Decommissioner
-from untag.hosts.aws import LambdaFunction
+from untag.decommission.events import Gone, Ignored
 
-SAMPLES = Path(__file__).parents[1] / "vectors" / "aws_events"
 NUMBER = "123456789012"
-
-
-def sample(name):
-    return json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def said(event):
-    (one,) = read(json.dumps(event), "m-1")
-    return one
+sample = partial(recorded_event, "aws_events")
 
 
 def entry(source, name, region="eu-central-1", **detail):
@@ -170,7 +158,7 @@ def test_a_change_of_tags_leads_to_nothing_so_that_our_own_removals_make_no_circ
 
 def test_the_function_asks_for_the_tags_that_a_deleted_key_still_bears_in_the_account_of_the_events_number():
     keys = {"FAKEAWSKEY": Account("fake-aws-secret-not-real", domain_id=NUMBER)}
-    cloud, model = AwsServer(keys), AwsModel()
+    cloud = AwsServer(keys)
     arn = f"arn:aws:kms:us-east-1:{NUMBER}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     cloud.tags.load([{"region": "us-east-1", "type": "kms:key", "id": arn, "tags": {"env": "prod", "aws:own": "x"}}])
     settings = {
@@ -178,13 +166,8 @@ def test_the_function_asks_for_the_tags_that_a_deleted_key_still_bears_in_the_ac
         "UNTAG_ACCOUNTS": f"aws/{NUMBER}=default",
     }
     clouds = {"tagging.example.com": cloud, "sts.example.com": AwsStsServer(keys)}
-    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=CloudWire(model, clouds))
-    try:
-        event = sample("cloudtrail_schedule_key_deletion")
-        assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
-    finally:
-        function.runtime.close()
-    (asked,) = model.messages(QUEUE)
+    (asked,), letters = led_to(sample("cloudtrail_schedule_key_deletion"), clouds, settings)
+    assert letters == []
     assert (asked["provider"], asked["account"], asked["region"]) == ("aws", "default", "us-east-1")
     assert asked["resources"] == [{"type": "kms:key", "ids": [arn]}]
     assert asked["tags"] == [{"key": "env", "value": "prod"}]

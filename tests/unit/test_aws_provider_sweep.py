@@ -1,17 +1,11 @@
 """A sweep at AWS: resources found by type and tag, page by page, and asked to lose the tag by their ARNs."""
 
-import time
-
 import pytest
-from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, CloudWire, record
+from sweep_support import sweep_at
 
 from local.providers import Account, AwsServer, AwsStsServer
-from untag.hosts.aws import LambdaFunction
-from untag.sweep.service import Sweeper
 
 TAGGING, STS = "tagging.example.com", "sts.example.com"
-SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
 REGION = "eu-central-1"
 KEYS = {"FAKEAWSKEY": Account("fake-aws-secret-not-real", domain_id="123456789012")}
 RULE = {"name": "tmp", "provider": "aws", "regions": [REGION], "types": ["ec2:instance"], "match": {"key": "tmp"}}
@@ -33,26 +27,8 @@ def cloud():
 
 def swept(cloud, rule):
     """What a sweep by the rule asks for, and its one report."""
-    model = AwsModel()
-    model.queues[SWEEPS] = []
-    settings = {
-        "UNTAG_SWEEP_QUEUE_URL": SWEEPS,
-        "UNTAG_ENDPOINTS": f"aws.tagging=https://{TAGGING},aws.sts=https://{STS}",
-    }
-    sweeper = LambdaFunction(
-        Sweeper, ENVIRON | settings, transport=CloudWire(model, {TAGGING: cloud, STS: AwsStsServer(KEYS)})
-    )
-    body = {"id": "sweep-1", "rules": [rule]}
-    until = time.monotonic() + 30
-    try:
-        while body is not None and time.monotonic() < until:
-            answer = sweeper.batch([record(body)], lambda: 600.0)
-            assert answer == {"batchItemFailures": []}
-            body = model.queues[SWEEPS].pop()["MessageBody"] if model.queues[SWEEPS] else None
-    finally:
-        sweeper.runtime.close()
-    (report,) = model.reports
-    return model.messages(QUEUE), report
+    settings = {"UNTAG_ENDPOINTS": f"aws.tagging=https://{TAGGING},aws.sts=https://{STS}"}
+    return sweep_at({TAGGING: cloud, STS: AwsStsServer(KEYS)}, settings, rule)
 
 
 def test_a_sweep_finds_every_resource_of_the_type_that_bears_the_tag(cloud):

@@ -9,13 +9,13 @@ from azure_support import (
     SUBSCRIPTION,
     TAGS_OF_VM,
     VM,
-    Cloud,
+    AzureWire,
     asked,
-    body_of,
     error,
     tags_answer,
     token,
 )
+from support import body_of
 
 from untag.contracts import Tag
 from untag.core.policy import is_reserved
@@ -28,7 +28,7 @@ PAIRS = (Tag("Env", "prod"), Tag("部门", "研发"))
 
 @pytest.mark.parametrize(("kind", "operation"), [("write", "Delete"), ("restore", "Merge")])
 def test_a_write_names_each_tag_as_it_stands_there_and_never_replaces(kind, operation):
-    cloud = Cloud(tags_answer({"Env": "prod", "部门": "研发"} if kind == "restore" else {}))
+    cloud = AzureWire(tags_answer({"Env": "prod", "部门": "研发"} if kind == "restore" else {}))
     answer = asked(cloud, kind, tags=PAIRS)
     assert (answer.verdict, answer.confirmed, answer.request_id) == (Verdict.DONE, 2, "req-1")
     (sent,) = cloud.requests
@@ -52,12 +52,12 @@ def test_a_write_names_each_tag_as_it_stands_there_and_never_replaces(kind, oper
     ],
 )
 def test_the_tags_that_an_answer_has_decide_how_many_pairs_were_changed(kind, remaining, confirmed):
-    assert asked(Cloud(tags_answer(remaining)), kind, tags=PAIRS).confirmed == confirmed
+    assert asked(AzureWire(tags_answer(remaining)), kind, tags=PAIRS).confirmed == confirmed
 
 
 @pytest.mark.parametrize("tags", [None, [], "", 0])
 def test_a_write_whose_answer_lists_no_tags_is_not_confirmed_by_it(tags):
-    answer = asked(Cloud(tags_answer(tags)))
+    answer = asked(AzureWire(tags_answer(tags)))
     assert (answer.verdict, answer.confirmed) == (Verdict.DONE, -1)
 
 
@@ -80,7 +80,7 @@ def test_a_write_whose_answer_lists_no_tags_is_not_confirmed_by_it(tags):
     ],
 )
 def test_an_answer_of_success_that_is_not_the_documented_one_says_nothing(kind, answer):
-    judged = asked(Cloud(answer), kind)
+    judged = asked(AzureWire(answer), kind)
     assert (judged.verdict, judged.code) == (Verdict.UNAVAILABLE, "unexpected_answer")
     assert judged.confirmed is None
     assert judged.tags is None
@@ -88,7 +88,7 @@ def test_an_answer_of_success_that_is_not_the_documented_one_says_nothing(kind, 
 
 @pytest.mark.parametrize("values", [{"env": 5}, {"env": ["prod"]}, ["env"], "env"])
 def test_a_read_whose_tags_are_no_texts_says_nothing(values):
-    assert asked(Cloud(tags_answer(values)), "read").code == "unexpected_answer"
+    assert asked(AzureWire(tags_answer(values)), "read").code == "unexpected_answer"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_read_whose_tags_are_no_texts_says_nothing(values):
     ],
 )
 def test_a_read_says_every_tag_of_the_scope_by_the_id_that_was_asked_for(answer, tags):
-    cloud = Cloud(answer)
+    cloud = AzureWire(answer)
     judged = asked(cloud, "read")
     assert (judged.verdict, judged.tags, judged.request_id) == (Verdict.DONE, {VM: tags}, "req-1")
     (sent,) = cloud.requests
@@ -113,11 +113,11 @@ def test_what_is_carried_out_later_is_accepted_and_where_it_leads_is_not_followe
     later = httpx.Response(
         202, headers={"location": "https://elsewhere.example.com/tagsoperationresults/1", "retry-after": "7"}
     )
-    cloud = Cloud(later)
+    cloud = AzureWire(later)
     answer = asked(cloud)
     assert (answer.verdict, answer.retry_after) == (Verdict.ACCEPTED, 7.0)
     assert len(cloud.requests) == 1
-    assert asked(Cloud(later), "read").code == "unexpected_answer"
+    assert asked(AzureWire(later), "read").code == "unexpected_answer"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_what_is_carried_out_later_is_accepted_and_where_it_leads_is_not_followe
 )
 @pytest.mark.parametrize("bare", [False, True])
 def test_what_an_error_means(status, code, verdict, bare):
-    answer = asked(Cloud(error(status, code, "why", bare=bare, **{"retry-after": "3"})))
+    answer = asked(AzureWire(error(status, code, "why", bare=bare, **{"retry-after": "3"})))
     assert (answer.verdict, answer.code, answer.request_id) == (verdict, code, "req-1")
     assert answer.retry_after == 3.0
     assert answer.tags is None
@@ -176,12 +176,14 @@ def test_what_an_error_means(status, code, verdict, bare):
 )
 @pytest.mark.parametrize("body", [b"", b"<html>not here</html>", b'{"error": "text"}', b'{"error": {"code": null}}'])
 def test_an_error_in_no_documented_form_goes_by_its_status(status, verdict, body):
-    answer = asked(Cloud(httpx.Response(status, content=body, headers={"location": "https://elsewhere.example.com"})))
+    answer = asked(
+        AzureWire(httpx.Response(status, content=body, headers={"location": "https://elsewhere.example.com"}))
+    )
     assert (answer.verdict, answer.code) == (verdict, f"HTTP_{status}")
 
 
 def test_a_subscription_of_another_tenant_is_refused_without_replacing_the_token_or_closing_the_account():
-    cloud = Cloud(error(401, "InvalidAuthenticationTokenTenant", "tenant https://sts.windows.net/9999 is wrong"))
+    cloud = AzureWire(error(401, "InvalidAuthenticationTokenTenant", "tenant https://sts.windows.net/9999 is wrong"))
     answer = asked(cloud)
     assert answer.verdict is Verdict.FORBIDDEN
     assert answer.message == "the subscription is in another tenant than the credentials"
@@ -189,9 +191,9 @@ def test_a_subscription_of_another_tenant_is_refused_without_replacing_the_token
 
 
 def test_no_message_repeats_the_token_or_the_secret():
-    cloud = Cloud(error(400, "Bad", f"not t0ken-1, nor {KEY.client_secret}"))
+    cloud = AzureWire(error(400, "Bad", f"not t0ken-1, nor {KEY.client_secret}"))
     assert asked(cloud).message == "not ***, nor ***"
-    refused = Cloud(error(401, "InvalidAuthenticationToken", "the token t0ken-1 is wrong"), tokens=(token(),))
+    refused = AzureWire(error(401, "InvalidAuthenticationToken", "the token t0ken-1 is wrong"), tokens=(token(),))
     assert asked(refused).message == "the token was not accepted"
 
 
@@ -204,14 +206,8 @@ def test_no_message_repeats_the_token_or_the_secret():
     ],
 )
 def test_each_of_the_clouds_has_its_own_authority_host_and_scope(cloud, login, host):
-    class Both(Cloud):
-        def _answer(self, request):
-            if request.url.host == login:
-                return self._tokens._answer(request)
-            return super()._answer(request)
-
     key = AzureCredentials.parse(dict(KEY.model_dump(exclude_none=True), cloud=cloud))
-    wire = Both(tags_answer({}))
+    wire = AzureWire(tags_answer({}), login=login)
     assert asked(wire, "read", key=key).verdict is Verdict.DONE
     assert wire.requests[0].url.host == host
     assert f"scope=https%3A%2F%2F{host}%2F.default".encode() in wire.logins[0].content
@@ -219,8 +215,9 @@ def test_each_of_the_clouds_has_its_own_authority_host_and_scope(cloud, login, h
 
 def test_endpoints_can_be_replaced_and_nothing_else_is_called_then():
     endpoints = {"azure.management": "http://127.0.0.1:1", "azure.login": "http://127.0.0.1:2"}
-    assert AzureTags(Options(endpoints=endpoints), {})._endpoint == "http://127.0.0.1:1"
-    assert AzureTags.endpoints == ("login",)
+    wire = AzureWire(tags_answer({}), login="127.0.0.1:2")
+    assert asked(wire, "read", options=Options(endpoints=endpoints)).verdict is Verdict.DONE
+    assert [sent.url.netloc for sent in (*wire.logins, *wire.requests)] == [b"127.0.0.1:2", b"127.0.0.1:1"]
 
 
 def test_tags_are_read_first_whatever_the_stack_says():
@@ -240,13 +237,13 @@ def test_the_clouds_own_keys_are_never_touched_in_any_case(key):
 
 def test_a_group_and_a_subscription_bear_tags_as_resources_do():
     for id_ in (GROUP, f"/subscriptions/{SUBSCRIPTION}"):
-        cloud = Cloud(tags_answer({"env": "prod"}, id_=f"{id_}/providers/Microsoft.Resources/tags/default"))
+        cloud = AzureWire(tags_answer({"env": "prod"}, id_=f"{id_}/providers/Microsoft.Resources/tags/default"))
         assert asked(cloud, "read", ids=(id_,)).tags == {id_: {"env": "prod"}}
         assert cloud.requests[0].url.path == f"{id_}/providers/Microsoft.Resources/tags/default"
 
 
 def test_no_call_is_made_for_what_is_no_arm_id():
-    cloud = Cloud(tags_answer({}))
+    cloud = AzureWire(tags_answer({}))
     for id_ in ("vm-1", f"{GROUP}/../..", "https://elsewhere.example.com"):
         answer = asked(cloud, ids=(id_,), tags=(ENV,))
         assert (answer.verdict, answer.code, answer.unsent) == (Verdict.FAILED, "invalid_id", True)

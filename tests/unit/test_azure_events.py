@@ -1,45 +1,33 @@
 """Azure's events as Event Grid brings them, in both of its schemas: what is gone, in whose account; and what is not."""
 
 import json
-from pathlib import Path
+from functools import partial
 
 import pytest
-from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, CloudWire, record
+from event_support import led_to, recorded_event, said
 
 from local.providers import AzureLoginServer, AzureServer
 from local.providers.azure_service import TENANT
 from untag.contracts import InvalidInputError
 from untag.decommission.events import Gone, Ignored, read
-from untag.decommission.service import Decommissioner
-from untag.hosts.aws import LambdaFunction
 
-SAMPLES = Path(__file__).parents[1] / "vectors" / "azure_events"
 SUBSCRIPTION, SAMPLES_TENANT = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6666-555555555555"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-demo"
 TYPE = "Microsoft.Storage/storageAccounts"
 STORE = f"{GROUP}/providers/{TYPE}/demostore01"
 DELETED = "Microsoft.Resources.ResourceDeleteSuccess"
-
-
-def file(name):
-    return json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+sample = partial(recorded_event, "azure_events")
 
 
 def grid(kind=DELETED, subject=None, **data):
-    (event,) = file("eventgrid_delete_success")
+    (event,) = sample("eventgrid_delete_success")
     kept = {name: value for name, value in (event["data"] | data).items() if value is not None}
     return {**event, "eventType": kind, "subject": subject or event["subject"], "data": kept}
 
 
 def cloud_event(kind=DELETED, **data):
-    event = file("cloudevent_delete_success")
+    event = sample("cloudevent_delete_success")
     return {**event, "type": kind, "data": event["data"] | data}
-
-
-def said(event):
-    (one,) = read(json.dumps(event), "m-1")
-    return one
 
 
 @pytest.mark.parametrize("event", [grid(), [grid()], cloud_event(), [cloud_event()]])
@@ -54,7 +42,7 @@ def test_both_schemas_name_what_was_deleted(event):
 
 
 def test_each_event_of_a_list_speaks_for_itself_and_ids_may_be_written_in_small_letters():
-    gone, ignored = read(json.dumps(file("eventgrid_batch")), "m-1")
+    gone, ignored = read(json.dumps(sample("eventgrid_batch")), "m-1")
     assert isinstance(gone, Gone)
     assert gone.resources == {TYPE: [STORE.lower()]}
     assert isinstance(ignored, Ignored)
@@ -62,7 +50,7 @@ def test_each_event_of_a_list_speaks_for_itself_and_ids_may_be_written_in_small_
 
 
 def test_a_list_is_kept_without_what_is_about_persons():
-    (gone, _) = read(json.dumps(file("eventgrid_batch")), "m-1")
+    (gone, _) = read(json.dumps(sample("eventgrid_batch")), "m-1")
     kept = json.dumps(gone.event)
     assert STORE.lower() in kept
     for personal in ("203.0.113.7", "not to be logged", "Contributor"):
@@ -129,18 +117,12 @@ def test_a_list_that_is_none_of_event_grids_is_refused(body):
 
 def decommissioned(event, accounts):
     """What the function asks for, and its dead letters."""
-    cloud, model = AzureServer(subscriptions={SUBSCRIPTION: TENANT}), AwsModel()
+    cloud = AzureServer(subscriptions={SUBSCRIPTION: TENANT})
     tags = {"env": "prod", "hidden-title": "shop"}
     cloud.tags.load([{"region": "", "type": TYPE, "id": STORE, "tags": tags}])
     hosts = {"azure.example.com": cloud, "login.example.com": AzureLoginServer()}
     endpoints = "azure.management=https://azure.example.com,azure.login=https://login.example.com"
-    settings = {**cloud.environment, "UNTAG_ENDPOINTS": endpoints, "UNTAG_ACCOUNTS": accounts}
-    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=CloudWire(model, hosts))
-    try:
-        assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
-    finally:
-        function.runtime.close()
-    return model.messages(QUEUE), [attributes for _, attributes in model.letters()]
+    return led_to(event, hosts, {**cloud.environment, "UNTAG_ENDPOINTS": endpoints, "UNTAG_ACCOUNTS": accounts})
 
 
 @pytest.mark.parametrize(
@@ -151,7 +133,7 @@ def decommissioned(event, accounts):
         f"azure/{SUBSCRIPTION}=default,azure/{SAMPLES_TENANT}=other",
     ],
 )
-@pytest.mark.parametrize("event", [cloud_event(), file("eventgrid_batch")], ids=["cloudevent", "list"])
+@pytest.mark.parametrize("event", [cloud_event(), sample("eventgrid_batch")], ids=["cloudevent", "list"])
 def test_the_function_asks_for_the_tags_that_still_stand_in_the_account_of_the_subscription_or_the_tenant(
     accounts, event
 ):
@@ -163,6 +145,6 @@ def test_the_function_asks_for_the_tags_that_still_stand_in_the_account_of_the_s
 
 
 def test_an_account_that_is_not_mapped_is_a_dead_letter_and_never_the_default_one():
-    for event in (cloud_event(), file("eventgrid_batch")):
+    for event in (cloud_event(), sample("eventgrid_batch")):
         asked, (letter,) = decommissioned(event, "azure/another=default")
         assert (asked, letter["code"]) == ([], "unknown_account")

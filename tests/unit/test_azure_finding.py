@@ -2,7 +2,8 @@
 
 import httpx
 import pytest
-from azure_support import ENV, GROUP, TYPE, VM, Cloud, asked, body_of, error
+from azure_support import ENV, GROUP, TYPE, VM, AzureWire, asked, error
+from support import body_of
 
 from untag.contracts import ALL, Tag
 from untag.providers import EVERY_TYPE, Listing, Verdict
@@ -53,7 +54,7 @@ def listed(*rows, total=None, **more):
     ],
 )
 def test_a_query_asks_for_keys_in_any_case_and_for_values_as_they_are(kind, type_, tag, query):
-    cloud = Cloud(listed())
+    cloud = AzureWire(listed())
     answer = asked(cloud, kind, type_=type_, tag=tag)
     assert isinstance(answer, Listing)
     (sent,) = cloud.requests
@@ -68,7 +69,7 @@ def test_a_query_asks_for_keys_in_any_case_and_for_values_as_they_are(kind, type
 
 @pytest.mark.parametrize("text", ["' or 1==1 //", "\\' | where 1==1", "a\nb", "a'\u2028| take 1"])
 def test_nothing_in_a_key_or_a_value_ends_its_literal(text):
-    cloud = Cloud(listed())
+    cloud = AzureWire(listed())
     asked(cloud, "find", tag=Tag(text, text))
     query = body_of(cloud.requests[0])["query"]
     assert query.isprintable()
@@ -77,7 +78,7 @@ def test_nothing_in_a_key_or_a_value_ends_its_literal(text):
 
 
 def test_resources_come_with_all_their_tags_and_with_their_types_where_all_were_asked_for():
-    cloud = Cloud(listed(row(1, env="prod", Team="x"), row(2, env="prod", empty=None)))
+    cloud = AzureWire(listed(row(1, env="prod", Team="x"), row(2, env="prod", empty=None)))
     answer = asked(cloud, "find")
     assert answer.tags == {vm(1): {"env": "prod", "Team": "x"}, vm(2): {"env": "prod", "empty": ""}}
     assert (answer.next, answer.types, answer.request_id) == (None, {}, "req-1")
@@ -92,7 +93,7 @@ def test_a_long_listing_is_read_from_its_last_page_to_its_first():
         offset = body_of(sent)["options"]["$skip"]
         return listed(*pages[offset], total=2100)
 
-    cloud = Cloud(answer)
+    cloud = AzureWire(answer)
     met, cursor, cursors = set(), None, []
     while True:
         page = asked(cloud, "find", cursor=cursor)
@@ -110,7 +111,7 @@ def test_keys_go_from_page_to_page():
         offset = body_of(sent)["options"]["$skip"]
         return listed(*({"name": f"k{n}"} for n in range(offset, min(offset + 1000, 1500))), total=1500)
 
-    cloud = Cloud(answer)
+    cloud = AzureWire(answer)
     first = asked(cloud, "names", tag=ALL)
     assert (len(first.names), first.next) == (1000, "1000")
     second = asked(cloud, "names", tag=ALL, cursor="1000")
@@ -134,27 +135,26 @@ def test_keys_go_from_page_to_page():
     ],
 )
 def test_a_listing_that_is_not_the_documented_one_is_no_empty_listing(kind, answer):
-    judged = asked(Cloud(answer), kind)
+    judged = asked(AzureWire(answer), kind)
     assert not isinstance(judged, Listing)
     assert (judged.verdict, judged.code) == (Verdict.UNAVAILABLE, "unexpected_answer")
 
 
 def test_a_page_that_is_cut_short_or_names_one_resource_twice_or_another_type_is_not_believed():
-    assert asked(Cloud(listed(row(1, env="prod"), total=3)), "find").code == "short_page"
+    assert asked(AzureWire(listed(row(1, env="prod"), total=3)), "find").code == "short_page"
     twice = listed(row(1, env="prod"), {**row(1, env="prod"), "id": vm(1).upper()})
     for answer in (twice, listed(row(1, "microsoft.compute/disks", env="prod"))):
-        assert asked(Cloud(answer), "find").code == "unexpected_answer"
+        assert asked(AzureWire(answer), "find").code == "unexpected_answer"
 
 
 def test_a_throttled_query_waits_as_long_as_the_quota_says():
     quota = error(429, "RateLimiting", **{"x-ms-user-quota-resets-after": "00:00:05"})
-    answer = asked(Cloud(quota), "find")
+    answer = asked(AzureWire(quota), "find")
     assert (answer.verdict, answer.retry_after) == (Verdict.THROTTLED, 5.0)
     named = error(429, "RateLimiting", **{"x-ms-user-quota-resets-after": "01:00:00"})
-    assert asked(Cloud(named), "find").retry_after == 900.0
-    assert (
-        asked(Cloud(error(429, "RateLimiting", **{"x-ms-user-quota-resets-after": "soon"})), "find").retry_after == 0.0
-    )
+    assert asked(AzureWire(named), "find").retry_after == 900.0
+    unnamed = error(429, "RateLimiting", **{"x-ms-user-quota-resets-after": "soon"})
+    assert asked(AzureWire(unnamed), "find").retry_after == 0.0
 
 
 def test_a_refused_query_is_a_failure_and_no_listing():
@@ -165,10 +165,10 @@ def test_a_refused_query_is_a_failure_and_no_listing():
         (404, "ResourceNotFound", Verdict.NOT_FOUND),
         (500, "InternalServerError", Verdict.UNAVAILABLE),
     ):
-        answer = asked(Cloud(error(status, code)), "names", tag=ALL)
+        answer = asked(AzureWire(error(status, code)), "names", tag=ALL)
         assert (answer.verdict, isinstance(answer, Listing)) == (verdict, False)
 
 
 def test_the_id_of_a_found_resource_is_as_the_cloud_writes_it():
     found = {"id": VM.replace("resourceGroups", "resourcegroups"), "type": LOWER, "tags": {"env": "prod"}}
-    assert list(asked(Cloud(listed(found)), "find").tags) == [found["id"]]
+    assert list(asked(AzureWire(listed(found)), "find").tags) == [found["id"]]

@@ -4,7 +4,7 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
-from azure_support import GROUP, SUBSCRIPTION, TYPE, VM, Cloud, asked, problems, request, tags_answer
+from azure_support import GROUP, SUBSCRIPTION, TYPE, VM, AzureWire, asked, problems, request, tags_answer
 
 from untag.contracts import Tag
 from untag.core.plan import group, open_job
@@ -92,7 +92,7 @@ FORGED = [
 @pytest.mark.parametrize("id_", FORGED)
 def test_what_is_no_arm_id_is_refused_before_anything_is_called(id_):
     assert parse_id(id_) is None
-    cloud = Cloud(tags_answer({}))
+    cloud = AzureWire(tags_answer({}))
     for kind in ("write", "restore", "read"):
         assert asked(cloud, kind, ids=(id_,)).code == "invalid_id"
     assert cloud.requests == []
@@ -112,7 +112,7 @@ def test_what_is_no_arm_id_is_refused_before_anything_is_called(id_):
     ],
 )
 def test_a_call_goes_to_the_id_and_to_nothing_else(id_):
-    cloud = Cloud(tags_answer({}, id_=f"{id_}/providers/Microsoft.Resources/tags/default"))
+    cloud = AzureWire(tags_answer({}, id_=f"{id_}/providers/Microsoft.Resources/tags/default"))
     for kind in ("write", "restore", "read"):
         assert asked(cloud, kind, ids=(id_,)).code is None
     for sent in cloud.requests:

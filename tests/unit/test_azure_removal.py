@@ -7,17 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from aws_model import DEAD_LETTERS, QUEUE, AwsModel
-from service_house import ENVIRON, CloudWire, House, record, taken_away
+from aws_model import DEAD_LETTERS
+from service_house import House, record, taken_away
+from sweep_support import sweep_at
 
 from local.providers import Account, AwsStsServer, AzureLoginServer, AzureOptions, AzureServer
 from local.providers.azure_service import CLIENT, SUBSCRIPTION, TENANT
-from untag.hosts.aws import LambdaFunction
-from untag.sweep.service import Sweeper
 
 HOST, LOGIN, STS = "azure.example.com", "login.example.com", "sts.example.com"
 ENDPOINTS = f"azure.management=https://{HOST},azure.login=https://{LOGIN},aws.sts=https://{STS}"
-SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-shop"
 VM, DISK, COSMOS = (
     "Microsoft.Compute/virtualMachines",
@@ -189,17 +187,15 @@ def test_a_write_that_is_accepted_and_never_carried_out_is_not_called_removed() 
 
 
 def test_a_value_that_somebody_sets_while_a_write_is_under_way_makes_it_no_removal() -> None:
-    cloud = AzureServer(options=AzureOptions(later_seconds=1e9))
+    class Shared(AzureServer):
+        def apply(self, *asked: Any) -> Any:
+            answer, count = super().apply(*asked)
+            if answer.status == 202:
+                self.tags.put("", DISK, name("disk-1", DISK), "env", "somebody's")
+            return answer, count
+
+    cloud = Shared(options=AzureOptions(later_seconds=1e9))
     put(cloud, "disk-1", type_=DISK)
-    plain = cloud.apply
-
-    def apply(*asked: Any) -> Any:
-        answer, count = plain(*asked)
-        if answer.status == 202:
-            cloud.tags.put("", DISK, name("disk-1", DISK), "env", "somebody's")
-        return answer, count
-
-    cloud.apply = apply  # type: ignore[method-assign]
     raw = request("disk-1", type_=DISK)
     with house_of(cloud) as house:
         house.batch(record(raw))
@@ -378,28 +374,16 @@ def test_a_sweep_finds_a_key_in_any_case_page_by_page(cloud: AzureServer) -> Non
     put(cloud, *ids[:-1], tags={"tmp": "x", "owner": "li"})
     put(cloud, ids[-1], tags={"Tmp": "x"})
     put(cloud, "disk-1", tags={"tmp": "x"}, type_=DISK)
-    model = AwsModel()
-    model.queues[SWEEPS] = []
-    settings = {"UNTAG_SWEEP_QUEUE_URL": SWEEPS, "UNTAG_ENDPOINTS": ENDPOINTS}
-    clouds = {HOST: cloud, LOGIN: AzureLoginServer()}
-    sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=CloudWire(model, clouds))
     rule = {
         "name": "tmp",
         "provider": "azure",
         "types": [VM],
         "match": {"key": {"literal": "tmp", "ignore_case": True}},
     }
-    body: Any = {"id": "sweep-1", "rules": [rule]}
-    until = time.monotonic() + 60
-    try:
-        while body is not None and time.monotonic() < until:
-            assert sweeper.batch([record(body)], lambda: 600.0) == {"batchItemFailures": []}
-            body = model.queues[SWEEPS].pop()["MessageBody"] if model.queues[SWEEPS] else None
-    finally:
-        sweeper.runtime.close()
-    (report,) = model.reports
+    settings = {**cloud.environment, "UNTAG_ENDPOINTS": ENDPOINTS}
+    requests, report = sweep_at({HOST: cloud, LOGIN: AzureLoginServer()}, settings, rule)
     assert report["status"] == "succeeded"
-    asked = [id_ for one in model.messages(QUEUE) for group in one["resources"] for id_ in group["ids"]]
+    asked = [id_ for one in requests for group in one["resources"] for id_ in group["ids"]]
     assert sorted(asked) == [name(id_) for id_ in ids]
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from azure_support import CLIENT, FIELDS, KEY, TENANT, Cloud, asked, error, tags_answer, token
+from azure_support import CLIENT, FIELDS, KEY, TENANT, AzureWire, asked, error, tags_answer, token
 
 from untag.contracts import InvalidInputError
 from untag.providers import Options, Verdict
@@ -57,7 +57,7 @@ def test_a_token_is_asked_for_as_the_sdk_asks(vector):
     tenant = vector["path"].split("/")[1]
     fields = {"tenant_id": tenant, "client_id": form["client_id"], "client_secret": form.get("client_secret")}
     key = AzureCredentials.parse({name: text for name, text in fields.items() if text})
-    cloud = Cloud(tags_answer({}), tokens=(token(),) if key.client_secret else (web_identity(), token()))
+    cloud = AzureWire(tags_answer({}), tokens=(token(),) if key.client_secret else (web_identity(), token()))
     assert asked(cloud, "read", key=key, environ=ROLE).verdict is Verdict.DONE
     sent = cloud.logins[-1]
     assert (sent.method, sent.url.path) == (vector["method"], vector["path"])
@@ -68,16 +68,16 @@ def test_a_token_is_asked_for_as_the_sdk_asks(vector):
 
 
 def test_a_token_is_asked_for_once_for_many_calls():
-    cloud = Cloud(tags_answer({}))
+    cloud = AzureWire(tags_answer({}))
     asked(cloud, "read", times=20)
     assert (len(cloud.requests), len(cloud.logins)) == (20, 1)
 
 
 def test_a_refused_token_is_replaced_once_and_then_the_credentials_count_as_refused():
-    good = Cloud(error(401, "ExpiredAuthenticationToken"), tags_answer({}), tokens=(token("one"), token("two")))
+    good = AzureWire(error(401, "ExpiredAuthenticationToken"), tags_answer({}), tokens=(token("one"), token("two")))
     assert asked(good, "read").verdict is Verdict.DONE
     assert [sent.headers["authorization"] for sent in good.requests] == ["Bearer one", "Bearer two"]
-    bad = Cloud(error(401, "InvalidAuthenticationToken"))
+    bad = AzureWire(error(401, "InvalidAuthenticationToken"))
     assert asked(bad, "read").verdict is Verdict.UNAUTHORIZED
     assert (len(bad.requests), len(bad.logins)) == (2, 2)
 
@@ -105,7 +105,7 @@ def test_a_refused_token_is_replaced_once_and_then_the_credentials_count_as_refu
     ],
 )
 def test_what_a_refusal_of_a_token_means_and_that_its_text_is_not_passed_on(answer, verdict, code):
-    cloud = Cloud(tags_answer({}), tokens=(answer,))
+    cloud = AzureWire(tags_answer({}), tokens=(answer,))
     judged = asked(cloud, "read")
     assert (judged.verdict, judged.code, judged.unsent) == (verdict, code, True)
     assert cloud.requests == []
@@ -114,7 +114,7 @@ def test_what_a_refusal_of_a_token_means_and_that_its_text_is_not_passed_on(answ
 
 
 def test_without_a_secret_a_token_of_the_hosts_aws_role_is_exchanged():
-    cloud = Cloud(tags_answer({}), tokens=(web_identity(), token()))
+    cloud = AzureWire(tags_answer({}), tokens=(web_identity(), token()))
     assert asked(cloud, "read", key=WITHOUT_SECRET, environ=ROLE).verdict is Verdict.DONE
     sts, login = cloud.logins
     assert (sts.method, str(sts.url)) == ("POST", "https://sts.eu-central-1.amazonaws.com/")
@@ -136,7 +136,7 @@ def test_without_a_secret_a_token_of_the_hosts_aws_role_is_exchanged():
 def test_the_roles_token_is_asked_for_as_botocore_asks_and_its_recorded_answer_is_read():
     (vector,) = (one for one in STS if one["name"] == "web-identity-token")
     recorded = httpx.Response(vector["answer_status"], text=vector["answer_body"])
-    cloud = Cloud(tags_answer({}), tokens=(recorded, token()))
+    cloud = AzureWire(tags_answer({}), tokens=(recorded, token()))
     assert asked(cloud, "read", key=WITHOUT_SECRET, environ=ROLE).verdict is Verdict.DONE
     sts, login = cloud.logins
     assert (sts.method, sts.url.path, sts.content.decode()) == (vector["method"], vector["path"], vector["body"])
@@ -145,10 +145,10 @@ def test_the_roles_token_is_asked_for_as_botocore_asks_and_its_recorded_answer_i
 
 def test_a_role_whose_session_ends_before_is_asked_for_a_shorter_token():
     short = sts_error(403, "SessionDurationEscalationException")
-    cloud = Cloud(tags_answer({}), tokens=(short, web_identity(), token()))
+    cloud = AzureWire(tags_answer({}), tokens=(short, web_identity(), token()))
     assert asked(cloud, "read", key=WITHOUT_SECRET, environ=ROLE).verdict is Verdict.DONE
     assert [parse_qs(one.content.decode()).get("DurationSeconds") for one in cloud.logins] == [["300"], ["60"], None]
-    over = Cloud(tags_answer({}), tokens=(short,))
+    over = AzureWire(tags_answer({}), tokens=(short,))
     assert asked(over, "read", key=WITHOUT_SECRET, environ=ROLE).verdict is Verdict.UNAVAILABLE
 
 
@@ -170,7 +170,7 @@ def test_a_role_whose_session_ends_before_is_asked_for_a_shorter_token():
     ],
 )
 def test_what_a_refusal_of_the_roles_token_means(answer, verdict, code):
-    cloud = Cloud(tags_answer({}), tokens=(answer,))
+    cloud = AzureWire(tags_answer({}), tokens=(answer,))
     judged = asked(cloud, "read", key=WITHOUT_SECRET, environ=ROLE)
     assert (judged.verdict, judged.code) == (verdict, code or "OutboundWebIdentityFederationDisabled")
     assert (cloud.requests, judged.unsent) == ([], True)
@@ -197,7 +197,7 @@ def test_half_a_key_of_the_host_is_no_role_and_what_is_missing_is_named(half):
 
 @pytest.mark.parametrize("region", ["", "eu-central-1.evil.example.com", "eu-central-1/x", "EU"])
 def test_a_host_that_does_not_say_its_region_gets_no_token(region):
-    cloud = Cloud(tags_answer({}))
+    cloud = AzureWire(tags_answer({}))
     judged = asked(cloud, "read", key=WITHOUT_SECRET, environ=ROLE | {"AWS_REGION": region})
     assert (judged.verdict, judged.code, cloud.logins) == (Verdict.FAILED, "no_region", [])
 
@@ -235,6 +235,6 @@ def test_credentials_come_from_the_vendors_variables_and_the_secret_may_be_missi
 
 def test_a_token_that_an_error_repeats_is_in_no_message_though_it_is_longer_than_a_message():
     long = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9." + "x" * 1500
-    answer = asked(Cloud(error(400, "BadRequest", f"Authorization: Bearer {long} is bad"), tokens=[token(long)]))
+    answer = asked(AzureWire(error(400, "BadRequest", f"Authorization: Bearer {long} is bad"), tokens=[token(long)]))
     assert "eyJ0eXAi" not in answer.message
     assert "is bad" in answer.message

@@ -1,7 +1,7 @@
 """The one writer of requests: exactly the pairs that were asked for, in requests that are never refused."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -9,10 +9,10 @@ from bookkeeping import Json, named
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untag.contracts import ALL, Tag, parse_requests
-from untag.core import requests
+from untag.contracts import ALL, Problem, RemovalRequest, Tag, parse_requests
 from untag.core.requests import Written, batch_name, by_content, numbered, write_requests
 from untag.providers import Registry
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 REGISTRY = Registry()
 JD: Json = {"provider": "jdcloud", "account": "default", "region": "cn-north-1"}
@@ -22,10 +22,12 @@ LONG = "k" * 128
 Pairs = Mapping[tuple[str, str], Sequence[Tag]]
 
 
-def write(pairs: Pairs, *, max_pairs: int = 1000, own_id: str = "ev-1", **head: Any) -> Written:
-    written = write_requests(pairs, {**JD, **head}, REGISTRY, name=numbered(own_id), max_pairs=max_pairs)
+def write(
+    pairs: Pairs, registry: Registry = REGISTRY, *, max_pairs: int = 1000, own_id: str = "ev-1", **head: Any
+) -> Written:
+    written = write_requests(pairs, {**JD, **head}, registry, name=numbered(own_id), max_pairs=max_pairs)
     for body in written.bodies:
-        (parsed,) = REGISTRY.checked(parse_requests(body, "none"), listed=False)
+        (parsed,) = registry.checked(parse_requests(body, "none"), listed=False)
         assert parsed.id == body["id"]
         assert parsed.pairs() <= max_pairs
     return written
@@ -81,14 +83,20 @@ def test_what_breaks_a_rule_is_left_out_alone(resources: int) -> None:
     assert all(left.reason for left in written.left_out)
 
 
-def test_what_all_have_in_common_leaves_all_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed: list[Any] = []
-    monkeypatch.setattr(requests, "parse_requests", lambda *given: parsed.append(given) or parse_requests(*given))
-    written = write({("vm", f"i-{number}"): [Tag("a", "1")] for number in range(500)}, region=None)
+def test_what_all_have_in_common_leaves_all_out_at_once() -> None:
+    checked = []
+
+    class Counting(JDCloud):
+        def problems(self, request: RemovalRequest) -> Iterator[Problem]:
+            checked.append(request.pairs())
+            return super().problems(request)
+
+    pairs = {("vm", f"i-{number}"): [Tag("a", "1")] for number in range(500)}
+    written = write(pairs, Registry(made=(Counting(),)), region=None)
     assert written.bodies == []
     assert {left.reason for left in written.left_out} == {"Field required: jdcloud has no call without a region"}
     assert len(written.left_out) == 500
-    assert len(parsed) == 1
+    assert checked == [500]
 
 
 def test_a_type_that_no_api_knows_leaves_out_its_own_resources_only() -> None:
@@ -99,17 +107,14 @@ def test_a_type_that_no_api_knows_leaves_out_its_own_resources_only() -> None:
     assert [(left.type, left.resource_id) for left in written.left_out] == [("config:nothing", "x"), ("ecs", "../s-2")]
 
 
-def test_a_rule_that_no_part_breaks_by_itself_is_kept_by_halves(monkeypatch: pytest.MonkeyPatch) -> None:
-    from untag.contracts import Problem
-    from untag.providers.jdcloud.resourcetag import JDCloud
+def test_a_rule_that_no_part_breaks_by_itself_is_kept_by_halves() -> None:
+    class Moderate(JDCloud):
+        def problems(self, request: RemovalRequest) -> Iterator[Problem]:
+            if request.pairs() > 3:
+                yield Problem("resources", "too much")
 
-    def problems(_: Any, request: Any) -> Any:
-        if request.pairs() > 3:
-            yield Problem("resources", "too much")
-
-    monkeypatch.setattr(JDCloud, "problems", problems)
     pairs = {("vm", f"i-{number}"): [Tag("a", "1"), Tag("b", "2")] for number in range(5)}
-    written = write(pairs)
+    written = write(pairs, Registry(made=(Moderate(),)))
     assert Counter(named(written.bodies)) == Counter(
         ("vm", f"i-{number}", key, value) for number in range(5) for key, value in (("a", "1"), ("b", "2"))
     )

@@ -17,9 +17,7 @@ class Spelled(Bench):
     """A bench whose cloud ignores the case of keys and ids."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self.provider.comparable_key = str.lower  # type: ignore[method-assign]
-        self.provider.comparable_id = str.lower  # type: ignore[method-assign]
+        super().__init__(*arguments, caseless=True, **more)
 
 
 def capitals(made: Made) -> Answer:

@@ -5,7 +5,7 @@ from functools import partial
 
 import httpx
 import pytest
-from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Clock, Wire, run
+from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, SleepingClock, Wire, run
 
 from untag.core import CredentialsMissingError, CredentialsUnavailableError
 from untag.core.sources import environment_credentials, file_credentials
@@ -42,7 +42,7 @@ def refusal(code, status=400):
 
 def asked(wire, calls=1, *, provider=None):
     """The results of as many calls to secret_credentials, one after the other; exceptions as values."""
-    clock = Clock()
+    clock = SleepingClock()
 
     async def ask():
         results = []

@@ -1,6 +1,5 @@
 """What carries an event, and everything that is none."""
 
-import base64
 import json
 from typing import Any
 
@@ -9,15 +8,12 @@ from bookkeeping import Json
 from decommission_samples import NEARLY, TRACE_ID, gone, notification, ours, trace
 from hypothesis import given
 from hypothesis import strategies as st
+from support import in_base64
 
 from untag.contracts import InvalidInputError
 from untag.decommission.events import Gone, read
 
 # Envelopes.
-
-
-def in_base64(inner: Any) -> str:
-    return base64.b64encode(json.dumps(inner).encode()).decode()
 
 
 @pytest.mark.parametrize(

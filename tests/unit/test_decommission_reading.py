@@ -3,17 +3,18 @@
 import json
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from bookkeeping import Json
 from decommission_samples import ours
-from decommission_support import SECONDS, Desk, huawei, jd, pairs, record, tms, vm
+from decommission_support import PROJECT, SECONDS, Desk, huawei, jd, pairs, record, tms, vm
 
-from untag.contracts import Outcome, Result
 from untag.decommission.reading import MOST_READS
 from untag.decommission.service import GIVE_UP_RECEIVES
-from untag.providers import Answer
+from untag.providers import Answer, Scope
+from untag.providers.huaweicloud.credentials import HuaweiSession
+from untag.providers.huaweicloud.tms import HuaweiTms
+from untag.providers.jdcloud.credentials import JDSession
 from untag.providers.jdcloud.resourcetag import JDCloud
 
 # What cannot be read.
@@ -97,40 +98,35 @@ def test_without_a_project_the_event_is_a_dead_letter(desk: Desk):
     assert [attributes["code"] for _, attributes in desk.letters] == ["no_project"]
 
 
-def test_a_resource_that_an_answer_leaves_out_is_not_taken_for_one_without_tags(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-):
-    read = JDCloud.read
+def test_a_resource_that_an_answer_leaves_out_is_not_taken_for_one_without_tags():
+    left_out = {"i-2"}
 
-    async def short(self: Any, session: Any, scope: Any, ids: tuple[str, ...]) -> Answer:
-        answer = await read(self, session, scope, ids)
-        return replace(answer, tags={id_: tags for id_, tags in (answer.tags or {}).items() if id_ != "i-2"})
+    class Short(JDCloud):
+        async def read(self, session: JDSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
+            answer = await super().read(session, scope, ids)
+            return replace(answer, tags={id_: tags for id_, tags in (answer.tags or {}).items() if id_ not in left_out})
 
-    jd(desk, "i-1", "i-2", env="prod")
-    monkeypatch.setattr(JDCloud, "read", short)
-    assert desk.work(vm("i-1", "i-2", "i-3")) == []
-    assert pairs(desk.requests) == Counter([("vm", "i-1", "env", "prod")])
-    ((body, attributes),) = desk.letters
-    assert (attributes["code"], attributes["request_id"]) == ("not_listed", "ev-1")
-    assert json.loads(body)["detail"]["resources"] == [{"type": "vm", "ids": ["i-2"]}]
-    assert [notice["counts"] for notice in desk.notices] == [{"requests": 1, "no_tags": 1, "not_listed": 1}]
-    monkeypatch.setattr(JDCloud, "read", read)
-    assert desk.work(body) == []
-    assert pairs(desk.requests[1:]) == Counter([("vm", "i-2", "env", "prod")])
+    with Desk(changed=[Short]) as desk:
+        jd(desk, "i-1", "i-2", env="prod")
+        assert desk.work(vm("i-1", "i-2", "i-3")) == []
+        assert pairs(desk.requests) == Counter([("vm", "i-1", "env", "prod")])
+        ((body, attributes),) = desk.letters
+        assert (attributes["code"], attributes["request_id"]) == ("not_listed", "ev-1")
+        assert json.loads(body)["detail"]["resources"] == [{"type": "vm", "ids": ["i-2"]}]
+        assert [notice["counts"] for notice in desk.notices] == [{"requests": 1, "no_tags": 1, "not_listed": 1}]
+        left_out.clear()
+        assert desk.work(body) == []
+        assert pairs(desk.requests[1:]) == Counter([("vm", "i-2", "env", "prod")])
 
 
-def test_what_a_guardrail_holds_back_only_when_it_is_read_is_told_and_not_buried(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-):
-    held = Result(Outcome.PROTECTED, "region_not_allowed", "the project is in eu-west-101")
-
-    async def read(*_: Any) -> Result:
-        return held
-
-    monkeypatch.setattr(desk.made.runtime.engine, "read", read)
-    assert desk.work(huawei("v-1")) == []
-    assert [(notice["status"], notice["code"]) for notice in desk.notices] == [("skipped", "region_not_allowed")]
-    assert desk.requests == desk.letters == []
+def test_what_a_guardrail_holds_back_only_when_it_is_read_is_told_and_not_buried():
+    with Desk({"UNTAG_ALLOWED_REGIONS": "cn-north-4", "UNTAG_CREDENTIALS": "secretsmanager:untag"}) as desk:
+        secret = {**desk.tms.secrets["default"], "projects": {"eu-west-101": PROJECT}}
+        desk.aws.secrets["untag/huaweicloud/default"] = secret
+        tms(desk, "v-1", env="prod")
+        assert desk.work(huawei("v-1")) == []
+        assert [(notice["status"], notice["code"]) for notice in desk.notices] == [("skipped", "region_not_allowed")]
+        assert desk.requests == desk.letters == list(desk.tms.calls) == []
 
 
 def test_what_may_not_be_read_is_buried_by_itself_and_its_neighbours_are_served(desk: Desk):
@@ -193,19 +189,20 @@ def test_an_account_that_is_slow_is_waited_for_while_there_is_time():
         assert len(desk.requests) == 1
 
 
-def test_a_bug_in_one_read_ends_the_others_and_brings_the_event_again(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    engine = desk.made.runtime.engine
-    real = engine.read
+class CursedRead(HuaweiTms):
+    """TMS's provider with a bug that one resource brings out."""
 
-    async def read(provider: Any, scope: Any, ids: tuple[str, ...], deadline: Any) -> Any:
-        if "v-1" in ids:
-            raise ZeroDivisionError
-        return await real(provider, scope, ids, deadline)
+    async def read(self, session: HuaweiSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
+        assert "v-1" not in ids
+        return await super().read(session, scope, ids)
 
-    monkeypatch.setattr(engine, "read", read)
-    tms(desk, "v-0", "v-1", "v-2", env="prod")
-    assert desk.work(huawei("v-0", "v-1", "v-2")) == ["m-1"]
-    assert desk.requests == []
+
+def test_a_bug_in_one_read_ends_the_others_and_brings_the_event_again(caplog: pytest.LogCaptureFixture):
+    with Desk(changed=[CursedRead]) as desk:
+        tms(desk, "v-0", "v-1", "v-2", env="prod")
+        assert desk.work(huawei("v-0", "v-1", "v-2")) == ["m-1"]
+        assert desk.requests == []
+    assert "internal error" in caplog.text
 
 
 def test_more_reads_than_an_invocation_has_time_for_are_refused_before_the_first(desk: Desk):

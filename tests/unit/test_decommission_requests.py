@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from changed_providers import CaselessJDCloud
 from decommission_samples import TRACE_ID, VOLUME, notification, ours, sample, smn, trace
 from decommission_support import PROJECT, QUEUE_ARN, Desk, huawei, jd, pairs, record, tms, vm
 from service_house import ENVIRON
@@ -13,7 +14,6 @@ from untag.contracts import InvalidInputError, parse_requests
 from untag.decommission.service import Decommissioner
 from untag.hosts.aws import LambdaFunction
 from untag.providers import Registry
-from untag.providers.jdcloud.resourcetag import JDCloud
 
 # What is asked for.
 
@@ -96,11 +96,8 @@ def test_the_policy_is_all_or_globs_of_keys_and_never_the_clouds_own(policy: str
         assert [notice["code"] for notice in desk.notices] == ([] if meant else ["no_tags"])
 
 
-def test_the_policys_globs_and_the_clouds_own_keys_are_compared_as_the_cloud_compares_keys(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(JDCloud, "comparable_key", lambda _self, key: key.lower())
-    with Desk({"UNTAG_DECOMMISSION_TAGS": "ENV,Jrn:*"}) as desk:
+def test_the_policys_globs_and_the_clouds_own_keys_are_compared_as_the_cloud_compares_keys():
+    with Desk({"UNTAG_DECOMMISSION_TAGS": "ENV,Jrn:*"}, changed=[CaselessJDCloud]) as desk:
         tags = {"Env": "1", "other": "2", "JRN:made-by": "3"}
         desk.jd.tags.load([{"region": "cn-north-1", "type": "vm", "id": "i-1", "tags": tags}])
         assert desk.work(vm("i-1")) == []

@@ -1,29 +1,26 @@
-"""The decommission function: what it buries, what comes again, and its handler."""
+"""The decommission function: what it buries, what comes again, and what Lambda hands to it."""
 
-import importlib.util
 import io
 import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from aws_model import DEAD_LETTERS, down
 from bookkeeping import Json
+from changed_providers import with_a_bug_in
 from decommission_samples import NEARLY, SAMPLES, VOLUME, ours, smn, trace
-from decommission_support import QUEUE_ARN, SECONDS, Desk, huawei, jd, pairs, record, tms, vm
+from decommission_support import QUEUE_ARN, Desk, huawei, jd, pairs, record, tms, vm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import errors_of, raising
+from lambda_support import context, sqs_event
+from support import errors_of
 
+from untag.contracts import Problem, RemovalRequest
 from untag.contracts.rejections import InvocationError
-from untag.decommission import service
-from untag.hosts import aws
 from untag.hosts.aws.telemetry import logger
-
-HANDLER = Path(__file__).parents[2] / "functions" / "decommission" / "app.py"
+from untag.providers.jdcloud.resourcetag import JDCloud
 
 # What does not validate.
 
@@ -72,18 +69,20 @@ def test_a_dead_letter_queue_that_is_down_brings_the_body_again(desk: Desk):
     assert desk.work("{") == ["m-1"]
 
 
-def test_a_bug_in_one_record_takes_down_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    jd(desk, "i-1", env="prod")
-    real = service.read
+class CursedById(JDCloud):
+    """JD Cloud's provider with a bug that one resource brings out."""
 
-    def read(body: Any, own_id: str) -> Any:
-        if own_id == "cursed":
-            raise ZeroDivisionError
-        return real(body, own_id)
+    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
+        assert "cursed" not in request.resources[0].ids
+        return super().problems(request)
 
-    monkeypatch.setattr(service, "read", read)
-    assert desk.batch(record(ours(), "cursed"), record(ours(), "good")) == ["cursed"]
-    assert len(desk.requests) == 1
+
+def test_a_bug_in_one_record_takes_down_no_other():
+    with Desk(changed=[CursedById]) as desk:
+        jd(desk, "cursed", "i-1", env="prod")
+        assert desk.batch(record(vm("cursed"), "bad"), record(vm("i-1"), "good")) == ["bad"]
+        assert pairs(desk.requests) == Counter([("vm", "i-1", "env", "prod")])
+        assert desk.letters == []
 
 
 def test_a_record_that_may_have_killed_the_process_runs_last_and_alone_on_its_own_queue(desk: Desk):
@@ -94,55 +93,19 @@ def test_a_record_that_may_have_killed_the_process_runs_last_and_alone_on_its_ow
     ]
 
 
-# The handler, and everything at once.
+# What Lambda hands over, and everything at once.
 
 
-def load(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> ModuleType:
-    """The handler's module, with a function in virtual time."""
-    monkeypatch.setattr(aws, "LambdaFunction", lambda *_: desk.made)
-    spec = importlib.util.spec_from_file_location("decommission_app", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def handled(desk: Desk, event: Any) -> Json:
+    """What the function answers."""
+    return desk.made(event, context("decommission", desk.clock))
 
 
-def context(desk: Desk) -> SimpleNamespace:
-    left = desk.clock.left(SECONDS)
-    return SimpleNamespace(
-        function_name="decommission",
-        memory_limit_in_mb=512,
-        invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:decommission",
-        aws_request_id="req-1",
-        get_remaining_time_in_millis=lambda: int(left() * 1000),
-    )
-
-
-def sqs_event(*bodies: str) -> Json:
-    return {
-        "Records": [
-            {
-                "messageId": f"m-{number}",
-                "receiptHandle": f"receipt-{number}",
-                "body": body,
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": QUEUE_ARN,
-                "awsRegion": "eu-west-1",
-            }
-            for number, body in enumerate(bodies)
-        ]
-    }
-
-
-def test_the_handler_answers_with_the_records_that_have_to_come_again(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+def test_a_batch_is_answered_with_the_records_that_have_to_come_again(desk: Desk):
     jd(desk, "i-1", env="prod")
     desk.tms.faults.add("throttle")
-    handler = load(monkeypatch, desk).handler
-    answer = handler(sqs_event(json.dumps(ours()), json.dumps(huawei("v-1")), "{"), context(desk))
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+    answer = handled(desk, sqs_event(ours(), huawei("v-1"), "{", queue="untag-decommission"))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}
 
 
 @pytest.mark.parametrize(
@@ -159,59 +122,48 @@ def test_the_handler_answers_with_the_records_that_have_to_come_again(desk: Desk
         (smn("no JSON"), "message"),
     ],
 )
-def test_what_is_no_event_or_cannot_be_served_fails_the_invocation(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, event: Any, path: str
-):
+def test_what_is_no_event_or_cannot_be_served_fails_the_invocation(desk: Desk, event: Any, path: str):
     with pytest.raises(InvocationError) as caught:
-        load(monkeypatch, desk).handler(event, context(desk))
+        handled(desk, event)
     assert [error["path"] for error in errors_of(caught)] == [path]
     assert desk.requests == desk.notices == desk.letters == [], "whoever handed it over is told, and nobody else"
 
 
-def test_an_event_by_hand_of_which_nothing_can_be_read_fails_the_invocation(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_event_by_hand_of_which_nothing_can_be_read_fails_the_invocation(desk: Desk):
     with pytest.raises(InvocationError) as caught:
-        load(monkeypatch, desk).handler(smn("no JSON", "{"), context(desk))
+        handled(desk, smn("no JSON", "{"))
     assert [error["path"] for error in errors_of(caught)] == ["message", "message"]
     assert desk.notices == desk.letters == []
 
 
-def test_an_event_by_hand_is_carried_out_and_answered_with_what_it_led_to(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+def test_an_event_by_hand_is_carried_out_and_answered_with_what_it_led_to(desk: Desk):
     jd(desk, "i-1", env="prod")
-    answer = load(monkeypatch, desk).handler(vm("i-1", "i-2", batch="b-1"), context(desk))
+    answer = handled(desk, vm("i-1", "i-2", batch="b-1"))
     assert pairs(desk.requests) == Counter([("vm", "i-1", "env", "prod")])
     assert answer == {"counts": {"requests": 1}, "requests": ["ev-1"], "notices": desk.notices}
     assert [(notice["code"], notice["batch"]) for notice in desk.notices] == [("no_tags", "b-1")]
 
 
 @pytest.mark.parametrize("service_", ["sqs", "sns"])
-def test_an_event_by_hand_whose_results_are_not_delivered_fails_the_invocation(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, service_: str
-):
+def test_an_event_by_hand_whose_results_are_not_delivered_fails_the_invocation(desk: Desk, service_: str):
     jd(desk, "i-1", env="prod")
     desk.aws.trouble = down(service_)
     with pytest.raises(InvocationError) as caught:
-        load(monkeypatch, desk).handler(vm("i-1", "i-2"), context(desk))
+        handled(desk, vm("i-1", "i-2"))
     assert "not delivered (InternalError)" in errors_of(caught)[0]["message"]
 
 
-def test_an_event_by_hand_whose_tags_cannot_be_read_now_fails_the_invocation(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_event_by_hand_whose_tags_cannot_be_read_now_fails_the_invocation(desk: Desk):
     desk.tms.faults.add("throttle")
     with pytest.raises(InvocationError) as caught:
-        load(monkeypatch, desk).handler(huawei("v-1"), context(desk))
+        handled(desk, huawei("v-1"))
     assert "not now" in errors_of(caught)[0]["message"]
     assert desk.requests == desk.notices == desk.letters == []
 
 
-def test_a_bug_while_an_event_by_hand_is_worked_at_fails_without_its_own_words(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(service, "read", raising)
-    with pytest.raises(InvocationError) as caught:
-        load(monkeypatch, desk).handler(ours(), context(desk))
+def test_a_bug_while_an_event_by_hand_is_worked_at_fails_without_its_own_words():
+    with Desk(changed=[with_a_bug_in("scope")]) as desk, pytest.raises(InvocationError) as caught:
+        handled(desk, ours())
     assert errors_of(caught) == [{"path": "", "message": "internal error: ZeroDivisionError"}]
 
 
@@ -229,8 +181,7 @@ def patient() -> Iterator[Desk]:
 def test_no_body_raises_or_is_lost(patient: Desk, bodies: list[str]):
     patient.aws.queues = {name: [] for name in patient.aws.queues}
     patient.aws.reports.clear()
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        answer = load(monkeypatch, patient).handler(sqs_event(*bodies), context(patient))
+    answer = handled(patient, sqs_event(*bodies, queue="untag-decommission"))
     returned = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
     assert returned == [], "there is nothing here that another time would mend"
     assert len(patient.letters) + len(patient.notices) + len(patient.requests) >= len(bodies)

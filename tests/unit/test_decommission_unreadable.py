@@ -1,6 +1,5 @@
 """What cannot be read is a dead letter that says why, and is never said to delete nothing."""
 
-import base64
 import json
 from collections import Counter
 from typing import Any
@@ -9,10 +8,7 @@ import pytest
 from bookkeeping import Json
 from decommission_samples import VOLUME, changed, notification, ours, sample, smn, trace
 from decommission_support import PROJECT, QUEUE_ARN, Desk, huawei, jd, pairs, tms
-
-
-def in_base64(content: Any) -> str:
-    return base64.b64encode(json.dumps(content).encode()).decode()
+from support import in_base64
 
 
 def cloud_event(**changes: Any) -> Json:

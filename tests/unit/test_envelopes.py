@@ -1,13 +1,12 @@
 """Payloads in envelopes: SNS and EventBridge, nested either way, as text or as objects."""
 
-import base64
 import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import body, problems_of
+from support import body, in_base64, problems_of
 
 from untag.contracts import InvalidInputError, parse_json, parse_requests, unwrap
 
@@ -27,10 +26,6 @@ def event(detail, **fields):
 def cloud_event(data=..., **fields):
     whole = {"specversion": "1.0", "id": "ce-1", "source": "cmdb", "type": "anything", "data": data} | fields
     return {name: value for name, value in whole.items() if value is not ...}
-
-
-def in_base64(content, mark=b""):
-    return base64.b64encode(mark + json.dumps(content, ensure_ascii=False).encode()).decode()
 
 
 def notification(message, **fields):

@@ -2,20 +2,14 @@
 
 import base64
 import copy
-import json
-from pathlib import Path
 
 import pytest
-from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, CloudWire, record
+from event_support import led_to, recorded_event, said
 
 from local.providers import GcpServer
 from untag.contracts import InvalidInputError
-from untag.decommission.events import Gone, Ignored, read
-from untag.decommission.service import Decommissioner
-from untag.hosts.aws import LambdaFunction
+from untag.decommission.events import Gone, Ignored
 
-SAMPLES = Path(__file__).parents[1] / "vectors" / "gcp_events"
 INSTANCE = "//compute.googleapis.com/projects/demo-project/zones/us-east1-b/instances/vm-1"
 BUCKET = "//storage.googleapis.com/demo-bucket"
 LOG = "projects/demo-project/logs/cloudaudit.googleapis.com%2Factivity"
@@ -23,7 +17,7 @@ LOG = "projects/demo-project/logs/cloudaudit.googleapis.com%2Factivity"
 
 def sample(name="logentry_instance_delete_last", **changes):
     """A recorded event; changes to the log entry's payload, None takes a field away."""
-    event = json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+    event = recorded_event("gcp_events", name)
     payload = event.get("protoPayload", {})
     payload |= changes
     for field in [field for field, value in changes.items() if value is None]:
@@ -34,11 +28,6 @@ def sample(name="logentry_instance_delete_last", **changes):
 def of(method, resource, **changes):
     event = sample("logentry_bucket_delete_denied", methodName=method, resourceName=resource, status={})
     return {**event, "severity": "NOTICE"} | changes
-
-
-def said(event):
-    (one,) = read(json.dumps(event), "m-1")
-    return one
 
 
 @pytest.mark.parametrize(
@@ -168,18 +157,11 @@ def test_a_push_that_holds_no_json_is_unreadable_by_itself():
 
 def decommissioned(event, **environ):
     """What the function asks for, and its dead letters."""
-    cloud, model = GcpServer(), AwsModel()
+    cloud = GcpServer()
     labels = {"env": "prod", "goog-managed-by": "x"}
     cloud.tags.load([{"type": "compute.googleapis.com/Instance", "id": INSTANCE, "tags": labels}])
     settings = {**cloud.environment, "UNTAG_ENDPOINTS": "gcp=https://gcp.example.com", **environ}
-    function = LambdaFunction(
-        Decommissioner, ENVIRON | settings, transport=CloudWire(model, {"gcp.example.com": cloud})
-    )
-    try:
-        assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
-    finally:
-        function.runtime.close()
-    return model.messages(QUEUE), [attributes for _, attributes in model.letters()]
+    return led_to(event, {"gcp.example.com": cloud}, settings)
 
 
 def test_the_function_asks_for_the_labels_that_still_stand_in_the_account_of_the_project():

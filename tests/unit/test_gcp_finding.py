@@ -1,24 +1,16 @@
 """Google Cloud's search: what is asked, what an answer lists, and sweeps at the local cloud."""
 
-import time
-from typing import Any
-
 import httpx
 import pytest
-from aws_model import QUEUE, AwsModel
-from gcp_support import BUCKET, BUCKET_TYPE, INSTANCE, INSTANCE_TYPE, KEY, answered
-from service_house import ENVIRON, CloudWire, record
+from gcp_support import BUCKET, BUCKET_TYPE, HOST, INSTANCE, INSTANCE_TYPE, KEY, answered
 from support import Wire, run
+from sweep_support import sweep_at
 
 from local.providers import GcpServer
 from untag.contracts import ALL, Tag
-from untag.hosts.aws import LambdaFunction
 from untag.providers import Listing, Location, Session, Verdict
 from untag.providers.gcp.labels import GcpLabels
-from untag.sweep.service import Sweeper
 
-HOST = "gcp.example.com"
-SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
 ROW = {"name": INSTANCE, "assetType": INSTANCE_TYPE, "project": "projects/1", "labels": {"env": "prod"}}
 
 
@@ -118,22 +110,10 @@ def test_without_a_project_nothing_is_searched():
     assert wire.requests == []
 
 
-def swept(cloud, rule, limit=30.0):
+def swept(cloud, rule):
     """The requests that a sweep asks for, and its report."""
-    model = AwsModel()
-    model.queues[SWEEPS] = []
-    settings = {"UNTAG_SWEEP_QUEUE_URL": SWEEPS, "UNTAG_ENDPOINTS": f"gcp=https://{HOST}", "UNTAG_RATE": "100000"}
-    sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=CloudWire(model, {HOST: cloud}))
-    body: Any = {"id": "sweep-1", "rules": [{"name": "tmp", "provider": "gcp", "project_id": "demo-project"} | rule]}
-    until = time.monotonic() + limit
-    try:
-        while body is not None and time.monotonic() < until:
-            assert sweeper.batch([record(body)], lambda: 600.0) == {"batchItemFailures": []}
-            body = model.queues[SWEEPS].pop()["MessageBody"] if model.queues[SWEEPS] else None
-    finally:
-        sweeper.runtime.close()
-    (report,) = model.reports
-    return model.messages(QUEUE), report
+    settings = {**cloud.environment, "UNTAG_ENDPOINTS": f"gcp=https://{HOST}", "UNTAG_RATE": "100000"}
+    return sweep_at({HOST: cloud}, settings, {"name": "tmp", "provider": "gcp", "project_id": "demo-project"} | rule)
 
 
 def test_a_sweep_finds_every_resource_of_the_type_in_the_project_page_by_page():

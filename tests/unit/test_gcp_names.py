@@ -1,7 +1,7 @@
 """Google Cloud's ids: each is the full name of a resource of its type, and leads to that resource alone."""
 
 import pytest
-from gcp_support import BUCKET, BUCKET_TYPE, CLUSTER, CLUSTER_TYPE, IDS, INSTANCE, INSTANCE_TYPE, TOPIC
+from gcp_support import BUCKET, BUCKET_TYPE, CLUSTER, CLUSTER_TYPE, IDS, INSTANCE, INSTANCE_TYPE, TOPIC, answered
 from support import Asking
 
 from untag.contracts import InvalidInputError
@@ -165,7 +165,8 @@ def test_a_type_that_is_not_offered_is_refused(type_):
 @pytest.mark.parametrize("api", ["gcp", "gcp.labels"])
 def test_one_endpoint_may_stand_for_all_services(api):
     options = provider_options({"UNTAG_ENDPOINTS": f"{api}=http://127.0.0.1:1"})
-    assert GcpLabels.of(options)._endpoint == "http://127.0.0.1:1"
+    _, (sent,) = answered({}, kind="read", provider=GcpLabels.of(options))
+    assert sent.url.netloc == b"127.0.0.1:1"
 
 
 def test_an_endpoint_of_one_service_is_none_that_there_is():

@@ -1,8 +1,7 @@
 """Removals and restores at the local Google Cloud, from a record to the truth table."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -19,12 +18,15 @@ from gcp_support import (
     TABLE_TYPE,
     TOPIC,
     TOPIC_TYPE,
+    Shared,
+    before_a_write,
+    house_of,
 )
-from service_house import ENVIRON, House, record, taken_away
+from service_house import ENVIRON, record, taken_away
 
 from local.providers import Account, GcpOptions, GcpServer
+from local.providers.server import Route
 
-HOST = "gcp.example.com"
 BY_OPERATION = {INSTANCE_TYPE, SQL_TYPE, CLUSTER_TYPE, PROJECT_TYPE}
 VERSIONED = set(IDS) - {TOPIC_TYPE}
 
@@ -32,14 +34,6 @@ VERSIONED = set(IDS) - {TOPIC_TYPE}
 def put(cloud: GcpServer, *types: str, labels: Mapping[str, str] = {"env": "prod", "team": "web"}) -> None:
     for type_ in types:
         cloud.tags.load([{"type": type_, "id": IDS[type_], "tags": labels}])
-
-
-@contextmanager
-def house_of(cloud: GcpServer, **environ: str) -> Iterator[House]:
-    variables = {**cloud.environment, "UNTAG_ENDPOINTS": f"gcp=https://{HOST}", "UNTAG_RATE": "100000", **environ}
-    with House(environ=variables) as house:
-        house.wire.clouds[HOST] = cloud
-        yield house
 
 
 def request(*types: str, tags: Mapping[str, str] | str = {"env": "prod"}, **fields: Any) -> dict[str, Any]:
@@ -52,25 +46,9 @@ def labels_of(cloud: GcpServer, type_: str) -> dict[str, str] | None:
     return cloud.tags.get("default", "", type_, IDS[type_])
 
 
-def before_a_write(cloud: GcpServer, change: Callable[[], None], times: int = 1) -> list[str]:
-    """Somebody else's change between a read and the write after it; gives the operations that were asked for."""
-    done: list[str] = []
-    plain = cloud.parse
-
-    def parse(sent: Any, route: Any, account: str) -> Any:
-        if route.writing and done.count("changed") < times:
-            done.append("changed")
-            change()
-        done.append(route.operation)
-        return plain(sent, route, account)
-
-    cloud.parse = parse  # type: ignore[method-assign]
-    return done
-
-
 @pytest.fixture
-def cloud() -> GcpServer:
-    return GcpServer()
+def cloud() -> Shared:
+    return Shared()
 
 
 def test_labels_are_removed_at_every_service_and_each_row_has_what_stood_there(cloud: GcpServer) -> None:
@@ -130,7 +108,7 @@ def test_every_label_means_all_but_googles_own(cloud: GcpServer) -> None:
 
 
 @pytest.mark.parametrize("type_", IDS)
-def test_a_value_that_changes_between_the_read_and_the_write_is_kept(cloud: GcpServer, type_: str) -> None:
+def test_a_value_that_changes_between_the_read_and_the_write_is_kept(cloud: Shared, type_: str) -> None:
     put(cloud, type_)
 
     def change() -> None:
@@ -150,21 +128,18 @@ def test_a_value_that_changes_between_the_read_and_the_write_is_kept(cloud: GcpS
     assert taken_away(cloud) == set()
 
 
-def _before_the_second_read(cloud: GcpServer, change: Callable[[], None]) -> None:
-    plain, reads = cloud.parse, [0]
+def _before_the_second_read(cloud: Shared, change: Callable[[], None]) -> None:
+    reads = iter(range(1, 99))
 
-    def parse(sent: Any, route: Any, account: str) -> Any:
-        reads[0] += route.operation == "get"
-        if reads[0] == 2:
+    def act(route: Route) -> None:
+        if route.operation == "get" and next(reads) == 2:
             change()
-            reads[0] += 1
-        return plain(sent, route, account)
 
-    cloud.parse = parse  # type: ignore[method-assign]
+    cloud.before = act
 
 
 @pytest.mark.parametrize("type_", sorted(VERSIONED))
-def test_another_label_that_changes_meanwhile_is_kept_and_ours_goes(cloud: GcpServer, type_: str) -> None:
+def test_another_label_that_changes_meanwhile_is_kept_and_ours_goes(cloud: Shared, type_: str) -> None:
     put(cloud, type_)
     before_a_write(cloud, lambda: cloud.tags.put("", type_, IDS[type_], "new", "1"))
     with house_of(cloud) as house:
@@ -173,7 +148,7 @@ def test_another_label_that_changes_meanwhile_is_kept_and_ours_goes(cloud: GcpSe
     assert labels_of(cloud, type_) == {"team": "web", "new": "1"}
 
 
-def test_a_resource_that_changes_all_the_time_waits_after_three_rounds(cloud: GcpServer) -> None:
+def test_a_resource_that_changes_all_the_time_waits_after_three_rounds(cloud: Shared) -> None:
     put(cloud, BUCKET_TYPE)
     number = iter(range(100))
     done = before_a_write(cloud, lambda: cloud.tags.put("", BUCKET_TYPE, BUCKET, "n", f"{next(number)}"), times=99)
@@ -388,7 +363,7 @@ def test_a_role_that_the_pool_does_not_trust_closes_the_account(cloud: GcpServer
 
 
 def test_a_value_that_somebody_sets_after_a_restore_of_ours_is_told_with_the_pair_that_it_holds_back(
-    cloud: GcpServer,
+    cloud: Shared,
 ) -> None:
     put(cloud, INSTANCE_TYPE, labels={})
     cloud.faults.add("partial", operation="setLabels", times=1, applied=True)

@@ -5,10 +5,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from gcp_support import house_of
 from service_house import House, record
-from test_gcp_removal import house_of
 
 from local.providers import GcpServer
+from local.providers.faults import Verdict
+from local.providers.server import Answer, Ask
+from local.providers.truth import Cause
 
 PLACES = {
     "compute.googleapis.com/Instance": "//compute.googleapis.com/projects/demo-project/zones/us-east1-b/instances/{}",
@@ -42,22 +45,22 @@ def name(type_: str, number: int) -> str:
     return PLACES[type_].format(f"r{number:03}")
 
 
-def another_writer(cloud: GcpServer, chance: random.Random) -> set[tuple[str, str, str]]:
-    """Somebody who changes labels just before some of our writes; gives the values of `env` that came to be so."""
-    set_since: set[tuple[str, str, str]] = set()
-    plain = cloud.parse
+class WithAnotherWriter(GcpServer):
+    """A local Google Cloud where somebody else changes labels just before some of our writes."""
 
-    def parse(sent: Any, route: Any, account: str) -> Any:
-        holding = cloud._holding(account, route.id) if route.writing else None
-        if holding is not None and holding.type != WITHOUT_A_VERSION and chance.random() < 0.2:
-            key = chance.choice(["env", "theirs"])
-            cloud.tags.put("", holding.type, holding.id, key, "dev")
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed=seed)
+        self.chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self.set_since: set[tuple[str, str, str]] = set()
+        """The values of `env` that came to be so."""
+
+    def apply(self, ask: Ask, cause: Cause, verdict: Verdict) -> tuple[Answer, int]:
+        if ask.route.writing and ask.type not in {"", WITHOUT_A_VERSION} and self.chance.random() < 0.2:
+            key = self.chance.choice(["env", "theirs"])
+            self.tags.put("", ask.type, ask.ids[0], key, "dev")
             if key == "env":
-                set_since.add((holding.id, "env", "dev"))
-        return plain(sent, route, account)
-
-    cloud.parse = parse  # type: ignore[method-assign]
-    return set_since
+                self.set_since.add((ask.ids[0], "env", "dev"))
+        return super().apply(ask, cause, verdict)
 
 
 def until_nothing_waits(house: House) -> int:
@@ -75,15 +78,13 @@ def until_nothing_waits(house: House) -> int:
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6])
 def test_every_pair_ends_with_what_really_became_of_it(seed: int) -> None:
-    cloud = GcpServer(seed=seed)
-    chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    cloud = WithAnotherWriter(seed)
     places = [(type_, name(type_, number)) for type_ in PLACES for number in range(20)]
     for type_, id_ in places:
         labels = {"env": "prod", "team": "web", "keep": "1", "goog-managed-by": "x"}
         cloud.tags.load([{"type": type_, "id": id_, "tags": labels}])
     for do, how in WEATHER:
         cloud.faults.add(do, **how)
-    set_since = another_writer(cloud, chance)
     raws = [
         {
             "id": f"chg-{number}",
@@ -101,7 +102,8 @@ def test_every_pair_ends_with_what_really_became_of_it(seed: int) -> None:
     assert Counter((row["resource_id"], row["key"]) for row in rows) == asked
     gone = {(change.id, change.key, change.before) for change in cloud.tags.history if change.after is None}
     assert gone <= {(id_, key, value) for _, id_ in places for key, value in (("env", "prod"), ("team", "web"))}
-    assert not gone & set_since
+    assert cloud.set_since
+    assert not gone & cloud.set_since
     for row in rows:
         pair = (row["resource_id"], row["key"], "prod" if row["key"] == "env" else "web")
         stands = cloud.tags.get("default", "", row["type"], row["resource_id"])
@@ -110,15 +112,9 @@ def test_every_pair_ends_with_what_really_became_of_it(seed: int) -> None:
         elif row["outcome"] == "absent":
             assert (stands or {}).get(row["key"]) != pair[2], row
             # `was` is the value before a write that may have been applied, which undo needs; or another has changed it.
-            assert (row.get("was") == pair[2]) is (pair in gone) or (pair[0], "env", "dev") in set_since, row
+            assert (row.get("was") == pair[2]) is (pair in gone) or (pair[0], "env", "dev") in cloud.set_since, row
     assert {row["outcome"] for row in rows} <= {"removed", "absent", "failed", "unconfirmed"}
     failed = {row["code"] for row in rows if row["outcome"] == "failed"}
     assert failed <= {"HTTP_302", "RESOURCE_IN_USE", "code_9"}, "what passes is tried again"
-    untouched = [labels for _, id_ in places for labels in [_labels(cloud, id_)]]
+    untouched = [cloud.tags.get("default", "", *place) or {} for place in places]
     assert all(labels["keep"] == "1" and labels["goog-managed-by"] == "x" for labels in untouched)
-
-
-def _labels(cloud: GcpServer, id_: str) -> dict[str, str]:
-    holding = cloud._holding("default", id_)
-    assert holding is not None
-    return holding.tags

@@ -1,108 +1,62 @@
-"""The handler: batches, payloads, and whatever else it may be sent."""
+"""What Lambda hands to remove_tags: batches, payloads, and whatever else it may be sent."""
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from bookkeeping import Json
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lambda_support import FUNCTIONS, context, sqs_event
 from service_house import House, jd_request, put
 from support import errors_of
 
 from untag.contracts.rejections import InvocationError
-from untag.hosts import aws
 from untag.removal.service import MAX_ANSWER_BYTES
 
-HANDLER = Path(__file__).parents[2] / "functions" / "remove_tags" / "app.py"
+
+def handled(house: House, event: Any) -> Json:
+    """What the function answers."""
+    return house.remover(event, context("remove_tags", house.clock))
 
 
-def load(monkeypatch: pytest.MonkeyPatch, house: House) -> ModuleType:
-    """The handler's module, with a service in virtual time."""
-    monkeypatch.setattr(aws, "LambdaFunction", lambda *_: house.remover)
-    spec = importlib.util.spec_from_file_location("remove_tags_app", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def context(house: House, seconds: float = 120.0) -> SimpleNamespace:
-    left = house.clock.left(seconds)
-    return SimpleNamespace(
-        function_name="remove_tags",
-        memory_limit_in_mb=512,
-        invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:remove_tags",
-        aws_request_id="req-1",
-        get_remaining_time_in_millis=lambda: int(left() * 1000),
-    )
-
-
-def sqs_event(*bodies: Any) -> Json:
-    return {
-        "Records": [
-            {
-                "messageId": f"m-{number}",
-                "receiptHandle": f"receipt-{number}",
-                "body": body if isinstance(body, str) else json.dumps(body),
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:work",
-                "awsRegion": "eu-west-1",
-            }
-            for number, body in enumerate(bodies)
-        ]
-    }
-
-
-# The handler.
-
-
-def test_the_handler_answers_a_batch_with_the_records_that_have_to_come_again(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handler = load(monkeypatch, house).handler
+def test_a_batch_is_answered_with_the_records_that_have_to_come_again(house: House) -> None:
     first, second = jd_request("i-1", id_="a"), jd_request("i-1", id_="b", action="restore")
-    answer = handler(sqs_event(first, second, "poison"), context(house))
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+    answer = handled(house, sqs_event(first, second, "poison"))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}
     house.check(first)
 
 
-def test_the_handler_answers_a_payload_with_its_reports(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_payload_is_answered_with_its_reports(house: House) -> None:
     raw = jd_request("i-1")
     del raw["id"]
-    answer = load(monkeypatch, house).handler(raw, context(house))
+    answer = handled(house, raw)
     assert [report["id"] for report in answer["reports"]] == ["req-1"]
     assert answer["reports"] == house.aws.reports
 
 
 EVENTS = [
     file
-    for file in sorted((HANDLER.parents[2] / "events").glob("*.json"))
+    for file in sorted((FUNCTIONS.parent / "events").glob("*.json"))
     if not file.stem.startswith(("decommission", "sweep"))  # other functions'
 ]
 
 
 @pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
-def test_every_event_that_lies_beside_the_code_runs_as_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_event_that_lies_beside_the_code_runs_as_it_is(file: Path) -> None:
     with House() as house:
         house.jd.seed()
         house.huawei.seed()
         event = json.loads(file.read_text(encoding="utf-8"))
-        handler = load(monkeypatch, house).handler
         if "invalid" in file.stem:
             with pytest.raises(InvocationError) as caught:
-                handler(event, context(house))
+                handled(house, event)
             assert errors_of(caught)
             assert list(house.jd.calls) == list(house.huawei.calls) == []
             return
-        answer = handler(event, context(house))
+        answer = handled(house, event)
         if "sqs_batch" in file.stem:
             assert answer == {"batchItemFailures": []}
             assert house.aws.reports
@@ -146,15 +100,13 @@ def patient() -> Iterator[House]:
 @settings(max_examples=150)
 @given(event=JSON | NEARLY)
 def test_any_json_event_is_answered_with_reports_or_fails_with_what_is_wrong(patient: House, event: Any) -> None:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        handler = load(monkeypatch, patient).handler
-        try:
-            answer = handler(event, context(patient))
-        except InvocationError as error:
-            text = str(error)
-            assert set(json.loads(text)) == {"errors"}
-            assert len(text) < 200_000
-            return
+    try:
+        answer = handled(patient, event)
+    except InvocationError as error:
+        text = str(error)
+        assert set(json.loads(text)) == {"errors"}
+        assert len(text) < 200_000
+        return
     assert set(answer) == {"reports"}
     assert answer["reports"]
     assert len(json.dumps(answer)) <= MAX_ANSWER_BYTES
@@ -162,11 +114,10 @@ def test_any_json_event_is_answered_with_reports_or_fails_with_what_is_wrong(pat
 
 @settings(max_examples=150)
 @given(bodies=st.lists(st.text() | JSON.map(json.dumps) | NEARLY.map(json.dumps), min_size=1, max_size=3))
-def test_the_handler_never_raises_on_any_body_and_loses_none(patient: House, bodies: list[str]) -> None:
+def test_no_body_raises_or_is_lost(patient: House, bodies: list[str]) -> None:
     patient.aws.queues = {name: [] for name in patient.aws.queues}
     patient.aws.reports.clear()
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        answer = load(monkeypatch, patient).handler(sqs_event(*bodies), context(patient))
+    answer = handled(patient, sqs_event(*bodies))
     returned = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
     invalid = [body for body, attributes in patient.aws.letters() if attributes.get("code") == "invalid"]
     told = [report["id"] for report in patient.aws.reports if report.get("page", {}).get("number") == 1]

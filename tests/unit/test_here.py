@@ -38,8 +38,8 @@ def request(*ids: str, **fields: Any) -> dict[str, Any]:
     return {**body, "resources": [{"type": "vm", "ids": list(ids)}], **fields}
 
 
-def carry_out(host: Here, requests: list[Any]) -> None:
-    carry_out_by(host, Remover, [one if isinstance(one, str) else json.dumps(one) for one in requests])
+def carry_out(host: Here, requests: list[Any], work: type[Remover] = Remover) -> None:
+    carry_out_by(host, work, [one if isinstance(one, str) else json.dumps(one) for one in requests])
 
 
 def standing(jd: JdcloudServer, id_: str) -> dict[str, str] | None:
@@ -84,16 +84,16 @@ def test_what_ends_badly_is_a_dead_letter_that_can_be_carried_out_again(tmp_path
     assert outcomes(tmp_path) == {"i-1": "removed", "i-2": "removed"}
 
 
-def test_an_interrupted_run_leaves_what_is_still_to_be_done(
-    tmp_path: Path, jd: JdcloudServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: Any) -> None:
+class Interrupted(Remover):
+    """Ctrl-C comes while it works."""
+
+    def batch(self, *_: Any) -> list[str]:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr("untag.removal.Remover.batch", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            carry_out(here(tmp_path, jd), [request("i-1", id="a"), request("i-2", id="b")])
+
+def test_an_interrupted_run_leaves_what_is_still_to_be_done(tmp_path: Path, jd: JdcloudServer) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(here(tmp_path, jd), [request("i-1", id="a"), request("i-2", id="b")], Interrupted)
     left = here(tmp_path, jd).kept()
     assert [json.loads(one.body)["id"] for one in left] == ["a", "b"]
     carry_out_by(here(tmp_path, jd), Remover, left)

@@ -18,11 +18,25 @@ TMS = Scope("huaweicloud", "tms", "default", None, PROJECT, "ecs")
 APIS = {"config": (HuaweiConfig, RMS), "tms": (HuaweiTms, TMS)}
 
 
+class Meddled(HuaweicloudTmsServer):
+    """A local TMS that answers some operations with changed documents."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.changes = {}
+
+    def apply(self, ask, cause, verdict):
+        answer, applied = super().apply(ask, cause, verdict)
+        if cause.operation in self.changes:
+            answer = replace(answer, document=self.changes[cause.operation](answer.document))
+        return answer, applied
+
+
 class TmsHouse(House):
     """The service with a local TMS."""
 
     def __init__(self, *, untagged="empty", **environ):
-        tms = HuaweicloudTmsServer(options=HuaweicloudTmsOptions(read_untagged=untagged))
+        tms = Meddled(options=HuaweicloudTmsOptions(read_untagged=untagged))
         super().__init__(huawei=tms, environ={"UNTAG_ENDPOINTS": f"huaweicloud.tms=https://{HUAWEI_HOST}", **environ})
 
     def put(self, *ids, **tags):
@@ -40,15 +54,7 @@ class TmsHouse(House):
 
     def meddle(self, operation, change):
         """Change the documents that the local TMS answers an operation with."""
-        apply = self.huawei.apply
-
-        def meddled(ask, cause, verdict):
-            answer, applied = apply(ask, cause, verdict)
-            if cause.operation == operation:
-                answer = replace(answer, document=change(answer.document))
-            return answer, applied
-
-        self.huawei.apply = meddled
+        self.huawei.changes[operation] = change
 
 
 def asked(body, api="tms", kind="read"):

@@ -4,7 +4,7 @@ import json
 
 import httpx
 import pytest
-from service_house import HUAWEI_HOST, POLICY_TYPE, House, huawei_request, put, record
+from service_house import HUAWEI_HOST, POLICY_TYPE, House, huawei_request, put, record, tms_request
 from support import ACCESS_KEY, KEY, PROJECT, SECRET_KEY, TOKEN, Wire, run
 
 from local.providers import HuaweicloudTmsOptions, HuaweicloudTmsServer
@@ -47,10 +47,6 @@ def tms_house(**options):
     tms = HuaweicloudTmsServer(options=HuaweicloudTmsOptions(**options))
     tms.tags.put(PROJECT, "ecs", "i-1", "env", "prod")
     return House(huawei=tms, environ={"UNTAG_ENDPOINTS": f"huaweicloud.tms=https://{HUAWEI_HOST}"})
-
-
-def tms_request(*ids, **fields):
-    return huawei_request(*ids) | {"project_id": PROJECT, "resources": [{"type": "ecs", "ids": list(ids)}], **fields}
 
 
 # Through the whole service.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from support import PROJECT, Clock, request, run
+from support import PROJECT, SleepingClock, request, run
 
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsOptions, HuaweicloudTmsServer
 from untag.core import Accounts, Deadline, Engine, Policy, Rate, open_job
@@ -15,12 +15,12 @@ from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 from untag.providers.huaweicloud.tms import HuaweiTms
 
 
-class Bench:
+class TmsBench:
     """An engine with both of Huawei Cloud's APIs, at local servers, and a clock that nobody waits for."""
 
     def __init__(self, tms, config, *, key=None, **options):
         secret = tms.secrets["default"]
-        self.tms, self.clock = tms, Clock()
+        self.tms, self.clock = tms, SleepingClock()
         self.key = key or HuaweiCloudCredentials(**secret)
         self.registry = Registry(made=(HuaweiConfig(config.url), HuaweiTms(tms.url, **options)))
 
@@ -85,7 +85,7 @@ def standing(tms, type_="ecs"):
 def test_a_request_whose_types_belong_to_two_apis_is_carried_out_at_both(tms, config):
     put(tms, "i-1")
     config.tags.put("", "config:aggregators", "ag-1", "env", "prod")
-    told = Bench(tms, config).run(("ecs", ["i-1"]), ("config:aggregators", ["ag-1"]))
+    told = TmsBench(tms, config).run(("ecs", ["i-1"]), ("config:aggregators", ["ag-1"]))
     assert told == {("i-1", "env"): "removed", ("ag-1", "env"): "removed"}
     assert standing(tms) == {"i-1": {}}
     assert config.tags.pairs() == set()
@@ -94,7 +94,7 @@ def test_a_request_whose_types_belong_to_two_apis_is_carried_out_at_both(tms, co
 def test_only_what_stands_there_with_the_value_asked_for_is_removed(tms, config):
     put(tms, "i-1")
     put(tms, "i-2", tags={"env": "test", "a": "b"})
-    bench = Bench(tms, config)
+    bench = TmsBench(tms, config)
     told = bench.run(("ecs", ["i-1", "i-2", "i-3"]))
     assert told == {("i-1", "env"): "removed", ("i-2", "env"): "absent", ("i-3", "env"): "not_found"}
     assert [bench.results[id_, "env"].was for id_ in ("i-1", "i-2")] == ["prod", "test"]
@@ -108,7 +108,7 @@ def test_without_the_read_a_call_carries_as_many_resources_as_it_may_and_ten_tag
     ids = [f"i-{number}" for number in range(45)]
     tags = {f"key{number}": "v" for number in range(12)}
     put(tms, *ids, tags=tags)
-    bench = Bench(tms, config, read_first=False, resources_per_call=size)
+    bench = TmsBench(tms, config, read_first=False, resources_per_call=size)
     told = bench.run(("ecs", ids), tags=tags.items())
     assert set(told.values()) == {"removed"}
     assert len(told) == 45 * 12
@@ -121,7 +121,7 @@ def test_failures_inside_a_200_do_not_take_their_neighbours_down(tms, config):
     put(tms, "i-good", "i-busy", "i-locked", tags={"env": "prod", "a": "b"})
     tms.faults.add("partial", ids=["i-busy"], code="TMS.0006")
     tms.faults.add("partial", ids=["i-locked"], code="TMS.0004", message="locked")
-    bench = Bench(tms, config, read_first=False)
+    bench = TmsBench(tms, config, read_first=False)
     told = bench.run(("ecs", ["i-good", "i-busy", "i-locked", "i-nowhere"]), tags=[("env", "prod"), ("a", "b")])
     for key in ("env", "a"):
         assert told["i-good", key] == "removed"
@@ -135,12 +135,12 @@ def test_failures_inside_a_200_do_not_take_their_neighbours_down(tms, config):
 def test_a_failure_that_did_take_effect_is_found_out_by_reading_back(tms, config):
     put(tms, "i-1", "i-2")
     tms.faults.add("partial", ids=["i-2"], applied=True)
-    told = Bench(tms, config, read_first=False).run(("ecs", ["i-1", "i-2"]))
+    told = TmsBench(tms, config, read_first=False).run(("ecs", ["i-1", "i-2"]))
     assert told == {("i-1", "env"): "removed", ("i-2", "env"): "absent"}
 
 
 def test_a_wrong_type_or_project_is_not_asked_for_in_halves_and_each_resource_is_read_back_alone(tms, config):
-    bench = Bench(tms, config)
+    bench = TmsBench(tms, config)
     told = bench.run(("ECS", ["i-1", "i-2", "i-3"]), action="restore")
     assert set(told.values()) == {"failed"}
     assert {result.code for result in bench.results.values()} == {"TMS.5027"}
@@ -150,7 +150,7 @@ def test_a_wrong_type_or_project_is_not_asked_for_in_halves_and_each_resource_is
 def test_what_is_given_up_is_read_back_resource_by_resource(tms, config):
     put(tms, "i-1", "i-2", "i-3")
     tms.faults.add("forbidden", operation="writing", code="TMS.0006")
-    bench = Bench(tms, config, read_first=False)
+    bench = TmsBench(tms, config, read_first=False)
     told = bench.run(("ecs", ["i-1", "i-2", "i-3"]), attempt=10, first_attempt_at="2026-01-01T00:00:00Z")
     assert set(told.values()) == {"failed"}
     assert {result.code for result in bench.results.values()} == {"exhausted"}
@@ -161,14 +161,14 @@ def test_what_is_given_up_is_read_back_resource_by_resource(tms, config):
 def test_a_write_that_was_not_answered_as_documented_is_never_told_as_removed(tms, config, do):
     put(tms, "i-1")
     tms.faults.add(do, operation="writing")
-    told = Bench(tms, config).run(("ecs", ["i-1"]))
+    told = TmsBench(tms, config).run(("ecs", ["i-1"]))
     assert [outcome.partition(":")[0] for outcome in told.values()] == ["deferred"]
 
 
 def test_tags_are_put_back_twenty_resources_at_a_time(tms, config):
     ids = [f"i-{number}" for number in range(25)]
     put(tms, *ids, tags={"a": "b"})
-    told = Bench(tms, config).run(("ecs", ids), tags=[("env", "prod"), ("b", "")], action="restore")
+    told = TmsBench(tms, config).run(("ecs", ids), tags=[("env", "prod"), ("b", "")], action="restore")
     assert set(told.values()) == {"restored"}
     assert [len(call.ids) for call in tms.calls if call.writing] == [20, 5]
     assert len([call for call in tms.calls if not call.writing]) == 25
@@ -177,7 +177,7 @@ def test_tags_are_put_back_twenty_resources_at_a_time(tms, config):
 
 def test_a_dry_run_reads_and_changes_nothing(tms, config):
     put(tms, "i-1")
-    bench = Bench(tms, config)
+    bench = TmsBench(tms, config)
     told = bench.run(("ecs", ["i-1"]), tags=[("env", "prod"), ("a", None)], dry_run=True)
     assert told == {("i-1", "env"): "would_remove", ("i-1", "a"): "absent"}
     assert bench.calls() == {"tags": 1}
@@ -185,7 +185,7 @@ def test_a_dry_run_reads_and_changes_nothing(tms, config):
 
 def test_pairs_in_a_region_without_a_project_fail_by_name_before_any_call(tms, config):
     put(tms, "i-1")
-    bench = Bench(tms, config)
+    bench = TmsBench(tms, config)
     told = bench.run(("ecs", ["i-1", "i-2"]), region="cn-north-4", project_id=None)
     assert set(told.values()) == {"failed"}
     assert {result.code for result in bench.results.values()} == {"no_project"}
@@ -195,7 +195,7 @@ def test_pairs_in_a_region_without_a_project_fail_by_name_before_any_call(tms, c
 def test_the_region_finds_its_project_in_the_key(tms, config):
     put(tms, "i-1")
     key = HuaweiCloudCredentials(**tms.secrets["default"], projects={"cn-north-4": PROJECT})
-    told = Bench(tms, config, key=key).run(("ecs", ["i-1"]), region="cn-north-4", project_id=None)
+    told = TmsBench(tms, config, key=key).run(("ecs", ["i-1"]), region="cn-north-4", project_id=None)
     assert told == {("i-1", "env"): "removed"}
 
 
@@ -207,6 +207,6 @@ def test_where_documents_leave_it_open_the_outcome_is_the_same(config):
         for read_first in (True, False):
             with HuaweicloudTmsServer(options=options) as tms:
                 put(tms, "i-1", "i-2")
-                told = Bench(tms, config, read_first=read_first).run(("ecs", ["i-1", "i-0", "i-2"]))
+                told = TmsBench(tms, config, read_first=read_first).run(("ecs", ["i-1", "i-0", "i-2"]))
                 assert told == {("i-1", "env"): "removed", ("i-0", "env"): "not_found", ("i-2", "env"): "removed"}
                 assert tms.tags.pairs() == set()

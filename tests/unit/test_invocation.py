@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from aws_model import QUEUE, down
 from bookkeeping import flat
+from changed_providers import with_a_bug_in
 from service_house import House, huawei_request, jd_request, put, record, taken_away
-from support import errors_of, raising
+from support import errors_of
 
 from untag.contracts import Deferral
 from untag.contracts.rejections import InvocationError
-from untag.providers.jdcloud.resourcetag import JDCloud
 
 # What one batch does.
 
@@ -286,11 +286,8 @@ def test_a_payload_whose_results_are_not_delivered_fails_and_carries_on_when_it_
     assert [attributes["request_id"] for _, attributes in house.aws.letters()] == ["chg-1"]
 
 
-def test_a_bug_while_a_payload_is_opened_fails_without_its_own_words(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(JDCloud, "scope", raising)
-    with pytest.raises(InvocationError) as caught:
+def test_a_bug_while_a_payload_is_opened_fails_without_its_own_words() -> None:
+    with House(changed=[with_a_bug_in("scope")]) as house, pytest.raises(InvocationError) as caught:
         house.payload(jd_request("i-1"))
     assert errors_of(caught) == [{"path": "", "message": "internal error: ZeroDivisionError; nothing was called"}]
     assert caught.value.__suppress_context__, "a traceback would show the bug's own words"

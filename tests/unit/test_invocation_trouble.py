@@ -1,17 +1,19 @@
 """An invocation with what may have killed the last one, with what stalls, and with bugs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from aws_model import QUEUE, down
+from aws_model import DEAD_LETTERS, QUEUE, down
+from changed_providers import with_a_bug_in
 from service_house import House, huawei_request, jd_request, operations, put, record
-from support import raising
 
-from untag.core import Engine
+from untag.core import Deadline, Engine, Job
 from untag.hosts.aws.records import sqs_records
 from untag.providers.jdcloud.resourcetag import JDCloud
+from untag.removal import Remover
+from untag.runtime import Runtime
 
 # Suspects.
 
@@ -199,67 +201,86 @@ def test_secrets_that_stall_leave_delivery_the_time_it_needs() -> None:
 # Bugs.
 
 
-def test_a_bug_in_one_provider_module_defers_only_its_own_pairs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(JDCloud, "write", raising)
+def test_a_bug_in_one_provider_module_defers_only_its_own_pairs() -> None:
     ours, theirs = huawei_request("pa-1", id_="a"), jd_request("i-1", id_="b")
-    assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == []
-    house.check(ours, theirs)
-    assert house.outcomes("a") == {("pa-1", "env"): "removed"}
-    assert [body["id"] for body in house.aws.messages()] == ["b"]
+    with House(changed=[with_a_bug_in("write")]) as house:
+        put(house.jd, "i-1")
+        put(house.huawei, "pa-1")
+        assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == []
+        house.check(ours, theirs)
+        assert house.outcomes("a") == {("pa-1", "env"): "removed"}
+        assert [body["id"] for body in house.aws.messages()] == ["b"]
 
 
 @pytest.mark.parametrize("method", ["problems", "warnings", "scope"])
-def test_a_bug_while_a_record_is_opened_brings_back_that_record_only(
-    house: House, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    monkeypatch.setattr(JDCloud, method, raising)
+def test_a_bug_while_a_record_is_opened_brings_back_that_record_only(method: str) -> None:
     ours, theirs = huawei_request("pa-1", id_="a"), jd_request("i-1", id_="b")
-    assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == ["m-2"]
-    house.check(ours)
-    assert house.rows("b") == []
+    with House(changed=[with_a_bug_in(method)]) as house:
+        put(house.jd, "i-1")
+        put(house.huawei, "pa-1")
+        assert house.batch(record(ours, "m-1"), record(theirs, "m-2")) == ["m-2"]
+        house.check(ours)
+        assert house.rows("b") == []
 
 
-def test_if_the_engine_breaks_down_what_is_not_settled_comes_again(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = Engine.run
+class CursedByKey(JDCloud):
+    """JD Cloud's provider with a bug that shows when a resource has been read."""
 
-    async def run(self: Engine, jobs: Any, deadline: Any, done: Callable[[Any], None]) -> None:
-        jobs = list(jobs)
-        await real(self, jobs[:1], deadline, done)
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(Engine, "run", run)
-    good = jd_request("i-1", id_="a")
-    assert house.batch(record(good, "m-1"), record(jd_request("i-2", id_="b"), "m-2")) == ["m-2"]
-    house.check(good)
-    assert house.rows("b") == []
+    def comparable_key(self, key: str) -> str:
+        if key == "cursed":
+            raise ZeroDivisionError
+        return key
 
 
-def test_a_request_that_does_not_add_up_is_not_delivered_and_comes_again(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = Engine.run
+def test_if_the_engine_breaks_down_what_is_not_settled_comes_again() -> None:
+    good, every_tag = huawei_request("pa-1", id_="a"), {**jd_request("i-1", id_="b"), "tags": "all"}
+    with House(changed=[CursedByKey]) as house:
+        put(house.huawei, "pa-1")
+        put(house.jd, "i-1", tags={"cursed": "x"})
+        house.jd.latency = 5.0
+        assert house.batch(record(good, "m-1"), record(every_tag, "m-2")) == ["m-2"]
+        house.check(good)
+        assert house.outcomes("a") == {("pa-1", "env"): "removed"}
+        assert house.rows("b") == []
 
-    async def run(self: Engine, jobs: Any, deadline: Any, done: Callable[[Any], None]) -> None:
-        def tampering(job: Any) -> None:
+
+class Forgetful(Engine):
+    """Says that a request is done, and has forgotten what became of one of its pairs."""
+
+    async def run(self, jobs: Iterable[Job], deadline: Deadline, done: Callable[[Job], None]) -> None:
+        def forgetting(job: Job) -> None:
             if job.request.id == "b":
                 job.blocks[0].results[0] = None
             done(job)
 
-        await real(self, jobs, deadline, tampering)
+        await super().run(jobs, deadline, forgetting)
 
-    monkeypatch.setattr(Engine, "run", run)
+
+class ForgetfulRemover(Remover):
+    """Works with such an engine."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        policy, concurrency = runtime.settings.policy, runtime.settings.concurrency
+        between = (policy, runtime.timing, runtime.telemetry)
+        runtime.engine = Forgetful(runtime.host.client, runtime.accounts, *between, concurrency=concurrency)
+        super().__init__(runtime)
+
+
+def test_a_request_that_does_not_add_up_is_not_delivered_and_comes_again() -> None:
     good = jd_request("i-1", id_="a")
-    assert house.batch(record(good, "m-1"), record(jd_request("i-2", id_="b"), "m-2")) == ["m-2"]
-    house.check(good)
-    assert house.rows("b") == []
+    with House(work=ForgetfulRemover) as house:
+        put(house.jd, "i-1", "i-2")
+        assert house.batch(record(good, "m-1"), record(jd_request("i-2", id_="b"), "m-2")) == ["m-2"]
+        house.check(good)
+        assert house.rows("b") == []
 
 
-def test_a_letter_that_cannot_be_written_brings_back_its_record_only(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("untag.worker.rejected_dead_letter", raising)
+def test_a_letter_that_cannot_be_written_brings_back_its_record_only(house: House) -> None:
+    def trouble(_: str, __: str, body: dict[str, Any]) -> None:
+        if body.get("QueueUrl") == DEAD_LETTERS:
+            raise ZeroDivisionError
+
+    house.aws.trouble = trouble
     good = jd_request("i-1")
     assert house.batch(record("poison", "m-1"), record(good, "m-2")) == ["m-1"]
     house.check(good)

@@ -5,17 +5,14 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from made_up_clouds import CaselessProvider, MadeUpHouse, Resource, VersionedProvider, asking
+from made_up_clouds import MadeUpHouse, Resource, asking
 from service_house import record
 
 MACHINE = "/subscriptions/A/resourceGroups/g/providers/Made.Up/machines/vm-1"
 
 
 @pytest.fixture
-def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[MadeUpHouse]:
-    apis = {"caseless": (CaselessProvider,), "versioned": (VersionedProvider,)}
-    monkeypatch.setattr("untag.providers.NAMES", tuple(apis))
-    monkeypatch.setattr("untag.providers.apis_of", apis.__getitem__)
+def house() -> Iterator[MadeUpHouse]:
     with MadeUpHouse() as made:
         yield made
 

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 import httpx
 import pytest
-from support import ACCESS_KEY, Clock, Wire, run
+from support import ACCESS_KEY, SleepingClock, Wire, run
 
 from local.aws import Aws as LocalAws
 from local.aws import free_region
@@ -28,7 +28,7 @@ DOWN = httpx.Response(503)
 
 def sending(wire, work, *, clock=None, environ=ENV, **places):
     """What `work` gives when it is called with an outbox on that wire."""
-    clock = clock or Clock()
+    clock = clock or SleepingClock()
 
     async def send():
         async with wire.client() if isinstance(wire, Wire) else wire() as client:
@@ -210,7 +210,7 @@ def test_only_what_was_refused_for_a_passing_reason_is_sent_again(cloud, method,
 
 @KINDS
 def test_what_is_refused_again_and_again_fails_in_the_end(cloud, method):
-    clock = Clock()
+    clock = SleepingClock()
     wire = Wire(cloud(refuse=lambda _: ("InternalError", False)))
     with pytest.raises(DeliveryError, match="InternalError"):
         sending(wire, lambda outbox: getattr(outbox, method)([Message("x")]), clock=clock)

@@ -4,7 +4,7 @@ import json
 
 import httpx
 import pytest
-from support import ACCESS_KEY, Clock, Wire, run
+from support import ACCESS_KEY, SleepingClock, Wire, run
 
 from local.aws import Aws as LocalAws
 from local.aws import free_region
@@ -24,7 +24,7 @@ def received(receipt, region="eu-west-1"):
 def isolating(client, work, environ=ENV):
     async def isolate():
         async with client() as open_client:
-            timing = Clock().timing
+            timing = SleepingClock().timing
             await work(Quarantine(Aws(environ, open_client, timing)))
 
     run(isolate())
@@ -109,8 +109,8 @@ def test_a_real_queue_takes_the_calls():
             await quarantine.delete(received(messages["two"].receipt_handle, aws.region))
 
         isolating(lambda: httpx.AsyncClient(trust_env=False), work, environ)
-        (left,) = queue._messages
-        assert left.body == "one"
+        (left,) = queue.pending_messages
+        assert (left.body, queue.messages) == ("one", [])
         # Milliseconds: 60 s when it was received, 91 s from now.
         assert left.visible_at - before["one"] >= 30_000
     finally:

@@ -12,6 +12,7 @@ from aws_model import QUEUE, down
 from bookkeeping import Json
 from service_house import ENVIRON, House, huawei_request, jd_request, put, record
 from support import errors_of
+from trap import Trap
 
 from local.providers import HuaweicloudConfigServer, JdcloudServer
 from local.providers.accounts import Account
@@ -19,9 +20,11 @@ from untag.contracts import InvalidInputError, Problem
 from untag.contracts.rejections import MAX_PROBLEMS, InvocationError
 from untag.hosts.aws import LambdaFunction
 from untag.hosts.aws.telemetry import logger
+from untag.providers import Answer, Scope
+from untag.providers.jdcloud.credentials import JDSession
+from untag.providers.jdcloud.resourcetag import JDCloud
 from untag.removal import Remover
-from untag.removal.invocation import Invocation
-from untag.transport import Transport
+from untag.runtime import Runtime
 
 
 @pytest.fixture
@@ -52,22 +55,21 @@ def metrics(text: str) -> dict[tuple[str, ...], list[float]]:
 # What the process keeps.
 
 
-def test_one_event_loop_one_client_and_one_engine_are_kept_between_invocations(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loops = []
-    real = Invocation.batch
+def test_one_event_loop_one_client_and_one_signer_are_kept_between_invocations() -> None:
+    met = []
 
-    async def batch(self: Invocation, records: Any) -> list[str]:
-        loops.append((asyncio.get_running_loop(), house.remover.runtime.host.client, self._engine))
-        return await real(self, records)
+    class Watching(JDCloud):
+        async def read(self, session: JDSession, scope: Scope, ids: tuple[str, ...]) -> Answer:
+            met.append((asyncio.get_running_loop(), session.client, session.auth))
+            return await super().read(session, scope, ids)
 
-    monkeypatch.setattr(Invocation, "batch", batch)
-    for number in range(3):
-        assert house.batch(record(jd_request(f"i-{number}"))) == []
-    assert len(loops) == 3
-    assert len(set(loops)) == 1
-    assert not loops[0][0].is_closed()
+    with House(changed=[Watching]) as house:
+        put(house.jd, "i-0", "i-1", "i-2")
+        for number in range(3):
+            assert house.batch(record(jd_request(f"i-{number}"))) == []
+        assert len(met) == 3
+        assert len(set(met)) == 1
+        assert not met[0][0].is_closed()
 
 
 def test_what_is_known_of_an_account_is_kept_between_invocations() -> None:
@@ -88,13 +90,18 @@ def test_a_service_that_is_told_something_wrong_names_the_variable_and_not_its_v
     assert "canary" not in str(caught.value)
 
 
-def test_without_a_transport_of_its_own_it_speaks_http_and_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
+def test_without_a_transport_of_its_own_it_speaks_http_and_uses_no_proxy(
+    trap: Trap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, f"http://{trap.address}")
     remover = LambdaFunction(Remover, ENVIRON)
-    client = remover.runtime.host.client
-    assert client._mounts == {}
-    assert isinstance(client._transport, Transport)
-    remover.runtime.close()
+    with JdcloudServer() as server:
+        answer = remover.runtime.run(remover.runtime.host.client.get(f"{server.url}/v1/anything"))
+        remover.runtime.close()
+        assert (answer.http_version, answer.is_error) == ("HTTP/1.1", True)
+        assert len(server.calls) == 1
+    assert trap.hits == []
 
 
 # Answers.
@@ -174,15 +181,23 @@ def test_metrics_are_flushed_once_for_each_invocation(house: House, capsys: pyte
     assert metrics(capsys.readouterr().out) == {("", "", "Rejected"): [1]}
 
 
-def test_metrics_are_flushed_even_if_the_invocation_breaks(
-    house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def batch(self: Invocation, _: Any) -> list[str]:
-        self._telemetry.retried("jdcloud")
+class Breaking(Remover):
+    """Counts something, and breaks."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self.runtime = runtime
+
+    def batch(self, *_: Any) -> list[str]:
+        return self.runtime.run(self.broken())
+
+    async def broken(self) -> list[str]:
+        self.runtime.telemetry.retried("jdcloud")
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Invocation, "batch", batch)
-    with pytest.raises(ZeroDivisionError):
+
+def test_metrics_are_flushed_even_if_the_invocation_breaks(capsys: pytest.CaptureFixture[str]) -> None:
+    with House(work=Breaking) as house, pytest.raises(ZeroDivisionError):
         house.batch(record(jd_request("i-1")))
     assert metrics(capsys.readouterr().out) == {("jdcloud", "", "Retries"): [1]}
 
@@ -243,14 +258,17 @@ def test_no_key_token_or_signature_reaches_a_log_a_report_a_letter_or_a_remainde
         assert CANARIES.findall(text) == []
 
 
-def test_a_bugs_own_message_reaches_no_log(house: House, logs: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    from untag.providers.jdcloud.resourcetag import JDCloud
+class Telling(JDCloud):
+    """JD Cloud's provider with a bug that says what it should not."""
 
-    def write(*_: Any) -> Any:
+    async def write(self, *_: Any) -> Answer:
         raise ZeroDivisionError("canary")
 
-    monkeypatch.setattr(JDCloud, "write", write)
-    house.batch(record(jd_request("i-1")))
+
+def test_a_bugs_own_message_reaches_no_log(logs: io.StringIO) -> None:
+    with House(changed=[Telling]) as house:
+        put(house.jd, "i-1")
+        house.batch(record(jd_request("i-1")))
     (line,) = [line for line in lines(logs.getvalue()) if line["message"] == "internal error"]
     assert (line["error"], line["at"].split(":")[0]) == ("ZeroDivisionError", "test_service")
     assert "canary" not in logs.getvalue()

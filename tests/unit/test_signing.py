@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Clock, Wire, run, stamp
+from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, SleepingClock, Wire, run, stamp
 
 from untag.providers.credentials import AccessKey
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
@@ -126,7 +126,7 @@ def auths(clock):
 
 
 def test_every_attempt_is_signed_anew():
-    clock = Clock()
+    clock = SleepingClock()
     for auth in auths(lambda: clock.time):
         wire = Wire(httpx.Response(500))
 
@@ -147,24 +147,30 @@ def test_two_jdcloud_requests_never_share_a_nonce():
     assert len(nonces) == 50
 
 
-def test_the_derived_key_changes_with_the_day_and_only_then():
-    vector = JDCLOUD[0]
-    seconds = [stamp("20251015T000000Z")]
-    auth = jdcloud_auth(vector, clock=lambda: seconds[0])
+class CountedKey:
+    """A key that counts how often its secret is used."""
 
-    def derived():
-        signed(auth, httpx.Request("POST", vector["url"], content=b""))
-        return auth._derived
+    access_key, security_token = ACCESS_KEY, None
+    used = 0
 
-    morning = derived()
-    seconds[0] += 86_399
-    assert derived() is morning
-    seconds[0] += 1
-    assert derived() != morning
-    fresh = jdcloud_auth(vector, clock=lambda: seconds[0])
-    request = httpx.Request("POST", vector["url"], content=b"")
-    again = httpx.Request("POST", vector["url"], content=b"")
-    assert signed(auth, request).headers["authorization"] == signed(fresh, again).headers["authorization"]
+    @property
+    def secret_key(self):
+        self.used += 1
+        return SECRET_KEY
+
+
+def test_the_signing_key_is_derived_anew_with_the_day_and_only_then():
+    moments = [stamp(at) for at in ("20251015T000000Z", "20251015T235959Z", "20251016T000000Z", "20251016T120000Z")]
+    key, seconds = CountedKey(), list(moments)
+    auth = DerivedKeyAuth(AWS4, key, region="eu-west-1", service="sqs", clock=lambda: seconds[0])
+    used = []
+    while seconds:
+        fresh = DerivedKeyAuth(AWS4, CountedKey(), region="eu-west-1", service="sqs", clock=lambda: seconds[0])
+        kept, anew = (signed(one, httpx.Request("GET", "https://x/")).headers["authorization"] for one in (auth, fresh))
+        assert kept == anew
+        used.append(key.used)
+        seconds.pop(0)
+    assert used == [1, 1, 2, 2]
 
 
 def test_the_body_is_bound_by_every_signature():

@@ -88,6 +88,7 @@ def tags(broom, id_):
 
 @pytest.fixture
 def broom():
+    """In a stack that keeps tags until their grace is over."""
     with Broom(environ=SCHEDULER) as made:
         yield made
 

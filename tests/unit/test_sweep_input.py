@@ -5,20 +5,14 @@ import re
 
 import pytest
 from aws_model import down
-from support import errors_of, raising
+from changed_providers import with_a_bug_in
+from support import errors_of
 from sweep_support import JD, Broom, many
 
 from untag.contracts import InvalidInputError, parse_requests
 from untag.contracts.rejections import InvocationError
 from untag.hosts.aws import LambdaFunction
 from untag.sweep.service import Sweeper
-
-
-@pytest.fixture
-def broom():
-    with Broom() as made:
-        yield made
-
 
 # Input.
 
@@ -62,9 +56,8 @@ def test_a_sweep_by_hand_whose_results_are_not_delivered_fails_the_invocation(br
     assert "not delivered (InternalError)" in errors_of(caught)[0]["message"]
 
 
-def test_a_bug_in_a_sweep_by_hand_fails_without_its_own_words(broom, monkeypatch):
-    monkeypatch.setattr("untag.sweep.service.summary", raising)
-    with pytest.raises(InvocationError) as caught:
+def test_a_bug_in_a_sweep_by_hand_fails_without_its_own_words():
+    with Broom(changed=[with_a_bug_in("scope")]) as broom, pytest.raises(InvocationError) as caught:
         broom.sweeper.payload({"rules": [JD]}, "own", broom.clock.left(60.0))
     assert errors_of(caught) == [{"path": "", "message": "internal error: ZeroDivisionError"}]
 

@@ -10,10 +10,10 @@ PATH = "/sweep-rules/team-a/rules.json"
 
 
 @pytest.fixture
-def broom():
-    with Broom() as made:
-        made.put(made.jd, {f"i-{number}": {"tmp": "x"} for number in range(3)})
-        yield made
+def broom(broom):
+    """With resources that the rules mean."""
+    broom.put(broom.jd, {f"i-{number}": {"tmp": "x"} for number in range(3)})
+    return broom
 
 
 @pytest.mark.parametrize(

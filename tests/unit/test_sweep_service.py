@@ -4,15 +4,10 @@ import json
 
 import pytest
 from aws_model import DEAD_LETTERS, QUEUE, down
+from changed_providers import CaselessJDCloud, with_a_bug_in
 from sweep_support import EXPIRED, JD, PROJECT, RMS, SWEEP_ARN, SWEEPS, TMS, Broom, many
 
-from untag.providers.jdcloud.resourcetag import JDCloud
-
-
-@pytest.fixture
-def broom():
-    with Broom() as made:
-        yield made
+from local.providers import HuaweicloudTmsServer
 
 
 def detail(notice, rule="jd"):
@@ -81,32 +76,35 @@ def test_a_listing_that_never_answers_is_tried_by_value_before_it_is_given_up(br
     assert len(broom.asked()) == 9
 
 
-def test_a_service_behind_tms_that_fails_inside_an_answer_of_success_is_no_empty_listing(monkeypatch, broom):
-    broom.put(broom.tms, many(3, tmp="x"))
-    apply = broom.tms.apply
+class WithoutItsServices(HuaweicloudTmsServer):
+    """TMS, while the service behind it fails."""
 
-    def failed(ask, cause, verdict):
-        answer, count = apply(ask, cause, verdict)
+    def apply(self, ask, cause, verdict):
+        answer, count = super().apply(ask, cause, verdict)
         error = {"project_id": PROJECT, "resource_type": "ecs", "error_code": "TMS.2030", "error_msg": "no permission"}
         answer.document.update(errors=[error], resources=[], total_count=0)
         return answer, count
 
-    monkeypatch.setattr(broom.tms, "apply", failed)
-    notice = broom.sweep(TMS)
-    assert (notice["status"], notice["details"][0]["errors"][0]["code"]) == ("failed", "TMS.2030")
+
+def test_a_service_behind_tms_that_fails_inside_an_answer_of_success_is_no_empty_listing():
+    with Broom(tms=WithoutItsServices()) as broom:
+        broom.put(broom.tms, many(3, tmp="x"))
+        notice = broom.sweep(TMS)
+        assert (notice["status"], notice["details"][0]["errors"][0]["code"]) == ("failed", "TMS.2030")
 
 
-def test_a_page_that_is_shorter_than_its_listing_says_is_not_believed(monkeypatch):
-    with Broom(environ={"UNTAG_MAX_ATTEMPTS": "2"}) as broom:
+class CutShort(HuaweicloudTmsServer):
+    """TMS, were its pages shorter than they say."""
+
+    def apply(self, ask, cause, verdict):
+        answer, count = super().apply(ask, cause, verdict)
+        answer.document["resources"] = answer.document["resources"][:10]
+        return answer, count
+
+
+def test_a_page_that_is_shorter_than_its_listing_says_is_not_believed():
+    with Broom(environ={"UNTAG_MAX_ATTEMPTS": "2"}, tms=CutShort()) as broom:
         broom.put(broom.tms, many(30, tmp="x"))
-        apply = broom.tms.apply
-
-        def short(ask, cause, verdict):
-            answer, count = apply(ask, cause, verdict)
-            answer.document["resources"] = answer.document["resources"][:10]
-            return answer, count
-
-        monkeypatch.setattr(broom.tms, "apply", short)
         notice = broom.sweep(TMS)
         assert (notice["status"], notice["details"][0]["errors"][0]["code"]) == ("failed", "short_page")
 
@@ -155,9 +153,8 @@ def test_what_the_stack_does_not_work_at_is_not_even_listed(variable, value, cod
         assert not len(broom.jd.calls)
 
 
-def test_protected_and_reserved_keys_are_compared_as_the_cloud_compares_keys(monkeypatch):
-    monkeypatch.setattr(JDCloud, "comparable_key", lambda _self, key: key.lower())
-    with Broom(environ={"UNTAG_PROTECTED_KEYS": "Owner,COST-*"}) as broom:
+def test_protected_and_reserved_keys_are_compared_as_the_cloud_compares_keys():
+    with Broom(environ={"UNTAG_PROTECTED_KEYS": "Owner,COST-*"}, changed=[CaselessJDCloud]) as broom:
         broom.put(broom.jd, {"r-1": {"tmp": "a", "oWNER": "b", "cost-1": "c", "JRN:x": "d", "old": "e"}})
         broom.sweep({**JD, "remove": [{"regex": ".+"}]})
         assert broom.asked() == {("r-1", "tmp", "a"), ("r-1", "old", "e")}
@@ -275,19 +272,26 @@ def test_the_summary_is_told_apart_by_its_attributes(broom):
     assert broom.aws.attributes[-1]["Subject"].startswith("sweep: 2 rules, 0 tags")
 
 
-def test_a_bug_brings_the_record_back_and_is_told(broom, monkeypatch):
-    monkeypatch.setattr("untag.sweep.service.summary", lambda *_, **__: 1 / 0)
-    assert broom.invoke({"id": "s", "rules": [JD]}) == ["m-1"]
-    assert broom.aws.queues[DEAD_LETTERS] == []
+def test_a_bug_brings_the_record_back_and_is_told(caplog):
+    with Broom(changed=[with_a_bug_in("scope")]) as broom:
+        assert broom.invoke({"id": "s", "rules": [JD]}) == ["m-1"]
+        assert broom.aws.queues[DEAD_LETTERS] == []
+    assert "internal error" in caplog.text
 
 
-def test_a_continuation_that_is_too_large_goes_without_what_it_can_do_without(broom, monkeypatch):
+def test_a_continuation_that_is_too_large_goes_without_what_it_can_do_without(broom):
     broom.put(broom.tms, many(30, tmp="x"))
     broom.jd.faults.add("unavailable", times=4)
-    monkeypatch.setattr("untag.hosts.aws.host.Lambda.message_bytes", 600)
-    notice = broom.sweep(TMS, JD, dry_run=True)
+    others = [f"{number:0256d}" for number in range(1000)]
+    lists = [{"literals": others[first : first + 100]} for first in range(0, 1000, 100)]
+    rules = [TMS, *({**JD, "name": f"jd-{number}", "remove": lists} for number in range(4))]
+    # So much that a message has room for the rules and for how far they are, and not for examples as well.
+    rules.append({**JD, "remove": [{"literals": others[:38]}]})
+    assert 1_048_576 - 2_000 < len(json.dumps(rules, separators=(",", ":"))) < 1_048_576 - 1_000
+    notice = broom.sweep(*rules, dry_run=True)
     assert notice["status"] == "succeeded"
     assert len(broom.asked()) == 30
+    assert notice["details"][0]["sample"] == [], "all were seen before the message that has them no more"
 
 
 def test_a_suspect_sweep_runs_alone_and_is_deleted_at_once(broom):
@@ -295,16 +299,17 @@ def test_a_suspect_sweep_runs_alone_and_is_deleted_at_once(broom):
 
     broom.put(broom.jd, many(3, tmp="x"))
     answer = broom.sweeper.batch(
-        [record({"id": "s", "rules": [JD]}, receives=3)._replace(source=SWEEP_ARN)], broom.clock.left(900.0)
+        [record({"id": "s", "rules": [JD]}, receives=3, source=SWEEP_ARN)], broom.clock.left(900.0)
     )
     assert answer == {"batchItemFailures": []}
     assert broom.aws.made("ChangeMessageVisibility")[0]["QueueUrl"] == SWEEPS
     assert broom.aws.made("DeleteMessage")
 
 
-def test_at_a_cloud_that_ignores_the_case_of_keys_a_rule_means_every_spelling(monkeypatch, broom):
-    monkeypatch.setattr(JDCloud, "comparable_key", lambda _self, key: key.lower())
-    broom.put(broom.jd, {"r-1": {"Tmp": "a", "Owner": "x"}, "r-2": {"tmp": "b"}, "r-3": {"tmp-2": "c", "owner": "y"}})
-    notice = broom.sweep({**JD, "remove": ["TMP", {"regex": "own.+"}]})
-    assert broom.asked() == {("r-1", "Tmp", "a"), ("r-1", "Owner", "x"), ("r-2", "tmp", "b")}
-    assert notice["counts"]["matched"] == 2
+def test_at_a_cloud_that_ignores_the_case_of_keys_a_rule_means_every_spelling():
+    there = {"r-1": {"Tmp": "a", "Owner": "x"}, "r-2": {"tmp": "b"}, "r-3": {"tmp-2": "c", "owner": "y"}}
+    with Broom(changed=[CaselessJDCloud]) as broom:
+        broom.put(broom.jd, there)
+        notice = broom.sweep({**JD, "remove": ["TMP", {"regex": "own.+"}]})
+        assert broom.asked() == {("r-1", "Tmp", "a"), ("r-1", "Owner", "x"), ("r-2", "tmp", "b")}
+        assert notice["counts"]["matched"] == 2

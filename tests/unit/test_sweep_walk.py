@@ -1,30 +1,20 @@
 """What a sweep finds and asks for, at the local clouds: everything that its rules mean, and nothing else."""
 
 import pytest
+from aws_model import QUEUE
+from changed_providers import with_listings_of, with_pages_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sweep_support import CONFIG, EXPIRED, JD, PROJECT, RMS, TMS, Broom, many, reports
+from sweep_support import CONFIG, EXPIRED, JD, PROJECT, RMS, TMS, Broom, asked_of, many, reports
 
+from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer
 from untag.contracts import parse_requests
 from untag.providers import Answer, Listing, Verdict
-from untag.providers.huaweicloud.config import HuaweiConfig
-from untag.providers.huaweicloud.tms import HuaweiTms
-from untag.providers.jdcloud.resourcetag import JDCloud
-from untag.sweep import walk
+from untag.sweep.walk import ROUNDS, WINDOW
 
 CLOUDS = pytest.mark.parametrize(
     ("rule", "cloud"), [(JD, "jd"), (TMS, "tms"), (RMS, "config")], ids=["jd", "tms", "rms"]
 )
-
-
-@pytest.fixture
-def broom():
-    with Broom() as made:
-        yield made
-
-
-def names(server):
-    return [call.operation for call in server.calls]
 
 
 @CLOUDS
@@ -162,40 +152,27 @@ def test_the_same_sweep_makes_the_same_requests_again(rule, cloud):
 # A listing that does not page.
 
 
-def test_an_answer_that_is_too_large_is_asked_for_value_by_value(monkeypatch):
-    limited(monkeypatch, 6_000)
-    with Broom() as broom:
+def test_an_answer_that_is_too_large_is_asked_for_value_by_value():
+    with Broom(changed=[with_listings_of(6_000)]) as broom:
         broom.put(broom.jd, {f"r-{n:03d}": {"expires-on": f"2026-01-{n % 10 + 1:02d}"} for n in range(100)})
         notice = broom.sweep({**JD, "match": EXPIRED})
-        assert names(broom.jd) == ["describeResources", "describeValues"] + ["describeResources"] * 10
+        assert asked_of(broom.jd) == ["describeResources", "describeValues"] + ["describeResources"] * 10
         assert len(broom.asked()) == 100
         assert notice["status"] == "succeeded"
 
 
-def limited(monkeypatch, size):
-    """JD Cloud's module with room for so many bytes."""
-    made = JDCloud.__init__
-
-    def small(self, *arguments, **more):
-        made(self, *arguments, **{**more, "listing_bytes": size})
-
-    monkeypatch.setattr(JDCloud, "__init__", small)
-
-
-def test_values_that_cannot_match_are_not_even_listed(monkeypatch):
-    limited(monkeypatch, 6_000)
-    with Broom() as broom:
+def test_values_that_cannot_match_are_not_even_listed():
+    with Broom(changed=[with_listings_of(6_000)]) as broom:
         days = ("2026-01-01", "2027-01-01", "never")
         broom.put(broom.jd, {f"r-{n:03d}": {"expires-on": days[n % 3]} for n in range(100)})
         notice = broom.sweep({**JD, "match": EXPIRED})
-        assert names(broom.jd) == ["describeResources", "describeValues", "describeResources"]
+        assert asked_of(broom.jd) == ["describeResources", "describeValues", "describeResources"]
         assert len(broom.asked()) == 34
         assert notice["counts"]["not_a_date"] == 1  # by value, values are counted
 
 
-def test_an_answer_that_is_too_large_even_for_one_value_fails_the_rule_and_is_never_taken_for_no_tags(monkeypatch):
-    limited(monkeypatch, 3_000)
-    with Broom() as broom:
+def test_an_answer_that_is_too_large_even_for_one_value_fails_the_rule_and_is_never_taken_for_no_tags():
+    with Broom(changed=[with_listings_of(3_000)]) as broom:
         broom.put(broom.jd, many(100, tmp="x"))
         notice = broom.sweep(JD)
         (detail,) = notice["details"]
@@ -203,102 +180,78 @@ def test_an_answer_that_is_too_large_even_for_one_value_fails_the_rule_and_is_ne
         assert broom.requests() == []
 
 
-def test_a_sweep_goes_on_behind_the_last_resource_though_that_is_gone_by_then(monkeypatch):
-    monkeypatch.setattr(walk, "WINDOW", 10)
-    with Broom() as broom:
-        broom.put(broom.jd, many(100, tmp="x"))
-        calls = iter(range(1000))
-        # Time runs out after the second window of each invocation.
-        monkeypatch.setattr(walk.Walk, "_in_time", in_time(lambda: next(calls) % 3 == 2))
+def test_a_sweep_goes_on_behind_the_last_resource_though_that_is_gone_by_then():
+    with Broom(seconds=30.0) as broom:
+        broom.put(broom.jd, many(3 * WINDOW + 1, tmp="x"))
+
+        def slow(_service, _operation, body):
+            broom.clock.seconds += 12.0 * (body.get("QueueUrl") == QUEUE)
+
+        broom.aws.trouble = slow  # so that time runs out after the second window of an invocation
         broom.sweep(JD, between=broom.remove)
         broom.remove()
-        assert broom.invocations > 3
-        assert tags_at(broom, "jd") == many(100)
-
-
-def in_time(ends):
-    from untag.sweep.listing import NotNowError
-
-    def check(_):
-        if ends():
-            raise NotNowError("deadline", "the test says so", counted=False)
-
-    return check
+        assert broom.invocations == 2
+        assert tags_at(broom, "jd") == many(3 * WINDOW + 1)
 
 
 # A listing that pages, while removals shift the pages.
 
 
 @pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
-def test_pages_are_read_from_the_last_to_the_first(monkeypatch, broom, rule, cloud):
-    monkeypatch.setattr(walk, "PAGES", 1)
-    small_pages(monkeypatch, 10)
-    broom.put(getattr(broom, cloud), many(35, tmp="x"))
-    seen = cursors(monkeypatch)
-    broom.sweep(rule)
-    assert seen == [None, "30", "20", "10", "0"] * 2
-    assert len(broom.asked()) == 35
-    assert sum(len(body["resources"][0]["ids"]) for body in broom.requests()) == 35  # the second pass asks nothing anew
-
-
-def small_pages(monkeypatch, rows):
-    monkeypatch.setattr(HuaweiTms, "page", rows)
-    monkeypatch.setattr(HuaweiConfig, "page", rows)
-
-
-def cursors(monkeypatch):
-    from untag.sweep.listing import Lister
-
+def test_pages_are_read_from_the_last_to_the_first(rule, cloud):
     seen = []
-    find = Lister.find
+    with Broom(changed=with_pages_of(10, seen.append)) as broom:
+        broom.put(getattr(broom, cloud), many(35, tmp="x"))
+        broom.sweep(rule)
+        assert seen == [None, "30", "20", "10", "0"] * 2
+        assert len(broom.asked()) == 35
+        asked = [id_ for body in broom.requests() for id_ in body["resources"][0]["ids"]]
+        assert len(asked) == 35, "the second pass asks nothing anew"
 
-    async def noted(self, key, value, cursor=None):
-        seen.append(cursor)
-        return await find(self, key, value, cursor)
 
-    monkeypatch.setattr(Lister, "find", noted)
-    return seen
+def meddled_with(cloud, meddle):
+    """One of Huawei Cloud's servers; `meddle` is called with it behind each of its answers."""
+
+    class Meddled({"tms": HuaweicloudTmsServer, "config": HuaweicloudConfigServer}[cloud]):
+        def apply(self, ask, cause, verdict):
+            answer = super().apply(ask, cause, verdict)
+            meddle(self)
+            return answer
+
+    return {cloud: Meddled()}
 
 
 @pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_none_is_missed_whatever_is_removed_and_added_between_the_calls(monkeypatch, rule, cloud, data):
+def test_none_is_missed_whatever_is_removed_and_added_between_the_calls(rule, cloud, data):
     """Somebody removes tags that match, and tags new resources, between any two pages; what bears the tag from the
     beginning to the end is asked for in any case.
     """
-    with monkeypatch.context() as patched, Broom() as broom:
-        small_pages(patched, 5)
-        patched.setattr(walk, "PAGES", data.draw(st.sampled_from([1, 4])))
-        server = getattr(broom, cloud)
-        there = many(40, tmp="x")
-        broom.put(server, there)
-        region, type_ = (PROJECT, "ecs") if cloud == "tms" else ("", CONFIG)
-        stays = set(there)
-        apply = server.apply
-        changes = iter(data.draw(st.lists(st.tuples(st.booleans(), st.integers(0, 45)), max_size=12)))
+    there = many(40, tmp="x")
+    stays = set(there)
+    place = (PROJECT, "ecs") if cloud == "tms" else ("", CONFIG)
+    changes = iter(data.draw(st.lists(st.tuples(st.booleans(), st.integers(0, 45)), max_size=12)))
 
-        def meddled(ask, cause, verdict):
-            answer = apply(ask, cause, verdict)
-            for added, number in [next(changes, (None, None))]:
-                if added:
-                    server.tags.put(region, type_, f"a-{number:06d}", "tmp", "x")
-                elif added is not None:
-                    server.tags.remove(region, type_, f"r-{number:06d}", "tmp")
-                    stays.discard(f"r-{number:06d}")
-            return answer
+    def meddle(server):
+        added, number = next(changes, (None, None))
+        if added:
+            server.tags.put(*place, f"a-{number:06d}", "tmp", "x")
+        elif added is not None:
+            server.tags.remove(*place, f"r-{number:06d}", "tmp")
+            stays.discard(f"r-{number:06d}")
 
-        patched.setattr(server, "apply", meddled)
+    pages = with_pages_of(data.draw(st.sampled_from([2, 5])))
+    with Broom(changed=pages, **meddled_with(cloud, meddle)) as broom:
+        broom.put(getattr(broom, cloud), there)
         broom.sweep(rule)
         assert {id_ for id_, _, _ in broom.asked()} >= stays
 
 
 @pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
-def test_a_paged_sweep_ends_over_many_invocations_while_its_own_removals_run(monkeypatch, rule, cloud):
-    small_pages(monkeypatch, 10)
-    calls = iter(range(10_000))
-    monkeypatch.setattr(walk.Walk, "_in_time", in_time(lambda: next(calls) % 2 == 1))
-    with Broom() as broom:
+def test_a_paged_sweep_ends_over_many_invocations_while_its_own_removals_run(rule, cloud):
+    with Broom(seconds=14.0, changed=with_pages_of(10)) as broom:
+        getattr(broom, cloud).latency = 2.5
         broom.put(getattr(broom, cloud), {id_: {**tags, "env": "prod"} for id_, tags in many(200, tmp="x").items()})
         notice = broom.sweep(rule, between=broom.remove)
         broom.remove()
@@ -309,83 +262,68 @@ def test_a_paged_sweep_ends_over_many_invocations_while_its_own_removals_run(mon
 
 
 @pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
-def test_passes_that_always_find_something_new_come_to_an_end(monkeypatch, broom, rule, cloud):
-    small_pages(monkeypatch, 10)
-    server = getattr(broom, cloud)
-    broom.put(server, many(5, tmp="x"))
+def test_passes_that_always_find_something_new_come_to_an_end(rule, cloud):
     number = iter(range(1000))
-    apply = server.apply
 
-    def more(ask, cause, verdict):
+    def more(server):
         broom.put(server, {f"new-{next(number)}": {"tmp": "x"}})
-        return apply(ask, cause, verdict)
 
-    monkeypatch.setattr(server, "apply", more)
-    assert broom.sweep(rule)["status"] == "succeeded"
-    assert len(names(server)) <= 10 * walk.ROUNDS
-
-
-@pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
-def test_a_marker_that_the_cloud_does_not_take_any_more_begins_the_pass_anew(monkeypatch, broom, rule, cloud):
-    small_pages(monkeypatch, 10)
-    monkeypatch.setattr(walk, "PAGES", 1)
-    server = getattr(broom, cloud)
-    broom.put(server, many(35, tmp="x"))
-    server.faults.add("refuse", operation="filter", skip=2, times=1)
-    notice = broom.sweep(rule)
-    assert len(broom.asked()) == 35
-    assert notice["status"] == "succeeded"
+    with Broom(changed=with_pages_of(10), **meddled_with(cloud, more)) as broom:
+        broom.put(getattr(broom, cloud), many(5, tmp="x"))
+        assert broom.sweep(rule)["status"] == "succeeded"
+        assert len(asked_of(getattr(broom, cloud))) <= 10 * ROUNDS
 
 
 @pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
-def test_a_marker_that_is_never_taken_fails_the_rule(monkeypatch, broom, rule, cloud):
-    small_pages(monkeypatch, 10)
-    broom.put(getattr(broom, cloud), many(35, tmp="x"))
-    kind = HuaweiTms if cloud == "tms" else HuaweiConfig
-    find = kind.find
-
-    async def refused(self, session, scope, tag, cursor):
-        if cursor is not None:
-            return Answer(Verdict.REFUSED, code="TMS.0017")
-        return await find(self, session, scope, tag, cursor)
-
-    monkeypatch.setattr(kind, "find", refused)
-    notice = broom.sweep(rule)
-    assert (notice["status"], notice["details"][0]["errors"][0]["code"]) == ("failed", "expired_marker")
-
-
-def test_keys_of_a_type_that_fill_several_pages_are_all_resolved(monkeypatch, broom):
-    small_pages(monkeypatch, 5)
-    broom.put(broom.config, {f"r-{n}": {f"tmp-{n:02d}": "x"} for n in range(23)})
-    broom.sweep({**RMS, "match": {"key": {"glob": "tmp-*"}}})
-    assert len(broom.asked()) == 23
+def test_a_marker_that_the_cloud_does_not_take_any_more_begins_the_pass_anew(rule, cloud):
+    with Broom(changed=with_pages_of(10)) as broom:
+        server = getattr(broom, cloud)
+        broom.put(server, many(35, tmp="x"))
+        server.faults.add("refuse", operation="filter", skip=2, times=1)
+        notice = broom.sweep(rule)
+        assert len(broom.asked()) == 35
+        assert notice["status"] == "succeeded"
 
 
 @pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
-def test_a_continuation_that_an_older_version_has_written_goes_on_at_its_offset(monkeypatch, broom, rule, cloud):
-    small_pages(monkeypatch, 10)
-    broom.put(getattr(broom, cloud), many(35, tmp="x"))
-    seen = cursors(monkeypatch)
-    broom.sweep(rule, progress=[{"key": "tmp", "offset": 20, "round": 5}], started_at=0.0, invocation=2)
-    assert seen == ["20", "10", "0"]
-    assert len(broom.asked()) == 30
+def test_a_marker_that_is_never_taken_fails_the_rule(rule, cloud):
+    refused = Answer(Verdict.REFUSED, code="TMS.0017")
+    with Broom(changed=with_pages_of(10, lambda cursor: None if cursor is None else refused)) as broom:
+        broom.put(getattr(broom, cloud), many(35, tmp="x"))
+        notice = broom.sweep(rule)
+        assert (notice["status"], notice["details"][0]["errors"][0]["code"]) == ("failed", "expired_marker")
 
 
-def test_a_listing_that_goes_on_where_it_began_fails_the_rule(monkeypatch, broom):
-    broom.put(broom.tms, many(5, tmp="x"))
-
-    async def endless(self, session, scope, tag, cursor):
-        return Listing(Verdict.DONE, tags={}, next="more")
-
-    monkeypatch.setattr(HuaweiTms, "find", endless)
-    notice = broom.sweep(TMS)
-    assert (notice["status"], notice["details"][0]["errors"][0]["code"]) == ("failed", "endless")
+def test_keys_of_a_type_that_fill_several_pages_are_all_resolved():
+    with Broom(changed=with_pages_of(5)) as broom:
+        broom.put(broom.config, {f"r-{n}": {f"tmp-{n:02d}": "x"} for n in range(23)})
+        broom.sweep({**RMS, "match": {"key": {"glob": "tmp-*"}}})
+        assert len(broom.asked()) == 23
 
 
-def test_keys_are_listed_anew_where_their_cursor_is_not_taken_any_more(monkeypatch, broom):
-    small_pages(monkeypatch, 5)
-    broom.put(broom.config, {f"r-{n}": {f"tmp-{n:02d}": "x"} for n in range(23)})
-    broom.config.faults.add("refuse", operation="type tags", skip=2, times=1)
-    broom.sweep({**RMS, "match": {"key": {"glob": "tmp-*"}}})
-    assert len(broom.asked()) == 23
-    assert names(broom.config)[:8] == ["type tags"] * 8  # three pages, of which the last is refused, and all five
+@pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
+def test_a_continuation_that_an_older_version_has_written_goes_on_at_its_offset(rule, cloud):
+    seen = []
+    with Broom(changed=with_pages_of(10, seen.append)) as broom:
+        broom.put(getattr(broom, cloud), many(35, tmp="x"))
+        broom.sweep(rule, progress=[{"key": "tmp", "offset": 20, "round": 5}], started_at=0.0, invocation=2)
+        assert seen == ["20", "10", "0"]
+        assert len(broom.asked()) == 30
+
+
+def test_a_listing_that_goes_on_where_it_began_fails_the_rule():
+    endless = Listing(Verdict.DONE, tags={}, next="more")
+    with Broom(changed=with_pages_of(10, lambda _: endless)) as broom:
+        broom.put(broom.tms, many(5, tmp="x"))
+        notice = broom.sweep(TMS)
+        assert (notice["status"], notice["details"][0]["errors"][0]["code"]) == ("failed", "endless")
+
+
+def test_keys_are_listed_anew_where_their_cursor_is_not_taken_any_more():
+    with Broom(changed=with_pages_of(5)) as broom:
+        broom.put(broom.config, {f"r-{n}": {f"tmp-{n:02d}": "x"} for n in range(23)})
+        broom.config.faults.add("refuse", operation="type tags", skip=2, times=1)
+        broom.sweep({**RMS, "match": {"key": {"glob": "tmp-*"}}})
+        assert len(broom.asked()) == 23
+        # Three pages, of which the last is refused, and all five.
+        assert asked_of(broom.config)[:8] == ["type tags"] * 8

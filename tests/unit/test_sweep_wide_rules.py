@@ -3,24 +3,14 @@
 import json
 
 import pytest
-from sweep_support import JD, PROJECT, TMS, Broom, many
+from changed_providers import with_listings_of
+from sweep_support import JD, PROJECT, TMS, Broom, asked_of, many
 
 from local.providers import Account, JdcloudServer
 from untag.contracts import InvalidInputError
-from untag.providers.jdcloud.resourcetag import JDCloud
 from untag.sweep.state import read_sweep
 
 FORTY = [f"legacy-{n:02d}" for n in range(40)]
-
-
-@pytest.fixture
-def broom():
-    with Broom() as made:
-        yield made
-
-
-def operations(server):
-    return [call.operation for call in server.calls]
 
 
 def refusal(**changes):
@@ -42,7 +32,7 @@ def test_a_list_of_keys_means_each_of_them_and_no_other(broom):
 def test_keys_of_a_list_that_are_not_in_use_cost_no_listing(broom):
     broom.put(broom.jd, {"r-1": {"a": "1"}})
     broom.sweep({**JD, "match": {"key": [*FORTY, "a"]}})
-    assert operations(broom.jd) == ["describeKeys", "describeResources"]
+    assert asked_of(broom.jd) == ["describeKeys", "describeResources"]
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -50,22 +40,18 @@ def test_forty_keys_cost_one_listing_where_a_cloud_lists_all_keys_at_once(broom,
     broom.put(broom.jd, {f"r-{n:03d}": {key: "x", "env": "prod"} for n, key in enumerate(FORTY * 5)})
     broom.put(broom.jd, {"other": {"env": "prod"}})
     notice = broom.sweep({**JD, "match": {"key": FORTY}}, dry_run=dry_run)
-    assert operations(broom.jd) == ["describeKeys", "describeResources"]
+    assert asked_of(broom.jd) == ["describeKeys", "describeResources"]
     assert broom.asked() == {(f"r-{n:03d}", key, "x") for n, key in enumerate(FORTY * 5)}
     assert (notice["status"], notice["counts"]["seen"], notice["counts"]["matched"]) == ("succeeded", 201, 200)
 
 
-def test_a_listing_of_all_keys_that_is_too_large_is_made_key_by_key(monkeypatch):
-    made = JDCloud.__init__
-    monkeypatch.setattr(
-        JDCloud, "__init__", lambda self, *a, **more: made(self, *a, **{**more, "listing_bytes": 8_000})
-    )
-    with Broom() as broom:
+def test_a_listing_of_all_keys_that_is_too_large_is_made_key_by_key():
+    with Broom(changed=[with_listings_of(8_000)]) as broom:
         broom.put(broom.jd, {f"r-{n:03d}": {key: "x"} for n, key in enumerate(FORTY * 5)})
         notice = broom.sweep({**JD, "match": {"key": FORTY}})
         assert len(broom.asked()) == 200
         assert notice["status"] == "succeeded"
-        assert operations(broom.jd).count("describeResources") == 41
+        assert asked_of(broom.jd).count("describeResources") == 41
 
 
 def test_a_listing_of_all_keys_goes_on_where_the_invocation_before_ended():
@@ -132,7 +118,7 @@ def test_all_tags_but_those_that_are_kept_go_and_protected_ones_stay():
         notice = broom.sweep(rule)
         assert broom.asked() == {("r-1", "old", "1"), ("r-1", "older", "2"), ("r-3", "old", "3")}
         assert notice["status"] == "succeeded"
-        assert operations(broom.jd) == ["describeResources"]
+        assert asked_of(broom.jd) == ["describeResources"]
         broom.remove()
         assert broom.jd.tags.get("default", "cn-north-1", "vm", "r-1") == {
             "env": "prod",
@@ -193,7 +179,7 @@ def test_every_type_is_listed_at_once_and_each_resource_is_asked_for_by_its_own(
     broom.put(broom.jd, {"i-1": {"tmp": "1"}}, "vm")
     broom.put(broom.jd, {"vol-1": {"tmp": "2"}, "vol-2": {"env": "x"}}, "disk")
     notice = broom.sweep({**JD, "types": "all"})
-    assert operations(broom.jd) == ["describeResources"]
+    assert asked_of(broom.jd) == ["describeResources"]
     asked = {(group["type"], id_) for body in broom.requests() for group in body["resources"] for id_ in group["ids"]}
     assert asked == {("vm", "i-1"), ("disk", "vol-1")}
     assert notice["counts"]["pairs"] == 2

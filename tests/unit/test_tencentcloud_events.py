@@ -1,32 +1,20 @@
 """Tencent Cloud's events as its EventBridge brings them: what is gone, where, in whose account; and what is not."""
 
-import json
-from pathlib import Path
-
 import pytest
-from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, CloudWire, record
+from event_support import led_to, recorded_event, said
 
 from local.providers import TencentcloudServer, TencentcloudStsServer
 from untag.contracts import InvalidInputError
-from untag.decommission.events import Gone, Ignored, read
-from untag.decommission.service import Decommissioner
-from untag.hosts.aws import LambdaFunction
+from untag.decommission.events import Gone, Ignored
 
-SAMPLES = Path(__file__).parents[1] / "vectors" / "tencentcloud_events"
 REGION, UIN = "ap-guangzhou", "100000000001"
 SNAPSHOTS = [f"qcs::cvm:{REGION}:uin/{UIN}:snapshot/snap-0000000{number}" for number in (1, 2)]
 
 
 def sample(product="cbs", **log):
-    event = json.loads((SAMPLES / "cloudaudit_delete_snapshots.json").read_text(encoding="utf-8"))
+    event = recorded_event("tencentcloud_events", "cloudaudit_delete_snapshots")
     data = {name: value for name, value in {**event["data"], **log}.items() if value is not None}
     return {**event, "type": f"{product}:CloudEvent:ApiCall", "source": f"{product}.cloud.tencent", "data": data}
-
-
-def said(event):
-    (one,) = read(json.dumps(event), "m-1")
-    return one
 
 
 def test_a_record_names_what_was_deleted_by_the_calls_own_parameters():
@@ -108,19 +96,14 @@ def test_an_event_of_another_kind_is_no_record_of_a_call(changes):
 
 def decommissioned(event, **environ):
     """What the function asks for, its dead letters, and the calls that it made."""
-    cloud, model = TencentcloudServer(), AwsModel()
+    cloud = TencentcloudServer()
     for name in SNAPSHOTS:
         tags = {"env": "prod", "project": "0"}
         cloud.tags.load([{"region": REGION, "type": "cvm:snapshot", "id": name, "tags": tags}])
     endpoints = "tencentcloud.tag=https://tencent.example.com,tencentcloud.sts=https://sts.example.com"
     settings = {**cloud.environment, "UNTAG_ENDPOINTS": endpoints, **environ}
-    wire = CloudWire(model, {"tencent.example.com": cloud, "sts.example.com": TencentcloudStsServer()})
-    function = LambdaFunction(Decommissioner, ENVIRON | settings, transport=wire)
-    try:
-        assert function.batch([record(event)], lambda: 60.0) == {"batchItemFailures": []}
-    finally:
-        function.runtime.close()
-    return model.messages(QUEUE), [attributes for _, attributes in model.letters()], list(cloud.calls)
+    hosts = {"tencent.example.com": cloud, "sts.example.com": TencentcloudStsServer()}
+    return (*led_to(event, hosts, settings), list(cloud.calls))
 
 
 def test_the_function_asks_for_the_tags_that_still_stand_in_the_account_of_the_records_number():

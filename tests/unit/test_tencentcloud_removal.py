@@ -1,22 +1,18 @@
 """Removals, restores and sweeps at the local Tencent Cloud, from a record to the truth table."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from aws_model import QUEUE, AwsModel
-from service_house import ENVIRON, CloudWire, House, record, taken_away
+from service_house import House, record, taken_away
+from sweep_support import sweep_at
 
 from local.providers import Account, TencentcloudOptions, TencentcloudServer, TencentcloudStsServer
-from untag.hosts.aws import LambdaFunction
-from untag.sweep.service import Sweeper
 
 HOST, STS = "tencent.example.com", "sts.example.com"
 ENDPOINTS = f"tencentcloud.tag=https://{HOST},tencentcloud.sts=https://{STS}"
-SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
 REGION, UIN = "ap-guangzhou", "100000000001"
 
 
@@ -282,10 +278,6 @@ def test_a_sweep_finds_every_resource_of_the_type_in_the_region_page_by_page(clo
     put(cloud, "cdb-1", tags={"tmp": "x"}, type_="cdb:instanceId")
     elsewhere = name("ins-999").replace(REGION, "ap-beijing")
     cloud.tags.load([{"region": "ap-beijing", "type": "cvm:instance", "id": elsewhere, "tags": {"tmp": "x"}}])
-    model = AwsModel()
-    model.queues[SWEEPS] = []
-    settings = {"UNTAG_SWEEP_QUEUE_URL": SWEEPS, "UNTAG_ENDPOINTS": ENDPOINTS}
-    sweeper = LambdaFunction(Sweeper, ENVIRON | cloud.environment | settings, transport=CloudWire(model, {HOST: cloud}))
     rule = {
         "name": "tmp",
         "provider": "tencentcloud",
@@ -293,17 +285,9 @@ def test_a_sweep_finds_every_resource_of_the_type_in_the_region_page_by_page(clo
         "types": ["cvm:instance"],
         "match": {"key": "tmp"},
     }
-    body: Any = {"id": "sweep-1", "rules": [rule]}
-    until = time.monotonic() + 30
-    try:
-        while body is not None and time.monotonic() < until:
-            assert sweeper.batch([record(body)], lambda: 600.0) == {"batchItemFailures": []}
-            body = model.queues[SWEEPS].pop()["MessageBody"] if model.queues[SWEEPS] else None
-    finally:
-        sweeper.runtime.close()
-    (report,) = model.reports
+    requests, report = sweep_at({HOST: cloud}, {**cloud.environment, "UNTAG_ENDPOINTS": ENDPOINTS}, rule)
     assert report["status"] == "succeeded"
-    asked = [id_ for one in model.messages(QUEUE) for group in one["resources"] for id_ in group["ids"]]
+    asked = [id_ for one in requests for group in one["resources"] for id_ in group["ids"]]
     assert sorted(asked) == [name(id_) for id_ in ids]
 
 

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from support import run
+from support import body_of, run
 from volcengine_support import (
     KEY,
     NUMBER,
@@ -14,7 +14,6 @@ from volcengine_support import (
     USER,
     WITHOUT_ACCOUNT,
     asked,
-    body_of,
     cloud,
     done,
     failed,

@@ -1,6 +1,7 @@
 """Volcengine: the resources that bear a tag, and the keys and values in use."""
 
-from volcengine_support import NUMBER, ONE, TWO, USER, asked, body_of, cloud, done, problems, rows
+from support import body_of
+from volcengine_support import NUMBER, ONE, TWO, USER, asked, cloud, done, problems, rows
 
 from untag.contracts import Tag
 from untag.providers import Verdict

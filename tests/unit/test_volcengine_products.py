@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from volcengine_support import KEY, NUMBER, REGION, WITHOUT_ACCOUNT, Stack, asked, cloud, failed, row
+from volcengine_support import KEY, NUMBER, REGION, WITHOUT_ACCOUNT, Stack, asked, cloud, done, failed, row
 
 from local.providers import VolcengineOptions
 from untag.providers import Verdict
@@ -11,9 +11,8 @@ VPC = f"trn:vpc:{REGION}:{NUMBER}:vpc/vpc-1"
 WITHOUT_VPC = VolcengineOptions(types=("ecs:instance",))
 
 
-def done(operation, result=None, status=200, **metadata):
-    meta = {"RequestId": "req-1", "Action": operation, "Version": "2020-04-01", "Service": "vpc", **metadata}
-    return httpx.Response(status, json={"ResponseMetadata": meta, "Result": result})
+def done_by_vpc(operation, result=None, **metadata):
+    return done(operation, result, **{"Version": "2020-04-01", "Service": "vpc"} | metadata)
 
 
 def rows(**tags):
@@ -41,7 +40,7 @@ def query(sent):
 )
 @pytest.mark.parametrize("key", [KEY, WITHOUT_ACCOUNT])
 def test_a_write_names_bare_ids_and_is_signed_for_the_product_in_the_region(kind, operation, named, key):
-    wire = cloud(done(operation))
+    wire = cloud(done_by_vpc(operation))
     answer = ask(wire, kind, key=key)
     assert (answer.verdict, answer.confirmed, answer.request_id) == (Verdict.DONE, None, "req-1")
     sent = wire.requests[1]
@@ -63,8 +62,8 @@ def test_a_write_names_bare_ids_and_is_signed_for_the_product_in_the_region(kind
     [
         httpx.Response(200),
         httpx.Response(200, json={"ResponseMetadata": {"RequestId": "r"}, "Result": {"ResourceTags": []}}),
-        done("DescribeVpcs", {"ResourceTags": []}),
-        done(None, {"ResourceTags": []}),
+        done_by_vpc("DescribeVpcs", {"ResourceTags": []}),
+        done_by_vpc(None, {"ResourceTags": []}),
         httpx.Response(204),
     ],
     ids=range(5),
@@ -93,8 +92,8 @@ def test_every_error_means_what_its_code_says(status, code, verdict):
 
 @pytest.mark.parametrize("name", ["ResourceTags", "TagResources"])
 def test_a_read_is_read_to_its_end_and_what_has_no_row_has_no_tags(name):
-    first = done("ListTagsForResources", {name: rows(env="prod"), "NextToken": "t-1"})
-    last = done("ListTagsForResources", {name: rows(部门="研发"), "NextToken": ""})
+    first = done_by_vpc("ListTagsForResources", {name: rows(env="prod"), "NextToken": "t-1"})
+    last = done_by_vpc("ListTagsForResources", {name: rows(部门="研发"), "NextToken": ""})
     wire = cloud(first, last)
     answer = ask(wire, "read")
     assert answer.tags == {VPC: {"env": "prod", "部门": "研发"}, "vpc-2": {}}
@@ -118,13 +117,13 @@ def test_a_read_is_read_to_its_end_and_what_has_no_row_has_no_tags(name):
     ids=range(9),
 )
 def test_a_read_that_is_not_the_documented_one_or_does_not_end_says_nothing(result):
-    answer = ask(cloud(done("ListTagsForResources", result)), "read")
+    answer = ask(cloud(done_by_vpc("ListTagsForResources", result)), "read")
     assert (answer.verdict, answer.code, answer.tags) == (Verdict.UNAVAILABLE, "unexpected_answer", None)
 
 
 @pytest.mark.parametrize("id_", ["vpc-1&Action=DeleteVpc", "x#y", "x?y", "../..", "a b+c", "@evil.example", "%2f"])
 def test_an_id_changes_neither_the_address_nor_the_operation(id_):
-    wire = cloud(done("UntagResources"))
+    wire = cloud(done_by_vpc("UntagResources"))
     assert ask(wire, ids=(id_,)).verdict is Verdict.DONE
     sent = wire.requests[1]
     assert (sent.url.host, sent.url.path, query(sent)["Action"]) == ("open.volcengineapi.com", "/", "UntagResources")

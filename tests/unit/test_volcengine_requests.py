@@ -1,7 +1,7 @@
 """Volcengine: what a request, a secret and a stack may say."""
 
 import pytest
-from volcengine_support import FIELDS, KEY, NUMBER, REGION, USER, problems
+from volcengine_support import FIELDS, KEY, NUMBER, REGION, USER, WITHOUT_ACCOUNT, asked, cloud, done, problems
 
 from untag.contracts import InvalidInputError
 from untag.providers import Options
@@ -73,12 +73,19 @@ def test_the_default_account_is_in_the_vendors_own_variables():
         VolcengineCredentials.from_environment({"VOLCENGINE_ACCESS_KEY": "ak"})
 
 
+def hosts_met(endpoints):
+    """Where a provider with these endpoints asks for tags, and whose its key is."""
+    wire = cloud(done("GetResources", {"ResourceTagMappingList": []}))
+    asked(wire, "read", ids=("i-1",), key=WITHOUT_ACCOUNT, options=Options(endpoints=dict(endpoints)))
+    return {"tag": wire.requests[-1].url.host, "sts": wire.identifying[-1].url.host}
+
+
 def test_endpoint_and_size_of_a_call_are_options():
     endpoints = {"volcengine.tag": "https://tag.example.com/"}
     provider = VolcengineTag.of(Options(endpoints=endpoints, resources_per_call={"volcengine.tag": 80}))
-    assert (provider.limits.resources, provider.limits.keys, provider._endpoint) == (50, 20, "https://tag.example.com")
-    assert provider._sts == "https://tag.example.com", "as long as it has none of its own"
+    assert (provider.limits.resources, provider.limits.keys) == (50, 20)
+    assert hosts_met(endpoints) == {"tag": "tag.example.com", "sts": "tag.example.com"}, "as long as it has no other"
     endpoints["volcengine.sts"] = "https://sts.example.com"
-    assert VolcengineTag.of(Options(endpoints=endpoints))._sts == "https://sts.example.com"
+    assert hosts_met(endpoints) == {"tag": "tag.example.com", "sts": "sts.example.com"}
     assert VolcengineTag.of(Options()).limits == (20, 20, None)
     assert not VolcengineTag.of(Options(read_first=False)).reads_first

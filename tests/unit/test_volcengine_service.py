@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from service_house import record
+from sweep_support import swept_to_its_end
 from volcengine_support import NUMBER, REGION, SWEEPS, Stack, row, trn
 
 from local.providers import Account, VolcengineOptions
@@ -204,16 +204,6 @@ RULE = {
 }
 
 
-def swept(stack, rule):
-    """What a sweep by the rule asks for, and its one report."""
-    body = {"id": "sweep-1", "rules": [rule]}
-    while body is not None:
-        assert stack.function.batch([record(body)], lambda: 600.0) == {"batchItemFailures": []}
-        body = stack.model.queues[SWEEPS].pop()["MessageBody"] if stack.model.queues[SWEEPS] else None
-    (report,) = stack.model.reports
-    return stack.model.messages("https://sqs.eu-west-1.amazonaws.com/123456789012/work"), report
-
-
 @pytest.fixture
 def sweeping():
     stack = Stack(Sweeper, UNTAG_SWEEP_QUEUE_URL=SWEEPS, UNTAG_RATE="100000")
@@ -224,7 +214,7 @@ def sweeping():
 
 
 def test_a_sweep_finds_every_resource_of_the_type_and_region_that_bears_the_tag(sweeping):
-    requests, report = swept(sweeping, RULE)
+    requests, report = swept_to_its_end(sweeping.function, sweeping.model, RULE)
     asked = [id_ for body in requests for group in body["resources"] for id_ in group["ids"]]
     assert sorted(asked) == [trn(f"{number:03}") for number in range(130)]
     assert {(tag["key"], tag.get("value")) for body in requests for tag in body["tags"]} == {("tmp", "x")}
@@ -232,7 +222,9 @@ def test_a_sweep_finds_every_resource_of_the_type_and_region_that_bears_the_tag(
 
 
 def test_a_sweep_by_a_glob_and_of_every_type_asks_for_each_by_its_own_type(sweeping):
-    requests, report = swept(sweeping, {**RULE, "types": "all", "match": {"key": {"glob": "t?p"}}})
+    requests, report = swept_to_its_end(
+        sweeping.function, sweeping.model, {**RULE, "types": "all", "match": {"key": {"glob": "t?p"}}}
+    )
     types = [(group["type"], len(group["ids"])) for body in requests for group in body["resources"]]
     assert sum(number for type_, number in types if type_ == "ecs:instance") == 130
     assert ("rds:instance", 1) in types

@@ -1,12 +1,12 @@
 """Volcengine in tests: one call of the tag API's, and the whole function at a local cloud."""
 
-import json
 from typing import ClassVar
 
 import httpx
 from aws_model import AwsModel
 from service_house import ENVIRON, CloudWire
 from support import Asking, Wire, run
+from sweep_support import SWEEPS
 
 from local.providers import VolcengineOptions, VolcengineServer, VolcengineStsServer, environment
 from untag.contracts import ALL, Action, Tag
@@ -25,7 +25,6 @@ USER = f"trn:iam::{NUMBER}:user/Bob"
 TAGS = (Tag("env", "prod"), Tag("部门", "研发"))
 KNOWN = [{"Service": "ecs", "ResourceType": "instance"}, {"Service": "iam", "ResourceType": "user"}]
 HOST, STS = "volcengine.example.com", "sts.example.com"
-SWEEPS = "https://sqs.eu-west-1.amazonaws.com/123456789012/sweep"
 PLAIN = VolcengineOptions()
 
 
@@ -114,11 +113,24 @@ def cloud(*answers, known=KNOWN, said=None):
     return Wire(answer, identity=said or identity(int(NUMBER)))
 
 
-def asked(wire, kind="write", ids=(ONE, TWO), type_="ecs:instance", key=KEY, region=REGION, tag=ALL, cursor=None):
+NO_OPTIONS = Options()
+
+
+def asked(
+    wire,
+    kind="write",
+    ids=(ONE, TWO),
+    type_="ecs:instance",
+    key=KEY,
+    region=REGION,
+    tag=ALL,
+    cursor=None,
+    options=NO_OPTIONS,
+):
     """The judged answer to one call of that kind."""
 
     async def ask():
-        provider = VolcengineTag.of(Options())
+        provider = VolcengineTag.of(options)
         scope = scope_of(provider, type_, region)
         async with wire.client() as client:
             session = Session(client, key, provider.auth(key, scope), 5.0)
@@ -138,10 +150,6 @@ def asked(wire, kind="write", ids=(ONE, TWO), type_="ecs:instance", key=KEY, reg
 ASKING = Asking("volcengine", REGION, "ecs:instance", "i-1")
 request = ASKING.request
 problems = ASKING.problems
-
-
-def body_of(sent):
-    return json.loads(sent.content)
 
 
 def rows(*trns, **tags):

@@ -20,16 +20,16 @@ with without_collections():
     from untag.hosts.functiongraph import Due, FunctionGraphFunction, Process
     from untag.removal import Remover
 
-_process = Process()
-_remove = FunctionGraphFunction(_process, "work", Remover)
-_due = Due(_process)
+process = Process()
+_remove = FunctionGraphFunction(process, "work", Remover)
+_due = Due(process)
 _others: dict[str, FunctionGraphFunction] = {}
 
 
 def initializer(context: Any) -> None:
     """Read the variable `UNTAG` before the first invocation. A mistake in it is named here."""
     with without_collections():
-        _process.initialize(context)
+        process.initialize(context)
 
 
 def remove(event: Any, context: Any) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def decommission(event: Any, context: Any) -> dict[str, Any]:
     if "decommission" not in _others:
         from untag.decommission.service import Decommissioner  # noqa: PLC0415 - the other functions do without
 
-        _others["decommission"] = FunctionGraphFunction(_process, "decommission", Decommissioner)
+        _others["decommission"] = FunctionGraphFunction(process, "decommission", Decommissioner)
     return _others["decommission"](event, context)
 
 
@@ -51,7 +51,7 @@ def sweep(event: Any, context: Any) -> dict[str, Any]:
     if "sweep" not in _others:
         from untag.sweep.service import Sweeper  # noqa: PLC0415 - the other functions do without
 
-        _others["sweep"] = FunctionGraphFunction(_process, "sweep", Sweeper)
+        _others["sweep"] = FunctionGraphFunction(process, "sweep", Sweeper)
     return _others["sweep"](event, context)
 
 

@@ -34,13 +34,13 @@ class Runtime:
     holds a key, a socket, a time or anything by chance; such things come with the first invocation.
     """
 
-    def __init__(self, host: Host) -> None:
-        """Read the environment; raises InvalidInputError that names the variable."""
+    def __init__(self, host: Host, registry: Registry | None = None) -> None:
+        """Read the environment; raises InvalidInputError that names the variable. `registry` is for tests."""
         self.host = host
         self.timing = host.timing
         self.telemetry = host.telemetry
         self.settings = settings = Settings.from_environment(host.environ)
-        self.registry = Registry(settings.providers)
+        self.registry = registry or Registry(settings.providers)
         self.accounts = Accounts(host.credentials(settings.credentials), settings.rate, self.timing, self.telemetry)
         self.engine = Engine(
             host.client, self.accounts, settings.policy, self.timing, self.telemetry, concurrency=settings.concurrency

@@ -9,6 +9,7 @@ from untag.core import Timing
 from untag.hosts.aws.host import Lambda
 from untag.hosts.aws.records import handed_over, seconds_left, sqs_records
 from untag.hosts.base import Function, Record
+from untag.providers import Registry
 from untag.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -34,10 +35,14 @@ class LambdaFunction:
         *,
         timing: Timing | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        registry: Registry | None = None,
     ) -> None:
-        """Read the environment; raises InvalidInputError that names the variable. `transport` is for tests."""
+        """Read the environment; raises InvalidInputError that names the variable.
+
+        `transport` and `registry` are for tests.
+        """
         host = Lambda(environ, continues=made.continues, timing=timing, transport=transport)
-        self.runtime = Runtime(host)
+        self.runtime = Runtime(host, registry)
         self._function = made(self.runtime)
 
     def __call__(self, event: Any, context: "LambdaContext") -> dict[str, Any]:

@@ -50,10 +50,12 @@ def seconds_left(context: Context) -> Callable[[], float]:
 class Process:
     """What all handlers of a process share. The variables are read once, when a context is there to ask."""
 
-    def __init__(self, *, timing: Timing | None = None, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """Nothing is read yet. `transport` is for tests."""
-        self._timing = timing
-        self._transport = transport
+    timing: Timing | None = None
+    transport: httpx.AsyncBaseTransport | None = None
+    """Both are for tests, which set them before the first invocation."""
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
         self._made: tuple[FunctionGraph, Runtime] | None = None
 
     def initialize(self, context: Variables) -> tuple[FunctionGraph, Runtime]:
@@ -62,7 +64,7 @@ class Process:
         Raises InvalidInputError that names the variable that is wrong.
         """
         if self._made is None:
-            host = FunctionGraph(read_variables(context), timing=self._timing, transport=self._transport)
+            host = FunctionGraph(read_variables(context), timing=self.timing, transport=self.transport)
             self._made = (host, Runtime(host))
         return self._made
 
