@@ -54,7 +54,11 @@ MIX_OF: dict[str, dict[str, float]] = {
     "drops_the_remainder_on_a_send_error": {"aws": 0.4},
 }
 """Faults that a planted bug needs to show, beyond the usual mix."""
-PAIRS_OF = {"believes_a_write_in_which_other_ids_failed": 12_000, "compares_protected_keys_by_their_case": 8000}
+PAIRS_OF = {
+    "believes_a_read_of_other_ids": 12_000,
+    "believes_a_write_in_which_other_ids_failed": 12_000,
+    "compares_protected_keys_by_their_case": 8000,
+}
 """Pairs that a planted bug needs to show, where it needs an answer that is rare."""
 SEEDS = (1, 2, 3)
 FUZZ = 50_000

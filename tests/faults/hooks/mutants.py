@@ -258,13 +258,14 @@ def reads_a_failed_listing_as_no_tags() -> None:
 
 @mutant
 def loses_the_last_tag() -> None:
-    plain = untag.contracts.requests.RemovalRequest.distinct_tags
+    plain = untag.contracts.requests.RemovalRequest._distinct_tags
 
     def distinct_tags(request: Any) -> Any:
-        tags = plain(request)
+        tags = plain.func(request)
         return tags[:-1] if len(tags) > 1 else tags
 
-    untag.contracts.requests.RemovalRequest.distinct_tags = distinct_tags
+    # What counts the pairs reads the same property: the core's own account of them adds up.
+    untag.contracts.requests.RemovalRequest._distinct_tags = property(distinct_tags)
 
 
 @mutant
