@@ -184,8 +184,8 @@ def planted(only: list[str] | None = None) -> bool:
 
 def mutants() -> list[str]:
     """The planted bugs, by name."""
-    text = (FAULTS / "hooks" / "mutants.py").read_text(encoding="utf-8")
-    return re.findall(r"@mutant\ndef (\w+)", text)
+    files = (FAULTS / "hooks" / name for name in ("mutants.py", "cloud_mutants.py"))
+    return [name for file in files for name in re.findall(r"@mutant\ndef (\w+)", file.read_text(encoding="utf-8"))]
 
 
 def fuzz() -> bool:

@@ -27,7 +27,6 @@ from untag.providers.base import (
     Limits,
     Location,
     Options,
-    Plain,
     Scope,
     Seen,
     Session,
@@ -35,6 +34,7 @@ from untag.providers.base import (
 )
 from untag.providers.credentials import Credentials, HeaderText
 from untag.providers.http import Reply, call, unexpected
+from untag.providers.plain import Plain
 from untag.providers.tokens import Bearer, TokenAuth, TokenStore, ask_for_token
 from untag.removal import Remover
 

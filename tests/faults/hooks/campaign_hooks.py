@@ -1,4 +1,4 @@
-"""The hooks: time in a hurry, a process that dies in the middle, and planted bugs (`mutants`)."""
+"""The hooks: time in a hurry, a process that dies in the middle, and planted bugs (`mutants`, `cloud_mutants`)."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,9 +22,11 @@ def install(environ: Mapping[str, str]) -> None:
     _hurry(float(environ["CAMPAIGN_SPEED"]), float(environ["CAMPAIGN_SLACK"]))
     _watch(Path(environ["CAMPAIGN_FLAGS"]))
     if environ.get("CAMPAIGN_MUTANT"):
-        import mutants
+        import cloud_mutants  # noqa: F401 - they make themselves known
+        import mutants  # noqa: F401
+        from planting import MUTANTS
 
-        mutants.MUTANTS[environ["CAMPAIGN_MUTANT"]]()
+        MUTANTS[environ["CAMPAIGN_MUTANT"]]()
 
 
 def _hurry(speed: float, slack: float) -> None:

@@ -2,7 +2,7 @@
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -315,68 +315,6 @@ class Provider(Protocol[C]):
 
     async def read(self, session: Session[C], scope: Scope, ids: tuple[str, ...]) -> Answer:
         """Read the tags of the resources, in one call; a resource without tags has an empty entry."""
-
-
-class Plain(Generic[C]):
-    """What most clouds have in common."""
-
-    endpoints: tuple[str, ...] = ()
-    pages = True
-    documented_regions: frozenset[str] = frozenset()
-    """The regions that the cloud's documents list, where they list all; for a hint at what was meant."""
-    documented_types: frozenset[str] = frozenset()
-    finds_any_key = False
-    finds_any_type = False
-
-    def accepts(self, type_: str) -> bool:  # noqa: ARG002 - the Protocol's
-        """Every type is this API's."""
-        return True
-
-    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """Each type has to be one that may be where the request says, and each id one that may be of its type there."""
-        location = Location(request.account, request.region, request.project_id)
-        told: set[Problem] = set()
-        for index, group in enumerate(request.resources):
-            if not self.accepts(group.type):
-                continue
-            found = list(self.location_problems(location, group.type))
-            for problem in found:
-                if problem.path == "type":
-                    yield problem.under(f"resources.{index}")
-                elif problem not in told:
-                    told.add(problem)
-                    yield problem
-            for number, id_ in enumerate(() if found else group.ids):
-                if (message := self.id_problem(location, group.type, id_)) is not None:
-                    yield Problem(f"resources.{index}.ids.{number}", message)
-
-    def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
-        """Resources of any type may be anywhere."""
-        return ()
-
-    def listing_problems(self, location: Location) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
-        """A listing needs no more than a request."""
-        return ()
-
-    def id_problem(self, location: Location, type_: str, id_: str) -> str | None:  # noqa: ARG002 - for clouds with rules
-        """Why an id cannot be that of a resource of this type at the location; None where it can."""
-        return None
-
-    def comparable_key(self, key: str) -> str:
-        """Keys are compared as they are."""
-        return key
-
-    def comparable_id(self, id_: str) -> str:
-        """Ids are compared as they are."""
-        return id_
-
-    def refusal(self, credentials: C, scope: Scope) -> Failure | None:  # noqa: ARG002 - the Protocol's
-        """Nothing but the API itself refuses."""
-        return None
-
-    def region_of(self, credentials: C, scope: Scope) -> str | None:  # noqa: ARG002 - the Protocol's
-        """The region that the request names."""
-        return scope.region
 
 
 def stored_key(provider: Provider, key: str, tags: Mapping[str, str]) -> str | None:

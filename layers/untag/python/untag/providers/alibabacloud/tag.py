@@ -44,13 +44,13 @@ from untag.providers.base import (
     Listing,
     Location,
     Options,
-    Plain,
     Scope,
     Seen,
     Verdict,
 )
 from untag.providers.http import end_of, unexpected, within
 from untag.providers.owners import Owner, Owners
+from untag.providers.plain import Plain
 
 RESOURCES_PER_CALL = 50
 KEYS_PER_CALL = 10

@@ -32,13 +32,13 @@ from untag.providers.base import (
     Limits,
     Location,
     Options,
-    Plain,
     Scope,
     Seen,
     Verdict,
 )
 from untag.providers.http import Reply, end_of, unexpected, within
 from untag.providers.owners import another_account
+from untag.providers.plain import Plain
 
 KEYS_PER_CALL = 50
 

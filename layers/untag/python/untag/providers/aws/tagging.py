@@ -58,13 +58,13 @@ from untag.providers.base import (
     Location,
     NamedScope,
     Options,
-    Plain,
     Scope,
     Seen,
     Verdict,
 )
 from untag.providers.http import Reply, call, message_of, name_of, tags_of, unexpected
 from untag.providers.owners import another_account
+from untag.providers.plain import Plain
 
 RESOURCES_PER_CALL = 20
 RESOURCES_IN_A_READ = 100

@@ -42,12 +42,12 @@ from untag.providers.base import (
     Location,
     NamedScope,
     Options,
-    Plain,
     Scope,
     Seen,
     Verdict,
 )
 from untag.providers.http import Reply, call, tags_of
+from untag.providers.plain import Plain
 from untag.providers.tokens import TokenAuth
 
 TAGS = "/providers/Microsoft.Resources/tags/default"

@@ -27,7 +27,7 @@ from weakref import WeakValueDictionary
 import httpx
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import EVERY_TYPE, Answer, Facts, Limits, Location, Options, Plain, Scope, Seen, Verdict
+from untag.providers.base import EVERY_TYPE, Answer, Facts, Limits, Location, Options, Scope, Seen, Verdict
 from untag.providers.gcp.answers import judged, of_operation, request_id
 from untag.providers.gcp.credentials import GcpCredentials, GcpSession
 from untag.providers.gcp.finding import Search
@@ -35,6 +35,7 @@ from untag.providers.gcp.names import TYPES, comparable, problem_of
 from untag.providers.gcp.shapes import Changes, Resource, resource_of
 from untag.providers.gcp.tokens import GcpTokens
 from untag.providers.http import Reply, call, end_of, unexpected, within
+from untag.providers.plain import Plain
 
 MOST_LABELS = 64
 

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, Self
 import httpx
 
 from untag.contracts import Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Listing, Plain, Scope, Session, Verdict
+from untag.providers.base import Answer, Listing, Scope, Session, Verdict
 from untag.providers.http import Reply, tags_of
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 from untag.providers.huaweicloud.errors import error_of, request_id, unbelieved, verdict_of_answer
 from untag.providers.huaweicloud.signing import HuaweiAuth
+from untag.providers.plain import Plain
 
 # The id stands in the path of some calls. Dots alone would be another path.
 _ID = re.compile(r"[A-Za-z0-9_.:-]*[A-Za-z0-9_:-][A-Za-z0-9_.:-]*")

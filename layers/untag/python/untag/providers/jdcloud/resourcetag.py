@@ -31,13 +31,13 @@ from untag.providers.base import (
     Listing,
     Location,
     Options,
-    Plain,
     Scope,
     Seen,
     Verdict,
 )
 from untag.providers.http import MAX_BODY_BYTES, Reply, call, message_of, name_of, tags_of, unexpected
 from untag.providers.jdcloud.credentials import JDCloudCredentials, JDSession
+from untag.providers.plain import Plain
 from untag.providers.signing import JDCLOUD3, DerivedKeyAuth
 
 DEFAULT_ENDPOINT = "https://resourcetag.jdcloud-api.com"

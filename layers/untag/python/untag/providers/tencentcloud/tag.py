@@ -38,13 +38,13 @@ from untag.providers.base import (
     Location,
     NamedScope,
     Options,
-    Plain,
     Scope,
     Seen,
     Verdict,
 )
 from untag.providers.http import call, end_of, message_of, name_of, tags_of, within
 from untag.providers.owners import Owner, Owners, another_account, number_in
+from untag.providers.plain import Plain
 from untag.providers.tencentcloud.credentials import TencentCredentials, TencentSession
 from untag.providers.tencentcloud.errors import Success, judged, verdict_of_resource
 from untag.providers.tencentcloud.names import (

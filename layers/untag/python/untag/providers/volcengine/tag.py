@@ -40,13 +40,13 @@ from untag.providers.base import (
     Listing,
     Location,
     Options,
-    Plain,
     Scope,
     Seen,
     Verdict,
 )
 from untag.providers.http import Reply, call, end_of, message_of, name_of, tags_of, unexpected, within
 from untag.providers.owners import Owner, Owners, another_account, number_in
+from untag.providers.plain import Plain
 from untag.providers.tokens import FORM
 from untag.providers.volcengine.answers import judged, request_id, result_of, verdict_of_item
 from untag.providers.volcengine.credentials import VolcengineCredentials, VolcengineSession
