@@ -35,8 +35,9 @@ WHAT = {
     "held back without a region, or with a project that the credentials' `projects` place in none of them.",
     "UNTAG_ALLOWED_TYPES": "The resource types that requests may name. Empty: all.",
     "UNTAG_READ_FIRST": "Read the tags before any is changed. With `off` fewer calls are made, `removed` means no more "
-    "than that the cloud said so, and undo knows no values. A dry run always reads, and so do a restore and a request "
-    "for every tag.",
+    "than that the cloud said so, and undo knows no values: AWS, Huawei Cloud, Alibaba Cloud, Tencent Cloud and "
+    "Volcengine remove a key whatever its value is, also where a request names one. A dry run always reads, and so do "
+    "a restore and a request for every tag.",
     "UNTAG_CREDENTIALS": "Where credentials come from: `secretsmanager:PREFIX` on AWS, `csms:PREFIX` on FunctionGraph, "
     "`file:PATH`, or `env`. See [below](#credentials).",
     "UNTAG_ENDPOINTS": "Other endpoints than the public ones, by API: `jdcloud.resourcetag=https://…`. "

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 
-MaxAge = Annotated[str, typer.Option("--max-age", metavar="TIME", help="Refuse an older plan: 90m, 24h, 7d.")]
+MaxAge = Annotated[
+    str | None,
+    typer.Option("--max-age", metavar="TIME", help="Refuse an older plan: 90m, 24h, 7d.", show_default="24h"),
+]
 NoNew = Annotated[bool, typer.Option("--no-new", help="Do not look for pairs that the plan has not.")]
 Batch = Annotated[str | None, typer.Option("--batch", metavar="NAME", help="The batch, in place of the plan's own.")]
 
@@ -41,7 +44,7 @@ class _Applied:
 def apply(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan: .json or .csv.", show_default=False)],
     *,
-    max_age: MaxAge = "24h",
+    max_age: MaxAge = None,
     no_new: NoNew = False,
     batch: Batch = None,
     yes: base.Yes = False,

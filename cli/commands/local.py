@@ -23,7 +23,7 @@ def _call(ctx: typer.Context) -> None:
     except ModuleNotFoundError as error:
         raise CommandError(
             f"the local stack needs packages that are not installed, {error.name} among them",
-            "install untag with its extra `local`: pipx install '.[local]'",
+            "install untag with the packages of the local stack: pipx install '.[local]'",
         ) from None
     raise typer.Exit(status or 0)
 

@@ -184,14 +184,24 @@ def read(path: Path) -> Plan:
     return plan
 
 
-def check_age(plan: Plan, most: str) -> None:
-    """CommandError for a plan that is older than `most`, such as `24h`, or for what is no time."""
+def check_age(plan: Plan, most: str | None) -> None:
+    """CommandError for a plan that is older than `most`, such as `24h`, or for what is no time.
+
+    None: a day, if its age is known. Who names an age means that it has to be known.
+    """
     try:
-        seconds = duration({"--max-age": most}, "--max-age", 0.0)
+        seconds = duration({"--max-age": most or "24h"}, "--max-age", 0.0)
     except InvalidInputError as error:
         raise CommandError(str(error), "for example: --max-age 24h", status=INVALID) from None
     if plan.made_at is None:
-        return
+        if most is None:
+            return
+        beside = plan.path.with_suffix(".json").name
+        raise CommandError(
+            f"how old the plan is, is not known: {beside} is not there. Nothing was changed",
+            "put the JSON file of the plan beside it, or leave --max-age out",
+            status=INVALID,
+        )
     age = datetime.now(UTC) - datetime.fromisoformat(plan.made_at).astimezone(UTC)
     if age.total_seconds() > seconds:
         hours = age.total_seconds() / 3600

@@ -8,6 +8,7 @@ written by the package's own writer, so that they are valid when they come in.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from local import package
@@ -58,7 +59,7 @@ def undo_requests(reports: Iterable["Report"], *, overwrite: bool = False) -> Un
         for row in report["outcomes"]:
             # The tag is put back as it stood, though it was asked for in other letters.
             pair = (row["type"], row["resource_id"], row.get("was_key") or row["key"])
-            undone = _UNDO[report.get("action", "remove")](row, made)
+            undone = _UNDO[report.get("action", "remove")](row, report["provider"], made)
             if undone is None:
                 continue
             action, value, over = undone
@@ -70,6 +71,18 @@ def undo_requests(reports: Iterable["Report"], *, overwrite: bool = False) -> Un
     for id_, heads in by_id.items():
         made.requests += _written(id_, heads, made)
     return made
+
+
+@cache
+def _compares_values(provider: str, type_: str) -> bool:
+    """Whether a removal goes by the value that it names: then a tag that was not read stood there with that one."""
+    package.find()
+    from untag.providers import Registry  # noqa: PLC0415 - the package has to be found first
+
+    try:
+        return Registry().find(provider, type_).removes_pairs
+    except KeyError:
+        return False
 
 
 def _nothing_in(report: "Report") -> str | None:
@@ -109,11 +122,11 @@ def _order(report: "Report") -> tuple[str, int, int]:
     return str(report.get("finished_at", "")), int(report.get("attempt") or 1), int(page.get("number") or 1)
 
 
-def _undo_removal(row: Mapping[str, Any], made: Undo) -> tuple[str, str, bool] | None:
+def _undo_removal(row: Mapping[str, Any], provider: str, made: Undo) -> tuple[str, str, bool] | None:
     """The action, the value and the overwriting that undo a row; None where it changed nothing that can be undone."""
     value, was = row.get("value"), row.get("was")
     if row["outcome"] == "removed":
-        stood = was if "was" in row else value
+        stood = value if "was" not in row and _compares_values(provider, row["type"]) else was
         made.unknown += stood is None
         return None if stood is None else ("restore", stood, False)
     # A write of ours was under way when its answer was lost: what stood there and was meant is gone.
@@ -122,7 +135,7 @@ def _undo_removal(row: Mapping[str, Any], made: Undo) -> tuple[str, str, bool] |
     return None
 
 
-def _undo_restore(row: Mapping[str, Any], made: Undo) -> tuple[str, str, bool] | None:
+def _undo_restore(row: Mapping[str, Any], _provider: str, made: Undo) -> tuple[str, str, bool] | None:
     """The same for a row of a report on restores."""
     value, was = row.get("value"), row.get("was")
     if row["outcome"] != "restored":

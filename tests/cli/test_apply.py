@@ -126,6 +126,17 @@ def test_a_csv_file_without_its_json_file_is_applied_with_a_warning(work: WorkFo
     assert ended.returncode == 0, ended.stderr
     assert "how old this plan is" in ended.stderr
     assert standing(jd) == {"i-4", "i-5"}
+
+
+def test_who_names_the_age_of_a_plan_gets_none_whose_age_is_not_known(work: WorkFolder, jd: JdcloudServer) -> None:
+    (work.path / "plan.json").unlink()
+    answer = work.json("apply", "plan.csv", "--max-age", "7d", *confirmed(4), status=2)
+    assert "how old the plan is, is not known: plan.json is not there" in answer["error"]
+    assert writes(jd) == 0
+
+
+def test_a_csv_file_without_its_json_file_has_exact_rows_all_the_same(work: WorkFolder) -> None:
+    (work.path / "plan.json").unlink()
     work.rewrite("plan.csv", [{**row, "value": "*"} for row in work.rows("plan.csv")])
     assert len(work.json("apply", "plan.csv", *confirmed(4), status=2)["problems"]) == 4
 

@@ -237,9 +237,10 @@ def test_a_tag_that_stood_with_an_empty_value_is_put_back_with_it(
     place = {"provider": "huaweicloud", "region": "cn-north-4", "project_id": "5f0c2a9d8e7b46310f00c0de00000001"}
     publish(athena, report("r", **place, request_counts={"removed": 3}, outcomes=rows))
     done = untag("undo", "b", "--print", "--stack", stack.name)
-    assert done.err == ""
+    # Nobody looked at the third one, and Huawei Cloud removes a key whatever its value is.
+    assert done.err == "1 row left out: what stood there before is not known\n"
     (body,) = json.loads(done.out)
-    assert body["resources"] == [{"type": "ecs", "ids": ["i-1", "i-2", "i-3"]}]
+    assert body["resources"] == [{"type": "ecs", "ids": ["i-1", "i-2"]}]
     assert body["tags"] == [{"key": "env", "value": ""}]
 
 

@@ -90,6 +90,14 @@ def test_what_was_not_there_or_is_not_known_is_not_put_back():
     assert (made.requests, made.unknown) == ([], 2)
 
 
+def test_the_value_asked_for_is_put_back_unread_only_where_the_cloud_removes_no_other():
+    unread = {"region": "cn-north-1", "outcomes": [{**row("1"), "type": "vm"}]}
+    assert put_back(undo_requests([report(**unread, provider="jdcloud")])) == {("1", "k", "v")}
+    for provider in ("huaweicloud", "aws", "alibabacloud", "tencentcloud", "volcengine", "a cloud that is none"):
+        made = undo_requests([report(**unread, provider=provider)])
+        assert (made.requests, made.unknown) == ([], 1), provider
+
+
 def test_a_tag_that_went_while_a_write_of_ours_was_under_way_is_put_back():
     rows = [
         row("meant", outcome="absent", was="v"),
