@@ -40,8 +40,9 @@ def _graces(sweeps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _show(console: Console, answer: dict[str, Any]) -> None:
     parts = [counted(answer["requests"], "request")] if answer["requests"] or not answer["sweeps"] else []
-    parts += [counted(answer["sweeps"], "sweep")] if answer["sweeps"] else []
-    console.print(f"[bold green]valid:[/] {', '.join(parts)}, {counted(answer['pairs'], 'pair')}", highlight=False)
+    parts += [counted(answer["pairs"], "pair")] if parts else []
+    parts += [f"{counted(answer['sweeps'], 'sweep')} (its pairs are what the clouds list)"] if answer["sweeps"] else []
+    console.print(f"[bold green]valid:[/] {', '.join(parts)}", highlight=False, soft_wrap=True)
     for note in answer["notes"]:
         console.print(safe(note), highlight=False, soft_wrap=True)
     if answer["totals"]:

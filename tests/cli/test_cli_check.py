@@ -116,7 +116,9 @@ def test_a_variable_that_is_wrong_is_named(untag: Any) -> None:
 
 def test_a_sweep_is_checked_too(untag: Any) -> None:
     rule = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
-    assert untag("check", untag.write("a.json", {"rules": [rule]}), "--json").json["sweeps"] == 1
+    name = untag.write("a.json", {"rules": [rule]})
+    assert untag("check", name, "--json").json["sweeps"] == 1
+    assert untag("check", name).out == "valid: 1 sweep (its pairs are what the clouds list)\n"
     done = untag("check", untag.write("b.json", {"rules": [{**rule, "macth": {}}]}))
     assert done.code == 2
     assert "rules.0.macth: there is no such field\n  did you mean match?" in done.err

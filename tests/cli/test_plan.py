@@ -258,3 +258,8 @@ def test_what_a_cloud_has_put_off_is_in_the_plan_once_it_answers(work: WorkFolde
         reading.read([jd_request("i-1")], [], rows, work.environ, batch="b", timing=timing)
         assert [(pair.id, pair.value) for pair in rows] == [("i-1", "prod")]
         assert list(rows.spared()) == []
+
+
+def test_a_file_that_is_not_there_is_named(work: WorkFolder) -> None:
+    answer = work.json("plan", "nofile.csv", "-o", "plan.json", status=2)
+    assert answer["error"] == "nofile.csv: it cannot be read: No such file or directory"
