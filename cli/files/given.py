@@ -14,7 +14,7 @@ from cli.files.tables import Row, bad_rows, table_of
 from cli.files.texts import STDIN, Kind, kind_of, text_of
 from untag.contracts import InvalidInputError, RemovalRequest, Tag, parse_requests, unwrap
 from untag.core.requests import numbered, write_requests
-from untag.providers import Registry
+from untag.providers import EVERY_TYPE, Registry
 from untag.sweep.checking import listing_problems, place_problems
 from untag.sweep.state import Sweep, read_sweep
 
@@ -140,6 +140,8 @@ class _Reader:
             if isinstance(content, Mapping) and "rules" in content:
                 sweep, rules = read_sweep(content, unwrapped.id)
                 self._check(sweep)
+                for request in _asked_by(sweep):
+                    self._warn(request)
                 batch = content.get("batch") or self._batch or sweep.batch
                 self.given.sweeps.append({**content, "id": sweep.id, "batch": batch, "rules": rules})
                 return
@@ -164,6 +166,9 @@ class _Reader:
         if self._batch is not None and not body.get("batch"):
             body["batch"] = self._batch
         self.given.requests.append(body)
+        self._warn(request)
+
+    def _warn(self, request: RemovalRequest) -> None:
         for provider in self._registry.tag_apis(request.provider):
             if any(provider.accepts(type_) for type_ in request.ids_by_type()):
                 warnings = warned(provider.warnings(request), request)
@@ -200,6 +205,23 @@ class _Reader:
             for body in written.bodies:
                 number += 1
                 yield {**body, "id": f"{stem}-{number}"}
+
+
+def _asked_by(sweep: Sweep) -> Iterator[RemovalRequest]:
+    """A request for each place of a sweep, so that its words are looked at as a request's are."""
+    for rule in sweep.rules:
+        for place in rule.places():
+            if place.type != EVERY_TYPE:
+                (request,) = parse_requests(
+                    {
+                        "provider": rule.provider,
+                        "region": place.region,
+                        "resources": [{"type": place.type, "ids": ["any"]}],
+                        "tags": [{"key": "any", "value": "any"}],
+                    },
+                    rule.name,
+                )
+                yield request
 
 
 def _bounded(problems: list[FileProblem]) -> list[FileProblem]:

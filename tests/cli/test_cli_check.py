@@ -119,6 +119,11 @@ def test_a_sweep_is_checked_too(untag: Any) -> None:
     name = untag.write("a.json", {"rules": [rule]})
     assert untag("check", name, "--json").json["sweeps"] == 1
     assert untag("check", name).out == "valid: 1 sweep (its pairs are what the clouds list)\n"
+    mistaken = {**rule, "types": ["vm", "vmm"], "regions": ["cn-nort-1"]}
+    assert untag("check", untag.write("c.json", {"rules": [mistaken]}), "--json").json["warnings"] == [
+        "region cn-nort-1 is not among those that JD Cloud documents; did you mean cn-north-1?",
+        "service code vmm is not among those that JD Cloud documents; did you mean vm?",
+    ]
     done = untag("check", untag.write("b.json", {"rules": [{**rule, "macth": {}}]}))
     assert done.code == 2
     assert "rules.0.macth: there is no such field\n  did you mean match?" in done.err
