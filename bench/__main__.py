@@ -18,6 +18,8 @@ KEPT = ROOT / ".local" / "bench.json"
 def main() -> int:
     """Measure and write; with `--page`, only write what was measured last."""
     only = sys.argv[1:]
+    if only and os.environ.get("QUICK") and only != ["--page"]:
+        raise SystemExit("QUICK=1 measures everything: its figures do not stand beside those of a full run")
     if only and not KEPT.exists():
         raise SystemExit("nothing is measured yet: python -m bench")
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if only else {}

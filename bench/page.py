@@ -258,8 +258,8 @@ _HOW = """
   every pair, and the tags have to be gone afterwards.
 - Sweep: the sweep function on its own, 49 resources in 50 at JD Cloud, which does not page, up to 25,000 of them in a
   region, and one in 50 at Huawei Cloud's TMS, which pages. Three tags in five have a date that is over.
-  CPU and peak memory are those of the function's process, less those of a sweep of 1,000 resources. The requests that
-  it sends are held against the tags that stand at the clouds.
+  CPU is that of the function's process, less that of a sweep of 1,000 resources; the peak is the whole process's. The
+  requests that it sends are held against the tags that stand at the clouds.
 - Cost: the function's invocations one after the other, in a process that is warm. Lambda gives 512 MB the part of a
   core that 512 is of 1,769; so the CPU time of an invocation counts that much more often, and its waiting as it is. The
   sum is rounded up to a millisecond. A sender is taken to put ten messages into a call; Lambda receives and deletes ten

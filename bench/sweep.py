@@ -32,7 +32,7 @@ _IN_A_PLACE = 25_000
 
 
 def measure(bench: "Bench", sizes: tuple[int, ...]) -> None:
-    """CPU and peak memory for each resource, above what a sweep of a few needs, in a process for each size."""
+    """CPU for each resource, above what a sweep of a few needs, and peak memory, in a process for each size."""
     side = replace(bench.pairs[0][0], app=ROOT / "functions" / "sweep")
     environ = {
         **bench.environment,

@@ -74,13 +74,15 @@ def main() -> int:
     """Run what the command line asks for; 0 if nothing was found that should not be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, help="one seed only, and nothing written")
-    parser.add_argument("--pairs", type=int, help=f"of a campaign: {PAIRS}, and {HOST_PAIRS} on functiongraph")
+    parser.add_argument("--pairs", type=int, help=f"of a seed's campaign: {PAIRS}, and {HOST_PAIRS} on functiongraph")
     parser.add_argument("--mutant", default="", help="one planted bug only")
     parser.add_argument("--host", choices=("aws", "functiongraph"), default="aws", help="where the one seed runs")
     parser.add_argument("--only", choices=PARTS, action="append", help="some parts; what others found is kept")
     parser.add_argument("--answer", type=Path, help="run one campaign in this process, and write its outcome here")
     parser.add_argument("--phase", action="append", help="with --answer: some phases of the campaign, in order")
     given = parser.parse_args()
+    usual = PAIRS if given.host == "aws" else HOST_PAIRS
+    given.pairs = given.pairs or usual
     if given.answer:
         run_here(given)
         return 0
@@ -88,14 +90,13 @@ def main() -> int:
     if given.seed is None and given.host != "aws":
         parser.error("--host needs a --seed; --only functiongraph is the part that runs there")
     if given.seed is not None:
-        usual = PAIRS if given.host == "aws" else HOST_PAIRS
-        told = campaign(given.seed, given.pairs or usual, given.mutant, given.host)
+        told = campaign(given.seed, given.pairs, given.mutant, given.host)
         show(told)
         return bool(told["findings"])
     if given.mutant:
         return int(not planted([given.mutant]))
     parts = {
-        "campaigns": lambda: campaigns(given.pairs or PAIRS),
+        "campaigns": lambda: campaigns(given.pairs),
         "functiongraph": functiongraph,
         "mutants": planted,
         "fuzz": fuzz,

@@ -190,7 +190,7 @@ def check_age(plan: Plan, most: str | None) -> None:
     None: a day, if its age is known. Who names an age means that it has to be known.
     """
     try:
-        seconds = duration({"--max-age": most or "24h"}, "--max-age", 0.0)
+        seconds = duration({"--max-age": "24h" if most is None else most}, "--max-age", 0.0)
     except InvalidInputError as error:
         raise CommandError(str(error), "for example: --max-age 24h", status=INVALID) from None
     if plan.made_at is None:

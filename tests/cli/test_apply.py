@@ -132,6 +132,7 @@ def test_who_names_the_age_of_a_plan_gets_none_whose_age_is_not_known(work: Work
     (work.path / "plan.json").unlink()
     answer = work.json("apply", "plan.csv", "--max-age", "7d", *confirmed(4), status=2)
     assert "how old the plan is, is not known: plan.json is not there" in answer["error"]
+    work.json("apply", "plan.csv", "--max-age", "", *confirmed(4), status=2)
     assert writes(jd) == 0
 
 

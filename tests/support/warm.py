@@ -202,9 +202,15 @@ def _serve(listened: socket.socket, door: socket.socket) -> None:
 
     signal.signal(signal.SIGCHLD, reap)
     while True:
-        taken = _next(listened, door)
-        if taken is None:
-            return
+        if listened in select.select([listened, door], [], [])[0]:
+            taken = _request(listened)
+            if taken is None:
+                return
+        else:
+            with door.accept()[0] as asking:
+                taken = _request(asking)
+            if taken is None:  # who asked is gone already
+                continue
         asked, files = taken
         # What ends at once is told of only when it is known whom to tell.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
@@ -222,20 +228,15 @@ def _serve(listened: socket.socket, door: socket.socket) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
-def _next(listened: socket.socket, door: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """The next request, and the files that came with it."""
-    if listened in select.select([listened, door], [], [])[0]:
-        return _request(listened)
-    asking, _ = door.accept()
-    with asking:
-        return _request(asking)
-
-
 def _request(asking: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """A request and the files that came with it; None where it does not come to its end."""
     head, files, _, _ = socket.recv_fds(asking, _LENGTH, _FILES)
-    if not head:
+    body = asking.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL) if head else b""
+    if not head or len(body) < int.from_bytes(head, "big"):
+        for file in files:
+            os.close(file)
         return None
-    return json.loads(asking.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)), files
+    return json.loads(body), files
 
 
 class _NotYet:

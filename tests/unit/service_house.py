@@ -78,6 +78,7 @@ def registry(environ: Mapping[str, str], changed: Iterable[type[Provider]]) -> R
         return None
     options = provider_options(environ)
     apis = [api for name in NAMES for api in apis_of(name)]
+    assert all(any(issubclass(one, api) for api in apis) for one in changed)
     return Registry(made=tuple(next((one for one in changed if issubclass(one, api)), api).of(options) for api in apis))
 
 

@@ -1,8 +1,10 @@
 """Every way in to a function: a queue, Pipes, a notification, an envelope, a payload by hand; and what is none."""
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -31,7 +33,19 @@ class Functions:
         self.made = {"remove_tags": house.remover, "decommission": desk.made, "sweep": broom.sweeper}
 
     def invoke(self, function: str, event: Any) -> Json:
-        return self.made[function](json.loads(json.dumps(event)), context(function, self.clocks[function]))
+        """What the handler answers, as Lambda calls it."""
+        module = handlers(tuple(self.broom.environ.items()))[function]
+        setattr(module, function, self.made[function])
+        return module.handler(json.loads(json.dumps(event)), context(function, self.clocks[function]))
+
+
+@functools.cache
+def handlers(environ: tuple[tuple[str, str], ...]) -> dict[str, ModuleType]:
+    """The modules of the handlers, by their functions, as a process with these variables imports them."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in environ:
+            patched.setenv(name, value)
+        return {function: app(function) for function in ("remove_tags", "decommission", "sweep")}
 
 
 @pytest.fixture
@@ -234,12 +248,10 @@ def test_a_body_may_begin_with_a_byte_order_mark(functions: Functions, mark: str
 @pytest.mark.parametrize("function", ["remove_tags", "decommission", "sweep"])
 @pytest.mark.parametrize("event", [{"provider": 7, "detail": 7, "rules": 7}, {"Records": []}])
 def test_each_handler_hands_what_it_gets_to_the_function_whose_name_it_bears(
-    functions: Functions, monkeypatch: pytest.MonkeyPatch, function: str, event: Json
+    functions: Functions, function: str, event: Json
 ) -> None:
-    for name, value in functions.broom.environ.items():
-        monkeypatch.setenv(name, value)
     with pytest.raises(InvocationError) as told:
-        app(function).handler(event, context(function, functions.clocks[function]))
-    with pytest.raises(InvocationError) as caught:
         functions.invoke(function, event)
+    with pytest.raises(InvocationError) as caught:
+        functions.made[function](event, context(function, functions.clocks[function]))
     assert errors_of(told) == errors_of(caught)

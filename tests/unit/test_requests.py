@@ -338,3 +338,10 @@ def test_a_request_is_not_changed_after_it_was_checked():
     made = request(not_after=(datetime.now(UTC) + timedelta(days=1)).isoformat())
     with pytest.raises(ValueError, match="frozen"):
         made.region = "elsewhere"
+
+
+def test_a_copy_counts_the_pairs_that_it_names_itself():
+    one = request(resources=[{"type": "vm", "ids": ["i-1"]}], tags=[{"key": "env", "value": "prod"}])
+    assert one.pairs() == 1
+    two = request(resources=[{"type": "vm", "ids": ["i-1", "i-2"]}], tags=[{"key": "env"}, {"key": "team"}])
+    assert one.model_copy(update={"resources": two.resources, "tags": two.tags}).pairs() == 4

@@ -95,6 +95,8 @@ def test_without_a_transport_of_its_own_it_speaks_http_and_uses_no_proxy(
 ) -> None:
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(variable, f"http://{trap.address}")
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
     remover = LambdaFunction(Remover, ENVIRON)
     with JdcloudServer() as server:
         answer = remover.runtime.run(remover.runtime.host.client.get(f"{server.url}/v1/anything"))
