@@ -81,8 +81,8 @@ def main() -> int:
     parser.add_argument("--answer", type=Path, help="run one campaign in this process, and write its outcome here")
     parser.add_argument("--phase", action="append", help="with --answer: some phases of the campaign, in order")
     given = parser.parse_args()
-    usual = PAIRS if given.host == "aws" else HOST_PAIRS
-    given.pairs = given.pairs or usual
+    if given.pairs is None:  # a campaign of some phases may have none
+        given.pairs = PAIRS if given.host == "aws" else HOST_PAIRS
     if given.answer:
         run_here(given)
         return 0
