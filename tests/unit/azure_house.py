@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from service_house import House
+from service_house import House, tag_list
 
 from local.providers import AwsStsServer, AzureLoginServer, AzureServer
 from local.providers.azure_service import SUBSCRIPTION
@@ -35,11 +35,10 @@ def house_of(cloud: AzureServer, login: AzureLoginServer | None = None, **enviro
 def request(
     *ids: str, tags: Mapping[str, str] | str = {"env": "prod"}, type_: str = VM, **fields: Any
 ) -> dict[str, Any]:
-    named = [{"key": key, "value": value} for key, value in tags.items()] if not isinstance(tags, str) else tags
     return {
         "id": "chg-1",
         "provider": "azure",
         "resources": [{"type": type_, "ids": [one if one.startswith("/") else name(one, type_) for one in ids]}],
-        "tags": named,
+        "tags": tag_list(tags),
         **fields,
     }

@@ -140,6 +140,11 @@ class House:
         assert list(answer) == ["batchItemFailures"]
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
+    def work_at(self, raw: Json) -> None:
+        """Work at a request's record, and hold the request against all that came of it."""
+        self.batch(record(raw))
+        self.check(raw)
+
     def payload(self, payload: Any) -> Json:
         started = self.clock.seconds
         answer = self.remover.payload(payload, "manual-1", self.clock.left(self.seconds))
@@ -201,13 +206,18 @@ def record(body: Any, id_: str = "m-1", *, receives: int = 1, source: str = WORK
     return Record(id_, text, receives, f"receipt-{id_}", source)
 
 
+def tag_list(tags: Mapping[str, str] | str) -> list[Json] | str:
+    """Tags as a request names them, or `all`."""
+    return tags if isinstance(tags, str) else [{"key": key, "value": value} for key, value in tags.items()]
+
+
 def jd_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"env": "prod"}, **fields: Any) -> Json:
     return {
         "id": id_,
         "provider": "jdcloud",
         "region": "cn-north-1",
         "resources": [{"type": "vm", "ids": list(ids)}],
-        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        "tags": tag_list(tags),
         **fields,
     }
 
@@ -220,7 +230,7 @@ def huawei_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"en
         "id": id_,
         "provider": "huaweicloud",
         "resources": [{"type": POLICY_TYPE, "ids": list(ids)}],
-        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        "tags": tag_list(tags),
         **fields,
     }
 
@@ -231,7 +241,7 @@ def tms_request(*ids: str, id_: str = "chg-1", tags: Mapping[str, str] = {"env":
         "provider": "huaweicloud",
         "project_id": PROJECT,
         "resources": [{"type": "ecs", "ids": list(ids)}],
-        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        "tags": tag_list(tags),
         **fields,
     }
 

@@ -28,8 +28,7 @@ def test_huawei_clouds_rows_tell_what_stood_there_so_that_undo_can_put_it_back()
                 {"key": "owner"},
             ]
         }
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         rows = {row["key"]: (row["outcome"], row["was"]) for row in house.rows("chg-1")}
         assert rows == {
             "env": ("removed", "prod"),
@@ -44,8 +43,7 @@ def test_without_reading_first_nobody_looked_and_the_rows_say_so() -> None:
     with House(environ={"UNTAG_READ_FIRST": "off"}) as house:
         put(house.huawei, "pa-1")
         raw = huawei_request("pa-1", tags={f"k{n}": "v" for n in range(25)})
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert not [row for row in house.rows("chg-1") if "was" in row]
         assert sorted(len(call.tags) for call in house.huawei.calls) == [5, 20]
 

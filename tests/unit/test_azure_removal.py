@@ -89,8 +89,7 @@ def test_the_last_tag_of_a_resource_is_gone_and_undo_knows_what_stood_there(no_t
     put(cloud, "vm-1")
     raw = request("vm-1")
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         (row,) = house.rows("chg-1")
     assert row["outcome"] == ("removed" if no_tags == "empty" else "absent")
     assert row["was"] == "prod"
@@ -115,8 +114,7 @@ def test_a_write_that_is_carried_out_later_is_read_back_until_it_is(cloud: Azure
     raw = request("disk-1", type_=DISK)
     with house_of(cloud) as house:
         cloud.clock = lambda: time.time() + house.clock.seconds
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert house.outcomes("chg-1") == {(name("disk-1", DISK), "env"): "removed"}
     assert [call.operation for call in cloud.calls] == ["get", "delete", "get"]
     assert [call.status for call in cloud.calls] == [200, 202, 200]

@@ -24,8 +24,7 @@ def test_a_write_that_is_accepted_and_never_carried_out_is_not_called_removed() 
     put(cloud, "disk-1", type_=DISK)
     raw = request("disk-1", type_=DISK)
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert house.outcomes("chg-1") == {}
         (left,) = house.aws.messages()
     assert left["tags"] == [{"key": "env", "value": "prod", "was": "prod"}]
@@ -43,8 +42,7 @@ def test_a_value_that_somebody_sets_while_a_write_is_under_way_makes_it_no_remov
     put(cloud, "disk-1", type_=DISK)
     raw = request("disk-1", type_=DISK)
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         (row,) = house.rows("chg-1")
     assert (row["outcome"], row["was"]) == ("absent", "prod")
 
@@ -54,8 +52,7 @@ def test_a_success_without_effect_is_not_believed() -> None:
     put(cloud, "db-1", type_=COSMOS)
     raw = request("db-1", type_=COSMOS)
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         (row,) = house.rows("chg-1")
         # It may be carried out yet: the dead letter says what stood there.
         (letter,) = house.aws.messages(DEAD_LETTERS)
@@ -68,8 +65,7 @@ def test_a_tag_that_an_answer_shows_to_remain_is_not_removed_and_its_neighbour_i
     cloud.faults.add("partial", keys=["team"])
     raw = request("vm-1", tags={"env": "prod", "team": "x"})
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         outcomes = house.outcomes("chg-1")
     assert outcomes[name("vm-1"), "team"] == "failed"
     assert outcomes[name("vm-1"), "env"] in ("removed", "absent")
@@ -82,8 +78,7 @@ def test_a_policy_that_demands_one_tag_takes_no_other_down(cloud: AzureServer) -
     cloud.faults.add("forbidden", operation="delete", keys=["cost"], code="RequestDisallowedByPolicy")
     raw = request("vm-1", tags=tags)
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         rows = {row["key"]: (row["outcome"], row.get("code")) for row in house.rows("chg-1")}
     assert rows == {
         "cost": ("failed", "RequestDisallowedByPolicy"),
@@ -99,8 +94,7 @@ def test_an_answer_that_cannot_be_believed_is_no_removal(cloud: AzureServer, rul
     cloud.faults.add(rule, operation=operation)
     raw = request("vm-1")
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert "removed" not in house.outcomes("chg-1").values()
 
 
@@ -109,8 +103,7 @@ def test_a_throttle_slows_the_account_and_the_pairs_wait(cloud: AzureServer) -> 
     cloud.faults.add("throttle", operation="writing", retry_after="20")
     raw = request("vm-1")
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         (left,) = house.aws.messages()
     assert left["attempt"] == 2
 

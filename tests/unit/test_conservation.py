@@ -300,8 +300,7 @@ def test_after_removed_or_absent_a_pair_does_not_stand_however_jd_cloud_answers_
         put(house.jd, "i-1", tags={"a": "1", "b": "2"})
         put(house.jd, "i-2", tags={"a": "other"})
         raw = jd_request("i-1", "i-2", tags={"a": "1", "b": "2"})
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         found = house.outcomes("chg-1")
         assert set(found.values()) <= {"removed", "absent"}
         assert found["i-1", "a"] == "removed"
@@ -315,6 +314,5 @@ def test_a_200_whose_body_says_nothing_is_no_success() -> None:
             put(house.jd, "i-1")
             house.jd.faults.add(fault, applied=False)
             raw = jd_request("i-1")
-            house.batch(record(raw))
-            house.check(raw)
+            house.work_at(raw)
             assert house.rows("chg-1") == []

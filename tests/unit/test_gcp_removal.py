@@ -22,7 +22,7 @@ from gcp_support import (
     before_a_write,
     house_of,
 )
-from service_house import ENVIRON, record, taken_away
+from service_house import ENVIRON, record, tag_list, taken_away
 
 from local.providers import Account, GcpOptions, GcpServer
 from local.providers.server import Route
@@ -37,9 +37,8 @@ def put(cloud: GcpServer, *types: str, labels: Mapping[str, str] = {"env": "prod
 
 
 def request(*types: str, tags: Mapping[str, str] | str = {"env": "prod"}, **fields: Any) -> dict[str, Any]:
-    named = [{"key": key, "value": value} for key, value in tags.items()] if not isinstance(tags, str) else tags
     resources = [{"type": type_, "ids": [IDS[type_]]} for type_ in types]
-    return {"id": "chg-1", "provider": "gcp", "resources": resources, "tags": named, **fields}
+    return {"id": "chg-1", "provider": "gcp", "resources": resources, "tags": tag_list(tags), **fields}
 
 
 def labels_of(cloud: GcpServer, type_: str) -> dict[str, str] | None:
@@ -120,8 +119,7 @@ def test_a_value_that_changes_between_the_read_and_the_write_is_kept(cloud: Shar
         before_a_write(cloud, change)
     raw = request(type_)
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         ((row),) = house.rows("chg-1")
         assert (row["outcome"], row["was"]) == ("absent", "dev")
     assert labels_of(cloud, type_) == {"env": "dev", "team": "web"}
@@ -225,8 +223,7 @@ def test_one_label_that_cannot_go_does_not_keep_the_others(cloud: GcpServer, typ
     cloud.faults.add("partial", keys=["team"], code="RESOURCE_LOCKED", message="locked")
     raw = request(type_, tags={"env": "prod", "team": "web"})
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         rows = {row["key"]: row for row in house.rows("chg-1")}
     assert rows["team"]["outcome"] == "failed"
     assert (rows["team"]["code"], rows["team"]["message"]) == ("RESOURCE_LOCKED", "locked")
@@ -244,8 +241,7 @@ def test_an_answer_that_cannot_be_believed_is_no_removal(
     cloud.faults.add(rule, operation=operation)
     raw = request(type_)
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert "removed" not in house.outcomes("chg-1").values()
 
 

@@ -4,7 +4,7 @@ import json
 
 import httpx
 import pytest
-from service_house import HUAWEI_HOST, POLICY_TYPE, House, huawei_request, put, record, tms_request
+from service_house import HUAWEI_HOST, POLICY_TYPE, House, huawei_request, put, tms_request
 from support import ACCESS_KEY, KEY, PROJECT, SECRET_KEY, TOKEN, Wire, run
 
 from local.providers import HuaweicloudTmsOptions, HuaweicloudTmsServer
@@ -59,8 +59,7 @@ def test_a_row_has_code_message_and_request_id_of_an_error_in_every_shape(shape,
         put(house.huawei, "pa-1")
         house.huawei.error_shape = shape
         raw = huawei_request("pa-0", "pa-1")
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         (row,) = (row for row in house.rows("chg-1") if row["resource_id"] == "pa-0")
         assert "The resource does not exist" in row["message"]
         assert row["provider_request_id"] in {call.request_id for call in house.huawei.calls}
@@ -76,8 +75,7 @@ def test_the_404_of_a_service_behind_tms_says_that_the_resource_does_not_exist(s
     with tms_house(not_found_code="Ecs.0114", unknown_id=unknown) as house:
         house.huawei.error_shape = shape
         raw = tms_request("i-0", "i-1")
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         (row,) = (row for row in house.rows("chg-1") if row["resource_id"] == "i-0")
         assert (row["outcome"], row["code"]) == ("not_found", "Ecs.0114")
         assert "Instance[i-0] could not be found." in row["message"]
@@ -91,8 +89,7 @@ def test_no_row_and_no_letter_has_a_word_of_what_the_gateway_repeats_in_a_401(sh
         house.huawei.error_shape = shape
         house.huawei.verifier.credentials = {}
         raw = huawei_request("pa-1")
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert {call.status for call in house.huawei.calls} == {401}
         told = json.dumps([house.aws.reports, house.aws.messages(), house.aws.letters()])
         secret = house.huawei.secrets["default"]

@@ -1,7 +1,7 @@
 """Regions and projects at Huawei Cloud's TMS: the one is held against the other before anything is called."""
 
 import pytest
-from service_house import HUAWEI_HOST, House, huawei_request, record
+from service_house import HUAWEI_HOST, House, huawei_request
 from support import request
 
 from local.providers import HuaweicloudTmsServer
@@ -118,8 +118,7 @@ def house():
 
 def carried_out(house, **fields):
     raw = huawei_request() | {"resources": [{"type": "ecs", "ids": ["i-1"]}], **fields}
-    house.batch(record(raw))
-    house.check(raw)
+    house.work_at(raw)
     (row,) = house.rows("chg-1")
     return row
 

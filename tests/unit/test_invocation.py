@@ -86,8 +86,7 @@ def test_a_request_of_several_types_is_one_report() -> None:
         put(house.jd, "i-1")
         house.jd.tags.put("cn-north-1", "disk", "d-1", "env", "prod")
         raw = jd_request("i-1", resources=[{"type": "vm", "ids": ["i-1"]}, {"type": "disk", "ids": ["d-1"]}])
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert len(house.aws.reports) == 1
         assert house.outcomes("chg-1") == {("i-1", "env"): "removed", ("d-1", "env"): "removed"}
 
@@ -119,8 +118,7 @@ def test_a_remainder_names_exactly_what_is_left_even_if_that_is_no_rectangle(hou
     house.huawei.tags.put("", "config:policyAssignments", "pa-2", "a", "b")
     house.huawei.tags.put("", "config:policyAssignments", "pa-3", "a", "other")
     raw = huawei_request("pa-1", "pa-2", "pa-3", tags={"env": "prod", "a": "b"})
-    house.batch(record(raw))
-    house.check(raw)
+    house.work_at(raw)
     assert house.outcomes("chg-1") == {
         ("pa-1", "env"): "removed",
         ("pa-1", "a"): "absent",

@@ -25,8 +25,7 @@ def test_one_bad_id_at_jd_cloud_does_not_take_down_its_neighbours(status: int) -
         put(house.jd, *ids)
         house.jd.faults.add("refuse", operation="writing", ids=["i-31"], status=status)
         raw = jd_request(*ids)
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         found = house.outcomes("chg-1")
         assert {pair[0] for pair, outcome in found.items() if outcome == "failed"} == {"i-31"}
         assert Counter(found.values()) == {"removed": 49, "failed": 1}
@@ -37,8 +36,7 @@ def test_a_resource_that_does_not_exist_does_not_take_down_its_neighbours() -> N
     with House(jd=JdcloudServer(options=JdcloudOptions(unknown_id="refused"))) as house:
         put(house.jd, *(f"i-{n}" for n in range(50)))
         raw = jd_request("i-gone", *(f"i-{n}" for n in range(49)))
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         # The read lists no resource without tags, so it cannot say more than that the tag is not there.
         assert house.outcomes("chg-1")["i-gone", "env"] == "absent"
         assert Counter(house.outcomes("chg-1").values()) == {"removed": 49, "absent": 1}
@@ -62,8 +60,7 @@ def test_a_missing_permission_at_jd_cloud_costs_two_calls_more_than_the_plan(lat
         put(house.jd, *ids)
         house.jd.faults.add("forbidden", operation="writing")
         raw = jd_request(*ids)
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert Counter(row["outcome"] for row in house.rows("chg-1")) == {"failed": 1000}
         assert Counter(call.writing for call in house.jd.calls) == {False: 20, True: 20 + 2}
 
@@ -112,8 +109,7 @@ def test_a_missing_permission_at_huawei_cloud_does_not_cost_a_second_call_for_ea
         put(house.huawei, *ids, tags={"a": "1", "b": "2"})
         house.huawei.faults.add("forbidden", operation=operation)
         raw = huawei_request(*ids, tags={"a": "1", "b": "2"})
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert Counter(row["outcome"] for row in house.rows("chg-1")) == {"failed": 120}
         calls = Counter(call.writing for call in house.huawei.calls)
         assert calls[False] == 60
@@ -130,8 +126,7 @@ def test_a_wrong_key_is_sent_to_huawei_cloud_once_and_so_is_never_locked() -> No
         raw = huawei_request(*ids)
         for receives in range(4):
             raw["id"] = f"chg-{receives}"
-            house.batch(record(raw))
-            house.check(raw)
+            house.work_at(raw)
         assert [call.status for call in house.huawei.calls] == [401]
         assert {message["DelaySeconds"] >= 299 for message in house.aws.queues[QUEUE]} == {True}
 
@@ -177,8 +172,7 @@ def test_a_throttle_at_the_cloud_slows_the_whole_account_and_nothing_is_lost() -
         put(house.huawei, *ids)
         house.huawei.faults.add("throttle", skip=5, times=1, retry_after="3")
         raw = huawei_request(*ids)
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert Counter(house.outcomes("chg-1").values()) == {"removed": 30}
         assert house.took > 60 / 5.0 - 1
 

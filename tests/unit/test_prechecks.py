@@ -158,8 +158,7 @@ def test_twenty_resources_share_a_write_after_each_was_read() -> None:
     with House() as house:
         put(house.tms, *ids)
         raw = tms_request(*ids)
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         writes = [len(call.ids) for call in house.tms.calls if call.writing]
         assert sorted(writes) == [5, 20, 20]
         assert len([call for call in house.tms.calls if not call.writing]) == 45

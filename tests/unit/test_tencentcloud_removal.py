@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from service_house import House, record, taken_away
+from service_house import House, record, tag_list, taken_away
 from sweep_support import sweep_at
 
 from local.providers import Account, TencentcloudOptions, TencentcloudServer, TencentcloudStsServer
@@ -39,13 +39,12 @@ def house_of(cloud: TencentcloudServer, sts: TencentcloudStsServer | None = None
 def request(
     *ids: str, tags: Mapping[str, str] | str = {"env": "prod"}, type_: str = "cvm:instance", **fields: Any
 ) -> dict[str, Any]:
-    named = [{"key": key, "value": value} for key, value in tags.items()] if not isinstance(tags, str) else tags
     return {
         "id": "chg-1",
         "provider": "tencentcloud",
         "region": REGION,
         "resources": [{"type": type_, "ids": list(ids)}],
-        "tags": named,
+        "tags": tag_list(tags),
         **fields,
     }
 
@@ -90,8 +89,7 @@ def test_names_of_several_types_share_one_call(cloud: TencentcloudServer) -> Non
         {"type": "cdb:instanceId", "ids": [name("cdb-1", "cdb:instanceId")]},
     ]
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
     assert [call.operation for call in cloud.calls] == ["GetResources", "UnTagResources"]
     assert cloud.tags.pairs() == set()
 
@@ -129,8 +127,7 @@ def test_a_busy_resource_is_asked_again_later_and_takes_no_neighbour_down(cloud:
     cloud.faults.add("partial", ids=[name("ins-2")])
     raw = request("ins-1", "ins-2")
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert house.outcomes("chg-1") == {("ins-1", "env"): "removed"}
         (left,) = house.aws.messages()
         assert left["resources"] == [{"type": "cvm:instance", "ids": ["ins-2"]}]
@@ -142,8 +139,7 @@ def test_a_resource_that_fails_for_good_is_asked_tag_by_tag_and_read_back(cloud:
     cloud.faults.add("partial", ids=[name("ins-2")], keys=["team"], **fault)
     raw = request("ins-1", "ins-2", tags={"env": "prod", "team": "x"})
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         rows = {(row["resource_id"], row["key"]): row for row in house.rows("chg-1")}
     outcomes = {pair: row["outcome"] for pair, row in rows.items()}
     assert outcomes.pop(("ins-2", "team")) == "failed"
@@ -160,8 +156,7 @@ def test_a_key_that_is_not_attached_is_never_a_failure(absent: Any) -> None:
     put(cloud, "ins-1", tags={"env": "prod", "team": "x"})
     raw = request("ins-1", "ins-none", tags={"env": "prod", "none": "x"})
     with house_of(cloud, UNTAG_READ_FIRST="off") as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         expected = {"absent"} if absent == "failed" else {"removed"}
         assert {row["outcome"] for row in house.rows("chg-1") if row["key"] == "none"} == expected
     assert {pair.key for pair in cloud.tags.pairs()} == {"team"}
@@ -183,8 +178,7 @@ def test_an_answer_that_cannot_be_believed_is_no_removal(cloud: TencentcloudServ
     cloud.faults.add(rule, operation=operation)
     raw = request("ins-1")
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert "removed" not in house.outcomes("chg-1").values()
 
 
@@ -193,8 +187,7 @@ def test_a_throttle_inside_a_200_slows_the_account_and_the_pairs_wait(cloud: Ten
     cloud.faults.add("throttle", operation="writing")
     raw = request("ins-1")
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         (left,) = house.aws.messages()
         assert left["attempt"] == 2
     assert {call.status for call in cloud.calls} == {200}
@@ -217,8 +210,7 @@ def test_one_bad_resource_does_not_take_down_its_neighbours(cloud: TencentcloudS
     cloud.faults.add("refuse", operation="writing", ids=[name("ins-7")], code=code)
     raw = request(*ids)
     with house_of(cloud) as house:
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         outcomes = house.outcomes("chg-1")
     assert outcomes.pop(("ins-7", "env")) == "failed"
     assert set(outcomes.values()) == {"removed"}

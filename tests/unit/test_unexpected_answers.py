@@ -59,8 +59,7 @@ def test_the_pairs_end_well_once_the_cloud_answers_about_the_ids_that_were_asked
         cloud = case.cloud(house)
         put(cloud, ASKED, NEIGHBOUR)
         cloud.faults.add("other_ids", ids=[ASKED], operation=case.operation)
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         deferred = {id_ for left in house.aws.messages() for group in left["resources"] for id_ in group["ids"]}
         assert deferred == ({ASKED, NEIGHBOUR} if case.neighbour else {ASKED})
         cloud.faults.clear()
@@ -94,8 +93,7 @@ def test_a_restore_is_not_settled_by_it_either(case: Case) -> None:
         cloud = case.cloud(house)
         put(cloud, ASKED, tags={"team": "a"})
         cloud.faults.add("other_ids", operation=case.operation)
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         assert house.rows("chg-1") == []
         cloud.faults.clear()
         for left in resent(house):
@@ -124,8 +122,7 @@ def test_what_is_given_up_for_it_says_unexpected_answer(case: Case) -> None:
         cloud = case.cloud(house)
         put(cloud, ASKED)
         cloud.faults.add("other_ids", operation=case.operation)
-        house.batch(record(raw))
-        house.check(raw)
+        house.work_at(raw)
         (row,) = house.rows("chg-1")
         assert (row["outcome"], row["code"]) == ("failed", "exhausted")
         assert "the last: unexpected_answer" in row["message"]
