@@ -187,7 +187,7 @@ def read(path: Path) -> Plan:
 def check_age(plan: Plan, most: str | None) -> None:
     """CommandError for a plan that is older than `most`, such as `24h`, or for what is no time.
 
-    None: a day, if its age is known. Who names an age means that it has to be known.
+    None: a day, if the plan's age is known. With `most` a plan whose age is not known is refused.
     """
     try:
         seconds = duration({"--max-age": "24h" if most is None else most}, "--max-age", 0.0)

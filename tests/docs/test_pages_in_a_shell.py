@@ -119,7 +119,7 @@ class Reader:
         return done.stdout
 
     def see(self, *script: str) -> str:
-        """What the last line of a script draws on a terminal until Ctrl-C; nobody else starts the command for it."""
+        """What the last line of a script draws on a terminal until Ctrl-C; the shell itself starts its command."""
         started = f'untag() {{ "{sys.executable}" -m cli "$@"; }}'
         command = ["bash", "-euo", "pipefail", "-c", "\n".join((started, *script))]
         with Terminal(command, cwd=self.folder, env=self._environment) as terminal:

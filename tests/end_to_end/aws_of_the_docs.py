@@ -2,7 +2,7 @@
 `file://`, `--query` and `--output text`.
 
 Options become parameters of the service's API by botocore's own model, so that an option that does not exist is an
-error. What AWS_ANSWERS has an answer to is written into AWS_CALLED, and asked of nobody.
+error. A call that AWS_ANSWERS has an answer to is written into AWS_CALLED, and not made.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How long a file may be: what is longer is read by nobody as a whole."""
+"""How many lines a Python file may have."""
 
 import os
 from collections.abc import Iterator

@@ -181,7 +181,7 @@ def test_a_read_has_an_entry_for_what_it_lists_and_for_what_is_known_to_have_no_
     ("type_", "id_", "said"),
     [
         ("cvm:instance", INSTANCE, error("UnauthorizedOperation")),  # whose it is, is not known
-        ("cos:bucket", BUCKET, None),  # its name has the app id, which nobody says
+        ("cos:bucket", BUCKET, None),  # its name has the app id, which a request does not
         ("cvm:instances", INSTANCE.replace("instance/", "instances/"), None),  # no type that is documented: a slip?
         ("cdn:domain", DOMAIN.replace("cdn::", f"cdn:{REGION}:"), None),  # its type has no region
     ],
