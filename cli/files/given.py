@@ -11,8 +11,9 @@ from cli.errors import CommandError, FileProblem, InvalidFilesError
 from cli.files.documents import Document, documents_of
 from cli.files.suggestions import explained, own_path, warned
 from cli.files.tables import Row, bad_rows, table_of
-from cli.files.texts import STDIN, Kind, kind_of, text_of
+from cli.files.texts import Kind, kind_of, shown, text_of
 from untag.contracts import InvalidInputError, RemovalRequest, Tag, parse_requests, unwrap
+from untag.contracts.requests import EVERY_TAG
 from untag.core.requests import numbered, write_requests
 from untag.providers import EVERY_TYPE, Registry
 from untag.sweep.checking import listing_problems, place_problems
@@ -107,7 +108,7 @@ class _Reader:
 
     def read(self, path: str) -> None:
         """Read a file, and keep what is wrong with it."""
-        name = "stdin" if path == STDIN else path
+        name = shown(path)
         try:
             text = text_of(path)
         except CommandError as error:
@@ -208,20 +209,12 @@ class _Reader:
 
 
 def _asked_by(sweep: Sweep) -> Iterator[RemovalRequest]:
-    """A request for each place of a sweep, so that its words are looked at as a request's are."""
+    """Requests for the places of a sweep, one for each region of a rule, so that its words are looked at as theirs."""
     for rule in sweep.rules:
-        for place in rule.places():
-            if place.type != EVERY_TYPE:
-                (request,) = parse_requests(
-                    {
-                        "provider": rule.provider,
-                        "region": place.region,
-                        "resources": [{"type": place.type, "ids": ["any"]}],
-                        "tags": [{"key": "any", "value": "any"}],
-                    },
-                    rule.name,
-                )
-                yield request
+        resources = [{"type": type_, "ids": ["any"]} for type_ in rule.types if type_ != EVERY_TYPE]
+        for region in (rule.regions or (None,)) if resources else ():
+            head = {"provider": rule.provider, "region": region}
+            yield from parse_requests({**head, "resources": resources, "tags": EVERY_TAG}, rule.name)
 
 
 def _bounded(problems: list[FileProblem]) -> list[FileProblem]:

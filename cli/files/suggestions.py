@@ -74,7 +74,7 @@ def warned(warnings: Iterable[str], request: RemovalRequest) -> list[str]:
     words = [word for word in (request.region, *request.ids_by_type()) if word]
     return [
         " ".join(
-            filter(None, (f"{warning};", next((meant(word, known) for word in words if word in warning), "")))
+            filter(None, (f"{warning};", next((meant(word, known) for word in words if word in warning.split()), "")))
         ).removesuffix(";")
         for warning in warnings
     ]

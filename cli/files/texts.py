@@ -25,6 +25,11 @@ class Kind(enum.Enum):
     UNKNOWN = "neither JSON nor CSV"
 
 
+def shown(name: str) -> str:
+    """A file's name, for a person."""
+    return "stdin" if name == STDIN else name
+
+
 def text_of(name: str) -> str:
     """What stands in a file, or comes on stdin. Raises CommandError."""
     try:

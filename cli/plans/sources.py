@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from cli import files
 from cli.errors import INVALID, CommandError
-from cli.files.texts import STDIN, text_of
+from cli.files.texts import STDIN, shown, text_of
 
 Source = list[dict[str, str]]
 """The name and the text of each file."""
@@ -30,8 +30,7 @@ def _text(path: str) -> str:
     try:
         return text_of(path)
     except CommandError as error:
-        name = "stdin" if path == STDIN else path
-        raise CommandError(f"{name}: {error}", error.hint, status=error.status) from None
+        raise CommandError(f"{shown(path)}: {error}", error.hint, status=error.status) from None
 
 
 def given_again(source: Source, batch: str) -> files.Given:

@@ -17,6 +17,7 @@ from local.reports.pairs import distinct
 
 if TYPE_CHECKING:
     from local.reports import Report
+    from untag.providers import Registry
 
 _LONGEST_ID = 256
 _LONGEST_REASON = 1024
@@ -74,13 +75,17 @@ def undo_requests(reports: Iterable["Report"], *, overwrite: bool = False) -> Un
 
 
 @cache
-def _compares_values(provider: str, type_: str) -> bool:
-    """Whether a removal goes by the value that it names: then a tag that was not read stood there with that one."""
+def _registry() -> "Registry":
     package.find()
     from untag.providers import Registry  # noqa: PLC0415 - the package has to be found first
 
+    return Registry()
+
+
+def _compares_values(provider: str, type_: str) -> bool:
+    """Whether a removal goes by the value that it names: then a tag that was not read stood there with that one."""
     try:
-        return Registry().find(provider, type_).removes_pairs
+        return _registry().find(provider, type_).removes_pairs
     except KeyError:
         return False
 
@@ -161,12 +166,10 @@ def _head(report: "Report", action: str, *, overwrite: bool) -> Head:
 
 def _written(id_: str, heads: Mapping[Head, Mapping[Pair, str]], made: Undo) -> list[dict[str, Any]]:
     """The requests for what one report's id is about, numbered together; sorted, so that they are always the same."""
-    package.find()
-    from untag.contracts import Tag  # noqa: PLC0415
+    registry = _registry()
+    from untag.contracts import Tag  # noqa: PLC0415 - the package has been found now
     from untag.core.requests import numbered, write_requests  # noqa: PLC0415
-    from untag.providers import Registry  # noqa: PLC0415
 
-    registry = Registry()
     bodies: list[dict[str, Any]] = []
     for head, pairs in sorted(heads.items(), key=repr):
         tags: dict[tuple[str, str], list[Tag]] = {}
