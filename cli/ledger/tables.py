@@ -11,6 +11,7 @@ _ROW = (
     "key",
     "value",
     "was",
+    "was_key",
     "outcome",
     "code",
     "message",

@@ -15,6 +15,7 @@ WITH report_rows AS (
     r.batch, r.id AS request_id, r.provider, r.account, r.region, r.project_id,
     r.outcomes[t.n].type AS type, r.outcomes[t.n].resource_id AS resource_id,
     r.outcomes[t.n].key AS key, r.outcomes[t.n].value AS value, r.outcomes[t.n].was AS was,
+    r.outcomes[t.n].was_key AS was_key,
     r.outcomes[t.n].outcome AS outcome, r.outcomes[t.n].code AS code, r.outcomes[t.n].message AS message,
     r.outcomes[t.n].provider_request_id AS provider_request_id,
     r.attempt, r.finished_at, r.report_id
@@ -36,8 +37,8 @@ ranked AS (
   FROM report_rows
 )
 SELECT
-  batch, request_id, provider, account, region, project_id, type, resource_id, key, value, was, outcome, code,
-  message, provider_request_id, attempt, finished_at, report_id
+  batch, request_id, provider, account, region, project_id, type, resource_id, key, value, was, was_key, outcome,
+  code, message, provider_request_id, attempt, finished_at, report_id
 FROM ranked
 -- The key * without a value is a resource whose tags could not be read; what a later attempt read takes its place.
 WHERE place = 1 AND NOT (key = '*' AND value IS NULL AND finished_at < last_of_resource);
@@ -263,6 +264,7 @@ FROM (
     r.batch, r.id AS request_id, r.provider, r.account, r.region, r.project_id,
     r.outcomes[t.n].type AS type, r.outcomes[t.n].resource_id AS resource_id,
     r.outcomes[t.n].key AS key, r.outcomes[t.n].value AS value, r.outcomes[t.n].was AS was,
+    r.outcomes[t.n].was_key AS was_key,
     r.outcomes[t.n].outcome AS outcome, r.attempt, r.finished_at
   FROM reports AS r
   CROSS JOIN UNNEST(sequence(1, CAST(cardinality(r.outcomes) AS BIGINT))) AS t (n)

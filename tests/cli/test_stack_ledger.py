@@ -244,6 +244,19 @@ def test_a_tag_that_stood_with_an_empty_value_is_put_back_with_it(
     assert body["tags"] == [{"key": "env", "value": ""}]
 
 
+def test_a_tag_goes_back_in_the_letters_in_which_it_stood(untag: Any, stack: DeployedOnMoto, athena: Athena) -> None:
+    type_ = "Microsoft.Compute/virtualMachines"
+    id_ = f"/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg/providers/{type_}/vm-1"
+    row = {"type": type_, "resource_id": id_, "key": "env", "value": "prod", "outcome": "removed"}
+    rows = [row | {"was": "prod", "was_key": "Env"}]
+    publish(athena, report("r", provider="azure", region=None, request_counts={"removed": 1}, outcomes=rows))
+    (body,) = json.loads(untag("undo", "b", "--print", "--stack", stack.name).out)
+    assert body["tags"] == [{"key": "Env", "value": "prod"}]
+    untag("status", "b", "--csv", "rows.csv", "--stack", stack.name)
+    (told,) = csv.DictReader((untag.folder / "rows.csv").read_text().splitlines())
+    assert told["was_key"] == "Env"
+
+
 def test_the_undo_of_an_undo_removes_what_was_put_back_where_the_stack_reads_first(
     untag: Any, stack: DeployedOnMoto, athena: Athena, moto: str
 ) -> None:
