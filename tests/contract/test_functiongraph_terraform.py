@@ -1,4 +1,4 @@
-"""The Terraform of FunctionGraph, against what is recorded of the provider's schema and against the code.
+"""The Terraform of FunctionGraph, against what tools/terraform_schema.py recorded of its provider, and the code.
 
 A provider cannot be downloaded here. So this shows that names are right and that what is required is there. It does not
 show that a value is one that the cloud takes.

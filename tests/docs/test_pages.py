@@ -156,6 +156,21 @@ def test_every_room_that_the_architecture_names_exists_and_each_of_the_packages_
     assert rooms <= named
 
 
+def test_whoever_contributes_is_told_of_every_folder_of_tests() -> None:
+    named = set(re.findall(r"`tests/([a-z_]+)`", text(ROOT / "CONTRIBUTING.md")))
+    assert {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"} == named
+
+
+def test_every_tool_is_called_or_named_by_something_else() -> None:
+    tools = [path for path in (ROOT / "tools").iterdir() if path.is_file()]
+    readers = [ROOT / "Makefile", ROOT / "pyproject.toml", *(ROOT / "layers").rglob("Makefile"), *LINKING]
+    readers += [*(ROOT / ".github").rglob("*.yml"), *(ROOT / "tests").rglob("*.py"), *tools]
+    texts = {path: text(path) for path in readers}
+    unused = [tool for tool in tools if not any(tool.stem in it for path, it in texts.items() if path != tool)]
+    assert len(tools) > 10
+    assert unused == []
+
+
 def test_the_outcome_table_and_the_life_of_a_pair_know_every_outcome() -> None:
     page = text(ROOT / "docs" / "architecture.md")
     life = re.search(r"^stateDiagram-v2\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
