@@ -32,7 +32,7 @@ OF_THE_READER = {"request.json", "report.json", "undo.json", "key.json", "answer
 """Files that a page has its reader write."""
 OF_A_PAGE = {"events/skycloud_manual.json", "tests/contract/test_skycloud.py"}
 """Files that a page tells to write, and another test does."""
-OF_THE_ACCOUNT = {"MAPPING"}
+OF_THE_ACCOUNT = {"TOPIC_ARN"}
 """Names that a reader finds with AWS and no output tells."""
 
 SAM_VERSION = "1.170.0"

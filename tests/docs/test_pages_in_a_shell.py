@@ -43,6 +43,7 @@ ELSEWHERE = {
     "--real": "tests/local/test_local_real_clouds.py",
     "--host functiongraph": "tests/local/test_functiongraph_up.py",
     "sweeprules=": "a stack of its own, below",
+    "$topic_arn": "a topic of the reader's own; tests/unit/test_arrivals.py hands its notifications over",
 }
 """Lines that need something of their own, and where they are tried."""
 
