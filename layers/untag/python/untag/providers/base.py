@@ -228,11 +228,12 @@ class Facts(NamedTuple):
     """What the core does not ask, and people want to know before they trust a cloud with a removal.
 
     `guard` says what keeps a removal from a value that has changed since it was read, `failures` what a failure inside
-    a success names.
+    a success names, `outlived` whether tags can be reached after their resource is deleted.
     """
 
     guard: str
     failures: str
+    outlived: bool = True
 
 
 READ_BEFORE = "the value is read just before: a change between the two goes unseen"

@@ -71,7 +71,7 @@ class AwsIam(Plain[AwsCredentials]):
     rate = 5.0
     reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
-    facts = Facts(READ_BEFORE, failures="the call, which is of one resource")
+    facts = Facts(READ_BEFORE, failures="the call, which is of one resource", outlived=False)
     credentials = AwsCredentials
 
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
