@@ -129,6 +129,31 @@ def test_a_sweep_is_checked_too(untag: Any) -> None:
     assert "rules.0.macth: there is no such field\n  did you mean match?" in done.err
 
 
+@pytest.mark.parametrize(
+    ("provider", "type_", "region", "told"),
+    [
+        ("aws", "ec2:instnce", "eu-central-1", "did you mean ec2:instance?"),
+        ("aws", "iam:roles", "us-east-1", "did you mean iam:role?"),
+        ("huaweicloud", "ecss", "cn-north-4", "type ecss is not known here; did you mean ecs?"),
+        ("huaweicloud", "dcs", "cn-north-4", ""),
+        (
+            "alibabacloud",
+            "ecs:instnce",
+            "cn-hangzhou",
+            "type ecs:instnce is not known here; did you mean ecs:instance?",
+        ),
+        ("alibabacloud", "rds:dbinstance", "cn-hangzhou", ""),
+    ],
+)
+def test_a_type_that_is_almost_a_known_one_is_told_where_a_cloud_has_more_than_are_known(
+    untag: Any, provider: str, type_: str, region: str, told: str
+) -> None:
+    body = {"provider": provider, "region": region, "resources": [{"type": type_, "ids": ["i-1"]}]}
+    answer = untag("check", untag.write("a.json", {**body, "tags": [{"key": "env"}]}), "--json").json
+    hints = [one["hint"] for one in answer.get("problems", ())]
+    assert [*answer.get("warnings", ()), *hints] == ([told] if told else [])
+
+
 def test_help_comes_at_once_and_loads_no_cloud(untag: Any) -> None:
     done = untag("--help", PYTHONPROFILEIMPORTTIME="1")
     assert done.code == 0

@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 import httpx
 
-from untag.contracts import Action, Problem, RemovalRequest, Tag
+from untag.contracts import Action, Problem, Tag
 from untag.providers.aws.answers import element, request_id, text
 from untag.providers.aws.arns import BY_IAM, RESERVED, parse_arn, partition_of, role_problem
 from untag.providers.aws.credentials import AwsCredentials, AwsSession
@@ -72,6 +72,7 @@ class AwsIam(Plain[AwsCredentials]):
     reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
     facts = Facts(READ_BEFORE, failures="the call, which is of one resource", outlived=False)
+    documented_types = BY_IAM
     credentials = AwsCredentials
 
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
@@ -104,10 +105,6 @@ class AwsIam(Plain[AwsCredentials]):
     def id_problem(self, location: Location, type_: str, id_: str) -> str | None:
         """Why a resource is no role or user that a call in the region reaches; None where it is."""
         return _problem_of(type_, id_, location.region or "")
-
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
-        """Nothing looks like a mistake that may be right."""
-        yield from ()
 
     def scope(self, location: Location, type_: str) -> Scope:
         """One account and type a call."""

@@ -47,10 +47,6 @@ class HuaweiCloud(Plain[HuaweiCloudCredentials], ABC):
                 if len(id_) > _ID_LENGTH or not _ID.fullmatch(id_):
                     yield Problem(f"resources.{index}.ids.{number}", f"String should match pattern '{_ID.pattern}'")
 
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
-        """Nothing looks like a mistake that is not one."""
-        return iter(())
-
     def auth(self, credentials: HuaweiCloudCredentials, scope: Scope) -> HuaweiAuth:  # noqa: ARG002 - signed without a scope
         """SDK-HMAC-SHA256 with the account's id."""
         return HuaweiAuth(credentials)
