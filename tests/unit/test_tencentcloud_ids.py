@@ -17,7 +17,7 @@ from untag.providers.tencentcloud.tag import TencentTag
         ("cvm:instance", DATABASE, "of type cdb:instanceId"),
         ("cvm:instance", INSTANCE.replace("uin", "uid"), "the owner's uin"),
         ("cos:bucket", BUCKET.replace("uid", "uin"), "the app id"),
-        ("cos:bucket", "logs-1250000000", "none can be built"),
+        ("cos:bucket", "logs-1250000000", "none is built of an id"),
         *(
             ("cvm:instance", id_, "should be a six-segment name")
             for id_ in (

@@ -45,6 +45,7 @@ KEYS_PER_CALL = 50
 _VERSION = "2010-05-08"
 _NAMES = {"iam:role": "Role", "iam:user": "User"}
 _NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
+_FORMS = {"iam:role": "arn:partition:iam::account:role/name", "iam:user": "arn:partition:iam::account:user/name"}
 
 
 class _Place(NamedTuple):
@@ -192,10 +193,11 @@ class AwsIam(Plain[AwsCredentials]):
 def _problem_of(type_: str, id_: str, region: str) -> str | None:
     """Why an id cannot be a role or a user, None where it can."""
     if not id_.startswith("arn:"):
-        return None if _NAME.fullmatch(id_) else "should be an ARN, or a name of letters, digits and _+=,.@-"
+        form = f"should be an ARN, {_FORMS[type_]}, or a name of letters, digits and _+=,.@-, at most 64"
+        return None if _NAME.fullmatch(id_) else form
     arn = parse_arn(id_)
     if arn is None or arn.account == "" or arn.region or not _NAME.fullmatch(arn.rest.rpartition("/")[2]):
-        return "should be an ARN, arn:partition:iam::account:role/name or arn:partition:iam::account:user/name"
+        return f"should be an ARN, {_FORMS[type_]}"
     if arn.type != type_:
         return f"is the ARN of a resource of type {arn.type}"
     if arn.partition != partition_of(region).name:
