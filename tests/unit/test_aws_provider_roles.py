@@ -179,6 +179,16 @@ def test_what_was_removed_is_put_back(at_aws):
     assert stack.aws.tags.get("default", REGION, "ec2:instance", instance(OWN, "i-1")) == {"env": "prod"}
 
 
+@pytest.mark.parametrize(("listed", "outcome"), [(True, "restored"), (False, "failed")])
+def test_a_buckets_last_tag_is_put_back_only_while_the_bucket_is_still_listed(at_aws, listed, outcome):
+    stack = at_aws({})
+    stack.put("arn:aws:s3:::logs", "s3:bucket", env="prod")
+    assert outcomes(stack.ask({"s3:bucket": ["logs"]})) == {"logs": "removed"}
+    stack.aws.options = AwsOptions(list_untagged=listed)
+    report = stack.ask({"s3:bucket": ["logs"]}, action="restore")
+    assert (outcomes(report), codes(report)) == ({"logs": outcome}, {None} if listed else {"not_listed"})
+
+
 def test_a_refused_key_of_a_role_is_replaced_once(at_aws):
     stack = at_aws({"aws/other": {"role_arn": ROLE, "external_id": "customer-7"}})
     stack.put(instance(OTHER, "i-1"), "ec2:instance", account="other", env="prod")
