@@ -1,4 +1,4 @@
-"""Values of a local stack: overrides, dead letters, notifications, the state of its queues."""
+"""Values of a local stack: overrides, dead letters, notifications, the state of its queues; and an event's shape."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -93,3 +93,9 @@ class NotDrainedError(LocalError):
             "what was refused comes again later; to see what becomes of it: `local watch`",
         )
         self.queues = queues
+
+
+def are_rules(content: Any) -> bool:
+    """Whether it is a list of a sweep's rules: these have a `match`, and requests have `resources`."""
+    listed = isinstance(content, list) and bool(content)
+    return listed and all(isinstance(one, Mapping) and "match" in one and "resources" not in one for one in content)

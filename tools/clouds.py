@@ -26,7 +26,7 @@ WORDS = """
   are asked for one by one.
 - **finds**: what `untag plan`, `untag tags` and sweeps can list. "any tag" is what a rule with `except` needs, "any
   type" what `types: "all"` needs.
-- **deletions**: whether the cloud's own events of deleted resources are understood.
+- **deletions**: whether the cloud's own events of deleted resources lead to removals.
 - **calls a second**: the pace of an account, unless `UNTAG_RATE` or its secret says another.
 """
 
@@ -53,7 +53,7 @@ def _row(api: Any) -> list[str]:
         api.facts.guard,
         api.facts.failures,
         _finds(api),
-        "yes" if api.name in events_by_name() else "no",
+        "yes" if api.facts.outlived and api.name in events_by_name() else "no",
     ]
 
 

@@ -6,7 +6,8 @@ each stands in template.yaml. What a variable is for is said here.
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,15 +75,18 @@ OF_THE_COMMAND = {
 }
 DEFAULTS = {"UNTAG_RATE": "[each cloud's own](clouds.md#pace-and-reserved-keys)", "UNTAG_DECOMMISSION_TAGS": "`all`"}
 """Defaults that no call that reads a variable names."""
+OF_PATTERNS = {"Rate": "0.001 to 9,999.999"}
+"""What a parameter lets through by its pattern, where that is less than its variable takes."""
 
 HEAD = """# Configuration
 
 Written by `make pages` out of the settings' own source; do not edit.
 
 The same variables hold on every host and for the command `untag`. On AWS a parameter of `template.yaml` becomes the
-variable of the functions. On FunctionGraph all are texts in one variable; [its page](functiongraph.md#settings) lists
-what is added there. An empty variable counts as one that is not set. A value that cannot be read stops a function at
-its start, and the error names the variable, never the value.
+variable of the functions; where it lets less through, that stands behind what the variable takes. On FunctionGraph all
+are texts in one variable; [its page](functiongraph.md#settings) lists what is added there. An empty variable counts as
+one that is not set. A value that cannot be read stops a function at its start, and the error names the variable, never
+the value.
 
 """
 
@@ -105,7 +109,8 @@ ENDPOINTS = """
 ## Endpoints and sizes of calls
 
 The name of an API stands in `UNTAG_ENDPOINTS` and `UNTAG_RESOURCES_PER_CALL`. Its other names stand in
-`UNTAG_ENDPOINTS` only. Where the table has no number, the size of a call cannot be set.
+`UNTAG_ENDPOINTS` only. Where the table has no number, the size of a call cannot be set. A number above what the API
+takes at most counts as that.
 
 """
 
@@ -140,8 +145,10 @@ class Variable(NamedTuple):
 
     def values(self) -> str:
         """What it may be, for a person."""
-        if self.reader in ("whole", "number") and self.low is not None and self.high is not None:
-            return f"{'above ' if self.reader == 'number' else ''}{self.low:,g} to {self.high:,g}"
+        if self.reader == "whole":
+            return f"{self.low:,g} to {self.high:,g}"
+        if self.reader == "number":
+            return f"above 0 to {self.high:,g}"
         return {
             "switch": "`on`, `off`",
             "duration": "`90`, `15m`, `24h`, `2d`",
@@ -185,17 +192,34 @@ def variables(*sources: Path) -> dict[str, Variable]:
     return read
 
 
+@cache
+def template() -> dict[str, Any]:
+    """What template.yaml says."""
+    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    return parsed
+
+
+def narrower(variable: Variable, names: Iterable[str]) -> Iterator[str]:
+    """What the template's parameters let through, where that is less than the variable takes."""
+    for name in names:
+        said = template()["Parameters"][name]
+        low, high = said.get("MinValue", variable.low), said.get("MaxValue", variable.high)
+        if (low, high) != (variable.low, variable.high):
+            yield f"`{name}`: {low:,g} to {high:,g}"
+        elif name in OF_PATTERNS:
+            yield f"`{name}`: {OF_PATTERNS[name]}"
+
+
 def parameters() -> dict[str, list[str]]:
     """The template's parameters that each variable of a function is made of."""
-    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
-    functions = [template["Globals"]["Function"]]
-    functions += [one["Properties"] for one in template["Resources"].values() if one["Type"].endswith("::Function")]
+    functions = [template()["Globals"]["Function"]]
+    functions += [one["Properties"] for one in template()["Resources"].values() if one["Type"].endswith("::Function")]
     made: dict[str, list[str]] = {}
     for function in functions:
         for name, value in function.get("Environment", {}).get("Variables", {}).items():
             said = made.setdefault(name, [])
-            for one in _referred(value, template["Conditions"]):
-                if one in template["Parameters"] and one not in said:
+            for one in _referred(value, template()["Conditions"]):
+                if one in template()["Parameters"] and one not in said:
                     said.append(one)
     return made
 
@@ -226,7 +250,7 @@ def page() -> str:
             f"`{name}`",
             ", ".join(f"`{one}`" for one in of_stack.get(name, ())),
             what,
-            read[name].values(),
+            "; ".join([read[name].values(), *narrower(read[name], of_stack.get(name, ()))]),
             read[name].shown_default(),
         ]
         for name, what in WHAT.items()

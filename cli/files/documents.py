@@ -1,10 +1,14 @@
-"""JSON texts as the documents that stand in them, each with its line; what is no JSON is named by its line."""
+"""JSON texts as the documents that stand in them, each with its line; what is no JSON is named by its line.
+
+A bare list of a sweep's rules, as a stack's parameter has it, is one document: the sweep.
+"""
 
 import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cli.errors import FileProblem
+from local.shapes import are_rules
 from untag.contracts import InvalidInputError, parse_json
 
 _LINES = "JSON lines have one request in each line"
@@ -84,7 +88,9 @@ def _several(text: str) -> bool:
 
 
 def _flat(file: str, line: int | None, content: Any) -> Iterator[Document]:
-    if isinstance(content, list):
+    if are_rules(content):
+        yield Document(file, line, "", {"rules": content})
+    elif isinstance(content, list):
         for index, element in enumerate(content):
             yield Document(file, line, str(index), element)
     else:

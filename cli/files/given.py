@@ -13,9 +13,8 @@ from cli.files.suggestions import explained, own_path, warned
 from cli.files.tables import Row, bad_rows, table_of
 from cli.files.texts import Kind, kind_of, shown, text_of
 from untag.contracts import InvalidInputError, RemovalRequest, Tag, parse_requests, unwrap
-from untag.contracts.requests import EVERY_TAG
 from untag.core.requests import numbered, write_requests
-from untag.providers import EVERY_TYPE, Registry
+from untag.providers import EVERY_TYPE, Asked, Registry
 from untag.sweep.checking import listing_problems, place_problems
 from untag.sweep.state import Sweep, read_sweep
 
@@ -141,8 +140,9 @@ class _Reader:
             if isinstance(content, Mapping) and "rules" in content:
                 sweep, rules = read_sweep(content, unwrapped.id)
                 self._check(sweep)
-                for request in _asked_by(sweep):
-                    self._warn(request)
+                for rule in sweep.rules:
+                    for place in rule.places():
+                        self._warn(rule.provider, Asked(rule.location(place), {place.type} - {EVERY_TYPE}))
                 batch = content.get("batch") or self._batch or sweep.batch
                 self.given.sweeps.append({**content, "id": sweep.id, "batch": batch, "rules": rules})
                 return
@@ -167,13 +167,12 @@ class _Reader:
         if self._batch is not None and not body.get("batch"):
             body["batch"] = self._batch
         self.given.requests.append(body)
-        self._warn(request)
+        self._warn(request.provider, Asked.of(request))
 
-    def _warn(self, request: RemovalRequest) -> None:
-        for provider in self._registry.tag_apis(request.provider):
-            if any(provider.accepts(type_) for type_ in request.ids_by_type()):
-                warnings = warned(provider.warnings(request), request)
-                self.given.warnings += [one for one in warnings if one not in self.given.warnings]
+    def _warn(self, name: str, asked: Asked) -> None:
+        apis = [api for api in self._registry.tag_apis(name) if any(map(api.accepts, asked.types))]
+        warnings = warned((text for api in apis for text in api.warnings(asked)), name, asked)
+        self.given.warnings += [one for one in warnings if one not in self.given.warnings]
 
     def _table(self, file: str, text: str) -> None:
         table = table_of(file, text)
@@ -206,15 +205,6 @@ class _Reader:
             for body in written.bodies:
                 number += 1
                 yield {**body, "id": f"{stem}-{number}"}
-
-
-def _asked_by(sweep: Sweep) -> Iterator[RemovalRequest]:
-    """Requests for the places of a sweep, one for each region of a rule, so that its words are looked at as theirs."""
-    for rule in sweep.rules:
-        resources = [{"type": type_, "ids": ["any"]} for type_ in rule.types if type_ != EVERY_TYPE]
-        for region in (rule.regions or (None,)) if resources else ():
-            head = {"provider": rule.provider, "region": region}
-            yield from parse_requests({**head, "resources": resources, "tags": EVERY_TAG}, rule.name)
 
 
 def _bounded(problems: list[FileProblem]) -> list[FileProblem]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from untag.contracts import Problem, RemovalRequest, ResourceGroup
 from untag.contracts.requests import TagInput
-from untag.providers import NAMES, apis_of
+from untag.providers import NAMES, Asked, apis_of
 from untag.sweep.rules import Match, Rule
 from untag.sweep.state import Sweep
 
@@ -19,8 +19,11 @@ _ALIKE_IN_PARTS = 0.8
 """How alike each part of a name of several parts has to be."""
 
 
-def meant(word: Any, known: Iterable[str]) -> str:
-    """A hint that names what is most like a word; "" where nothing is, or where the word itself is known."""
+def meant(word: Any, known: Iterable[str], least: float | None = None) -> str:
+    """A hint that names what is most like a word; "" where nothing is, or where the word itself is known.
+
+    `least` is how alike they have to be, from 0 to 1.
+    """
     by_form = {_form(name): name for name in known}
     if not isinstance(word, str) or word in by_form.values():
         return ""
@@ -28,7 +31,7 @@ def meant(word: Any, known: Iterable[str]) -> str:
         # A type of a service: names of one service are alike in their first half, which says nothing.
         near = [name for name in by_form.values() if _alike_in_parts(word, name)]
         return f"did you mean {max(near, key=lambda name: _ratio(word, name))}?" if near else ""
-    cutoff = _ALIKE_SHORT if len(word) <= _SHORT else _ALIKE
+    cutoff = least or (_ALIKE_SHORT if len(word) <= _SHORT else _ALIKE)
     near = difflib.get_close_matches(_form(word), by_form, n=1, cutoff=cutoff)
     return f"did you mean {by_form[near[0]]}?" if near else ""
 
@@ -54,7 +57,11 @@ def explained(problem: Problem, content: Any) -> tuple[str, str]:
         return problem.message, meant(value, NAMES)
     # A sweep says for each rule what a request says once.
     holder = _value_at(content, parts[:2]) if parts[0] == "rules" else content
-    if not isinstance(holder, Mapping) or parts[-1] not in _KNOWN:
+    if not isinstance(holder, Mapping):
+        return problem.message, ""
+    if parts[0] == "resources" and "ids" in parts:  # a name of a type that there is not, it may be
+        return problem.message, meant(_value_at(content, [*parts[:2], "type"]), types_of(holder.get("provider")))
+    if parts[-1] not in _KNOWN:
         return problem.message, ""
     known = _KNOWN[parts[-1]](holder.get("provider"))
     words = value if isinstance(value, list) else [value]
@@ -68,16 +75,19 @@ def own_path(path: str) -> str:
     return re.sub(r"\.(resources\.0\.type|region)$", lambda field: _FIELDS_OF_A_RULE[field[1]], path)
 
 
-def warned(warnings: Iterable[str], request: RemovalRequest) -> list[str]:
-    """What looks like a mistake in a request but may be right, with what was probably meant."""
-    known = regions_of(request.provider) | types_of(request.provider)
-    words = [word for word in (request.region, *request.ids_by_type()) if word]
-    return [
-        " ".join(
-            filter(None, (f"{warning};", next((meant(word, known) for word in words if word in warning.split()), "")))
-        ).removesuffix(";")
-        for warning in warnings
-    ]
+def warned(warnings: Iterable[str], provider: str, asked: Asked) -> list[str]:
+    """What looks like a mistake but may be right, with what was probably meant.
+
+    A cloud whose list of types has not all of them says nothing of one that is not there. One that is written almost as
+    one of the list is told all the same.
+    """
+    known = regions_of(provider) | types_of(provider)
+    words = [word for word in (asked.location.region, *asked.types) if word]
+    told = [(text, next((word for word in words if word in text.split()), None)) for text in warnings]
+    found = [f"{text}; {meant(word, known)}".removesuffix("; ") for text, word in told]
+    unsaid = [type_ for type_ in asked.types if type_ not in {word for _, word in told}]
+    hints = [(type_, meant(type_, types_of(provider), least=_ALIKE_IN_PARTS)) for type_ in unsaid]
+    return [*found, *(f"type {type_} is not known here; {hint}" for type_, hint in hints if hint)]
 
 
 @cache

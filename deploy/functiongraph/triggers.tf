@@ -20,7 +20,7 @@ resource "huaweicloud_fgs_function_trigger" "sweep" {
     name          = "${var.name}-sweep"
     schedule_type = "Cron"
     schedule      = var.sweep_schedule
-    user_event    = var.sweep_rules
+    user_event    = can(jsondecode(var.sweep_rules).rules) ? var.sweep_rules : "{\"rules\": ${var.sweep_rules}}"
   })
 }
 

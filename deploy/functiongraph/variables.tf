@@ -109,13 +109,13 @@ variable "memory" {
 }
 
 variable "sweep_rules" {
-  description = "A sweep's JSON, or one with `rules` of the form obs://BUCKET/KEY. Without it no sweep runs by itself."
+  description = "A list of rules as JSON; or a sweep with `rules`, a list or obs://BUCKET/KEY. Without it no sweep runs by itself."
   type        = string
   default     = ""
 
   validation {
-    condition     = var.sweep_rules == "" || can(jsondecode(var.sweep_rules).rules)
-    error_message = "The sweep is a JSON object with rules."
+    condition     = var.sweep_rules == "" || can(jsondecode(var.sweep_rules).rules) || can(jsondecode(var.sweep_rules)[0].match)
+    error_message = "A JSON list of rules, or a JSON object with rules."
   }
 }
 

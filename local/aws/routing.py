@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.errors import LocalError
+from local.shapes import are_rules
 from local.terminal import hints
 
 
@@ -78,20 +79,22 @@ def route(event: Any) -> list[QueueMessage | BusEvent]:
     A batch of SQS, as Lambda or a pipe hands it over, is taken apart: each record's body is a message. So is one of
     SNS: each notification is one. An EventBridge envelope goes on the bus. Anything else is a message as it is: rules
     one for the sweep queue, an event of a resource that is gone one for the decommission queue. Text that is not JSON
-    is one too, since a queue takes what it is given.
+    is one too, since a queue takes what it is given. A bare list of rules, as a stack's parameter has it, is a sweep's.
     """
     if isinstance(event, str):
         try:
             parsed = json.loads(event)
         except (ValueError, RecursionError):
             return [QueueMessage(event)]
-        if _records(parsed) or _is_envelope(parsed):
+        if _records(parsed) or _is_envelope(parsed) or are_rules(parsed):
             return route(parsed)
         return [QueueMessage(event, queue=_queue_of(parsed))]
     if records := _records(event):
         return [_message(record) for record in records]
     if _is_envelope(event):
         return [BusEvent(_entry(event))]
+    if are_rules(event):
+        event = {"rules": event}
     return [QueueMessage(json.dumps(event, ensure_ascii=False), queue=_queue_of(event))]
 
 

@@ -49,7 +49,11 @@ def up(
     live: Annotated[bool, typer.Option("--live", help="Show live what happens.")] = False,
     template: Annotated[Path, typer.Option(help="The SAM template.", show_default="template.yaml")] = _TEMPLATE,
     parameter: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A template parameter; can be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A template parameter; on FunctionGraph sweep_rules and sweep_schedule. Can be repeated.",
+        ),
     ] = None,
     environment: Annotated[
         list[str] | None,
@@ -78,7 +82,6 @@ def up(
     if host is HostName.functiongraph:
         alone = {
             "--template": template != _TEMPLATE,
-            "--parameter": parameter,
             "--visibility-timeout": visibility_timeout,
             "--batching-window": batching_window,
             "--max-delay": max_delay,
@@ -86,7 +89,8 @@ def up(
         }
         if given := [name for name, value in alone.items() if value]:
             raise LocalError(f"{given[0]} is for the host aws", "leave it out with --host functiongraph")
-        _Run(partial(_functiongraph, _pairs(environment)), None, session, as_json).stay(live=live, seed=seed, logs=logs)
+        make = partial(_functiongraph, _pairs(environment), _pairs(parameter))
+        _Run(make, None, session, as_json).stay(live=live, seed=seed, logs=logs)
         return
     # Imported here: the other commands need none of it, and it takes most of a second.
     from local.shapes import Overrides  # noqa: PLC0415
@@ -113,11 +117,11 @@ def _aws(template: Path, overrides: "Overrides", providers: bool, sink: Logged) 
     return Stack(template, overrides=overrides, sink=sink, providers=providers, ledger=ledger, secrets=True)
 
 
-def _functiongraph(variables: dict[str, str], sink: Logged) -> "AnyStack":
+def _functiongraph(variables: dict[str, str], terraform: dict[str, str], sink: Logged) -> "AnyStack":
     from local.functiongraph.stack import FunctionGraphStack  # noqa: PLC0415
 
     given = {"UNTAG_KEEP_REPORTS": "on", **variables}
-    stack = FunctionGraphStack(environment=given, sink=sink, ledger=default_folder(os.environ))
+    stack = FunctionGraphStack(environment=given, terraform=terraform, sink=sink, ledger=default_folder(os.environ))
     stack.puts_clock_forward = False
     return stack
 

@@ -43,7 +43,7 @@ RETRIES = 3
 GIVEN_UP = "given-up/"
 """Under this prefix of the bucket lies what the platform gives up: the destination of failures."""
 
-DUE_TIMER = "untag-due-each-minute"
-SWEEP_TIMER = "untag-sweep-schedule"
+DUE_TIMER = "untag-due"
+SWEEP_TIMER = "untag-sweep"
 EACH_MINUTE = "0 * * * * *"
-EACH_NIGHT = "0 0 3 * * *"
+EACH_NIGHT = "CRON_TZ=Asia/Shanghai 0 0 2 * * *"

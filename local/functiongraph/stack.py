@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,6 @@ from local.functiongraph.deployment import (
     DUE,
     DUE_TIMER,
     EACH_MINUTE,
-    EACH_NIGHT,
     EVENTS_TOPIC,
     FUNCTIONS,
     GIVEN_UP,
@@ -41,13 +41,13 @@ from local.functiongraph.deployment import (
     RETRIES,
     SECRETS,
     SWEEP,
-    SWEEP_TIMER,
     TOPIC,
 )
 from local.functiongraph.functions import EmulatedFunctions
 from local.functiongraph.instance import FunctionSpec
 from local.functiongraph.sending import QUEUES, Sender
 from local.functiongraph.service import PROJECT, REGION
+from local.functiongraph.sweeps import note_on, sweep_timer
 from local.functiongraph.timers import TimerClock, TimerTrigger, parse
 from local.functions.runtime import Answer
 from local.providers import SERVERS, Fault, ProviderServer, environment
@@ -77,6 +77,7 @@ class FunctionGraphStack:
 
     code           the zip, or the folder with its content; None: the source tree, laid out as the zip is
     environment    names for the variable `UNTAG`, over those that the stack sets
+    terraform      Terraform's variables for the sweep's timer
     timeout        seconds, for every function, in place of its own
     sink           is given every line that a function prints, with the function's name
     ledger         a folder that keeps every report; None keeps none
@@ -91,6 +92,7 @@ class FunctionGraphStack:
         code: Path | None = None,
         python: Path = RUNTIME_PYTHON,
         environment: Mapping[str, str] | None = None,
+        terraform: Mapping[str, str] | None = None,
         timeout: float | None = None,
         sink: Callable[[str, str], None] | None = None,
         ledger: Path | None = None,
@@ -118,7 +120,7 @@ class FunctionGraphStack:
         self.topic = self.smn.add_topic(TOPIC)
         self.timers = {
             DUE: TimerTrigger(DUE_TIMER, DUE, parse(EACH_MINUTE)),
-            SWEEP: TimerTrigger(SWEEP_TIMER, SWEEP, parse(EACH_NIGHT), '{"rules": []}', enabled=False),
+            SWEEP: sweep_timer(terraform or {}),
         }
         self.puts_clock_forward = True
         """Whether `drain` does so; a person's stack has the machine's time, as the clouds' clients have."""
@@ -295,7 +297,7 @@ class FunctionGraphStack:
         """Fires a timer, by its function's name or its own, whether it is on or off; `at` is the time in its event."""
         for function, one in self.timers.items():
             if timer in {function, one.name}:
-                return self._sender.fire(one, at or self._moment())
+                return replace(self._sender.fire(one, at or self._moment()), note=note_on(one))
         raise LocalError(
             f"there is no timer {timer}", f"there is {', '.join(one.name for one in self.timers.values())}"
         )

@@ -129,6 +129,65 @@ def test_a_sweep_is_checked_too(untag: Any) -> None:
     assert "rules.0.macth: there is no such field\n  did you mean match?" in done.err
 
 
+@pytest.mark.parametrize(
+    ("provider", "type_", "region", "told"),
+    [
+        ("aws", "ec2:instnce", "eu-central-1", "did you mean ec2:instance?"),
+        ("aws", "iam:roles", "us-east-1", "did you mean iam:role?"),
+        ("huaweicloud", "ecss", "cn-north-4", "type ecss is not known here; did you mean ecs?"),
+        ("huaweicloud", "dcs", "cn-north-4", ""),
+        (
+            "alibabacloud",
+            "ecs:instnce",
+            "cn-hangzhou",
+            "type ecs:instnce is not known here; did you mean ecs:instance?",
+        ),
+        ("alibabacloud", "rds:dbinstance", "cn-hangzhou", ""),
+    ],
+)
+def test_a_type_that_is_almost_a_known_one_is_told_where_a_cloud_has_more_than_are_known(
+    untag: Any, provider: str, type_: str, region: str, told: str
+) -> None:
+    body = {"provider": provider, "region": region, "resources": [{"type": type_, "ids": ["i-1"]}]}
+    answer = untag("check", untag.write("a.json", {**body, "tags": [{"key": "env"}]}), "--json").json
+    hints = [one["hint"] for one in answer.get("problems", ())]
+    assert [*answer.get("warnings", ()), *hints] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("provider", "type_", "region", "form"),
+    [
+        ("alibabacloud", "ecs:instance", "cn-hangzhou", "arn:acs:product:region:account:type/id, or an id of letters,"),
+        ("aws", "ec2:instance", "eu-central-1", "arn:partition:service:region:account:resource, or an id without a"),
+        ("aws", "iam:user", "us-east-1", "arn:partition:iam::account:user/name, or a name of letters, digits"),
+        (
+            "azure",
+            "Microsoft.Compute/disks",
+            None,
+            "/subscriptions/GUID/resourceGroups/NAME/providers/NAMESPACE/TYPE/NAME",
+        ),
+        ("gcp", "compute.googleapis.com/Disk", None, "projects/PROJECT/zones/ZONE/disks/NAME or //compute."),
+        ("gcp", "storage.googleapis.com/Bucket", None, "//storage.googleapis.com/BUCKET"),
+        ("huaweicloud", "ecs", "cn-north-4", "an id of letters, digits and _.:-, at most 512"),
+        (
+            "tencentcloud",
+            "cvm:instance",
+            "ap-guangzhou",
+            "qcs::service:region:uin/number:prefix/id, or an id of letters,",
+        ),
+        ("volcengine", "ecs:instance", "cn-beijing", "trn:service:region:account:type/id, or an id of letters,"),
+    ],
+)
+def test_an_id_of_another_form_is_told_the_form_that_its_type_has(
+    untag: Any, provider: str, type_: str, region: str | None, form: str
+) -> None:
+    body = {"provider": provider, "region": region, "resources": [{"type": type_, "ids": ["/a: b"]}]}
+    done = untag("check", untag.write("a.json", {**body, "tags": [{"key": "env"}]}), "--json")
+    assert done.code == 2
+    (problem,) = done.json["problems"]
+    assert (problem["path"], form in problem["message"]) == ("resources.0.ids.0", True), problem
+
+
 def test_help_comes_at_once_and_loads_no_cloud(untag: Any) -> None:
     done = untag("--help", PYTHONPROFILEIMPORTTIME="1")
     assert done.code == 0

@@ -60,3 +60,13 @@ def test_a_sweep_with_a_grace_is_valid_for_a_stack_and_check_says_that_a_run_her
     assert f"warning: {warning}" in done.out
     assert untag("run", name).code == 2
     assert untag("run", name, "--dry-run").code == 0
+
+
+def test_a_bare_list_of_rules_as_a_stacks_parameter_has_it_is_a_sweep(untag: Any) -> None:
+    rule = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
+    name = untag.write("rules.json", [rule])
+    assert untag("check", name).code == 0
+    assert untag("plan", name, "-o", "plan.csv").code == 0
+    assert "jdcloud" in (untag.folder / "plan.csv").read_text()
+    wrong = untag("check", untag.write("rules.json", [rule, {**rule, "name": "b", "typos": ["vm"]}]))
+    assert (wrong.code, "rules.json: rules.1.typos: there is no such field" in wrong.err) == (2, True)

@@ -93,6 +93,20 @@ def test_a_sweep_is_followed_until_its_summary_and_all_that_it_asked_for_are_the
     assert (done.json["result"]["pairs"], done.json["result"]["complete"]) == ({"removed": 5}, True)
 
 
+def test_a_sweep_with_a_grace_is_complete_when_it_is_announced(untag: Untag, functiongraph: FunctionGraphStack) -> None:
+    put(functiongraph, "i-grace", key="legacy")
+    rule = {"name": "r", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "legacy"}}
+    name = untag.write("s.json", {"rules": [{**rule, "grace": "7d"}]})
+    assert untag("send", name, "--local", "--batch", "announced", "--yes", "--expect", "1").code == 0
+    functiongraph.drain()
+    status = untag("status", "announced", "--local", "--json")
+    assert (status.code, status.json["complete"], status.json["waiting"], status.json["due"]) == (0, True, 0, [])
+    assert status.json["pairs"] == {"would_remove": 1}
+    (kept,) = untag("scheduled", "--local", "--json").json["scheduled"]
+    assert kept["batch"] == "announced"
+    assert untag("scheduled", "--local", "--cancel", kept["id"]).code == 0
+
+
 def test_what_failed_is_a_dead_letter_that_is_sent_back_when_its_cause_is_mended(
     untag: Untag, functiongraph: FunctionGraphStack
 ) -> None:

@@ -123,6 +123,20 @@ def test_a_request_for_later_is_kept_listed_and_given_up(untag: Untag, stack: St
     assert tags(stack, "i-later") == {}
 
 
+def test_a_sweep_with_a_grace_is_complete_when_it_is_announced(untag: Untag, stack: Stack) -> None:
+    put(stack, "i-grace", key="legacy")
+    rule = {"name": "r", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "legacy"}}
+    name = untag.write("s.json", {"rules": [{**rule, "grace": "7d"}]})
+    assert untag("send", name, "--local", "--batch", "announced", "--yes", "--expect", "1").code == 0
+    stack.drain()
+    status = untag("status", "announced", "--local", "--json")
+    assert (status.code, status.json["complete"], status.json["waiting"], status.json["due"]) == (0, True, 0, [])
+    assert status.json["pairs"] == {"would_remove": 1}
+    (kept,) = untag("scheduled", "--local", "--json").json["scheduled"]
+    assert kept["batch"] == "announced"
+    assert untag("scheduled", "--local", "--cancel", kept["id"]).code == 0
+
+
 def left_behind(stack: Stack) -> list[str]:
     """Queues and subscriptions of commands that follow."""
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}

@@ -16,7 +16,17 @@ import hcl2
 import pytest
 
 from cli.deployed.functiongraph.calls import READ_OUTPUTS
-from local.functiongraph.deployment import EVENTS_TOPIC, FUNCTIONS, REQUESTS_TOPIC, TOPIC
+from local.errors import LocalError
+from local.functiongraph.deployment import (
+    DUE_TIMER,
+    EACH_NIGHT,
+    EVENTS_TOPIC,
+    FUNCTIONS,
+    REQUESTS_TOPIC,
+    SWEEP_TIMER,
+    TOPIC,
+)
+from local.functiongraph.sweeps import VARIABLES, sweep_timer
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "deploy" / "functiongraph"
@@ -223,3 +233,42 @@ def test_the_local_platform_has_the_functions_that_are_deployed() -> None:
     assert deployed == {one.name: (one.handler, one.timeout, one.max_instances) for one in FUNCTIONS}
     topics = {body["name"].strip('"') for kind, _, body in resources() if kind == "huaweicloud_smn_topic"}
     assert {topic.replace("untag", "${var.name}") for topic in (TOPIC, REQUESTS_TOPIC, EVENTS_TOPIC)} <= topics
+
+
+def test_the_local_platform_has_the_timers_that_are_deployed() -> None:
+    for own, name in (("due", DUE_TIMER), ("sweep", SWEEP_TIMER)):
+        data = trigger("huaweicloud_fgs_function_trigger", own)["event_data"]
+        assert f'"{name.replace("untag", "${var.name}")}"' in data
+    assert named("variable")["sweep_schedule"]["default"].strip('"') == EACH_NIGHT
+    assert set(VARIABLES) <= named("variable").keys()
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not on this machine")
+@pytest.mark.parametrize(
+    "rules",
+    [
+        '[{"match": 1}, {"match": {}, "b": 2}]',
+        ' [ {"match": 1} ]',
+        '{"rules": "obs://a/b"}',
+        "[1]",
+        '{"a": 1}',
+        "[",
+        "1",
+    ],
+)
+def test_the_rules_of_a_sweep_are_taken_and_refused_as_on_the_local_platform(rules: str, tmp_path: Path) -> None:
+    shutil.copy(TEMPLATES / "variables.tf", tmp_path)
+    (expression,) = re.findall(r"^ +user_event += (.+)$", (TEMPLATES / "triggers.tf").read_text("utf-8"), re.MULTILINE)
+    (tmp_path / "outputs.tf").write_text(f'output "event" {{\n  value = {expression}\n}}\n', encoding="utf-8")
+    variables = ("region=cn-north-4", "bucket=acme-untag", f"sweep_rules={rules}")
+    command = ["terraform", f"-chdir={tmp_path}", "apply", "-no-color", "-auto-approve", "-input=false"]
+    command += [f"-var={one}" for one in variables]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        event = json.loads(sweep_timer({"sweep_rules": rules}).user_event)
+    except LocalError:
+        assert "A JSON list of rules, or a JSON object with rules." in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    outputs = json.loads((tmp_path / "terraform.tfstate").read_text(encoding="utf-8"))["outputs"]
+    assert json.loads(outputs["event"]["value"]) == event

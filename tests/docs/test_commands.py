@@ -118,7 +118,11 @@ def test_terraform_is_given_a_folder_of_templates_and_what_it_takes(command: Com
     folder, task, *options = command.words[1:]
     assert list((ROOT / folder.removeprefix("-chdir=")).glob("*.tf"))
     assert task in {"init", "plan", "apply", "output", "destroy"}
-    assert all(option.startswith("-var-file=") or (task, option) == ("output", "-json") for option in options)
+    variables = re.findall(
+        r'^variable "(\w+)"', (ROOT / "deploy/functiongraph/variables.tf").read_text("utf-8"), re.MULTILINE
+    )
+    taken = ("-var-file=", *(f"-var={name}=" for name in variables))
+    assert all(option.startswith(taken) or (task, option) == ("output", "-json") for option in options)
 
 
 @of_kind("pytest")

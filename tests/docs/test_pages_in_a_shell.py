@@ -41,9 +41,10 @@ SERVICES = ("sqs", "sns", "events", "secretsmanager")
 ELSEWHERE = {
     "sky": "tests/docs/test_adding_a_provider.py writes that cloud",
     "--real": "tests/local/test_local_real_clouds.py",
-    "--host functiongraph": "tests/local/test_functiongraph_up.py",
     "sweeprules=": "a stack of its own, below",
     "$topic_arn": "a topic of the reader's own; tests/unit/test_arrivals.py hands its notifications over",
+    "sweep_rules=": "a stack of its own, below",
+    "--host functiongraph": "tests/local/test_functiongraph_up.py",
 }
 """Lines that need something of their own, and where they are tried."""
 
@@ -160,6 +161,9 @@ class Reader:
     def state(self) -> Any:
         return json.loads(self.run(f"{LOCAL} state --json"))
 
+    def tags(self, id_: str) -> Any:
+        return self.state()["providers"]["jdcloud"]["tags"]["default"]["cn-north-1"]["vm"][id_]
+
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
@@ -169,6 +173,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     (reader.folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     (reader.folder / "key.json").write_text(json.dumps(JdcloudServer().secrets["default"]), encoding="utf-8")
     (reader.folder / "cleanup.csv").write_text(cleanup(), encoding="utf-8")
+    (reader.folder / "rules.json").write_text(rules(), encoding="utf-8")
     with reader.staying(UP):
         session = json.loads((reader.folder / "session.json").read_text())
         tags = {tag["key"]: tag["value"] for tag in request["tags"]}
@@ -218,17 +223,26 @@ def test_every_line_works_as_it_stands_at_a_stack_that_is_up(reader: Reader) -> 
     assert words >= {"send", "invoke", "fire", "undo", "state", "faults", "watch"}
 
 
-def test_the_rules_that_the_page_on_schedules_shows_can_be_pasted_into_the_parameter(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("parameter", "schedule"), [("SweepRules=", "SweepSchedule"), ("sweep_rules=", "untag-sweep")])
+def test_the_rules_that_the_page_on_schedules_shows_are_tried_on_either_host(
+    tmp_path: Path, parameter: str, schedule: str
+) -> None:
     reader = Reader(tmp_path)
     (tmp_path / "rules.json").write_text(rules(), encoding="utf-8")
-    ((_, line),) = [found for found in lines() if found[1].startswith(f"{LOCAL} up") and "SweepRules=" in found[1]]
+    ((_, line),) = [found for found in lines() if found[1].startswith(f"{LOCAL} up") and parameter in found[1]]
+    assert f"{LOCAL} fire {schedule}" in {command_of(found) for _, found in lines()}
     with reader.staying(line):
-        sent = reader.run(f"{LOCAL} fire SweepSchedule --wait 60")
+        sent = reader.run(f"{LOCAL} fire {schedule}")
         assert "no rules" not in sent
-        state = reader.state()
-    standing = state["providers"]["jdcloud"]["tags"]["default"]["cn-north-1"]["vm"]
-    assert standing["i-event01"] == {"env": "prod"}
-    assert [letter for letter in state["dead_letters"] if "Sweep" in letter["queue"]] == []
+        end = time.monotonic() + 60
+        while (tags := reader.tags("i-event01")) != {"env": "prod"}:
+            assert time.monotonic() < end, tags
+        # The same file is understood where it is sent, too, though it is a bare list.
+        reader.run(f"{LOCAL} send rules.json")
+        while len(swept := [one["body"] for one in reader.state()["reports"] if one["body"]["kind"] == "sweep"]) < 2:
+            assert time.monotonic() < end, swept
+        assert [one["details"][0]["rule"] for one in swept] == ["expired", "expired"]
+        assert [letter for letter in reader.state()["dead_letters"] if "sweep" in letter["queue"].lower()] == []
 
 
 def test_every_line_is_run_here_or_somewhere_else_that_is_named() -> None:

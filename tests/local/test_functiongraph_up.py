@@ -16,7 +16,7 @@ def session(tmp_path_factory):
         assert described["host"] == "functiongraph"
         assert set(described["functions"]) == {"untag-remove", "untag-decommission", "untag-sweep", "untag-due"}
         assert set(described["addresses"]) == {"obs", "smn", "csms", "functiongraph"}
-        assert described["schedules"]["untag-due-each-minute"]["enabled"] is True
+        assert described["schedules"]["untag-due"]["enabled"] is True
         yield path
 
 
@@ -42,7 +42,7 @@ def test_a_function_is_invoked_and_a_timer_fired_by_name(session):
     answered(session, "put", ROOT / "events" / "jdcloud_manual.json")
     answer = answered(session, "invoke", "untag-remove", ROOT / "events" / "jdcloud_manual.json")
     assert [report["status"] for report in answer["payload"]["reports"]] == ["succeeded"]
-    (fired,) = answered(session, "fire", "untag-due-each-minute")
+    (fired,) = answered(session, "fire", "untag-due")
     assert (fired["to"], fired["name"]) == ("function", "untag-due")
 
 
@@ -91,10 +91,46 @@ def test_an_invalid_request_is_a_dead_letter_and_is_shown(session):
     assert (letter["queue"], letter["attributes"]["code"]) == ("dead/work", "invalid")
 
 
-@pytest.mark.parametrize(
-    "option", [["--real"], ["--parameter", "DryRun=on"], ["--visibility-timeout", "2"], ["--template", "x.yaml"]]
-)
+@pytest.mark.parametrize("option", [["--real"], ["--visibility-timeout", "2"], ["--template", "x.yaml"]])
 def test_what_is_for_the_template_is_refused_for_this_host(tmp_path, option):
     done = run("up", "--host", "functiongraph", *option, "--session", tmp_path / "stack.json")
     assert done.returncode != 0
     assert f"{option[0]} is for the host aws" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("parameter", "complaint", "hint"),
+    [
+        ("SweepRules=[]", "there is no variable SweepRules for this stack", "there is sweep_rules, sweep_schedule"),
+        ("sweep_rules=[", "sweep_rules is not JSON", "a list of rules, or a sweep with rules"),
+        ('sweep_rules={"id": "x"}', "sweep_rules has no rules", "a list of rules, or a sweep with rules"),
+        ("sweep_schedule=nightly", "not a timer's expression: nightly", ""),
+    ],
+)
+def test_a_variable_that_terraform_would_refuse_is_refused(tmp_path, parameter, complaint, hint):
+    done = run("up", "--host", "functiongraph", "--parameter", parameter, "--session", tmp_path / "stack.json")
+    assert done.returncode != 0
+    assert complaint in done.stderr
+    assert hint in done.stderr
+
+
+def test_a_sweep_is_given_to_the_timer_as_a_list_of_rules_or_whole(tmp_path):
+    rule = {
+        "name": "r",
+        "provider": "jdcloud",
+        "regions": ["cn-north-1"],
+        "types": ["vm"],
+        "match": {"key": "retire-on"},
+    }
+    dry = {"dry_run": True, "rules": [rule]}
+    with up(
+        tmp_path / "stack.json", "--host", "functiongraph", "--parameter", f"sweep_rules={json.dumps(dry)}"
+    ) as described:
+        assert described["schedules"]["untag-sweep"]["enabled"] is True
+        answered(tmp_path / "stack.json", "fire", "untag-sweep", "--wait", "30")
+        reports = [one["body"] for one in answered(tmp_path / "stack.json", "state")["reports"]]
+    assert {one["counts"].get("would_remove", 0) > 0 for one in reports if one["kind"] == "removal"} == {True}
+
+
+def test_a_timer_without_rules_says_how_to_give_it_some(session):
+    assert "--parameter sweep_rules='[…]'" in run("fire", "untag-sweep", "--session", session).stdout

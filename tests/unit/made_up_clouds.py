@@ -23,6 +23,7 @@ from untag.providers import Registry
 from untag.providers.base import (
     READ_BEFORE,
     Answer,
+    Asked,
     Facts,
     Limits,
     Location,
@@ -76,7 +77,7 @@ class MadeUp(Plain[ClientSecret]):
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:  # noqa: ARG002
         return iter(())
 
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002
+    def warnings(self, asked: Asked) -> Iterator[str]:  # noqa: ARG002
         return iter(())
 
     def scope(self, location: Location, type_: str) -> Scope:

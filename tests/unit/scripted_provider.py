@@ -80,7 +80,7 @@ class ScriptedProvider:
     def problems(self, request: Any) -> Iterator[Any]:  # noqa: ARG002
         return iter(())
 
-    def warnings(self, request: Any) -> Iterator[str]:  # noqa: ARG002
+    def warnings(self, asked: Any) -> Iterator[str]:  # noqa: ARG002
         return iter(())
 
     def location_problems(self, location: Location, type_: str) -> Iterator[Any]:  # noqa: ARG002

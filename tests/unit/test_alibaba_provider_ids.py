@@ -3,6 +3,7 @@
 import pytest
 from alibaba_support import ONE, arn, problems, request
 
+from untag.providers import Asked
 from untag.providers.alibabacloud.tag import AlibabaTag
 
 
@@ -59,10 +60,10 @@ def test_a_type_is_a_product_and_a_resource_type(type_):
 def test_a_region_is_required_and_an_unknown_one_is_a_warning():
     ((path, message),) = problems(region=None)
     assert (path, message.partition(":")[0]) == ("region", "Field required")
-    assert list(AlibabaTag().warnings(request(region="cn-nowhere-9"))) == [
+    assert list(AlibabaTag().warnings(Asked.of(request(region="cn-nowhere-9")))) == [
         "region cn-nowhere-9 is not among those that Alibaba Cloud's SDK names"
     ]
-    assert list(AlibabaTag().warnings(request())) == []
+    assert list(AlibabaTag().warnings(Asked.of(request()))) == []
 
 
 def test_a_value_that_is_too_long_to_be_put_back_is_refused():

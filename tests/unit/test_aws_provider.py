@@ -251,7 +251,7 @@ def test_arns_of_several_types_share_a_call_and_bare_ids_do_not():
         ("ec2:instance", QUEUE, "of type sqs:queue"),
         ("ec2:instance", "arn:aws:ec2", "should be an ARN"),
         ("ec2:instance", "i-1:x", "without a colon"),
-        ("ecs:service", "api", "none can be built"),
+        ("ecs:service", "api", "none is built of an id"),
         ("s3:bucket", f"{BUCKET}/object", "only buckets' tags"),
         ("cloudfront:distribution", "E1", "us-east-1"),
         ("autoscaling", GROUP, "tags of autoscaling:autoScalingGroup cannot be read"),

@@ -115,7 +115,7 @@ def test_a_role_without_tags_has_none(at_iam):
     [
         ([{"type": "iam:role", "ids": ["x"]}], "eu-central-1", "region", "reached in region us-east-1"),
         ([{"type": "iam:role", "ids": ["x"]}], "us-iso-east-1", "region", "is not known"),
-        ([{"type": "iam:role", "ids": ["a/b"]}], "us-east-1", "resources.0.ids.0", "should be an ARN, or a name"),
+        ([{"type": "iam:role", "ids": ["a/b"]}], "us-east-1", "resources.0.ids.0", "or a name of letters"),
         ([{"type": "iam:role", "ids": [USER]}], "us-east-1", "resources.0.ids.0", "of type iam:user"),
         ([{"type": "iam", "ids": [ROLE]}], "us-east-1", "resources.0.ids.0", "by its whole type"),
     ],

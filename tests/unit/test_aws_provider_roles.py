@@ -110,12 +110,6 @@ def test_the_default_account_without_a_secret_is_the_hosts_own_role(at_aws):
     assert stack.operations() == {"GetCallerIdentity": 1, "GetResources": 1, "UntagResources": 1}
 
 
-def test_bare_ids_get_the_number_of_the_account_and_keep_their_name_in_the_report(at_aws):
-    stack = at_aws({})
-    stack.put(instance(OWN, "i-1"), "ec2:instance", env="prod")
-    assert outcomes(stack.ask({"ec2:instance": ["i-1"]})) == {"i-1": "removed"}
-
-
 def test_no_other_account_is_the_hosts_own_role_by_a_slip(at_aws):
     stack = at_aws({})
     assert codes(stack.ask({"ec2:instance": ["i-1"]}, account="staging")) == {"no_credentials"}
@@ -165,18 +159,23 @@ def test_a_foreign_arn_among_others_fails_alone(at_aws):
     assert "account_mismatch" in codes(report)
 
 
-def test_a_bucket_that_a_read_leaves_out_is_not_said_to_have_no_tags(at_aws):
-    stack = at_aws({})
-    report = stack.ask({"s3:bucket": ["logs"]})
-    assert (outcomes(report), codes(report)) == ({"logs": "failed"}, {"not_listed"})
-
-
-def test_what_was_removed_is_put_back(at_aws):
+def test_bare_ids_get_the_accounts_number_and_keep_their_name_in_the_reports_of_a_removal_and_its_undo(at_aws):
     stack = at_aws({})
     stack.put(instance(OWN, "i-1"), "ec2:instance", env="prod")
-    stack.ask({"ec2:instance": ["i-1"]})
+    assert outcomes(stack.ask({"ec2:instance": ["i-1"]})) == {"i-1": "removed"}
     assert outcomes(stack.ask({"ec2:instance": ["i-1"]}, action="restore")) == {"i-1": "restored"}
     assert stack.aws.tags.get("default", REGION, "ec2:instance", instance(OWN, "i-1")) == {"env": "prod"}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_bucket_that_a_read_leaves_out_is_not_said_to_have_no_tags_and_its_last_one_is_not_put_back(at_aws, listed):
+    stack = at_aws({})
+    stack.aws.options = AwsOptions(list_untagged=listed)
+    stack.put("arn:aws:s3:::logs", "s3:bucket", env="prod")
+    reports = [stack.ask({"s3:bucket": ["logs"]}, action=action) for action in ("remove", "remove", "restore")]
+    came = [row["outcome"] for report in reports for row in report["outcomes"]]
+    assert came == (["removed", "absent", "restored"] if listed else ["removed", "failed", "failed"])
+    assert codes(reports[2]) == {None if listed else "not_listed"}
 
 
 def test_a_refused_key_of_a_role_is_replaced_once(at_aws):

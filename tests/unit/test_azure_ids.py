@@ -9,7 +9,7 @@ from azure_support import GROUP, SUBSCRIPTION, TYPE, VM, AzureWire, asked, probl
 from untag.contracts import Tag
 from untag.core.plan import group, open_job
 from untag.core.policy import Policy
-from untag.providers import Location, Options, Registry, stored_key
+from untag.providers import Asked, Location, Options, Registry, stored_key
 from untag.providers.azure.ids import parse_id
 from untag.providers.azure.tags import AzureTags
 
@@ -166,8 +166,8 @@ def test_a_type_without_tags_is_a_warning():
     provider = AzureTags(Options(), {})
     subnet = "Microsoft.Network/virtualNetworks/subnets"
     asked_for = request(subnet, ids=[f"{GROUP}/providers/Microsoft.Network/virtualNetworks/v/subnets/s"])
-    assert list(provider.warnings(asked_for)) == [f"resources of type {subnet} have no tags on Azure"]
-    assert list(provider.warnings(request())) == []
+    assert list(provider.warnings(Asked.of(asked_for))) == [f"resources of type {subnet} have no tags on Azure"]
+    assert list(provider.warnings(Asked.of(request()))) == []
 
 
 def test_ids_in_other_letters_are_one_resource_and_their_types_share_a_group():

@@ -5,6 +5,7 @@ from gcp_support import BUCKET, BUCKET_TYPE, CLUSTER, CLUSTER_TYPE, IDS, INSTANC
 from support import Asking
 
 from untag.contracts import InvalidInputError
+from untag.providers import Asked
 from untag.providers.gcp.labels import GcpLabels
 from untag.providers.gcp.names import TYPES
 from untag.providers.gcp.shapes import resource_of
@@ -196,7 +197,7 @@ def test_what_no_label_can_be_is_not_put_back_and_a_removal_of_it_is_warned_of(k
     assert found == path
     assert message.startswith("should have at most 63 lower-case letters, digits, _ or -")
     assert problems(tags=tags) == []
-    (warning,) = GcpLabels(None, {}).warnings(ASKING.request(tags=tags))
+    (warning,) = GcpLabels(None, {}).warnings(Asked.of(ASKING.request(tags=tags)))
     assert warning.startswith(f"no label can be {key}={value}: ")
 
 
@@ -204,7 +205,7 @@ def test_what_no_label_can_be_is_not_put_back_and_a_removal_of_it_is_warned_of(k
 def test_what_a_label_can_be_is_put_back(key, value):
     tags = [{"key": key, "value": value}]
     assert problems(action="restore", tags=tags) == []
-    assert list(GcpLabels(None, {}).warnings(ASKING.request(tags=tags))) == []
+    assert list(GcpLabels(None, {}).warnings(Asked.of(ASKING.request(tags=tags)))) == []
 
 
 def test_a_cluster_by_its_zone_is_the_one_by_its_location():

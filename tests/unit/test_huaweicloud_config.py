@@ -8,7 +8,7 @@ from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Wire, body, request, run
 
 from local.providers import HuaweicloudConfigServer
 from untag.contracts import Action, Tag
-from untag.providers import Registry, Scope, Session, Verdict
+from untag.providers import Asked, Registry, Scope, Session, Verdict
 from untag.providers.huaweicloud.config import HuaweiConfig
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 from untag.providers.jdcloud.resourcetag import JDCloud
@@ -174,7 +174,7 @@ def test_a_value_and_a_region_may_be_left_out():
     )
     registry = Registry(made=(JDCloud(), HuaweiConfig()))
     assert list(registry.check(made)) == []
-    assert list(HuaweiConfig().warnings(made)) == []
+    assert list(HuaweiConfig().warnings(Asked.of(made))) == []
 
 
 def test_requests_that_name_different_regions_share_a_scope():

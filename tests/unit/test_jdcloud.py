@@ -8,7 +8,7 @@ from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, Wire, body, request, run
 
 from local.providers import JdcloudServer
 from untag.contracts import Action, InvalidInputError, Tag, parse_requests
-from untag.providers import Registry, Scope, Session, Verdict
+from untag.providers import Asked, Registry, Scope, Session, Verdict
 from untag.providers.jdcloud.credentials import JDCloudCredentials
 from untag.providers.jdcloud.resourcetag import JDCloud
 
@@ -259,7 +259,7 @@ def test_the_rules_of_this_cloud_are_told_with_their_paths(change, paths):
 
 def test_an_unknown_service_code_is_a_warning():
     made = request(resources=[{"type": "VM", "ids": ["i"]}, {"type": "kubernetesNodegroup", "ids": ["k"]}])
-    assert list(JDCloud().warnings(made)) == ["service code VM is not among those that JD Cloud documents"]
+    assert list(JDCloud().warnings(Asked.of(made))) == ["service code VM is not among those that JD Cloud documents"]
 
 
 def test_against_a_server_that_checks_signatures_tags_go_and_failures_are_told():

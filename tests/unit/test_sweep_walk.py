@@ -10,7 +10,7 @@ from sweep_support import CONFIG, EXPIRED, JD, PROJECT, RMS, TMS, Broom, asked_o
 from local.providers import HuaweicloudConfigServer, HuaweicloudTmsServer
 from untag.contracts import parse_requests
 from untag.providers import Answer, Listing, Verdict
-from untag.sweep.walk import ROUNDS, WINDOW
+from untag.sweep.walk import PAGES, ROUNDS, WINDOW
 
 CLOUDS = pytest.mark.parametrize(
     ("rule", "cloud"), [(JD, "jd"), (TMS, "tms"), (RMS, "config")], ids=["jd", "tms", "rms"]
@@ -276,12 +276,16 @@ def test_passes_that_always_find_something_new_come_to_an_end(rule, cloud):
 
 @pytest.mark.parametrize(("rule", "cloud"), [(TMS, "tms"), (RMS, "config")], ids=["tms", "rms"])
 def test_a_marker_that_the_cloud_does_not_take_any_more_begins_the_pass_anew(rule, cloud):
-    with Broom(changed=with_pages_of(10)) as broom:
+    seen = []
+    with Broom(changed=with_pages_of(10, seen.append)) as broom:
         server = getattr(broom, cloud)
         broom.put(server, many(35, tmp="x"))
-        server.faults.add("refuse", operation="filter", skip=2, times=1)
+        # The page at which the pass would go on: those before it are sent by then.
+        server.faults.add("refuse", operation="filter", skip=PAGES, times=1)
         notice = broom.sweep(rule)
-        assert len(broom.asked()) == 35
+        whole = [None, "30", "20", "10", "0"]
+        assert seen == [*whole, *whole, *whole], "the pass that is refused at its end, the same anew, and the next one"
+        assert sorted(id_ for body in broom.requests() for id_ in body["resources"][0]["ids"]) == sorted(many(35))
         assert notice["status"] == "succeeded"
 
 

@@ -4,6 +4,7 @@ import pytest
 from tencentcloud_support import BUCKET, DATABASE, DOMAIN, INSTANCE, REGION, UIN, problems, request
 
 from untag.core.policy import is_reserved
+from untag.providers import Asked
 from untag.providers.tencentcloud.tag import TencentTag
 
 
@@ -16,7 +17,7 @@ from untag.providers.tencentcloud.tag import TencentTag
         ("cvm:instance", DATABASE, "of type cdb:instanceId"),
         ("cvm:instance", INSTANCE.replace("uin", "uid"), "the owner's uin"),
         ("cos:bucket", BUCKET.replace("uid", "uin"), "the app id"),
-        ("cos:bucket", "logs-1250000000", "none can be built"),
+        ("cos:bucket", "logs-1250000000", "none is built of an id"),
         *(
             ("cvm:instance", id_, "should be a six-segment name")
             for id_ in (
@@ -73,8 +74,8 @@ def test_a_name_without_a_region_is_reached_from_any_and_an_unknown_type_is_only
     assert problems("cdn:domain", (DOMAIN,)) == []
     assert problems("cos:bucket", (BUCKET,)) == []
     assert problems("tdmq:cluster", ("pulsar-1",)) == []
-    assert list(TencentTag().warnings(request("cvm:instance"))) == []
-    (warning,) = TencentTag().warnings(request("tdmq:cluster", ("pulsar-1",)))
+    assert list(TencentTag().warnings(Asked.of(request("cvm:instance")))) == []
+    (warning,) = TencentTag().warnings(Asked.of(request("tdmq:cluster", ("pulsar-1",))))
     assert "tdmq:cluster" in warning
 
 

@@ -131,7 +131,10 @@ async def _kept_keys(services: Services, kind: str, batch: str) -> AsyncIterator
 
 
 async def _messages(services: Services) -> tuple[list[tuple[str, datetime]], bool]:
-    """The messages on all queues with their times, and whether that is all of them."""
+    """The messages on all queues with their times, and whether that is all of them.
+
+    What a grace keeps waits for nothing before its time has come: what its sweep announced is complete without it.
+    """
     dues: dict[str, datetime] = {}
     whole = True
     for queue in QUEUES:
@@ -145,6 +148,6 @@ async def _messages(services: Services) -> tuple[list[tuple[str, datetime]], boo
                 break
             dues[one.key] = datetime.fromtimestamp(key.due, UTC)
     async for one in services.obs.listed("kept/"):
-        if match := _KEPT.fullmatch(one.key):
+        if (match := _KEPT.fullmatch(one.key)) and int(match["due"]) <= services.timing.now():
             dues[one.key] = datetime.fromtimestamp(int(match["due"]), UTC)
     return [(text, dues[key]) for key, text in await services.texts(list(dues))], whole

@@ -4,6 +4,7 @@ An empty variable counts as one that is not set, since a template can hardly lea
 """
 
 import ipaddress
+import math
 import re
 from collections.abc import Mapping
 
@@ -14,6 +15,7 @@ _ENDPOINT = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
 )
 _HIGHEST_PORT = 65_535
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SWITCH = {
     "on": True,
@@ -49,10 +51,15 @@ def switch(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:
     return _SWITCH[value]
 
 
-def number(environ: Mapping[str, str], variable: str, default: float, *, low: float, high: float) -> float:
-    """A number from `low` to `high`."""
+def number(environ: Mapping[str, str], variable: str, *, high: float) -> float | None:
+    """A number above 0, and at most `high`; None where there is none."""
     value = environ.get(variable, "").strip()
-    return _as_number(value, variable, low=low, high=high) if value else default
+    if not value:
+        return None
+    number = float(value) if _NUMBER.fullmatch(value) else 0.0
+    if not 0.0 < number <= high:
+        raise InvalidInputError.of(f"should be a number above 0, and at most {high:g}", variable)
+    return number
 
 
 def whole(environ: Mapping[str, str], variable: str, default: int, *, low: int, high: int) -> int:
@@ -63,16 +70,10 @@ def whole(environ: Mapping[str, str], variable: str, default: int, *, low: int, 
 
 def as_whole(value: str, variable: str, *, low: int, high: int) -> int:
     """A text as a whole number from `low` to `high`."""
-    number = _as_number(value, variable, low=low, high=high)
-    if number != int(number):
+    number = float(value) if _NUMBER.fullmatch(value) else math.nan
+    if not low <= number <= high or number != int(number):
         raise InvalidInputError.of(f"should be a whole number from {low} to {high}", variable)
     return int(number)
-
-
-def _as_number(value: str, variable: str, *, low: float, high: float) -> float:
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value) or not low <= float(value) <= high:
-        raise InvalidInputError.of(f"should be a number from {low:g} to {high:g}", variable)
-    return float(value)
 
 
 def duration(environ: Mapping[str, str], variable: str, default: float) -> float:

@@ -26,7 +26,7 @@ class Settings(NamedTuple):
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
         """Read every variable. Raises InvalidInputError for the first that is wrong."""
-        rate = environment.number(environ, "UNTAG_RATE", 0.0, low=0.0, high=100_000.0)
+        rate = environment.number(environ, "UNTAG_RATE", high=100_000.0)
         return cls(
             credentials=environment.text(
                 environ,
@@ -45,7 +45,7 @@ class Settings(NamedTuple):
                 max_attempts=environment.whole(environ, "UNTAG_MAX_ATTEMPTS", 10, low=1, high=1000),
                 max_age=environment.duration(environ, "UNTAG_MAX_AGE", 86400.0),
             ),
-            rate=Rate(rate or None, environment.whole(environ, "UNTAG_ENVIRONMENTS", 1, low=1, high=1000)),
+            rate=Rate(rate, environment.whole(environ, "UNTAG_ENVIRONMENTS", 1, low=1, high=1000)),
             concurrency=environment.whole(environ, "UNTAG_CONCURRENCY", 32, low=1, high=1000),
         )
 

@@ -34,7 +34,7 @@ def open_job(request: RemovalRequest, registry: Registry, policy: Policy, *, now
     pairs = request.pairs()
     job = Job(request, request.dry_run or policy.dry_run, now, blocks=[], open=pairs, pairs=pairs)
     evidence = {Tag(tag.key, tag.value): tag.was for tag in request.named_tags() if tag.was is not None}
-    location = Location(request.account, request.region, request.project_id)
+    location = Location.of(request)
     for type_, ids in request.ids_by_type().items():
         provider = registry.find(request.provider, type_)
         scope = provider.scope(location, type_).of_ids(ids)

@@ -33,7 +33,7 @@ class Policy(NamedTuple):
         request = block.job.request
         if block.tags != [ALL] and (held := self.too_many(request.pairs())) is not None:
             return held
-        location = Location(request.account, request.region, request.project_id)
+        location = Location.of(request)
         if (forbidden := self.forbids(location, block.scope)) is not None:
             return forbidden
         if request.not_after is not None and now > request.not_after.timestamp():

@@ -11,6 +11,7 @@ from untag.contracts.requests import MAX_ATTEMPT, timestamp
 from untag.core.jobs import Job
 from untag.core.limits import BACKOFF_SECONDS, LONGEST_DELAY_SECONDS, SOON_SECONDS
 from untag.core.policy import HELD_WHOLE
+from untag.providers import Asked
 
 
 class FollowUp(NamedTuple):
@@ -72,9 +73,9 @@ def _hints(job: Job, rows: list[Row], deferred: int) -> list[str]:
         return [f"kept until {timestamp(job.kept_until)}"]
     if deferred or not rows or job.bears_tags or not {one["outcome"] for one in rows} <= MISSING:
         return []
-    hints = [
-        hint for provider in {block.provider: None for block in job.blocks} for hint in provider.warnings(job.request)
-    ]
+    asked = Asked.of(job.request)
+    providers = dict.fromkeys(block.provider for block in job.blocks)
+    hints = [hint for provider in providers for hint in provider.warnings(asked)]
     return [*hints, "no resource with these ids was found, or none bears a tag"]
 
 

@@ -194,7 +194,7 @@ class Invocation(OneByOne):
     async def _chosen(self, request: RemovalRequest, findings: Findings) -> dict[Resource, tuple[Tag, ...]]:
         """The tags that stand at the resources and that the policy means; `findings` keeps those without."""
         chosen: dict[Resource, tuple[Tag, ...]] = {}
-        location = Location(request.account, request.region, request.project_id)
+        location = Location.of(request)
         for type_, ids in request.ids_by_type().items():
             provider = self._registry.find(request.provider, type_)
             scope = provider.scope(location, type_)

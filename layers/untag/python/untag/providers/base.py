@@ -2,7 +2,7 @@
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -10,6 +10,7 @@ import httpx
 from typing_extensions import TypeVar  # comes with pydantic; the standard library's has no defaults before 3.13
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
+from untag.contracts.requests import TagInput
 from untag.providers.credentials import Credentials
 
 C = TypeVar("C", bound=Credentials, default=Any)
@@ -26,6 +27,24 @@ class Location(NamedTuple):
     account: str
     region: str | None
     project_id: str | None
+
+    @classmethod
+    def of(cls, request: RemovalRequest) -> "Location":
+        """Where a request says that its resources are."""
+        return cls(request.account, request.region, request.project_id)
+
+
+class Asked(NamedTuple):
+    """What a request or a rule names: where resources are, their types, and tags."""
+
+    location: Location
+    types: Collection[str]
+    tags: Sequence[Tag | TagInput] = ()
+
+    @classmethod
+    def of(cls, request: RemovalRequest) -> "Asked":
+        """What a request names."""
+        return cls(Location.of(request), request.ids_by_type(), request.named_tags())
 
 
 class Scope(NamedTuple):
@@ -228,11 +247,12 @@ class Facts(NamedTuple):
     """What the core does not ask, and people want to know before they trust a cloud with a removal.
 
     `guard` says what keeps a removal from a value that has changed since it was read, `failures` what a failure inside
-    a success names.
+    a success names, `outlived` whether tags can be reached after their resource is deleted.
     """
 
     guard: str
     failures: str
+    outlived: bool = True
 
 
 READ_BEFORE = "the value is read just before: a change between the two goes unseen"
@@ -272,8 +292,8 @@ class Provider(Protocol[C]):
     def problems(self, request: RemovalRequest) -> Iterable[Problem]:
         """The rules of this cloud that a request breaks; only the groups of types it accepts are its concern."""
 
-    def warnings(self, request: RemovalRequest) -> Iterable[str]:
-        """What looks like a mistake in a request but may be right."""
+    def warnings(self, asked: Asked) -> Iterable[str]:
+        """What looks like a mistake but may be right."""
 
     def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:
         """The rules of this cloud that a location breaks for resources of a type: `region`, `project_id`, or `type`."""

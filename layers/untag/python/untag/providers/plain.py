@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Generic
 
 from untag.contracts import Problem, RemovalRequest
-from untag.providers.base import C, Failure, Location, Scope
+from untag.providers.base import Asked, C, Failure, Location, Scope
 
 
 class Plain(Generic[C]):
@@ -15,6 +15,7 @@ class Plain(Generic[C]):
     documented_regions: frozenset[str] = frozenset()
     """The regions that the cloud's documents list, where they list all; for a hint at what was meant."""
     documented_types: frozenset[str] = frozenset()
+    """The types whose names are known from the documents, if not all there are; for the same."""
     finds_any_key = False
     finds_any_type = False
 
@@ -24,7 +25,7 @@ class Plain(Generic[C]):
 
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
         """Each type has to be one that may be where the request says, and each id one that may be of its type there."""
-        location = Location(request.account, request.region, request.project_id)
+        location = Location.of(request)
         told: set[Problem] = set()
         for index, group in enumerate(request.resources):
             if not self.accepts(group.type):
@@ -39,6 +40,10 @@ class Plain(Generic[C]):
             for number, id_ in enumerate(() if found else group.ids):
                 if (message := self.id_problem(location, group.type, id_)) is not None:
                     yield Problem(f"resources.{index}.ids.{number}", message)
+
+    def warnings(self, asked: Asked) -> Iterable[str]:  # noqa: ARG002 - the Protocol's
+        """Nothing looks like a mistake that may be right."""
+        return ()
 
     def location_problems(self, location: Location, type_: str) -> Iterable[Problem]:  # noqa: ARG002 - the Protocol's
         """Resources of any type may be anywhere."""

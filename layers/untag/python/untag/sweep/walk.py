@@ -157,7 +157,8 @@ class Walk:
         tags = listing.tags or {}
         ids = sorted(id_ for id_ in tags if self._progress.after is None or id_ > self._progress.after)
         for part in chunks(ids, WINDOW):
-            self._in_time()
+            if self._sender.window.deadline.for_calls() <= 0.0:
+                raise NotNowError("deadline", "no time was left in this invocation", counted=False)
             await self._send(self._chosen(key, ((id_, tags[id_]) for id_ in part), once=False))
             self._progress.after = part[-1]
 
@@ -185,7 +186,6 @@ class Walk:
         """Read page after page, and send what a few of them hold before the place is marked."""
         progress = self._progress
         while True:
-            self._in_time()
             rows: dict[str, Mapping[str, str]] = {}
             cursor = progress.cursor
             for _ in range(PAGES):
@@ -326,7 +326,3 @@ class Walk:
             for tag in body["tags"]
         )
         self._progress.sample += islice(pairs, MOST_SAMPLES - len(self._progress.sample))
-
-    def _in_time(self) -> None:
-        if self._sender.window.deadline.for_calls() <= 0.0:
-            raise NotNowError("deadline", "no time was left in this invocation", counted=False)

@@ -16,6 +16,7 @@ _PART = re.compile(r"[\w.$~+=,!()-]+")
 _PLACE = re.compile(r"\*|\$?\{[^{}]*\}|<[^<>]*>|\$[A-Za-z]+")
 """What stands for a value in a template. How templates write it is not documented."""
 CURRENT = "*"
+_FORM = "arn:acs:product:region:account:type/id"
 
 
 class Arn(NamedTuple):
@@ -121,7 +122,7 @@ def problem_of(type_: str, id_: str, region: str) -> str | None:
 def _problems_of_arn(type_: str, id_: str, region: str) -> Iterator[str]:
     arn = parse_arn(id_)
     if arn is None:
-        yield "should be an ARN, arn:acs:product:region:account:type/id"
+        yield f"should be an ARN, {_FORM}"
         return
     if not all(_is_plain(part) for part in re.split("[/:]", arn.rest)):
         yield "has characters or empty parts that no resource's ARN has"
@@ -133,7 +134,7 @@ def _problems_of_arn(type_: str, id_: str, region: str) -> Iterator[str]:
 
 def _problems(id_: str) -> Iterator[str]:
     if not _is_plain(id_):
-        yield "should be an ARN, or an id of letters, digits and .-_$~+=,!()"
+        yield f"should be an ARN, {_FORM}, or an id of letters, digits and .-_$~+=,!()"
 
 
 def _is_plain(part: str) -> bool:

@@ -28,7 +28,7 @@ from typing import Self
 
 from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
 from untag.providers.alibabacloud.answers import request_id
-from untag.providers.alibabacloud.arns import Arn, problem_of, type_problem
+from untag.providers.alibabacloud.arns import DOCUMENTED, Arn, problem_of, type_problem
 from untag.providers.alibabacloud.credentials import AlibabaCredentials, AlibabaSession
 from untag.providers.alibabacloud.endpoints import REGIONS
 from untag.providers.alibabacloud.known import STS_ENDPOINT, Api, Known
@@ -39,6 +39,7 @@ from untag.providers.base import (
     READ_BEFORE,
     TOO_LARGE,
     Answer,
+    Asked,
     Facts,
     Limits,
     Listing,
@@ -75,6 +76,7 @@ class AlibabaTag(Plain[AlibabaCredentials]):
     facts = Facts(READ_BEFORE, failures="the resource, not the tag")
     credentials = AlibabaCredentials
     documented_regions = REGIONS
+    documented_types = DOCUMENTED
     finds_any_key = True
     finds_any_type = True
 
@@ -124,10 +126,10 @@ class AlibabaTag(Plain[AlibabaCredentials]):
         """Why a call at the location cannot reach the resource; None where it can."""
         return problem_of(type_, id_, location.region or "")
 
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:
+    def warnings(self, asked: Asked) -> Iterator[str]:
         """What looks like a mistake but may be right."""
-        if request.region is not None and request.region not in REGIONS:
-            yield f"region {request.region} is not among those that Alibaba Cloud's SDK names"
+        if asked.location.region is not None and asked.location.region not in REGIONS:
+            yield f"region {asked.location.region} is not among those that Alibaba Cloud's SDK names"
 
     def scope(self, location: Location, type_: str) -> Scope:
         """One account, region and type a call."""

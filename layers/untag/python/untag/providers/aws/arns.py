@@ -12,6 +12,7 @@ from typing import NamedTuple
 from untag.providers.base import Failure
 
 _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):([0-9]{12}|):(.+)", re.DOTALL)
+_FORM = "arn:partition:service:region:account:resource"
 MAX_ARN = 1011
 
 TEMPLATES: dict[str, str] = {
@@ -172,7 +173,7 @@ def problem_of(type_: str, id_: str, region: str) -> str | None:
 
 def _problems_of_arn(type_: str, id_: str, region: str) -> Iterator[str]:
     if (arn := parse_arn(id_)) is None:
-        yield f"should be an ARN, arn:partition:service:region:account:resource, of at most {MAX_ARN} characters"
+        yield f"should be an ARN, {_FORM}, of at most {MAX_ARN} characters"
         return
     if arn.type in NOT_LISTED:
         yield not_listed(arn.type)
@@ -191,9 +192,9 @@ def _problems_of_arn(type_: str, id_: str, region: str) -> Iterator[str]:
 
 def _problems(type_: str, id_: str, region: str) -> Iterator[str]:
     if type_ not in TEMPLATES:
-        yield f"should be an ARN: none can be built for type {type_}"
+        yield f"should be an ARN, {_FORM}: for type {type_} none is built of an id"
     if ":" in id_:
-        yield "should be an ARN, or an id without a colon"
+        yield f"should be an ARN, {_FORM}, or an id without a colon"
     yield from _problems_of_global(type_.partition(":")[0], region)
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 import httpx
 
-from untag.contracts import Action, Problem, RemovalRequest, Tag
+from untag.contracts import Action, Problem, Tag
 from untag.providers.aws.answers import element, request_id, text
 from untag.providers.aws.arns import BY_IAM, RESERVED, parse_arn, partition_of, role_problem
 from untag.providers.aws.credentials import AwsCredentials, AwsSession
@@ -45,6 +45,7 @@ KEYS_PER_CALL = 50
 _VERSION = "2010-05-08"
 _NAMES = {"iam:role": "Role", "iam:user": "User"}
 _NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
+_FORMS = {"iam:role": "arn:partition:iam::account:role/name", "iam:user": "arn:partition:iam::account:user/name"}
 
 
 class _Place(NamedTuple):
@@ -71,7 +72,8 @@ class AwsIam(Plain[AwsCredentials]):
     rate = 5.0
     reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
-    facts = Facts(READ_BEFORE, failures="the call, which is of one resource")
+    facts = Facts(READ_BEFORE, failures="the call, which is of one resource", outlived=False)
+    documented_types = BY_IAM
     credentials = AwsCredentials
 
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
@@ -104,10 +106,6 @@ class AwsIam(Plain[AwsCredentials]):
     def id_problem(self, location: Location, type_: str, id_: str) -> str | None:
         """Why a resource is no role or user that a call in the region reaches; None where it is."""
         return _problem_of(type_, id_, location.region or "")
-
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
-        """Nothing looks like a mistake that may be right."""
-        yield from ()
 
     def scope(self, location: Location, type_: str) -> Scope:
         """One account and type a call."""
@@ -195,10 +193,11 @@ class AwsIam(Plain[AwsCredentials]):
 def _problem_of(type_: str, id_: str, region: str) -> str | None:
     """Why an id cannot be a role or a user, None where it can."""
     if not id_.startswith("arn:"):
-        return None if _NAME.fullmatch(id_) else "should be an ARN, or a name of letters, digits and _+=,.@-"
+        form = f"should be an ARN, {_FORMS[type_]}, or a name of letters, digits and _+=,.@-, at most 64"
+        return None if _NAME.fullmatch(id_) else form
     arn = parse_arn(id_)
     if arn is None or arn.account == "" or arn.region or not _NAME.fullmatch(arn.rest.rpartition("/")[2]):
-        return "should be an ARN, arn:partition:iam::account:role/name or arn:partition:iam::account:user/name"
+        return f"should be an ARN, {_FORMS[type_]}"
     if arn.type != type_:
         return f"is the ARN of a resource of type {arn.type}"
     if arn.partition != partition_of(region).name:

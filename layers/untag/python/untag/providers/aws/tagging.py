@@ -27,7 +27,7 @@ from typing import Any, Self
 
 import httpx
 
-from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
+from untag.contracts import ALL, Action, Problem, Tag
 from untag.providers.aws.answers import judged, request_id
 from untag.providers.aws.arns import (
     BY_IAM,
@@ -51,6 +51,7 @@ from untag.providers.base import (
     EVERY_TYPE,
     READ_BEFORE,
     Answer,
+    Asked,
     Facts,
     Failure,
     Limits,
@@ -96,6 +97,7 @@ class AwsTagging(Plain[AwsCredentials]):
     reserved_prefixes: tuple[str, ...] = RESERVED
     removes_pairs = False
     facts = Facts(READ_BEFORE, failures="the resource, not the tag")
+    documented_types = LISTED
     credentials = AwsCredentials
     finds_any_key = True
     finds_any_type = True
@@ -130,10 +132,10 @@ class AwsTagging(Plain[AwsCredentials]):
         """Why a call at the location cannot reach the resource; None where it can."""
         return problem_of(type_, id_, location.region or "")
 
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:
+    def warnings(self, asked: Asked) -> Iterator[str]:
         """What looks like a mistake but may be right."""
-        for type_ in request.ids_by_type():
-            if ":" in type_ and type_ not in LISTED:
+        for type_ in asked.types:
+            if ":" in type_ and self.accepts(type_) and type_ not in LISTED:
                 yield f"type {type_} is not among those whose tags are known to be listed in full"
 
     def scope(self, location: Location, type_: str) -> Scope:

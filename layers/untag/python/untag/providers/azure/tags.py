@@ -36,6 +36,7 @@ from untag.providers.base import (
     EVERY_TYPE,
     READ_BEFORE,
     Answer,
+    Asked,
     Facts,
     Failure,
     Limits,
@@ -103,9 +104,9 @@ class AzureTags(Plain[AzureCredentials]):
         """Why an id cannot be an ARM id of the type; None where it can."""
         return problem_of(type_, id_)
 
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:
+    def warnings(self, asked: Asked) -> Iterator[str]:
         """Types that have no tags."""
-        for type_ in request.ids_by_type():
+        for type_ in asked.types:
             if bears_no_tags(type_):
                 yield f"resources of type {type_} have no tags on Azure"
 

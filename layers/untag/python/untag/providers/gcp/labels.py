@@ -27,7 +27,7 @@ from weakref import WeakValueDictionary
 import httpx
 
 from untag.contracts import Action, Problem, RemovalRequest, Tag
-from untag.providers.base import EVERY_TYPE, Answer, Facts, Limits, Location, Options, Scope, Seen, Verdict
+from untag.providers.base import EVERY_TYPE, Answer, Asked, Facts, Limits, Location, Options, Scope, Seen, Verdict
 from untag.providers.gcp.answers import judged, of_operation, request_id
 from untag.providers.gcp.credentials import GcpCredentials, GcpSession
 from untag.providers.gcp.finding import Search
@@ -104,9 +104,9 @@ class GcpLabels(Plain[GcpCredentials]):
             return "is of a type that has to be named"
         return problem_of(type_, id_, location.project_id)
 
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:
+    def warnings(self, asked: Asked) -> Iterator[str]:
         """A label in capitals cannot be there."""
-        for tag in request.named_tags():
+        for tag in asked.tags:
             if not _is_key(tag.key) or not _is_label(tag.value or ""):
                 yield f"no label can be {tag.key}={tag.value or ''}: labels have lower-case letters, digits, _ and -"
 

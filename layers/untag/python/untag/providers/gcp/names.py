@@ -8,62 +8,72 @@ the host and the path of a call, so that each type has a pattern of its own: no 
 import re
 from collections.abc import Mapping
 
-_PROJECT = r"(?:[-a-z0-9.]{1,63}:)?(?:[0-9]{1,19}|[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)"
 _NAME = r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?"
-_NAME_OR_NUMBER = rf"(?:{_NAME}|[1-9][0-9]{{0,19}})"
-_DATASET = r"[A-Za-z0-9_]{1,1024}"
-_TABLE = r"[\w -]{1,1024}"
 _PUBSUB = r"[A-Za-z][A-Za-z0-9._~+-]{2,254}"
+_PARTS: Mapping[str, str] = {
+    "PROJECT": r"(?:[-a-z0-9.]{1,63}:)?(?:[0-9]{1,19}|[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)",
+    "ZONE": _NAME,
+    "REGION": _NAME,
+    "LOCATION": _NAME,
+    "NAME": rf"(?:{_NAME}|[1-9][0-9]{{0,19}})",
+    "BUCKET": r"(?!.*\.\.)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]",
+    "DATASET": r"[A-Za-z0-9_]{1,1024}",
+    "TABLE": r"[\w -]{1,1024}",
+    "TOPIC": _PUBSUB,
+    "SUBSCRIPTION": _PUBSUB,
+    "SNAPSHOT": _PUBSUB,
+    "INSTANCE": r"[a-z][-a-z0-9]*",
+    "CLUSTER": _NAME,
+    "SECRET": r"[A-Za-z0-9_-]{1,255}",
+}
+"""What the words in capitals below may be."""
 
 _COMPUTE = "compute.googleapis.com"
-_COLLECTIONS: Mapping[str, tuple[str, str]] = {
-    "Instance": ("zones/X", "instances"),
-    "Disk": ("zones/X|regions/X", "disks"),
-    "RegionDisk": ("regions/X", "disks"),
-    "Image": ("global", "images"),
-    "Snapshot": ("global|regions/X", "snapshots"),
-    "Address": ("regions/X|global", "addresses"),
-    "GlobalAddress": ("global", "addresses"),
-    "ForwardingRule": ("regions/X|global", "forwardingRules"),
-    "GlobalForwardingRule": ("global", "forwardingRules"),
+_COLLECTIONS: Mapping[str, tuple[str, ...]] = {
+    "Instance": ("zones/ZONE/instances",),
+    "Disk": ("zones/ZONE/disks", "regions/REGION/disks"),
+    "RegionDisk": ("regions/REGION/disks",),
+    "Image": ("global/images",),
+    "Snapshot": ("global/snapshots", "regions/REGION/snapshots"),
+    "Address": ("regions/REGION/addresses", "global/addresses"),
+    "GlobalAddress": ("global/addresses",),
+    "ForwardingRule": ("regions/REGION/forwardingRules", "global/forwardingRules"),
+    "GlobalForwardingRule": ("global/forwardingRules",),
 }
-"""Types of Compute Engine: where their resources are, and the collection."""
+"""Types of Compute Engine: the collections of a project that their resources are in."""
 
-_OTHERS: Mapping[str, tuple[str, str]] = {
-    "storage.googleapis.com/Bucket": ("storage.googleapis.com", r"(?!.*\.\.)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"),
-    "bigquery.googleapis.com/Dataset": ("bigquery.googleapis.com", rf"projects/{_PROJECT}/datasets/{_DATASET}"),
-    "bigquery.googleapis.com/Table": (
-        "bigquery.googleapis.com",
-        rf"projects/{_PROJECT}/datasets/{_DATASET}/tables/{_TABLE}",
-    ),
-    "pubsub.googleapis.com/Topic": ("pubsub.googleapis.com", rf"projects/{_PROJECT}/topics/{_PUBSUB}"),
-    "pubsub.googleapis.com/Subscription": ("pubsub.googleapis.com", rf"projects/{_PROJECT}/subscriptions/{_PUBSUB}"),
-    "pubsub.googleapis.com/Snapshot": ("pubsub.googleapis.com", rf"projects/{_PROJECT}/snapshots/{_PUBSUB}"),
-    "sqladmin.googleapis.com/Instance": ("cloudsql.googleapis.com", rf"projects/{_PROJECT}/instances/[a-z][-a-z0-9]*"),
+_FORMS: Mapping[str, tuple[str, ...]] = {
+    **{
+        f"{_COMPUTE}/{name}": tuple(f"{_COMPUTE}/projects/PROJECT/{where}/NAME" for where in collections)
+        for name, collections in _COLLECTIONS.items()
+    },
+    "storage.googleapis.com/Bucket": ("storage.googleapis.com/BUCKET",),
+    "bigquery.googleapis.com/Dataset": ("bigquery.googleapis.com/projects/PROJECT/datasets/DATASET",),
+    "bigquery.googleapis.com/Table": ("bigquery.googleapis.com/projects/PROJECT/datasets/DATASET/tables/TABLE",),
+    "pubsub.googleapis.com/Topic": ("pubsub.googleapis.com/projects/PROJECT/topics/TOPIC",),
+    "pubsub.googleapis.com/Subscription": ("pubsub.googleapis.com/projects/PROJECT/subscriptions/SUBSCRIPTION",),
+    "pubsub.googleapis.com/Snapshot": ("pubsub.googleapis.com/projects/PROJECT/snapshots/SNAPSHOT",),
+    "sqladmin.googleapis.com/Instance": ("cloudsql.googleapis.com/projects/PROJECT/instances/INSTANCE",),
     "container.googleapis.com/Cluster": (
-        "container.googleapis.com",
-        rf"projects/{_PROJECT}/(?:locations|zones)/{_NAME}/clusters/{_NAME}",
+        "container.googleapis.com/projects/PROJECT/locations/LOCATION/clusters/CLUSTER",
+        "container.googleapis.com/projects/PROJECT/zones/ZONE/clusters/CLUSTER",
     ),
-    "secretmanager.googleapis.com/Secret": (
-        "secretmanager.googleapis.com",
-        rf"projects/{_PROJECT}/secrets/[A-Za-z0-9_-]{{1,255}}",
-    ),
-    "cloudresourcemanager.googleapis.com/Project": ("cloudresourcemanager.googleapis.com", rf"projects/{_PROJECT}"),
+    "secretmanager.googleapis.com/Secret": ("secretmanager.googleapis.com/projects/PROJECT/secrets/SECRET",),
+    "cloudresourcemanager.googleapis.com/Project": ("cloudresourcemanager.googleapis.com/projects/PROJECT",),
 }
-"""Every other type: the host in its names, and what stands behind it."""
+"""The names of each type's resources, without the slashes in front: a host, and a path."""
 
 
-def _compute_path(places: str, collection: str) -> str:
-    return rf"projects/{_PROJECT}/(?:{places.replace('X', _NAME)})/{collection}/{_NAME_OR_NUMBER}"
+def _pattern(forms: tuple[str, ...]) -> re.Pattern[str]:
+    paths = (re.sub(r"\b[A-Z]+\b", lambda word: _PARTS[word[0]], form.partition("/")[2]) for form in forms)
+    return re.compile(f"//{re.escape(_host(forms))}/({'|'.join(paths)})")
 
 
-_PATTERNS = {
-    type_: (re.compile(rf"//{re.escape(host)}/({path})"), host)
-    for type_, (host, path) in {
-        **{f"{_COMPUTE}/{name}": (_COMPUTE, _compute_path(*where)) for name, where in _COLLECTIONS.items()},
-        **_OTHERS,
-    }.items()
-}
+def _host(forms: tuple[str, ...]) -> str:
+    return forms[0].partition("/")[0]
+
+
+_PATTERNS = {type_: _pattern(forms) for type_, forms in _FORMS.items()}
 
 TYPES = frozenset(_PATTERNS)
 """The types whose labels are changed here, by their names in Cloud Asset Inventory."""
@@ -75,15 +85,14 @@ PROJECT_TYPE = "cloudresourcemanager.googleapis.com/Project"
 
 def host_of(type_: str) -> str:
     """The host in the names of a type's resources."""
-    return _PATTERNS[type_][1]
+    return _host(_FORMS[type_])
 
 
 def path_of(type_: str, id_: str) -> str:
     """What stands behind the host in a name that is one of the type's. ValueError where it is not."""
-    pattern, host = _PATTERNS[type_]
-    found = pattern.fullmatch(id_)
+    found = _PATTERNS[type_].fullmatch(id_)
     if found is None:
-        raise ValueError(f"should be the full name of a {type_}, //{host}/…")
+        raise ValueError(f"should be the full name of a {type_}, {' or '.join(f'//{form}' for form in _FORMS[type_])}")
     return found[1]
 
 

@@ -18,6 +18,7 @@ from untag.providers.plain import Plain
 # The id stands in the path of some calls. Dots alone would be another path.
 _ID = re.compile(r"[A-Za-z0-9_.:-]*[A-Za-z0-9_:-][A-Za-z0-9_.:-]*")
 _ID_LENGTH = 512
+_ID_FORM = f"should be an id of letters, digits and _.:-, at most {_ID_LENGTH} and not of dots alone"
 
 _BESIDE = frozenset({"request_id", "requestId", "resource_id", "resource_type", "project_id"})
 """Fields that say nothing about whether an answer is the documented one."""
@@ -45,11 +46,7 @@ class HuaweiCloud(Plain[HuaweiCloudCredentials], ABC):
         for index, group in enumerate(request.resources):
             for number, id_ in enumerate(group.ids) if self.accepts(group.type) else ():
                 if len(id_) > _ID_LENGTH or not _ID.fullmatch(id_):
-                    yield Problem(f"resources.{index}.ids.{number}", f"String should match pattern '{_ID.pattern}'")
-
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
-        """Nothing looks like a mistake that is not one."""
-        return iter(())
+                    yield Problem(f"resources.{index}.ids.{number}", _ID_FORM)
 
     def auth(self, credentials: HuaweiCloudCredentials, scope: Scope) -> HuaweiAuth:  # noqa: ARG002 - signed without a scope
         """SDK-HMAC-SHA256 with the account's id."""

@@ -43,6 +43,7 @@ from untag.providers.huaweicloud.common import (
     tag_bodies,
 )
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials, HuaweiSession
+from untag.providers.huaweicloud.deletions import CONFIG_TYPES
 from untag.providers.huaweicloud.errors import error_texts, names_service, request_id, unbelieved, verdict_of_code
 
 DEFAULT_ENDPOINT = "https://tms.myhuaweicloud.com"
@@ -61,6 +62,7 @@ class HuaweiTms(HuaweiCloud):
     """TMS's resource tags, version 1.0, and 2.0 to read. A call is within one project, or within none."""
 
     api = "tms"
+    documented_types = frozenset(CONFIG_TYPES.values())
     facts = Facts(READ_BEFORE, failures="the resource, not the tag")
     page = 200
 

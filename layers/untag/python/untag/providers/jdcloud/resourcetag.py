@@ -25,6 +25,7 @@ from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
 from untag.providers.base import (
     EVERY_TYPE,
     Answer,
+    Asked,
     Facts,
     Failure,
     Limits,
@@ -120,11 +121,11 @@ class JDCloud(Plain[JDCloudCredentials]):
         elif type_ == _CDN and location.region != _CDN_REGION:
             yield Problem("type", f"cdn resources are in region {_CDN_REGION}")
 
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:
+    def warnings(self, asked: Asked) -> Iterator[str]:
         """What looks like a mistake but may be right."""
-        if request.region is not None and request.region not in REGIONS:
-            yield f"region {request.region} is not among those that JD Cloud documents"
-        for type_ in request.ids_by_type():
+        if asked.location.region is not None and asked.location.region not in REGIONS:
+            yield f"region {asked.location.region} is not among those that JD Cloud documents"
+        for type_ in asked.types:
             if type_ not in SERVICE_CODES:
                 yield f"service code {type_} is not among those that JD Cloud documents"
 

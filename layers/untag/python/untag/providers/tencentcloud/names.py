@@ -18,6 +18,7 @@ _NAME = re.compile(
 )
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _BEGINNING = "qcs:"
+_FORM = "qcs::service:region:uin/number:prefix/id"
 _SEGMENTS = 6
 _BY_APP_ID = frozenset({"cos"})
 """Services whose names have the app id, `uid/…`, in the place of the owner's uin."""
@@ -85,7 +86,7 @@ def problem_of(type_: str, id_: str, region: str) -> str | None:
 
 def _problems_of_name(type_: str, id_: str, region: str) -> Iterator[str]:
     if (name := parse_name(id_)) is None:
-        yield "should be a six-segment name of one resource, qcs::service:region:uin/number:prefix/id"
+        yield f"should be a six-segment name of one resource, {_FORM}"
         return
     if name.type != type_:
         yield f"is the name of a resource of type {name.type}"
@@ -99,6 +100,6 @@ def _problems_of_name(type_: str, id_: str, region: str) -> Iterator[str]:
 
 def _problems_of_id(type_: str, id_: str) -> Iterator[str]:
     if type_.partition(":")[0] in _BY_APP_ID:
-        yield "should be a six-segment name: none can be built for type " + type_
+        yield f"should be a six-segment name, {_FORM.replace('uin', 'uid')}: for type {type_} none is built of an id"
     if not _ID.fullmatch(id_):
-        yield "should be a six-segment name, or an id of letters, digits, _, . and -"
+        yield f"should be a six-segment name, {_FORM}, or an id of letters, digits, _, . and -"

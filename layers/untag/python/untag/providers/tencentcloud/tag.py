@@ -31,6 +31,7 @@ from untag.providers.base import (
     EVERY_TYPE,
     READ_BEFORE,
     Answer,
+    Asked,
     Facts,
     Failure,
     Limits,
@@ -142,9 +143,9 @@ class TencentTag(Plain[TencentCredentials]):
         """Why a call at the location cannot reach the resource; None where it can."""
         return problem_of(type_, id_, location.region or "")
 
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:
+    def warnings(self, asked: Asked) -> Iterator[str]:
         """What looks like a mistake but may be right."""
-        for type_ in request.ids_by_type():
+        for type_ in asked.types:
             if type_ not in LISTED:
                 yield f"type {type_} is not among those whose names are known from Tencent Cloud's documents"
 

@@ -29,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
+from untag.contracts import ALL, Action, Problem, Tag
 from untag.providers.base import (
     EVERY_TYPE,
     READ_BEFORE,
@@ -131,10 +131,6 @@ class VolcengineTag(Plain[VolcengineCredentials]):
     def id_problem(self, location: Location, type_: str, id_: str) -> str | None:
         """Why a call at the location cannot reach the resource; None where it can."""
         return problem_of(type_, id_, location.region or "")
-
-    def warnings(self, request: RemovalRequest) -> Iterator[str]:  # noqa: ARG002 - the Protocol's
-        """None: the service says itself which types it knows, and regions are not listed."""
-        return iter(())
 
     def scope(self, location: Location, type_: str) -> Scope:
         """One account, region and type a call."""

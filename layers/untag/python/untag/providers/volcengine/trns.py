@@ -100,6 +100,6 @@ def _problems(type_: str, id_: str, region: str) -> Iterator[str]:
     if service not in _GLOBAL_SERVICES | _REGIONAL_SERVICES:
         yield f"should be a TRN, {_FORM}: for type {type_} none is built of an id"
     if ":" in id_ or not re.fullmatch(_NAME, id_):
-        yield "should be a TRN, or an id of letters, digits and ._@+=,-"
+        yield f"should be a TRN, {_FORM}, or an id of letters, digits and ._@+=,-"
     if service in _GLOBAL_SERVICES and region != GLOBAL_REGION:
         yield f"belongs to no region: such resources are asked for in region {GLOBAL_REGION}"
