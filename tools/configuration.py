@@ -50,8 +50,8 @@ WHAT = {
     "UNTAG_MAX_AGE": "How old a request is before a pair of it is given up. It has to be refused `UNTAG_MAX_ATTEMPTS` "
     "times as well.",
     "UNTAG_CONCURRENCY": "Provider calls in flight in one process.",
-    "UNTAG_RATE": "Calls a second for each provider account, over the whole stack. "
-    "A secret's own `rate` goes before it.",
+    "UNTAG_RATE": "Calls a second for each provider account, over all processes of a function; each function has it "
+    "for itself. A secret's own `rate` goes before it.",
     "UNTAG_ENVIRONMENTS": "How many processes share the rate.",
     "UNTAG_DECOMMISSION_TAGS": "Which tags a resource loses that is gone, where its event does not say it: "
     "`all`, or globs of keys.",
