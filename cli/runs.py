@@ -25,7 +25,7 @@ from cli.progress import Pauses, shown
 from cli.results import Results
 from cli.waits import REFUSED
 from local.reports.ledger import FOLDER
-from untag.hosts.here import Begun, Here, Waiting, carry_out
+from untag.hosts.here import Here, Waiting, WriteLog, carry_out
 from untag.hosts.here.host import REPORTS
 
 REQUESTS = "requests.jsonl"
@@ -159,8 +159,8 @@ class Run:
             about = request.get("id"), request.get("attempt", 1)
             return (*about, type_, id_, tag["key"], tag.get("value")) in settled
 
-        begun = Begun(self.folder)
-        rest = ((one, begun.rest_of(one.body, done)) for one in kept)
+        write_log = WriteLog(self.folder)
+        rest = ((one, write_log.rest_of(one.body, done)) for one in kept)
         return [one._replace(body=body) for one, body in rest if body is not None]
 
     def pairs_left(self) -> int:

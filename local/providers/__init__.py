@@ -15,8 +15,8 @@ from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTm
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
 from local.providers.server import ProviderServer, environment
 from local.providers.sts import AlibabaStsServer, TencentcloudStsServer, VolcengineStsServer
+from local.providers.tag_table import Change, Pair, TagTable
 from local.providers.tencentcloud import TencentcloudOptions, TencentcloudServer
-from local.providers.truth import Change, Pair, TagTable
 from local.providers.volcengine import VolcengineOptions, VolcengineServer
 
 SERVERS: dict[str, type[ProviderServer]] = {

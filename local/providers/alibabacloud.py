@@ -17,7 +17,7 @@ from local.providers.accounts import Account, Resource, made_up_number
 from local.providers.alibabacloud_signature import AlibabaVerifier, SignatureError
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
-from local.providers.truth import Cause, Holding, Pair
+from local.providers.tag_table import Cause, Holding, Pair
 from local.providers.wire import Request, Response
 
 VERSION = "2018-08-28"

@@ -15,7 +15,7 @@ from local.providers.accounts import Account
 from local.providers.aws_service import AwsService
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, Refusal, Route
-from local.providers.truth import Cause, Holding, Pair
+from local.providers.tag_table import Cause, Holding, Pair
 from local.providers.wire import Request, Response
 
 TARGET = "ResourceGroupsTaggingAPI_20170126."

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from local.providers.aws_service import AwsQueryService
 from local.providers.faults import Tag, Verdict
 from local.providers.server import Answer, Ask, Refusal
-from local.providers.truth import Cause, Holding, Pair
+from local.providers.tag_table import Cause, Holding, Pair
 
 MOST_TAGS = 50
 PAGE = 100

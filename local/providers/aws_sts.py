@@ -17,7 +17,7 @@ from local.providers.aws_signature import issue
 from local.providers.azure_tokens import ISSUER, web_identity_token
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, Refusal
-from local.providers.truth import Cause
+from local.providers.tag_table import Cause
 from local.providers.wire import Request
 
 WEB_IDENTITY_LIFETIME = (60, 3600)  # documents: GetWebIdentityToken, DurationSeconds

@@ -18,7 +18,7 @@ from local.providers.azure_tokens import claims_of_access_token
 from local.providers.calls import Call
 from local.providers.faults import STATUS_KINDS, Fault, Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Route
-from local.providers.truth import Cause, Holding, Pair
+from local.providers.tag_table import Cause, Holding, Pair
 from local.providers.wire import Request, Response
 
 TAGS = "/providers/Microsoft.Resources/tags/default"

@@ -14,7 +14,7 @@ from local.providers.azure_service import AzureService
 from local.providers.azure_tokens import ISSUER, access_token, claims_of_web_identity_token
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
-from local.providers.truth import Cause
+from local.providers.tag_table import Cause
 from local.providers.wire import Request
 
 SCOPES = frozenset(

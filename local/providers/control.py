@@ -18,7 +18,7 @@ from typing import Any
 
 from local.providers.calls import CallLog
 from local.providers.faults import Fault, Faults
-from local.providers.truth import TagTable
+from local.providers.tag_table import TagTable
 from local.providers.wire import Request, Response
 
 PREFIX = "/_control/"

@@ -31,7 +31,7 @@ from local.providers.gcp_services import (
 )
 from local.providers.gcp_tokens import GcpTokens, Pool
 from local.providers.server import Answer, Ask, ProviderServer, Route
-from local.providers.truth import Cause, Holding, Pair
+from local.providers.tag_table import Cause, Holding, Pair
 from local.providers.wire import Request, Response
 
 PROJECT, NUMBER = "demo-project", "123456789012"

@@ -15,7 +15,7 @@ from local.providers.accounts import Account, Resource
 from local.providers.faults import KINDS, Verdict
 from local.providers.huaweicloud import HuaweicloudServer
 from local.providers.server import Answer, Ask, Refusal, Route
-from local.providers.truth import Cause, Holding, Pair
+from local.providers.tag_table import Cause, Holding, Pair
 from local.providers.wire import Request
 
 TYPES = ("config:policyAssignments", "config:aggregators", "config:aggregationAuthorizations")

@@ -20,7 +20,7 @@ from local.providers.faults import KINDS, Verdict
 from local.providers.huaweicloud import HuaweicloudServer
 from local.providers.huaweicloud_tms_reads import GLOBAL, READS, TYPES, place
 from local.providers.server import Answer, Ask, Refusal, Route
-from local.providers.truth import Cause, Pair
+from local.providers.tag_table import Cause, Pair
 from local.providers.wire import Request
 
 MAX_TAGS_PER_RESOURCE = 20

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from local.providers import huaweicloud_tms_input as given
 from local.providers.server import Ask
-from local.providers.truth import Holding, TagTable
+from local.providers.tag_table import Holding, TagTable
 
 GLOBAL = ""  # a global service's resources stand in no project
 

@@ -17,7 +17,7 @@ from local.providers.faults import Verdict
 from local.providers.jdcloud_reads import READS, SYSTEM_PREFIX
 from local.providers.jdcloud_signature import MAX_SKEW, JdcloudVerifier, SignatureError
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
-from local.providers.truth import Cause, Pair
+from local.providers.tag_table import Cause, Pair
 from local.providers.wire import Request, Response
 
 MAX_TAGS_PER_RESOURCE = 10  # documents: Tag Service, "Restrictions"

@@ -6,7 +6,7 @@ from typing import Any
 from local.providers.faults import Verdict
 from local.providers.jdcloud_input import names, tag_filters
 from local.providers.server import Ask
-from local.providers.truth import Holding, TagTable
+from local.providers.tag_table import Holding, TagTable
 
 ALL_REGIONS = "all-region"  # describeTags accepts it: no region limit
 SYSTEM_PREFIX = "jrn:"

@@ -15,7 +15,7 @@ from local.providers.accounts import Account, Resource, made_up
 from local.providers.calls import Call, CallLog
 from local.providers.control import Control
 from local.providers.faults import KINDS, STATUS_KINDS, Asked, Fault, Faults, Tag, Verdict
-from local.providers.truth import Cause, TagTable
+from local.providers.tag_table import Cause, TagTable
 from local.providers.wire import Hangup, Listening, Reply, Request, Response
 
 SEED_FILE = Path(__file__).parent / "seed.json"

@@ -14,8 +14,8 @@ from local.providers.accounts import made_up_number
 from local.providers.alibabacloud import AlibabaServer
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
+from local.providers.tag_table import Cause
 from local.providers.tencentcloud import TencentcloudServer
-from local.providers.truth import Cause
 from local.providers.volcengine import VolcengineServer
 from local.providers.wire import Request
 

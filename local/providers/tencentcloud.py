@@ -16,8 +16,8 @@ from local.providers import tencentcloud_input
 from local.providers.accounts import Account, Resource, made_up_number
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
+from local.providers.tag_table import Cause, Holding, Pair
 from local.providers.tencentcloud_signature import SignatureError, TencentcloudVerifier
-from local.providers.truth import Cause, Holding, Pair
 from local.providers.wire import Request, Response
 
 UIN = "100000000001"

@@ -16,7 +16,7 @@ from local.providers import volcengine_input, volcengine_products
 from local.providers.accounts import Account, Resource, made_up_number
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask, ProviderServer, Refusal, Route
-from local.providers.truth import Cause, Holding, Pair
+from local.providers.tag_table import Cause, Holding, Pair
 from local.providers.volcengine_signature import SignatureError, VolcengineVerifier
 from local.providers.wire import Request, Response
 

@@ -10,7 +10,7 @@ from typing import Any
 from local.providers import volcengine_input
 from local.providers.faults import Verdict
 from local.providers.server import Ask, Route
-from local.providers.truth import Cause, Holding, Pair, TagTable
+from local.providers.tag_table import Cause, Holding, Pair, TagTable
 from local.providers.wire import Request
 
 VERSION = "2020-04-01"

@@ -7,7 +7,7 @@ from plans_support import PROJECT, WorkFolder
 
 from cli.ledger import Ledger
 from local.providers import HuaweicloudTmsServer, JdcloudServer
-from local.providers.truth import Pair
+from local.providers.tag_table import Pair
 
 ACCOUNTS = ("shop", "lab", "data")
 KEYS = [f"legacy-{n:02}" for n in range(40)]

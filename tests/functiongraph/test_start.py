@@ -48,7 +48,7 @@ def test_a_variable_that_cannot_be_read_is_named(platform: Platform, text: str |
         ({"UNTAG_CREDENTIALS": "csms:un/tag"}, "UNTAG_CREDENTIALS: should match"),
         ({"UNTAG_ENDPOINTS": "obs=http://example.com"}, "UNTAG_ENDPOINTS: should be https"),
         ({"UNTAG_ENDPOINTS": "s3=https://example.com"}, "UNTAG_ENDPOINTS: names an API that there is not"),
-        ({"UNTAG_MAX_PAIRS": "many"}, "UNTAG_MAX_PAIRS: should be a number"),
+        ({"UNTAG_MAX_PAIRS": "many"}, "UNTAG_MAX_PAIRS: should be a whole number from 1 to 100000"),
     ],
 )
 def test_a_setting_that_is_wrong_is_named(platform: Platform, change: dict[str, str], problem: str) -> None:

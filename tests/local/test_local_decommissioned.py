@@ -8,7 +8,7 @@ from local.audit import Audit
 from local.audit.decommissioned import gone
 from local.aws import routing
 from local.providers import JdcloudServer
-from local.providers.truth import Cause, Pair
+from local.providers.tag_table import Cause, Pair
 from local.stack import ROOT
 
 SAMPLES = ROOT / "tests" / "vectors" / "events"

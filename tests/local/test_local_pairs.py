@@ -14,7 +14,7 @@ from local.live import Observer, watch
 from local.live.picture import picture
 from local.live.view import View
 from local.providers import JdcloudServer, Pair
-from local.providers.truth import Cause
+from local.providers.tag_table import Cause
 from local.reports.pairs import Pairs
 from local.session import control
 from local.stack import Overrides, Stack

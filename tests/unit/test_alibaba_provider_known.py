@@ -11,8 +11,8 @@ from virtual_time import Clock
 
 from untag.contracts import Action, Tag
 from untag.providers import Location, Session, Verdict
+from untag.providers.alibabacloud.client import Api, Known
 from untag.providers.alibabacloud.credentials import AlibabaCredentials
-from untag.providers.alibabacloud.known import Api, Known
 from untag.providers.alibabacloud.tag import AlibabaTag
 from untag.providers.owners import Owner
 

@@ -8,7 +8,7 @@ import pytest
 from support import ACCESS_KEY, KEY, SECRET_KEY, TOKEN, SleepingClock, Wire, run
 
 from untag.core import CredentialsMissingError, CredentialsUnavailableError
-from untag.core.sources import environment_credentials, file_credentials
+from untag.core.credential_sources import environment_credentials, file_credentials
 from untag.hosts.aws.client import Aws
 from untag.hosts.aws.host import Lambda
 from untag.hosts.aws.secrets import secret_credentials

@@ -11,7 +11,7 @@ from service_house import House, record
 from local.providers import GcpServer
 from local.providers.faults import Verdict
 from local.providers.server import Answer, Ask
-from local.providers.truth import Cause
+from local.providers.tag_table import Cause
 
 PLACES = {
     "compute.googleapis.com/Instance": "//compute.googleapis.com/projects/demo-project/zones/us-east1-b/instances/{}",

@@ -12,7 +12,7 @@ from local.providers import HuaweicloudConfigServer, JdcloudServer, environment
 from untag.contracts import InvalidInputError, Tag
 from untag.core import Timing
 from untag.hosts.base import Record
-from untag.hosts.here import Begun, Here
+from untag.hosts.here import Here, WriteLog
 from untag.hosts.here import carry_out as carry_out_by
 from untag.providers import Scope, Seen
 from untag.removal import Remover
@@ -143,19 +143,19 @@ def test_a_request_before_its_time_waits_here_with_its_time(tmp_path: Path, jd: 
 
 def test_what_several_calls_had_begun_to_remove_from_one_resource_is_all_known_again(tmp_path: Path) -> None:
     scope = Scope("jdcloud", "resourcetag", "default", "cn-north-1", None, "vm")
-    begun = Begun(tmp_path)
+    write_log = WriteLog(tmp_path)
     seen = {"i-1": Seen({"env": "prod", "team": "web"})}
-    begun.note(scope, ("i-1",), (Tag("env", "prod"),), seen)
-    assert json.loads(begun.rest_of(json.dumps(request("i-1", tags=[{"key": "env"}]))) or "")["tags"] == [
+    write_log.note(scope, ("i-1",), (Tag("env", "prod"),), seen)
+    assert json.loads(write_log.rest_of(json.dumps(request("i-1", tags=[{"key": "env"}]))) or "")["tags"] == [
         {"key": "env", "was": "prod"}
     ]
-    begun.note(scope, ("i-1",), (Tag("team", "web"),), seen)
+    write_log.note(scope, ("i-1",), (Tag("team", "web"),), seen)
     with (tmp_path / "writes.jsonl").open("a") as file:
         file.write('["jdcloud", "defa')
     asked = request("i-1", tags=[{"key": "env", "value": "test"}, {"key": "team", "value": "web"}])
-    assert json.loads(Begun(tmp_path).rest_of(json.dumps(asked)) or "")["tags"] == [
+    assert json.loads(WriteLog(tmp_path).rest_of(json.dumps(asked)) or "")["tags"] == [
         {"key": "env", "value": "test"},
         {"key": "team", "value": "web", "was": "web"},
     ]
-    begun.clear()
-    assert Begun(tmp_path).rest_of(json.dumps(asked)) == json.dumps(asked)
+    write_log.clear()
+    assert WriteLog(tmp_path).rest_of(json.dumps(asked)) == json.dumps(asked)

@@ -6,8 +6,8 @@ from cli.deployed.base import CRASH, Chosen, DeadLetter, Redriven, Seen
 from cli.deployed.functiongraph.calls import Services
 from untag.hosts.functiongraph.dead_letters import DEAD
 from untag.hosts.functiongraph.dead_letters import DeadLetter as Listed
-from untag.hosts.functiongraph.due import CRASH as BURIED
 from untag.hosts.functiongraph.settings import QUEUES
+from untag.hosts.functiongraph.timer import CRASH as BURIED
 
 
 async def listed(services: Services, chosen: Chosen, seen: Seen) -> list[DeadLetter]:

@@ -9,7 +9,7 @@ import httpx
 
 from untag.contracts import InvalidInputError
 from untag.core import CredentialSource, Timing
-from untag.core.sources import environment_credentials, file_credentials
+from untag.core.credential_sources import environment_credentials, file_credentials
 from untag.hosts.aws.client import Aws
 from untag.hosts.aws.kept import INPUT_BYTES
 from untag.hosts.aws.outbox import SQS_BYTES, Outbox

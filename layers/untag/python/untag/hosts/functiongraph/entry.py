@@ -14,7 +14,6 @@ from untag.core import Timing
 from untag.hosts.base import Function, Handed, Record
 from untag.hosts.functiongraph.bells import is_bell
 from untag.hosts.functiongraph.client import HuaweiError, Keys
-from untag.hosts.functiongraph.due import Rounds
 from untag.hosts.functiongraph.events import (
     Carried,
     bell_keys,
@@ -26,6 +25,7 @@ from untag.hosts.functiongraph.events import (
 from untag.hosts.functiongraph.host import FunctionGraph
 from untag.hosts.functiongraph.queues import HIDDEN_SECONDS, LONGEST_HIDDEN, Key
 from untag.hosts.functiongraph.settings import QUEUES, Variables, read_variables
+from untag.hosts.functiongraph.timer import Rounds
 from untag.runtime import Runtime
 
 LATE_SECONDS = 900

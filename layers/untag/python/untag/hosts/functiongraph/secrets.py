@@ -12,7 +12,7 @@ import httpx
 
 from untag.contracts import InvalidInputError, parse_json
 from untag.core import CredentialsMissingError, CredentialSource, CredentialsUnavailableError
-from untag.core.sources import environment_credentials
+from untag.core.credential_sources import environment_credentials
 from untag.hosts.functiongraph.client import Huawei, HuaweiError
 from untag.providers import Provider
 from untag.providers.credentials import Credentials

@@ -3,9 +3,9 @@
 No queue, no topic, no account at AWS: credentials come from the environment or from a file.
 """
 
-from untag.hosts.here.begun import Begun
 from untag.hosts.here.host import Here, Waiting
 from untag.hosts.here.lines import append
 from untag.hosts.here.running import carry_out
+from untag.hosts.here.write_log import WriteLog
 
-__all__ = ["Begun", "Here", "Waiting", "append", "carry_out"]
+__all__ = ["Here", "Waiting", "WriteLog", "append", "carry_out"]

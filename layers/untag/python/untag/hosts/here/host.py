@@ -13,10 +13,10 @@ import httpx
 
 from untag.contracts import InvalidInputError
 from untag.core import CredentialSource, Timing
-from untag.core.sources import environment_credentials, file_credentials
+from untag.core.credential_sources import environment_credentials, file_credentials
 from untag.hosts.base import DeliveryError, Message, Record
-from untag.hosts.here.begun import Begun
 from untag.hosts.here.lines import append
+from untag.hosts.here.write_log import WriteLog
 from untag.transport import Client, Transport
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ class Here:
         """Called with all that waits, the next one first, when nothing is due; again from time to time."""
         self.timing = timing or Timing()
         self.client: httpx.AsyncClient = Client(transport or Transport())
-        self.begun = Begun(folder)
-        self.telemetry: base.Telemetry = _Noting(self.begun)
+        self.write_log = WriteLog(folder)
+        self.telemetry: base.Telemetry = _Noting(self.write_log)
         self.quarantine: base.Quarantine = NoQuarantine()
         self.work: list[Waiting] = []
         self.own: list[Waiting] = []
@@ -107,7 +107,7 @@ class Here:
             new = path.with_suffix(".new")
             new.write_text(text, encoding="utf-8")
             os.replace(new, path)  # noqa: PTH105 - what a killed process has begun to write must not be read
-        self.begun.clear()
+        self.write_log.clear()
 
     def kept(self) -> list[Waiting]:
         """What an earlier process has left in the folder."""
@@ -117,7 +117,7 @@ class Here:
 
     def again(self, waiting: Waiting) -> Waiting:
         """A message that is worked at once more, with the values that stood where a write was begun for it."""
-        return waiting._replace(body=self.begun.rest_of(waiting.body) or waiting.body)
+        return waiting._replace(body=self.write_log.rest_of(waiting.body) or waiting.body)
 
     def credentials(self, source: str) -> CredentialSource:
         """From `env` or `file:PATH`. Raises InvalidInputError for any other source: there is none here."""
@@ -248,9 +248,9 @@ class LogLines:
 class _Noting(LogLines):
     """Also notes the writes that are begun."""
 
-    def __init__(self, begun: Begun) -> None:
-        self._begun = begun
+    def __init__(self, write_log: WriteLog) -> None:
+        self._write_log = write_log
 
     def removing(self, scope: "Scope", ids: Sequence[str], tags: "Sequence[Tag]", seen: "Mapping[str, Seen]") -> None:
         """Note what a call is about to remove."""
-        self._begun.note(scope, ids, tags, seen)
+        self._write_log.note(scope, ids, tags, seen)

@@ -29,9 +29,9 @@ from typing import Self
 from untag.contracts import ALL, Action, Problem, RemovalRequest, Tag
 from untag.providers.alibabacloud.answers import request_id
 from untag.providers.alibabacloud.arns import DOCUMENTED, Arn, problem_of, type_problem
+from untag.providers.alibabacloud.client import STS_ENDPOINT, Api, Known
 from untag.providers.alibabacloud.credentials import AlibabaCredentials, AlibabaSession
 from untag.providers.alibabacloud.endpoints import REGIONS
-from untag.providers.alibabacloud.known import STS_ENDPOINT, Api, Known
 from untag.providers.alibabacloud.listings import bears, failures, ids_of, listed, names_in, next_token, types_of
 from untag.providers.alibabacloud.signing import AcsAuth
 from untag.providers.base import (

@@ -22,7 +22,7 @@ Done = Callable[[Mapping[str, Any], str, str, Mapping[str, Any]], bool]
 """Whether a pair has its outcome: of a request, a type, an id and a tag."""
 
 
-class Begun:
+class WriteLog:
     """The file of the writes that were begun in one round of work."""
 
     def __init__(self, folder: Path) -> None:
