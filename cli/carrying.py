@@ -82,5 +82,4 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         console.print(
             f"[dim]to put the tags back: untag undo {' '.join(answer['batches'])}[/]", highlight=False, soft_wrap=True
         )
-    if answer["report"]:
-        console.print(f"[dim]rows: {safe(answer['report'])}[/]", highlight=False, soft_wrap=True)
+    results.show_report(console, answer["report"])

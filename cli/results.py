@@ -159,6 +159,12 @@ def status_of(counts: Mapping[str, int], waiting: int, rejected: int = 0) -> int
     return FAILED if failed else 0
 
 
+def show_report(console: Console, path: str | None) -> None:
+    """Where the rows were written, if they were."""
+    if path is not None:
+        console.print(f"[dim]rows: {safe(path)}[/]", highlight=False, soft_wrap=True)
+
+
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Iterable[str] = COLUMNS) -> None:
     """The rows as JSON where the file's ending says so, else as CSV. Raises CommandError."""
     columns = tuple(columns)

@@ -52,6 +52,7 @@ def dead_letters(
     from cli.deployed.base import Chosen, Place, by_code  # noqa: PLC0415
     from cli.deployed.choice import stack_at  # noqa: PLC0415
 
+    base.check_output(csv_file, "--csv")
     place = Place(stack, stack_region, local, functiongraph)
     target = stack_at(place)
     chosen = Chosen(frozenset(code or ()), batch)

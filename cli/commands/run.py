@@ -40,8 +40,7 @@ def run(
 
     Exit code: 0 all done, 1 something failed, 2 invalid or not confirmed, 3 stopped with work left.
     """
-    if report is not None and not report.parent.is_dir():
-        raise CommandError(f"there is no folder {report.parent} for the report", "make it first", status=INVALID)
+    base.check_output(report, "--report", base.REPORT_ENDINGS)
     if resume is not None:
         if files or batch or dry_run:
             raise CommandError(

@@ -54,6 +54,7 @@ def send(
     """
     if report is not None and not follow:
         raise CommandError("--report needs --follow", "or untag status BATCH --csv FILE later", status=INVALID)
+    base.check_output(report, "--report", base.REPORT_ENDINGS)
     from cli.commands.planning import check_batch  # noqa: PLC0415 - the models take a good part of a second
     from cli.deployed.base import Place  # noqa: PLC0415
     from cli.deployed.choice import stack_at  # noqa: PLC0415

@@ -52,6 +52,7 @@ def status(
     """
     from cli.deployed.base import Place  # noqa: PLC0415 - the help need not load it
 
+    base.check_output(csv_file, "--csv")
     place = Place(stack, stack_region, local, functiongraph)
     asked: _Asked = _AtStack(place) if place else _Here()
     answer = asked.look(batch, failed=failed)
