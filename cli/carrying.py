@@ -40,7 +40,7 @@ def carry_out(runs: Sequence[Run], batch: str, report: Path | None, *, as_json: 
         "pairs": counts,
         "waiting": waiting,
         "complete": not waiting and not unlisted,
-        "held_back": results.held_back(one.results for one in runs),
+        "held_back": results.held_back(fact for one in runs for fact in one.results.protected()),
         "failures": results.failures_of(rows),
         "rejected": rejected,
         "unlisted": unlisted,

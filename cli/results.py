@@ -82,12 +82,11 @@ def all_held_back(counts: Mapping[str, int]) -> bool:
     return {outcome for outcome, count in counts.items() if count} == {PROTECTED}
 
 
-def held_back(several: Iterable[Results]) -> list[dict[str, Any]]:
-    """Why pairs were held back, by code; the most frequent first."""
+def held_back(facts: Iterable[tuple[str, str, int]]) -> list[dict[str, Any]]:
+    """Why pairs were held back, by code; the most frequent first. A fact is a code, a message and a number of pairs."""
     by_code: dict[str, dict[str, Any]] = {}
-    for one in several:
-        for code, message, pairs in one.protected():
-            by_code.setdefault(code, {"code": code, "pairs": 0, "message": message})["pairs"] += pairs
+    for code, message, pairs in facts:
+        by_code.setdefault(code, {"code": code, "pairs": 0, "message": message})["pairs"] += pairs
     return sorted(by_code.values(), key=lambda row: -row["pairs"])
 
 

@@ -66,6 +66,32 @@ def test_a_batch_that_nobody_has_heard_of_is_an_error_with_the_nearest_name(unta
     assert untag("undo", f"{batch}b", "--yes", "--expect", "1").code == 2
 
 
+def test_a_pair_that_a_later_run_of_the_batch_worked_at_again_counts_once_as_that_run_says(
+    untag: Any, batch: str
+) -> None:
+    words = ("run", untag.write("again.json", request(["i-3", "i-4"])), "--batch", batch, "--yes", "--expect", "2")
+    assert untag(*words, UNTAG_PROTECTED_KEYS="env").code == 1
+    held = untag("status", batch, "--json").json
+    assert held["pairs"] == {"removed": 2, "absent": 1, "protected": 2}
+    assert [(one["code"], one["pairs"]) for one in held["held_back"]] == [("protected_key", 2)]
+    assert untag(*words).code == 0
+    done = untag("status", batch, "--json")
+    assert (done.code, done.json["complete"], done.json["failures"]) == (0, True, [])
+    assert done.json["pairs"] == {"removed": 4, "absent": 1}
+    assert untag("status", batch, "--csv", "rows.csv").code == 0
+    with (untag.folder / "rows.csv").open(newline="") as file:
+        rows = {row["resource_id"]: row["outcome"] for row in csv.DictReader(file)}
+    assert rows == {"i-1": "removed", "i-2": "removed", "i-3": "removed", "i-4": "removed", "gone": "absent"}
+
+
+def test_a_dry_run_of_a_batch_counts_until_it_is_carried_out(untag: Any) -> None:
+    file = untag.write("a.json", request(["i-1", "i-2"]))
+    assert untag("run", file, "--batch", "b", "--dry-run").code == 0
+    assert untag("status", "b", "--json").json["pairs"] == {"would_remove": 2}
+    assert untag("run", file, "--batch", "b", "--yes", "--expect", "2").code == 0
+    assert untag("status", "b", "--json").json["pairs"] == {"removed": 2}
+
+
 def test_a_batch_is_put_back_and_that_is_undone_too(untag: Any, jd: JdcloudServer, batch: str) -> None:
     refused = untag("undo", batch)
     assert refused.code == 2
