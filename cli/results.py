@@ -30,6 +30,7 @@ COLUMNS = (
     "request_id",
     "provider_request_id",
     "was_key",
+    "batch",
 )
 FAILURES = ("failed", "unconfirmed")
 PROTECTED = "protected"
@@ -54,7 +55,7 @@ class Results:
         if (held := report.get("held_back")) is not None:
             self._held[place_of(report)] = held
         order = order_of(report)
-        head = {name: report.get(name) for name in COLUMNS[:4]} | {"request_id": report.get("id")}
+        head = {name: report.get(name) for name in (*COLUMNS[:4], "batch")} | {"request_id": report.get("id")}
         for pair, row in rows_of(report):
             before = self._rows.get(pair)
             if before is None or before[0] <= order:

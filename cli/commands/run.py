@@ -108,12 +108,12 @@ def _begin(
 def _resume(batch: str, report: Path | None, *, expect: int | None, as_json: bool) -> None:
     from cli.carrying import carry_out  # noqa: PLC0415
     from cli.runs import runs_of  # noqa: PLC0415
+    from cli.undoing import near  # noqa: PLC0415
 
     runs = list(runs_of(batch))
     if not runs:
-        raise CommandError(
-            f"no run of {batch} is in the ledger {base.ledger()}", "untag run FILE begins one", status=INVALID
-        )
+        hint = near(base.opened_ledger(), batch) or "untag run FILE begins one"
+        raise CommandError(f"no run of {batch} is in the ledger {base.ledger()}", hint, status=INVALID)
     for one in runs:
         one.open()
     left = sum(one.pairs_left() for one in runs)

@@ -11,7 +11,7 @@ from cli.errors import CommandError, FileProblem, InvalidFilesError
 from cli.files.documents import Document, documents_of
 from cli.files.suggestions import explained, own_path, warned
 from cli.files.tables import Row, bad_rows, table_of
-from cli.files.texts import Kind, kind_of, shown, text_of
+from cli.files.texts import Kind, UnreadableError, kind_of, shown, text_of
 from untag.contracts import InvalidInputError, RemovalRequest, Tag, parse_requests, unwrap
 from untag.contracts.requests import EVERY_TAG
 from untag.core.requests import numbered, write_requests
@@ -111,8 +111,8 @@ class _Reader:
         name = shown(path)
         try:
             text = text_of(path)
-        except CommandError as error:
-            self.problems.append(FileProblem(name, None, "", str(error), error.hint))
+        except UnreadableError as error:
+            self.problems.append(FileProblem(name, None, "", error.why, error.hint))
             return
         kind = kind_of(path, text)
         if not text.strip():

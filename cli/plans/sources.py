@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from cli import files
 from cli.errors import INVALID, CommandError
-from cli.files.texts import STDIN, shown, text_of
+from cli.files.texts import STDIN, text_of
 
 Source = list[dict[str, str]]
 """The name and the text of each file."""
@@ -15,7 +15,7 @@ Source = list[dict[str, str]]
 
 def given_in(paths: Sequence[str], batch: str) -> tuple[files.Given, Source]:
     """The requests and sweeps in files, and the files' texts. CommandError or InvalidFilesError."""
-    source = [{"file": path, "text": _text(path)} for path in paths]
+    source = [{"file": path, "text": text_of(path)} for path in paths]
     with ExitStack() as stack:
         names = list(paths)
         if STDIN in names:  # it can be read once only
@@ -24,13 +24,6 @@ def given_in(paths: Sequence[str], batch: str) -> tuple[files.Given, Source]:
             (folder / "stdin").write_text(text, encoding="utf-8")
             names = [str(folder / "stdin") if name == STDIN else name for name in names]
         return _removals(files.read(names, batch=batch)), source
-
-
-def _text(path: str) -> str:
-    try:
-        return text_of(path)
-    except CommandError as error:
-        raise CommandError(f"{shown(path)}: {error}", error.hint, status=error.status) from None
 
 
 def given_again(source: Source, batch: str) -> files.Given:
