@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,6 +107,19 @@ def check_output(path: Path | None, option: str, endings: Sequence[str] = ()) ->
         )
     if path.is_dir():
         raise CommandError(f"{path} is a folder", f"name a file: {option} FILE", status=INVALID)
+
+
+def warn(where: Console, text: str) -> None:
+    """A line about what looks mistaken and may be right."""
+    where.print(f"[yellow]warning:[/] {console.safe(text)}", highlight=False, soft_wrap=True)
+
+
+def show_read(notes: Iterable[str], warnings: Iterable[str]) -> None:
+    """How files were read, and what in them looks mistaken: beside the answer, before anything is called."""
+    for note in notes:
+        err.print(console.safe(note), style="dim", highlight=False, soft_wrap=True)
+    for text in warnings:
+        warn(err, text)
 
 
 def show(answer: Any, shown: Callable[[Console, Any], None], *, as_json: bool) -> None:

@@ -70,7 +70,7 @@ def _apply(
     plan: "Plan", batch: str | None, *, yes: bool, expect: int | None, as_json: bool, look_for_new: bool
 ) -> None:
     for warning in plan.warnings:
-        base.err.print(f"[yellow]{safe(warning)}[/]", highlight=False, soft_wrap=True)
+        base.warn(base.err, warning)
     from cli.plans.drift import show_drift  # noqa: PLC0415 - the help need not load it
 
     applied = _Applied()

@@ -46,6 +46,7 @@ def plan(
     name = batch or f"plan-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with Rows() as rows, environment() as environ:
         given, source = sources.given_in(file, name)
+        base.show_read(given.notes, given.warnings)
         with progress("pairs read") as seen:
             reading.read(
                 given.requests, given.sweeps, rows, environ, batch=name, seen=seen, pausing=Pauses(name, base.err)

@@ -9,7 +9,7 @@ import typer
 from cli import base
 from cli.confirming import confirm
 from cli.errors import INVALID, CommandError, UnconfirmedError
-from local.terminal.console import counted, safe
+from local.terminal.console import counted
 
 _BATCH = r"[A-Za-z0-9._-]{1,64}"
 
@@ -83,8 +83,7 @@ def _begin(
         # The files name it themselves: by this name it is followed, gone on with and undone.
         batch = own.pop()
         made = Run.new(batch)
-    for text in (*given.notes, *given.warnings):
-        base.err.print(safe(text), style="dim", highlight=False, soft_wrap=True)
+    base.show_read(given.notes, given.warnings)
     made.open()
     try:
         requests = given.requests

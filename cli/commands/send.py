@@ -65,8 +65,7 @@ def send(
     token = secrets.token_hex(8)
     name = batch or new_name()
     given = read(files, batch=name, name=token)
-    for text in (*given.notes, *given.warnings):
-        base.err.print(safe(text), style="dim", highlight=False, soft_wrap=True)
+    base.show_read(given.notes, given.warnings)
     place = Place(stack, stack_region, local, functiongraph)
     target = stack_at(place)
     _prepare(given, token, dry_run=dry_run)

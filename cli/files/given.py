@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.environment import settings
-from cli.errors import CommandError, FileProblem, InvalidFilesError
+from cli.errors import FileProblem, InvalidFilesError
 from cli.files.documents import Document, documents_of
 from cli.files.suggestions import explained, own_path, warned
 from cli.files.tables import Row, bad_rows, table_of
@@ -80,14 +80,16 @@ def _tags(request: Mapping[str, Any]) -> int:
     return 1 if isinstance(tags, str) else len({(tag["key"], tag.get("value")) for tag in tags})
 
 
-def read(paths: Sequence[str], *, batch: str | None = None, name: str | None = None) -> Given:
-    """The requests and sweeps in files.
+def read(
+    paths: Sequence[str], *, batch: str | None = None, name: str | None = None, texts: Mapping[str, str] = {}
+) -> Given:
+    """The requests and sweeps in files; `texts` are of those that have been read.
 
     `batch` names those without a batch of their own. Requests without an id are numbered behind `name`; where there is
     none, behind the batch's, else the file's. Raises InvalidFilesError with all problems, and CommandError for the
     environment.
     """
-    reader = _Reader(settings(), batch, name or batch)
+    reader = _Reader(settings(), batch, name or batch, texts)
     for path in paths:
         reader.read(path)
     if reader.problems:
@@ -98,11 +100,12 @@ def read(paths: Sequence[str], *, batch: str | None = None, name: str | None = N
 class _Reader:
     """Reads one file after the other."""
 
-    def __init__(self, settings: "Settings", batch: str | None, name: str | None) -> None:
+    def __init__(self, settings: "Settings", batch: str | None, name: str | None, texts: Mapping[str, str]) -> None:
         self._registry = Registry(settings.providers)
         self._max_pairs = settings.policy.max_pairs
         self._batch = batch
         self._name = name
+        self._texts = texts
         self.given = Given()
         self.problems: list[FileProblem] = []
 
@@ -110,7 +113,7 @@ class _Reader:
         """Read a file, and keep what is wrong with it."""
         name = shown(path)
         try:
-            text = text_of(path)
+            text = self._texts[path] if path in self._texts else text_of(path)
         except UnreadableError as error:
             self.problems.append(FileProblem(name, None, "", error.why, error.hint))
             return
