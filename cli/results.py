@@ -35,6 +35,14 @@ COLUMNS = (
 FAILURES = ("failed", "unconfirmed")
 PROTECTED = "protected"
 _EXAMPLES = 3
+_VARIABLES = {
+    "too_many_pairs": "UNTAG_MAX_PAIRS",
+    "protected_key": "UNTAG_PROTECTED_KEYS",
+    "account_not_allowed": "UNTAG_ALLOWED_ACCOUNTS",
+    "region_not_allowed": "UNTAG_ALLOWED_REGIONS",
+    "type_not_allowed": "UNTAG_ALLOWED_TYPES",
+}
+"""The variable behind a guardrail, by its code: in a run here this shell sets it."""
 
 
 class Results:
@@ -93,7 +101,8 @@ def held_back(facts: Iterable[tuple[str, str, int]]) -> list[dict[str, Any]]:
 
 def held_back_line(held: Mapping[str, Any]) -> str:
     """One code's line, as rich's markup."""
-    why = f"{held['message']} ({held['code']})" if held["message"] else held["code"]
+    code = ", ".join(filter(None, (held["code"], _VARIABLES.get(held["code"]))))
+    why = f"{held['message']} ({code})" if held["message"] else code
     return f"[yellow]{counted(held['pairs'], 'pair')} held back:[/] {safe(why)}"
 
 
