@@ -9,6 +9,8 @@ FAILED = 1
 """The status that a command ends with where what was asked for was right and does not go now."""
 INVALID = 2
 """The status where it cannot be done as it was asked for."""
+WAITING = 3
+"""The status where something still waits."""
 
 
 class LocalError(Exception):

@@ -285,7 +285,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _down(self) -> dict[str, Any]:
         """Have the stack end; says what its queues still hold."""
         if self.server.stop is None:
-            raise LocalError("this stack is a part of another program", "that program ends it")
+            raise LocalError("this stack is a part of another program", "that program ends it", status=FAILED)
         held = {queue.logical_id: queue.total for queue in self.server.stack.queues().values() if queue.total}
         self.server.stop()
         return {"messages": held}
