@@ -25,7 +25,7 @@ def main() -> None:
         sys.exit(commands.app(prog_name=hints.PROGRAM, standalone_mode=not as_json) or 0)
     except (CommandError, LocalError) as error:
         _report(error, as_json=as_json)
-        sys.exit(getattr(error, "status", 1))
+        sys.exit(error.status)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(interrupts.STATUS)

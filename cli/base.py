@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from cli.errors import INVALID, CommandError
 from cli.ledger import Ledger, default_folder
 from local.reports.ledger import VARIABLE
 from local.terminal import console
@@ -69,6 +70,9 @@ def options(
     """What stands before a command."""
 
 
+REPORT_ENDINGS = (".csv", ".json")
+"""Of the file that `--report` names."""
+
 out = console.make()
 err = console.make(stderr=True)
 
@@ -81,6 +85,41 @@ def ledger() -> Path:
 def opened_ledger() -> Ledger:
     """The ledger, opened. What the local stack wrote counts only in the environment of `untag local env`."""
     return Ledger(ledger(), local_stack=bool(os.environ.get(VARIABLE)))
+
+
+def check_output(path: Path | None, option: str, endings: Sequence[str] = ()) -> None:
+    """CommandError, before anything is called, where a file that an option names could not be written.
+
+    `endings` are those by which its kind is told.
+    """
+    if path is None:
+        return
+    if endings and path.suffix.lower() not in endings:
+        kinds = " or ".join(endings)
+        raise CommandError(
+            f"{path} does not say what kind of file it is to be",
+            f"its name has to end in {kinds}: {option} {path.with_suffix(endings[0])}",
+            status=INVALID,
+        )
+    if not path.parent.is_dir():
+        raise CommandError(
+            f"{path} cannot be written: there is no folder {path.parent}", "make it first", status=INVALID
+        )
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder", f"name a file: {option} FILE", status=INVALID)
+
+
+def warn(where: Console, text: str) -> None:
+    """A line about what looks mistaken and may be right."""
+    where.print(f"[yellow]warning:[/] {console.safe(text)}", highlight=False, soft_wrap=True)
+
+
+def show_read(notes: Iterable[str], warnings: Iterable[str]) -> None:
+    """How files were read, and what in them looks mistaken: beside the answer, before anything is called."""
+    for note in notes:
+        err.print(console.safe(note), style="dim", highlight=False, soft_wrap=True)
+    for text in warnings:
+        warn(err, text)
 
 
 def show(answer: Any, shown: Callable[[Console, Any], None], *, as_json: bool) -> None:

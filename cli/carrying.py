@@ -40,7 +40,7 @@ def carry_out(runs: Sequence[Run], batch: str, report: Path | None, *, as_json: 
         "pairs": counts,
         "waiting": waiting,
         "complete": not waiting and not unlisted,
-        "held_back": results.held_back(one.results for one in runs),
+        "held_back": results.held_back(fact for one in runs for fact in one.results.protected()),
         "failures": results.failures_of(rows),
         "rejected": rejected,
         "unlisted": unlisted,
@@ -82,5 +82,4 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         console.print(
             f"[dim]to put the tags back: untag undo {' '.join(answer['batches'])}[/]", highlight=False, soft_wrap=True
         )
-    if answer["report"]:
-        console.print(f"[dim]rows: {safe(answer['report'])}[/]", highlight=False, soft_wrap=True)
+    results.show_report(console, answer["report"])

@@ -30,10 +30,19 @@ COLUMNS = (
     "request_id",
     "provider_request_id",
     "was_key",
+    "batch",
 )
 FAILURES = ("failed", "unconfirmed")
 PROTECTED = "protected"
 _EXAMPLES = 3
+_VARIABLES = {
+    "too_many_pairs": "UNTAG_MAX_PAIRS",
+    "protected_key": "UNTAG_PROTECTED_KEYS",
+    "account_not_allowed": "UNTAG_ALLOWED_ACCOUNTS",
+    "region_not_allowed": "UNTAG_ALLOWED_REGIONS",
+    "type_not_allowed": "UNTAG_ALLOWED_TYPES",
+}
+"""The variable behind a guardrail, by its code: in a run here this shell sets it."""
 
 
 class Results:
@@ -54,7 +63,7 @@ class Results:
         if (held := report.get("held_back")) is not None:
             self._held[place_of(report)] = held
         order = order_of(report)
-        head = {name: report.get(name) for name in COLUMNS[:4]} | {"request_id": report.get("id")}
+        head = {name: report.get(name) for name in (*COLUMNS[:4], "batch")} | {"request_id": report.get("id")}
         for pair, row in rows_of(report):
             before = self._rows.get(pair)
             if before is None or before[0] <= order:
@@ -82,18 +91,18 @@ def all_held_back(counts: Mapping[str, int]) -> bool:
     return {outcome for outcome, count in counts.items() if count} == {PROTECTED}
 
 
-def held_back(several: Iterable[Results]) -> list[dict[str, Any]]:
-    """Why pairs were held back, by code; the most frequent first."""
+def held_back(facts: Iterable[tuple[str, str, int]]) -> list[dict[str, Any]]:
+    """Why pairs were held back, by code; the most frequent first. A fact is a code, a message and a number of pairs."""
     by_code: dict[str, dict[str, Any]] = {}
-    for one in several:
-        for code, message, pairs in one.protected():
-            by_code.setdefault(code, {"code": code, "pairs": 0, "message": message})["pairs"] += pairs
+    for code, message, pairs in facts:
+        by_code.setdefault(code, {"code": code, "pairs": 0, "message": message})["pairs"] += pairs
     return sorted(by_code.values(), key=lambda row: -row["pairs"])
 
 
 def held_back_line(held: Mapping[str, Any]) -> str:
     """One code's line, as rich's markup."""
-    why = f"{held['message']} ({held['code']})" if held["message"] else held["code"]
+    code = ", ".join(filter(None, (held["code"], _VARIABLES.get(held["code"]))))
+    why = f"{held['message']} ({code})" if held["message"] else code
     return f"[yellow]{counted(held['pairs'], 'pair')} held back:[/] {safe(why)}"
 
 
@@ -157,6 +166,12 @@ def status_of(counts: Mapping[str, int], waiting: int, rejected: int = 0) -> int
         return WAITING
     failed = rejected or all_held_back(counts) or any(counts.get(one) for one in FAILURES)
     return FAILED if failed else 0
+
+
+def show_report(console: Console, path: str | None) -> None:
+    """Where the rows were written, if they were."""
+    if path is not None:
+        console.print(f"[dim]rows: {safe(path)}[/]", highlight=False, soft_wrap=True)
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Iterable[str] = COLUMNS) -> None:

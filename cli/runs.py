@@ -81,7 +81,7 @@ class Run:
             self.host = Here(self.folder, os.environ)
         except (BlockingIOError, FileExistsError) as error:
             if isinstance(error, FileExistsError) and not self.folder.is_dir():
-                raise CommandError(f"{self.folder} is no folder", "set UNTAG_LEDGER") from None
+                raise CommandError(f"{self.folder} is no folder", "set UNTAG_LEDGER", status=INVALID) from None
             raise CommandError(
                 f"another process is at work at {self.name}: nothing was done",
                 "untag status BATCH --watch follows it",
@@ -89,7 +89,9 @@ class Run:
             ) from None
         except OSError as error:
             raise CommandError(
-                f"the ledger's folder {self.folder} cannot be made: {error.strerror}", "set UNTAG_LEDGER"
+                f"the ledger's folder {self.folder} cannot be made: {error.strerror}",
+                "set UNTAG_LEDGER",
+                status=INVALID,
             ) from None
         for report in _objects(self.folder / REPORTS):
             self.results.add(report)

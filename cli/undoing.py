@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cli import base
 from cli.errors import INVALID, CommandError
 from cli.files.suggestions import meant
-from cli.files.texts import STDIN, text_of
+from cli.files.texts import STDIN, shown, text_of
 from cli.ledger import Ledger
 from cli.ledger.rows import reports_of_rows
 from local.errors import LocalError
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from cli.deployed.base import Stack
 
 _SUFFIX = "-undo"
+
+
+class UnknownBatchError(CommandError):
+    """A ledger knows nothing of a batch."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message, hint, status=INVALID)
 
 
 def undo_of(
@@ -43,24 +50,28 @@ def undo_of(
     return made, batch
 
 
-def unknown_batch(ledger: Ledger, batch: str) -> CommandError:
+def unknown_batch(ledger: Ledger, batch: str) -> UnknownBatchError:
     """The error for a batch that the ledger does not know."""
-    hint = meant(batch, (str(row["batch"]) for row in ledger.batches()))
+    hint = near(ledger, batch)
     if not ledger.local_stack and Ledger(ledger.folder).totals(batch) is not None:
         hint = 'the local stack carried it out: --local, or first eval "$(untag local env)"'
-    return CommandError(
+    return UnknownBatchError(
         f"nothing is known of a batch {batch} in the ledger {ledger.folder}",
         hint or "a batch of another ledger: set UNTAG_LEDGER to its folder",
-        status=INVALID,
     )
 
 
-def unknown_at_stack(stack: "Stack", batch: str) -> CommandError:
+def near(ledger: Ledger, batch: str) -> str:
+    """A hint that names the batch of the ledger that was probably meant; "" where none is like it."""
+    return meant(batch, (str(row["batch"]) for row in ledger.batches()))
+
+
+def unknown_at_stack(stack: "Stack", batch: str) -> UnknownBatchError:
     """The error for a batch that a stack's ledger does not know."""
     hint = "is the name right, and was it sent to this stack?"
     if stack.place.stack is not None:
         hint = "on AWS a report reaches the ledger two minutes after it was published"
-    return CommandError(f"nothing is known of a batch {batch} at {stack}", hint, status=INVALID)
+    return UnknownBatchError(f"nothing is known of a batch {batch} at {stack}", hint)
 
 
 def _reports(target: str, batch_reports: Callable[[str], Iterable[Report]]) -> Iterable[Report]:
@@ -68,10 +79,20 @@ def _reports(target: str, batch_reports: Callable[[str], Iterable[Report]]) -> I
         text = text_of(target)
         rows = _rows(target, text)
         try:
-            return list(reports_of_rows(rows)) if rows else reports_of(text)
+            return [{"batch": _stem(target), **one} for one in reports_of_rows(rows)] if rows else reports_of(text)
         except LocalError as error:
-            raise CommandError(f"{target}: {error}", error.hint, status=INVALID) from None
-    return batch_reports(target)
+            raise CommandError(f"{shown(target)}: {error}", error.hint, status=INVALID) from None
+    try:
+        return batch_reports(target)
+    except UnknownBatchError as error:
+        raise CommandError(
+            f"there is no file {Path(target).absolute()}, and {error}", error.hint, status=INVALID
+        ) from None
+
+
+def _stem(target: str) -> str:
+    """The batch of rows that do not say of which one they are."""
+    return batch_name(Path(shown(target)).stem)
 
 
 def _of_ledger(batch: str) -> Iterable[Report]:

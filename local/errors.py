@@ -5,13 +5,21 @@ LocalError              the local stack cannot do what was asked
 └── NotRunning          a command needs a running stack, and there is none
 """
 
+FAILED = 1
+"""The status that a command ends with where what was asked for was right and does not go now."""
+INVALID = 2
+"""The status where it cannot be done as it was asked for."""
+WAITING = 3
+"""The status where something still waits."""
+
 
 class LocalError(Exception):
-    """The local stack cannot do what was asked; `hint` says what would help."""
+    """The local stack cannot do what was asked; `hint` says what would help, `status` how the command ends."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, status: int = INVALID) -> None:
         super().__init__(message)
         self.hint = hint
+        self.status = status
 
 
 class TemplateError(LocalError):
@@ -20,3 +28,6 @@ class TemplateError(LocalError):
 
 class NotRunning(LocalError):  # noqa: N818  it is a state, not a mistake
     """A command needs a running stack, and there is none."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint, status=FAILED)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.errors import LocalError
+from local.errors import WAITING, LocalError
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ class NotDrainedError(LocalError):
         super().__init__(
             f"after {seconds:g} seconds there is still work: {held}",
             "what was refused comes again later; to see what becomes of it: `local watch`",
+            status=WAITING,
         )
         self.queues = queues
 

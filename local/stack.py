@@ -23,7 +23,7 @@ from local.aws.create import create
 from local.aws.credentials import CloudCredentials
 from local.aws.own_services import CloudFormation, Lambda
 from local.aws.sending import Sender
-from local.errors import LocalError
+from local.errors import FAILED, LocalError
 from local.functions.function import Function, name_of
 from local.functions.function import specify as specify_function
 from local.reports.ledger import LedgerFile
@@ -127,6 +127,7 @@ class Stack:
             raise LocalError(
                 f"the functions' interpreter is missing: {self._python}",
                 hints.make(".venv-runtime/.stamp"),
+                status=FAILED,
             )
         self.aws.reserve()
         self._exit.callback(self.aws.stop)

@@ -70,7 +70,7 @@ def _apply(
     plan: "Plan", batch: str | None, *, yes: bool, expect: int | None, as_json: bool, look_for_new: bool
 ) -> None:
     for warning in plan.warnings:
-        base.err.print(f"[yellow]{safe(warning)}[/]", highlight=False, soft_wrap=True)
+        base.warn(base.err, warning)
     from cli.plans.drift import show_drift  # noqa: PLC0415 - the help need not load it
 
     applied = _Applied()
@@ -181,7 +181,7 @@ def _answer(plan: "Plan", applied: _Applied) -> dict[str, Any]:
         "complete": not waiting,
         "drift": [one.body() for one in drift],
         "left_out": [one._asdict() for one in applied.left_out],
-        "held_back": results.held_back(run.results for run in runs),
+        "held_back": results.held_back(fact for run in runs for fact in run.results.protected()),
         "failures": results.failures_of(rows),
         "rejected": [error for run in runs for error in run.results.rejected],
         "resume": [f"untag run --resume {name}" for name in waiting],

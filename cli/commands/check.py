@@ -48,4 +48,4 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
     if answer["totals"]:
         show_totals(answer["totals"])
     for warning in answer["warnings"]:
-        console.print(f"[yellow]warning:[/] {safe(warning)}", highlight=False, soft_wrap=True)
+        base.warn(console, warning)

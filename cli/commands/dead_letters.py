@@ -1,4 +1,4 @@
-"""`untag dead-letters`: what a stack has given up, by code."""
+"""`untag dead-letters`: what a stack has given up, by code and reason."""
 
 import csv as csv_files
 from pathlib import Path
@@ -47,11 +47,12 @@ def dead_letters(
     csv_file: CsvFile = None,
     as_json: base.Json = False,
 ) -> None:
-    """Show what lies on a stack's dead-letter queues, by code with examples. It stays there."""
+    """Show what lies on a stack's dead-letter queues, by code and reason with examples. It stays there."""
     from cli.commands.planning import progress  # noqa: PLC0415 - the help need not load it
     from cli.deployed.base import Chosen, Place, by_code  # noqa: PLC0415
     from cli.deployed.choice import stack_at  # noqa: PLC0415
 
+    base.check_output(csv_file, "--csv")
     place = Place(stack, stack_region, local, functiongraph)
     target = stack_at(place)
     chosen = Chosen(frozenset(code or ()), batch)
@@ -80,7 +81,7 @@ def _write(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def show_by_code(console: Console, groups: list[dict[str, Any]]) -> None:
-    """Dead letters by queue and code."""
+    """Dead letters by queue, code and reason."""
     made = table("", "of", "code", "count", "reason", "for example")
     for one in groups:
         examples = "\n".join(map(safe, one["examples"]))

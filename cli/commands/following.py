@@ -37,7 +37,7 @@ def send_and_follow(
                 _follow(following)
         except KeyboardInterrupt:
             stopped = True
-        answer = {**sent, "result": _result(following)}
+        answer = {**sent, "result": _result(following), "report": None if report is None else str(report)}
         if report is not None:
             results.write_rows(report, following.rows(), (*results.COLUMNS, "attempt", "finished_at"))
     base.show(answer, _show, as_json=as_json)
@@ -90,3 +90,4 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         show_again(console, answer)
     elif not result["complete"]:
         console.print("[yellow]stopped: the stack goes on with it[/]")
+    results.show_report(console, answer["report"])

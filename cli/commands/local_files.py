@@ -109,8 +109,7 @@ def _texts(event: str) -> list[str]:
     from cli.files.given import read as read_files  # noqa: PLC0415 - the models take a good part of a second
 
     given = read_files([event])
-    for note in (*given.notes, *given.warnings):
-        base.err.print(safe(note), style="dim", highlight=False, soft_wrap=True)
+    base.show_read(given.notes, given.warnings)
     return [*in_messages(given.requests, MESSAGE_BYTES), *map(json.dumps, given.sweeps)]
 
 

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,11 +40,13 @@ def plan(
     from cli.progress import Pauses  # noqa: PLC0415
 
     written.check_target(output, file)
+    base.check_output(None if csv is None else Path(csv), "--csv")
     check_batch(batch)
     now = datetime.now(UTC)
     name = batch or f"plan-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with Rows() as rows, environment() as environ:
         given, source = sources.given_in(file, name)
+        base.show_read(given.notes, given.warnings)
         with progress("pairs read") as seen:
             reading.read(
                 given.requests, given.sweeps, rows, environ, batch=name, seen=seen, pausing=Pauses(name, base.err)

@@ -9,7 +9,7 @@ import typer
 from cli import base
 from cli.confirming import confirm
 from cli.errors import INVALID, CommandError, UnconfirmedError
-from local.terminal.console import counted, safe
+from local.terminal.console import counted
 
 _BATCH = r"[A-Za-z0-9._-]{1,64}"
 
@@ -40,8 +40,7 @@ def run(
 
     Exit code: 0 all done, 1 something failed, 2 invalid or not confirmed, 3 stopped with work left.
     """
-    if report is not None and not report.parent.is_dir():
-        raise CommandError(f"there is no folder {report.parent} for the report", "make it first", status=INVALID)
+    base.check_output(report, "--report", base.REPORT_ENDINGS)
     if resume is not None:
         if files or batch or dry_run:
             raise CommandError(
@@ -84,8 +83,7 @@ def _begin(
         # The files name it themselves: by this name it is followed, gone on with and undone.
         batch = own.pop()
         made = Run.new(batch)
-    for text in (*given.notes, *given.warnings):
-        base.err.print(safe(text), style="dim", highlight=False, soft_wrap=True)
+    base.show_read(given.notes, given.warnings)
     made.open()
     try:
         requests = given.requests
@@ -109,12 +107,12 @@ def _begin(
 def _resume(batch: str, report: Path | None, *, expect: int | None, as_json: bool) -> None:
     from cli.carrying import carry_out  # noqa: PLC0415
     from cli.runs import runs_of  # noqa: PLC0415
+    from cli.undoing import near  # noqa: PLC0415
 
     runs = list(runs_of(batch))
     if not runs:
-        raise CommandError(
-            f"no run of {batch} is in the ledger {base.ledger()}", "untag run FILE begins one", status=INVALID
-        )
+        hint = near(base.opened_ledger(), batch) or "untag run FILE begins one"
+        raise CommandError(f"no run of {batch} is in the ledger {base.ledger()}", hint, status=INVALID)
     for one in runs:
         one.open()
     left = sum(one.pairs_left() for one in runs)

@@ -54,6 +54,7 @@ def send(
     """
     if report is not None and not follow:
         raise CommandError("--report needs --follow", "or untag status BATCH --csv FILE later", status=INVALID)
+    base.check_output(report, "--report", base.REPORT_ENDINGS)
     from cli.commands.planning import check_batch  # noqa: PLC0415 - the models take a good part of a second
     from cli.deployed.base import Place  # noqa: PLC0415
     from cli.deployed.choice import stack_at  # noqa: PLC0415
@@ -64,8 +65,7 @@ def send(
     token = secrets.token_hex(8)
     name = batch or new_name()
     given = read(files, batch=name, name=token)
-    for text in (*given.notes, *given.warnings):
-        base.err.print(safe(text), style="dim", highlight=False, soft_wrap=True)
+    base.show_read(given.notes, given.warnings)
     place = Place(stack, stack_region, local, functiongraph)
     target = stack_at(place)
     _prepare(given, token, dry_run=dry_run)

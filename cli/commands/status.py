@@ -52,6 +52,7 @@ def status(
     """
     from cli.deployed.base import Place  # noqa: PLC0415 - the help need not load it
 
+    base.check_output(csv_file, "--csv")
     place = Place(stack, stack_region, local, functiongraph)
     asked: _Asked = _AtStack(place) if place else _Here()
     answer = asked.look(batch, failed=failed)
@@ -162,11 +163,12 @@ def _dues(waiting: "Iterable[Waiting]") -> list[str]:
 
 
 def _held_back(ledger: "Ledger", batch: str) -> list[dict[str, Any]]:
-    """Why pairs of a batch were held back. Read from its reports: a request held back whole has no rows."""
-    reported = results.Results()
+    """Why pairs of a batch were held back. A request held back whole has no rows: its reports say it."""
+    whole = results.Results()
     for report in ledger.rows_of_reports(batch):
-        reported.add(report)
-    return results.held_back([reported])
+        whole.add({**report, "outcomes": ()})
+    rows = [row for row in ledger.rows(batch) if row["outcome"] == results.PROTECTED]
+    return results.held_back([*whole.protected(), *((row["code"] or "-", row["message"] or "", 1) for row in rows)])
 
 
 def _watched(asked: _Asked, batch: str, answer: dict[str, Any], *, failed: bool, as_json: bool) -> dict[str, Any]:

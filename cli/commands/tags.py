@@ -50,6 +50,7 @@ def tags(
     from untag.contracts import InvalidInputError  # noqa: PLC0415
     from untag.providers import EVERY_TYPE  # noqa: PLC0415
 
+    base.check_output(None if csv is None else Path(csv), "--csv")
     regions: list[str | None] = list(region) if region else [None]
     places = [
         Where(provider, one, where, project, kind)

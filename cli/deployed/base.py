@@ -1,7 +1,6 @@
 """What the commands ask of a stack, whatever it runs on, and the values that they are answered with."""
 
 import shlex
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -24,6 +23,8 @@ NEVER = "invalid"
 """The code of those that cannot be carried out however often they are sent."""
 
 _EXAMPLES = 3
+_REASONS = 5
+"""Reasons of one code that are told apart."""
 _BEGINNING = 40
 """Characters of a body that stand for a dead letter that has no request's id."""
 
@@ -187,18 +188,28 @@ class Stack(Protocol):
 
 
 def by_code(letters: Iterable[DeadLetter]) -> list[dict[str, Any]]:
-    """Dead letters by queue and code with examples, the most frequent first."""
-    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    """Dead letters by queue, code and reason with examples, the most frequent first.
+
+    Of one code are the most frequent reasons, and the rest together: a reason may name what only one of them has.
+    """
+    groups: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = {}
     for letter in letters:
         row = letter.row()
-        groups.setdefault((row["queue"], row["code"]), []).append(row)
-    return [
-        {
-            "queue": queue,
-            "code": code,
-            "dead_letters": len(rows),
-            "reason": Counter(row["reason"] for row in rows).most_common(1)[0][0],
-            "examples": [row["request_id"] or row["body"][:_BEGINNING] for row in rows[:_EXAMPLES]],
-        }
-        for (queue, code), rows in sorted(groups.items(), key=lambda item: -len(item[1]))
-    ]
+        groups.setdefault((row["queue"], row["code"]), {}).setdefault(row["reason"], []).append(row)
+    counted = []
+    for (queue, code), by_reason in groups.items():
+        several = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+        if len(several) > _REASONS:
+            rest = [row for _, rows in several[_REASONS - 1 :] for row in rows]
+            several[_REASONS - 1 :] = [(f"{len(several) - _REASONS + 1} other reasons", rest)]
+        counted += [
+            {
+                "queue": queue,
+                "code": code,
+                "dead_letters": len(rows),
+                "reason": reason,
+                "examples": [row["request_id"] or row["body"][:_BEGINNING] for row in rows[:_EXAMPLES]],
+            }
+            for reason, rows in several
+        ]
+    return sorted(counted, key=lambda group: -group["dead_letters"])

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.environment import settings
-from cli.errors import CommandError, FileProblem, InvalidFilesError
+from cli.errors import FileProblem, InvalidFilesError
 from cli.files.documents import Document, documents_of
 from cli.files.suggestions import explained, own_path, warned
 from cli.files.tables import Row, bad_rows, table_of
-from cli.files.texts import Kind, kind_of, shown, text_of
+from cli.files.texts import Kind, UnreadableError, kind_of, shown, text_of
 from untag.contracts import InvalidInputError, RemovalRequest, Tag, parse_requests, unwrap
 from untag.core.requests import numbered, write_requests
 from untag.providers import EVERY_TYPE, Asked, Registry
@@ -79,14 +79,16 @@ def _tags(request: Mapping[str, Any]) -> int:
     return 1 if isinstance(tags, str) else len({(tag["key"], tag.get("value")) for tag in tags})
 
 
-def read(paths: Sequence[str], *, batch: str | None = None, name: str | None = None) -> Given:
-    """The requests and sweeps in files.
+def read(
+    paths: Sequence[str], *, batch: str | None = None, name: str | None = None, texts: Mapping[str, str] = {}
+) -> Given:
+    """The requests and sweeps in files; `texts` are of those that have been read.
 
     `batch` names those without a batch of their own. Requests without an id are numbered behind `name`; where there is
     none, behind the batch's, else the file's. Raises InvalidFilesError with all problems, and CommandError for the
     environment.
     """
-    reader = _Reader(settings(), batch, name or batch)
+    reader = _Reader(settings(), batch, name or batch, texts)
     for path in paths:
         reader.read(path)
     if reader.problems:
@@ -97,11 +99,12 @@ def read(paths: Sequence[str], *, batch: str | None = None, name: str | None = N
 class _Reader:
     """Reads one file after the other."""
 
-    def __init__(self, settings: "Settings", batch: str | None, name: str | None) -> None:
+    def __init__(self, settings: "Settings", batch: str | None, name: str | None, texts: Mapping[str, str]) -> None:
         self._registry = Registry(settings.providers)
         self._max_pairs = settings.policy.max_pairs
         self._batch = batch
         self._name = name
+        self._texts = texts
         self.given = Given()
         self.problems: list[FileProblem] = []
 
@@ -109,9 +112,9 @@ class _Reader:
         """Read a file, and keep what is wrong with it."""
         name = shown(path)
         try:
-            text = text_of(path)
-        except CommandError as error:
-            self.problems.append(FileProblem(name, None, "", str(error), error.hint))
+            text = self._texts[path] if path in self._texts else text_of(path)
+        except UnreadableError as error:
+            self.problems.append(FileProblem(name, None, "", error.why, error.hint))
             return
         kind = kind_of(path, text)
         if not text.strip():

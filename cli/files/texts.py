@@ -25,27 +25,32 @@ class Kind(enum.Enum):
     UNKNOWN = "neither JSON nor CSV"
 
 
+class UnreadableError(CommandError):
+    """A file cannot be read. The message names it; `why` is for what names it beside."""
+
+    def __init__(self, name: str, why: str, hint: str) -> None:
+        super().__init__(f"{shown(name)}: {why}", hint, status=INVALID)
+        self.why = why
+
+
 def shown(name: str) -> str:
     """A file's name, for a person."""
     return "stdin" if name == STDIN else name
 
 
 def text_of(name: str) -> str:
-    """What stands in a file, or comes on stdin. Raises CommandError."""
+    """What stands in a file, or comes on stdin. Raises UnreadableError."""
     try:
         content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
     except OSError as error:
-        raise CommandError(
-            f"it cannot be read: {error.strerror}", "name a file of requests; - is stdin", status=INVALID
-        ) from None
+        raise UnreadableError(name, f"it cannot be read: {error.strerror}", "name another file; - is stdin") from None
     encoding = _BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig")  # UTF-16 is a spreadsheet's "Unicode text"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise CommandError(
-            f"it is not UTF-8: see line {line}", "save it as UTF-8 (in a spreadsheet: CSV UTF-8)", status=INVALID
-        ) from None
+        hint = "save it as UTF-8 (in a spreadsheet: CSV UTF-8)"
+        raise UnreadableError(name, f"it is not UTF-8: see line {line}", hint) from None
 
 
 def kind_of(name: str, text: str) -> Kind:

@@ -49,6 +49,6 @@ def rows_text(*, failed_only: bool) -> str:
     """Asks for the last word on each pair of a batch."""
     failed = " AND outcome IN ('failed', 'unconfirmed')" if failed_only else ""
     return (
-        f"SELECT * FROM outcomes WHERE coalesce(batch, request_id) = ?{failed} "  # noqa: S608 - a constant
+        f"SELECT * FROM outcomes WHERE coalesce(batch, request_id) = ? AND NOT superseded{failed} "  # noqa: S608 - a constant
         "ORDER BY request_id, type, resource_id, key, value"
     )

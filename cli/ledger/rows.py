@@ -5,7 +5,7 @@ from typing import Any
 
 from local.reports import Report
 
-_PLACE = ("provider", "account", "region", "project_id")
+_HEAD = ("batch", "provider", "account", "region", "project_id")
 
 
 def reports_of_rows(
@@ -27,9 +27,9 @@ def reports_of_rows(
             known["was"] = None
         action = "restore" if row["outcome"] == "restored" else "remove"
         moment = str(known.get("finished_at", ""))
-        head = (known.get("request_id", "report"), action, moment, *(known.get(name) for name in _PLACE))
+        head = (known.get("request_id", "report"), action, moment, *(known.get(name) for name in _HEAD))
         by_head.setdefault(head, []).append(known)
-    for (id_, action, moment, *place), several in by_head.items():
-        fields = dict(zip(_PLACE, place, strict=True))
+    for (id_, action, moment, *rest), several in by_head.items():
+        fields = {name: cell for name, cell in zip(_HEAD, rest, strict=True) if cell is not None}
         report = {"kind": "removal", "id": id_, "action": action, "account": "default", **fields, "outcomes": several}
         yield {**report, "finished_at": moment}

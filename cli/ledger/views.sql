@@ -31,6 +31,11 @@ ranked AS (
       PARTITION BY batch, request_id, provider, account, region, project_id, type, resource_id, key, value
       ORDER BY finished_at DESC, attempt DESC, report_id
     ) AS place,
+    rank() OVER (
+      PARTITION BY
+        coalesce(batch, request_id), provider, account, region, project_id, type, resource_id, key, value
+      ORDER BY finished_at DESC, attempt DESC, request_id DESC
+    ) AS rank_in_batch,
     max(finished_at) OVER (
       PARTITION BY batch, request_id, provider, account, region, project_id, type, resource_id
     ) AS last_of_resource
@@ -38,7 +43,9 @@ ranked AS (
 )
 SELECT
   batch, request_id, provider, account, region, project_id, type, resource_id, key, value, was, was_key, outcome,
-  code, message, provider_request_id, attempt, finished_at, report_id
+  code, message, provider_request_id, attempt, finished_at, report_id,
+  -- A later request of the batch has worked at the pair again: in the batch that one's word counts.
+  rank_in_batch > 1 AS superseded
 FROM ranked
 -- The key * without a value is a resource whose tags could not be read; what a later attempt read takes its place.
 WHERE place = 1 AND NOT (key = '*' AND value IS NULL AND finished_at < last_of_resource);
@@ -230,6 +237,17 @@ parts AS (
   SELECT
     batch, greatest(asked_for - seen, 0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, CASE WHEN seen < asked_for THEN 1 ELSE 0 END
   FROM events
+  UNION ALL
+  -- A pair counts once, as the last request that was about it says: what earlier ones said is taken off again.
+  SELECT
+    coalesce(batch, request_id), 0,
+    CASE WHEN outcome = 'removed' THEN -1 ELSE 0 END, CASE WHEN outcome = 'restored' THEN -1 ELSE 0 END,
+    CASE WHEN outcome = 'would_remove' THEN -1 ELSE 0 END, CASE WHEN outcome = 'would_restore' THEN -1 ELSE 0 END,
+    CASE WHEN outcome = 'absent' THEN -1 ELSE 0 END, CASE WHEN outcome = 'not_found' THEN -1 ELSE 0 END,
+    CASE WHEN outcome = 'protected' THEN -1 ELSE 0 END, CASE WHEN outcome = 'failed' THEN -1 ELSE 0 END,
+    CASE WHEN outcome = 'unconfirmed' THEN -1 ELSE 0 END, 0, 0
+  FROM outcomes
+  WHERE superseded
 )
 SELECT
   batch, CAST(sum(requests) AS BIGINT) AS requests,
@@ -252,7 +270,7 @@ SELECT
   min(type) AS example_type, min(resource_id) AS example_resource_id, min(key) AS example_key,
   max(provider_request_id) AS example_provider_request_id
 FROM outcomes
-WHERE coalesce(batch, request_id) = ? AND outcome IN ('failed', 'unconfirmed')
+WHERE coalesce(batch, request_id) = ? AND outcome IN ('failed', 'unconfirmed') AND NOT superseded
 GROUP BY outcome, code
 ORDER BY pairs DESC, outcome, code;
 

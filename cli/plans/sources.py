@@ -1,13 +1,10 @@
 """What a plan is made of: the text of its files, kept in the plan so that it can be made anew."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cli import files
 from cli.errors import INVALID, CommandError
-from cli.files.texts import STDIN, shown, text_of
+from cli.files.texts import text_of
 
 Source = list[dict[str, str]]
 """The name and the text of each file."""
@@ -15,33 +12,14 @@ Source = list[dict[str, str]]
 
 def given_in(paths: Sequence[str], batch: str) -> tuple[files.Given, Source]:
     """The requests and sweeps in files, and the files' texts. CommandError or InvalidFilesError."""
-    source = [{"file": path, "text": _text(path)} for path in paths]
-    with ExitStack() as stack:
-        names = list(paths)
-        if STDIN in names:  # it can be read once only
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="untag-stdin-")))
-            text = next(one["text"] for one in source if one["file"] == STDIN and one["text"])
-            (folder / "stdin").write_text(text, encoding="utf-8")
-            names = [str(folder / "stdin") if name == STDIN else name for name in names]
-        return _removals(files.read(names, batch=batch)), source
-
-
-def _text(path: str) -> str:
-    try:
-        return text_of(path)
-    except CommandError as error:
-        raise CommandError(f"{shown(path)}: {error}", error.hint, status=error.status) from None
+    source = [{"file": path, "text": text_of(path)} for path in paths]
+    return given_again(source, batch), source
 
 
 def given_again(source: Source, batch: str) -> files.Given:
     """The requests and sweeps in the texts of a plan's files."""
-    with TemporaryDirectory(prefix="untag-source-") as folder:
-        paths = []
-        for number, one in enumerate(source):
-            path = Path(folder) / f"{number}{Path(one['file']).suffix}"
-            path.write_text(one["text"], encoding="utf-8")
-            paths.append(str(path))
-        return _removals(files.read(paths, batch=batch))
+    texts = {one["file"]: one["text"] for one in source}
+    return _removals(files.read(list(texts), batch=batch, texts=texts))
 
 
 def _removals(given: files.Given) -> files.Given:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from cli import base
 from cli.errors import INVALID, CommandError, FileProblem, InvalidFilesError
 from cli.files.tables import ANY_VALUE, COLUMNS, bad_rows, table_of
 from cli.plans.rows import Pair, Rows
@@ -67,6 +68,7 @@ def check_target(output: str, inputs: Iterable[str]) -> None:
     """CommandError where a plan would take the place of its own source, or of a JSON file that is no plan."""
     taken = {Path(name).resolve() for name in inputs}
     for path in filter(None, paths_of(output)):
+        base.check_output(path, "-o")
         if path.resolve() in taken or (path.suffix.lower() == ".json" and not _may_be_replaced(path)):
             raise CommandError(
                 f"{path} is there and is no plan: nothing was written", "name another: -o plan.csv", status=INVALID

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from local.aws import missing, routing
-from local.errors import LocalError
+from local.errors import FAILED, LocalError
 from local.shapes import Sent
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Sender:
         try:
             message_sent = self._aws.queues.send_message(name, message.body, dict(message.attributes))
         except QueueDoesNotExist:
-            raise LocalError(f"there is no queue {name} any more", missing.HINT) from None
+            raise LocalError(f"there is no queue {name} any more", missing.HINT, status=FAILED) from None
         except SQSException as error:
             hint = "SQS takes 1 MiB, ten attributes and no control characters"
             raise LocalError(f"{name} does not take the message: {error}", hint) from None
@@ -61,7 +61,7 @@ class Sender:
         try:
             (answer,) = self._aws.events.put_events([{**event.entry, "EventBusName": bus}])
         except ResourceNotFoundException:
-            raise LocalError(f"there is no bus {bus} any more", missing.HINT) from None
+            raise LocalError(f"there is no bus {bus} any more", missing.HINT, status=FAILED) from None
         except ValidationException as error:
             raise LocalError(f"the bus does not take the event: {error.message}") from None
         if "EventId" not in answer:

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from local import ROOT
-from local.errors import LocalError
+from local.errors import FAILED, LocalError
 
 ENTRY = ROOT / "deploy" / "functiongraph" / "code"
 _PACKAGE = ROOT / "layers" / "untag" / "python" / "untag"
@@ -19,7 +19,9 @@ _LEFT_OUT = ("pip", "__pycache__", "awslambdaric", "runtime_client", "snapshot_r
 def lay_out(folder: Path, python: Path) -> Path:
     """Lay the source tree out in a folder, with the packages of an interpreter's environment as the vendored ones."""
     if not (ENTRY / "index.py").exists():
-        raise LocalError(f"there is no {ENTRY / 'index.py'}", "this checkout has no functions for FunctionGraph")
+        raise LocalError(
+            f"there is no {ENTRY / 'index.py'}", "this checkout has no functions for FunctionGraph", status=FAILED
+        )
     vendor = folder / "vendor"
     vendor.mkdir(parents=True)
     for entry in ENTRY.iterdir():
@@ -42,5 +44,5 @@ def unpack(archive: Path, folder: Path) -> Path:
 def _packages(python: Path) -> Path:
     found = sorted(python.parent.parent.glob("lib/python3*/site-packages"))
     if not found:
-        raise LocalError(f"{python} has no packages beside it", "a virtual environment has")
+        raise LocalError(f"{python} has no packages beside it", "a virtual environment has", status=FAILED)
     return found[-1]

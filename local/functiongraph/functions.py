@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from local.errors import LocalError
+from local.errors import FAILED, LocalError
 from local.functiongraph.agency import Agency
 from local.functiongraph.api import FunctionGraphServer, Outcome
 from local.functiongraph.clock import Clock
@@ -191,7 +191,7 @@ class EmulatedFunctions:
 
     def _known(self, function: str) -> _Function:
         if self._closed:
-            raise LocalError("the local stack has been stopped")
+            raise LocalError("the local stack has been stopped", status=FAILED)
         if function not in self._functions:
             raise LocalError(f"there is no function {function}", f"there is {', '.join(self._functions)}")
         return self._functions[function]
@@ -304,7 +304,7 @@ class EmulatedFunctions:
         try:
             with self._state:
                 if self._closed:
-                    raise LocalError("the local stack has been stopped")
+                    raise LocalError("the local stack has been stopped", status=FAILED)
                 function.invocations += 1
                 while function.idle:
                     instance = function.idle.pop()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.errors import LocalError, TemplateError
+from local.errors import FAILED, LocalError, TemplateError
 from local.functions.runtime import REQUEST_BYTES, Answer, ExecutionEnvironment, FunctionSpec
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Function:
     def _take(self) -> ExecutionEnvironment:
         with self._lock:
             if self._closed:
-                raise LocalError("the local stack has been stopped")
+                raise LocalError("the local stack has been stopped", status=FAILED)
             environment = self._idle.pop() if self._idle else self._start()
             if not environment.alive:
                 # It ended by itself since its last invocation, which is no failure of this one.

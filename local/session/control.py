@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local import STATE
-from local.errors import LocalError, NotRunning
+from local.errors import FAILED, LocalError, NotRunning
 from local.live.observer import Observer
 from local.live.stacks import side_of
 
@@ -176,6 +176,7 @@ def end(session: Path, seconds: float = 60.0) -> dict[str, Any]:
                     raise LocalError(
                         f"process {described['pid']} has not ended after {seconds:g} seconds",
                         f"kill {described['pid']} ends it at once",
+                        status=FAILED,
                     ) from None
                 time.sleep(_LOOK_AGAIN_SECONDS)
             else:
@@ -208,7 +209,7 @@ class Client:
             # No file, or one that a killed process left behind.
             raise NotRunning("no stack is up", "start one in another terminal: `local up`") from None
         if response.status != http.client.OK:
-            raise LocalError(answer["error"], answer["hint"])
+            raise LocalError(answer["error"], answer["hint"], status=answer["status"])
         return answer
 
 
@@ -284,7 +285,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _down(self) -> dict[str, Any]:
         """Have the stack end; says what its queues still hold."""
         if self.server.stop is None:
-            raise LocalError("this stack is a part of another program", "that program ends it")
+            raise LocalError("this stack is a part of another program", "that program ends it", status=FAILED)
         held = {queue.logical_id: queue.total for queue in self.server.stack.queues().values() if queue.total}
         self.server.stop()
         return {"messages": held}
@@ -326,17 +327,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _do(self, actions: Mapping[str, Any]) -> None:
         action = actions.get(self.path.removeprefix("/"))
         if not hmac.compare_digest(self.headers.get(_KEY, "").encode(), self.server.key.encode()):
-            self._reply(403, {"error": "the key is not this stack's", "hint": ""})
+            self._refuse(403, "the key is not this stack's")
         elif action is None:
-            self._reply(404, {"error": f"there is no {self.path}", "hint": ""})
+            self._refuse(404, f"there is no {self.path}")
         else:
             try:
                 self._reply(200, action())
             except LocalError as error:
-                self._reply(409, {"error": str(error), "hint": error.hint})
+                self._refuse(409, str(error), error.hint, error.status)
             except Exception as error:  # noqa: BLE001  the person at the other end is to hear of it
                 hint = "a mistake of the local stack itself: an issue with this line and the command helps"
-                self._reply(500, {"error": f"{type(error).__name__}: {error}", "hint": hint})
+                self._refuse(500, f"{type(error).__name__}: {error}", hint)
+
+    def _refuse(self, code: int, error: str, hint: str = "", status: int = FAILED) -> None:
+        self._reply(code, {"error": error, "hint": hint, "status": status})
 
     def _reply(self, status: int, answer: Any) -> None:
         body = json.dumps(answer).encode()

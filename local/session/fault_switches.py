@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from typing import Any, Protocol
 
 from local.errors import LocalError
-from local.providers.faults import Fault, Faults
+from local.providers.faults import KINDS, Fault, Faults
 from local.providers.server import ProviderServer
 from local.session.fault_names import AWS_KINDS, AWS_SERVICES
 
@@ -67,6 +67,8 @@ class FaultSwitches:
 
     def off(self, names: Sequence[str], clouds: Sequence[str], *, seeded: bool) -> list[dict[str, Any]]:
         """Switch off the kinds that are named, or all of them, and give what was on and how often it struck."""
+        if unknown := [name for name in names if name not in KINDS]:
+            raise LocalError(f"no such fault: {unknown[0]}", "the names: `local faults`")
         ended = []
         for cloud in self._checked(clouds) or [*self._servers, *self._services.faults]:
             faults = self._faults(cloud)

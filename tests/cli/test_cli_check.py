@@ -188,6 +188,21 @@ def test_an_id_of_another_form_is_told_the_form_that_its_type_has(
     assert (problem["path"], form in problem["message"]) == ("resources.0.ids.0", True), problem
 
 
+@pytest.mark.parametrize("words", [("run", "--dry-run"), ("plan", "-o", "plan.csv")])
+def test_what_may_be_a_mistake_is_a_warning_in_one_line_however_many_requests_have_it(
+    untag: Any, words: tuple[str, ...]
+) -> None:
+    rows = [f"jdcloud,cn-nort-1,vm,i-{number},env,{number}" for number in range(3)]
+    text = "\n".join(["provider,region,type,id,key,value", *rows])
+    done = untag(*words, "-", stdin=text)
+    assert done.code == 0
+    assert done.err.splitlines()[:2] == [
+        "stdin is read as CSV with commas; * is any value, an empty cell the empty one",
+        "warning: region cn-nort-1 is not among those that JD Cloud documents; did you mean cn-north-1?",
+    ]
+    assert done.err.count("cn-nort-1") == 1
+
+
 def test_help_comes_at_once_and_loads_no_cloud(untag: Any) -> None:
     done = untag("--help", PYTHONPROFILEIMPORTTIME="1")
     assert done.code == 0

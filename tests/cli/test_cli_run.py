@@ -370,8 +370,8 @@ def test_what_takes_its_time_says_how_far_it_is(untag: Any, jd: JdcloudServer) -
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({"UNTAG_PROTECTED_KEYS": "env"}, "2 pairs held back: this stack protects the key (protected_key)"),
-        ({"UNTAG_MAX_PAIRS": "1"}, "2 pairs held back: 2 pairs, this stack takes 1 in one request (too_many_pairs)"),
+        ({"UNTAG_PROTECTED_KEYS": "env"}, "the settings protect the key (protected_key, UNTAG_PROTECTED_KEYS)"),
+        ({"UNTAG_MAX_PAIRS": "1"}, "the settings allow 1 in one request (too_many_pairs, UNTAG_MAX_PAIRS)"),
     ],
 )
 def test_a_run_of_which_every_pair_was_held_back_has_done_nothing_and_says_why(
@@ -381,6 +381,7 @@ def test_a_run_of_which_every_pair_was_held_back_has_done_nothing_and_says_why(
     done = untag("run", name, "--batch", "b", "--yes", "--expect", "2", **environ)
     assert done.code == 1
     assert "2 protected, complete: yes" in done.out
+    assert "2 pairs held back: " in done.out
     assert said in done.out
     assert standing(jd) == set(ALL)
     again = untag("status", "b")
@@ -393,6 +394,6 @@ def test_a_run_of_which_some_pairs_were_held_back_is_done(untag: Any, jd: Jdclou
     done = untag("run", name, "--yes", "--expect", "2", UNTAG_PROTECTED_KEYS="team")
     assert done.code == 0
     assert "1 removed, 1 protected, complete: yes" in done.out
-    assert "1 pair held back: this stack protects the key (protected_key)" in done.out
+    assert "1 pair held back: the settings protect the key (protected_key, UNTAG_PROTECTED_KEYS)" in done.out
     # The same once more: what is gone is gone, and what is protected stays.
     assert untag("run", name, "--yes", "--expect", "2", UNTAG_PROTECTED_KEYS="team").code == 0

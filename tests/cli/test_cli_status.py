@@ -66,6 +66,32 @@ def test_a_batch_that_nobody_has_heard_of_is_an_error_with_the_nearest_name(unta
     assert untag("undo", f"{batch}b", "--yes", "--expect", "1").code == 2
 
 
+def test_a_pair_that_a_later_run_of_the_batch_worked_at_again_counts_once_as_that_run_says(
+    untag: Any, batch: str
+) -> None:
+    words = ("run", untag.write("again.json", request(["i-3", "i-4"])), "--batch", batch, "--yes", "--expect", "2")
+    assert untag(*words, UNTAG_PROTECTED_KEYS="env").code == 1
+    held = untag("status", batch, "--json").json
+    assert held["pairs"] == {"removed": 2, "absent": 1, "protected": 2}
+    assert [(one["code"], one["pairs"]) for one in held["held_back"]] == [("protected_key", 2)]
+    assert untag(*words).code == 0
+    done = untag("status", batch, "--json")
+    assert (done.code, done.json["complete"], done.json["failures"]) == (0, True, [])
+    assert done.json["pairs"] == {"removed": 4, "absent": 1}
+    assert untag("status", batch, "--csv", "rows.csv").code == 0
+    with (untag.folder / "rows.csv").open(newline="") as file:
+        rows = {row["resource_id"]: row["outcome"] for row in csv.DictReader(file)}
+    assert rows == {"i-1": "removed", "i-2": "removed", "i-3": "removed", "i-4": "removed", "gone": "absent"}
+
+
+def test_a_dry_run_of_a_batch_counts_until_it_is_carried_out(untag: Any) -> None:
+    file = untag.write("a.json", request(["i-1", "i-2"]))
+    assert untag("run", file, "--batch", "b", "--dry-run").code == 0
+    assert untag("status", "b", "--json").json["pairs"] == {"would_remove": 2}
+    assert untag("run", file, "--batch", "b", "--yes", "--expect", "2").code == 0
+    assert untag("status", "b", "--json").json["pairs"] == {"removed": 2}
+
+
 def test_a_batch_is_put_back_and_that_is_undone_too(untag: Any, jd: JdcloudServer, batch: str) -> None:
     refused = untag("undo", batch)
     assert refused.code == 2
@@ -102,6 +128,36 @@ def test_what_a_run_has_written_is_undone_from_the_file(untag: Any, jd: JdcloudS
     assert tags(jd, "i-1") == {"team": "web"}
     assert untag("undo", file, "--yes", "--expect", "2").code == 0
     assert tags(jd, "i-1") == {"env": "prod", "team": "web"}
+
+
+def test_an_undo_of_rows_bears_the_name_of_their_batch_or_else_of_their_file(untag: Any, batch: str) -> None:
+    untag("status", batch, "--csv", "rows.csv")
+    assert {one["batch"] for one in untag("undo", "rows.csv", "--print").json} == {"b-undo"}
+    with (untag.folder / "rows.csv").open(newline="") as file:
+        rows = [{name: cell for name, cell in row.items() if name != "batch"} for row in csv.DictReader(file)]
+    for name, stem in (("monday.json", "monday-undo"), ("kept apart.json", "kept-apart-")):
+        (named,) = {one["batch"] for one in untag("undo", untag.write(name, rows), "--print").json}
+        assert named.startswith(stem)
+
+
+def test_what_is_neither_a_file_nor_a_batch_is_said_to_be_neither_with_what_was_probably_meant(
+    untag: Any, batch: str
+) -> None:
+    file = untag.write("a.json", request(["i-5"]))
+    assert untag("run", file, "--batch", "cleanup-2026", "--yes", "--expect", "1").code == 0
+    done = untag("undo", "nofile.csv")
+    assert done.code == 2
+    assert f"there is no file {untag.folder / 'nofile.csv'}, and nothing is known of a batch nofile.csv" in done.err
+    for words in (("undo", "clenup-2026"), ("run", "--resume", "clenup-2026")):
+        done = untag(*words)
+        assert (done.code, "did you mean cleanup-2026?" in done.err) == (2, True), words
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.json"])
+def test_a_file_to_undo_that_is_not_utf_8_is_named(untag: Any, name: str) -> None:
+    (untag.folder / name).write_bytes(b"a\n\xe9,b\n")
+    done = untag("undo", name)
+    assert (done.code, f"{name}: it is not UTF-8: see line 2" in done.err) == (2, True)
 
 
 def test_where_nothing_was_done_there_is_nothing_to_undo(untag: Any) -> None:

@@ -147,5 +147,5 @@ def test_a_bad_row_of_a_csv_is_named_and_nothing_is_sent(stack: Untag) -> None:
 
 def test_a_file_is_sent_and_not_fired(stack: Untag) -> None:
     done = stack("local", "fire", stack.write("a file.json", {}))
-    assert done.code == 1
+    assert done.code == 2
     assert "untag local send 'a file.json'" in done.err

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -258,6 +259,17 @@ def test_what_a_cloud_has_put_off_is_in_the_plan_once_it_answers(work: WorkFolde
         reading.read([jd_request("i-1")], [], rows, work.environ, batch="b", timing=timing)
         assert [(pair.id, pair.value) for pair in rows] == [("i-1", "prod")]
         assert list(rows.spared()) == []
+
+
+def test_what_a_plan_gives_up_says_how_long_it_was_tried_and_what_the_cloud_said_last(
+    work: WorkFolder, jd: JdcloudServer
+) -> None:
+    jd.faults.add("unavailable")
+    with Rows() as rows:
+        reading.read([jd_request("i-1")], [], rows, work.environ, batch="b", timing=Skipping().timing())
+        (one,) = rows.spared()
+    assert (one.outcome, one.code) == ("failed", "exhausted")
+    assert re.match(r"given up after 3 attempts in [1-9]\d* (s|min); the last: .*HTTP_SERVICE_UNAVAILABLE", one.message)
 
 
 def test_a_file_that_is_not_there_is_named(work: WorkFolder) -> None:

@@ -64,6 +64,16 @@ def test_dead_letters_are_shown_by_code_with_examples_and_stay_where_they_are(
     assert counts(stack) == (14, 1, 0, 0)
 
 
+def test_dead_letters_of_one_code_are_told_apart_by_their_reason(untag: Any, stack: DeployedOnMoto) -> None:
+    for number in range(20):
+        stack.put("DeadLetterQueue", "{", code="invalid", reason="not JSON" if number % 2 else f"{number}: no id")
+    stack.put("DeadLetterQueue", "{}", code="invalid", reason="provider: Field required")
+    groups = untag("dead-letters", "--stack", stack.name, "--json").json["by_code"]
+    assert (groups[0]["code"], groups[0]["reason"], groups[0]["dead_letters"]) == ("invalid", "not JSON", 10)
+    assert (len(groups), sum(one["dead_letters"] for one in groups)) == (5, 21)
+    assert [one["dead_letters"] for one in groups if one["reason"] == "8 other reasons"] == [8]
+
+
 def test_dead_letters_of_a_code_or_a_batch_are_picked_and_written_to_a_file(untag: Any, stack: DeployedOnMoto) -> None:
     fill(stack)
     words = ("--stack", stack.name, "--json")

@@ -168,8 +168,10 @@ def test_what_is_sent_can_be_followed_to_its_end_without_a_ledger(untag: Untag, 
     assert undone.code == 0, undone.err
     stack.drain()
     assert tags(stack, "i-f1") == {"env": "prod"}
-    again = untag("send", name, "--local", "--batch", "again", "--yes", "--expect", "3", "--follow")
+    words = ("send", name, "--local", "--batch", "again", "--yes", "--expect", "3", "--follow")
+    again = untag(*words, "--report", "again.json")
     assert again.code == 0, again.err
+    assert "rows: again.json" in again.out
     assert "again: 3 removed, complete: yes" in again.out
     assert untag("send", name, "--local", "--dry-run", "--report", "rows.csv").code == 2
 

@@ -292,10 +292,10 @@ def test_the_command_takes_several_files_and_prints_what_is_for_another_queue(tm
     assert (request["batch"], request["overwrite"]) == ("b-1", True)
     assert request["resources"] == [{"type": "ecs", "ids": ["i-1", "i-2"]}]
     failed = command("--print", files[0])
-    assert (failed.returncode, failed.stdout) == (1, "")
+    assert (failed.returncode, failed.stdout) == (2, "")
     assert "page 2 is missing" in failed.stderr
     nothing = command("--print", "-", text=json.dumps({"kind": "rejected", "id": "x", "errors": []}))
-    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert (nothing.returncode, nothing.stdout) == (2, "")
     assert "x was rejected: nothing of it was called" in nothing.stderr
     assert "there is nothing to undo in it" in nothing.stderr
     unknown = command("--print", "-", text=json.dumps(report(row("1", value=None), row("2", was="x"))))

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -12,6 +13,10 @@ from untag.transport import Transport
 
 REQUESTS = 40
 POISON = 2
+KILLS = 2
+NOW_AND_THEN = 0.2
+CALLS = 40
+"""An instance with work to do makes more calls to OBS than these."""
 
 
 class Killed(BaseException):
@@ -30,6 +35,7 @@ class Deadly(httpx.AsyncBaseTransport):
             return await self.plain.handle_async_request(request)
         self.trouble.kill_at -= 1
         if self.trouble.kill_at == 0:
+            self.trouble.kills[self.trouble.handler] += 1
             raise Killed
         response = await self.plain.handle_async_request(request)
         if request.method == "GET" and request.url.path.endswith(tuple(self.trouble.poison)):
@@ -42,18 +48,22 @@ class Deadly(httpx.AsyncBaseTransport):
 
 
 class Trouble:
-    """Kills an instance at one of its calls to OBS, now and then."""
+    """Kills an instance at one of its calls to OBS: of each function until it has hit twice, then now and then."""
 
     def __init__(self, platform: Platform, chance: random.Random) -> None:
         self.platform = platform
         self.chance = chance
         self.kill_at = -1
+        self.handler = ""
+        self.kills = Counter[str]()
         self.poison: set[str] = set()
         platform.transport = lambda: Deadly(self)
         platform.new_process()
 
     def invoke(self, handler: str, event: Any) -> None:
-        self.kill_at = self.chance.randrange(1, 40) if self.chance.random() < 0.2 else -1
+        self.handler = handler
+        doomed = self.kills[handler] < KILLS or self.chance.random() < NOW_AND_THEN
+        self.kill_at = self.chance.randrange(1, CALLS) if doomed else -1
         try:
             self.platform.invoke(handler, event)
         except Killed:
@@ -91,6 +101,7 @@ def test_whatever_is_killed_or_lost_every_request_is_carried_out_and_only_poison
         trouble.minute()
         if not platform.queued():
             break
+    assert min(trouble.kills["due"], trouble.kills["remove"]) >= KILLS
     assert platform.queued() == []
     dead = platform.bucket.keys("dead/")
     assert {key.rpartition("/")[2] for key in dead if "/crash/" in key} >= {f"poison{n}" for n in range(POISON)}

@@ -75,7 +75,7 @@ def test_the_services_that_can_be_down_are_those_of_this_host(session):
     for name in ("AWS", "sqs", "secretsmanager", "scheduler"):
         assert name not in shown
     refused = run("faults", "on", "unavailable", "--cloud", "sqs", "--session", session)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "there is no local cloud sqs" in refused.stderr
     assert "obs, smn, csms, functiongraph" in refused.stderr
 

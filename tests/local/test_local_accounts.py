@@ -70,5 +70,5 @@ def test_a_file_that_cannot_be_used_is_refused_at_the_start(tmp_path, content, c
     if content is not None:
         path.write_text(content, encoding="utf-8")
     answer = run("up", "--session", tmp_path / "session.json", "--env", f"UNTAG_CREDENTIALS=file:{path}", "--json")
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert complaint in json.loads(answer.stdout)["error"]

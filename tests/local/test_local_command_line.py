@@ -130,7 +130,7 @@ def test_an_empty_file_and_an_empty_stdin_are_called_that(session, tmp_path, com
     event = tmp_path / "empty.json"
     event.write_text(text)
     answer = run(*command, event, "--session", session)
-    assert (answer.returncode, answer.stdout) == (1, "")
+    assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.startswith(f"error: {event} is empty\n")
     assert run(*command, "-", "--session", session, text=text).stderr.startswith("error: nothing came on stdin\n")
 
@@ -143,12 +143,13 @@ def test_an_empty_file_and_an_empty_stdin_are_called_that(session, tmp_path, com
         (["send", "no/such.json"], None, "no event file"),
         (["send", "-", "--queue", "Nope"], "{}", "there is Work, Dead"),
         (["fire", "Nightly"], None, "there is none"),
+        (["faults", "off", "throtle"], None, "no such fault: throtle"),
         (["up"], None, "already up"),
     ],
 )
-def test_a_mistake_is_told_in_a_line_that_says_what_would_help(session, arguments, text, complaint):
+def test_a_mistake_is_told_in_a_line_that_says_what_would_help_and_ends_with_2(session, arguments, text, complaint):
     answer = run(*arguments, "--session", session, text=text)
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert complaint in answer.stderr
     assert "Traceback" not in answer.stderr
 

@@ -176,7 +176,7 @@ def test_an_open_report_shows_its_rows_with_what_stood_there_and_why_they_ended(
         status="unchanged",
         outcomes=[],
         counts={"protected": 9},
-        held_back={"code": "too_many_pairs", "message": "9 pairs, this stack takes 5", "pairs": 9},
+        held_back={"code": "too_many_pairs", "message": "9 pairs, and the settings allow 5", "pairs": 9},
     )
     publish(
         stack,
@@ -202,7 +202,7 @@ def test_an_open_report_shows_its_rows_with_what_stood_there_and_why_they_ended(
     press(view, "end")
     assert "vm i-3 no leave" in drawn(observer, view)
     view.report = count - 1
-    assert "all 9 pairs: 9 pairs, this stack takes 5" in drawn(observer, view)
+    assert "all 9 pairs: 9 pairs, and the settings allow 5" in drawn(observer, view)
     view.report = count
     assert "tags: Field required" in drawn(observer, view)
     view.report = count - 10_000

@@ -81,7 +81,7 @@ HELD_BACK = removal(
     status="unchanged",
     counts={"protected": 100000},
     request_counts={"protected": 100000},
-    held_back={"code": "too_many_pairs", "message": "100000 pairs, this stack takes 1000", "pairs": 100000},
+    held_back={"code": "too_many_pairs", "message": "100000 pairs, and the settings allow 1000", "pairs": 100000},
 )
 
 

@@ -30,11 +30,11 @@ def test_at_a_terminal_waiting_says_how_much_is_left(session, tmp_path):
 
 def test_what_is_not_done_in_time_says_so_and_what_to_look_at(session):
     answer = run("send", "-", "--wait", "0.2", "--session", session, text="{}")
-    assert answer.returncode == 1
+    assert answer.returncode == 3
     assert "there is still work" in answer.stderr
     assert "untag local watch" in answer.stderr
     with at_terminal("send", session, "--wait", "0.2", "--session", session) as terminal:
-        assert terminal.end() == 1
+        assert terminal.end() == 3
         assert "there is still work" in terminal.plain
         assert "Traceback" not in terminal.plain
 

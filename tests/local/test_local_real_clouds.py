@@ -85,7 +85,7 @@ def reports(session):
 )
 def test_without_confirmation_no_request_leaves(wet, clouds, command, complaint):
     answer = run(*command, "--session", wet)
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert complaint in " ".join(answer.stderr.split())
     state = json.loads(run("watch", "--once", "--json", "--session", wet).stdout)
     assert [queue["visible"] + queue["in_flight"] for queue in state["queues"]] == [0] * len(state["queues"])
@@ -152,7 +152,7 @@ def test_somebody_at_a_terminal_is_told_where_it_goes_and_types_the_number_of_pa
             terminal.see(told)
         terminal.see("Type the number of pairs (6)")
         terminal.press("yes\n")
-        assert terminal.end() == 1
+        assert terminal.end() == 2
         assert "nothing was sent" in terminal.plain
     assert calls(clouds) == []
     with at_terminal("send", EVENT, "--wait", "20", "--session", wet) as terminal:
@@ -219,7 +219,7 @@ def test_expect_holds_at_local_clouds_too(tmp_path):
     session = tmp_path / "session.json"
     with up(session, "--batching-window", "0.1"):
         wrong = run("send", EVENT, "--expect", "5", "--session", session, "--json")
-        assert (wrong.returncode, json.loads(wrong.stdout)["error"].count("6 pairs")) == (1, 1)
+        assert (wrong.returncode, json.loads(wrong.stdout)["error"].count("6 pairs")) == (2, 1)
         assert run("send", EVENT, "--expect", "6", "--session", session).returncode == 0
 
 
@@ -239,7 +239,7 @@ def test_expect_holds_at_local_clouds_too(tmp_path):
 def test_a_stack_that_could_call_nothing_or_too_much_does_not_start(tmp_path, options, env, complaint):
     bare = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
     answer = run("up", *options, "--session", tmp_path / "s.json", env=bare | env)
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert complaint in " ".join(answer.stderr.split())
 
 

@@ -132,6 +132,13 @@ def test_in_a_total_outage_an_unproved_account_makes_ten_calls() -> None:
     assert {deferral.counted for deferral in deferrals(job)} == {True}
 
 
+def test_what_an_open_circuit_turns_back_says_what_the_cloud_answered_last() -> None:
+    bench = Bench(lambda _: Answer(Verdict.UNAVAILABLE, code="HTTP_503", message="out of order"), resources=1)
+    (job,) = bench.run(many(100))
+    messages = {deferral.message for deferral in deferrals(job) if deferral.code == "circuit_open"}
+    assert messages == {"the provider does not answer: HTTP_503 out of order"}
+
+
 def test_in_an_outage_after_success_the_calls_are_bounded_by_what_was_in_flight() -> None:
     async def answer(made: Made) -> Answer:
         await asyncio.sleep(0.3)

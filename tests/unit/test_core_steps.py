@@ -1,6 +1,7 @@
 """What follows from an answer: nothing is lost, and what is in doubt is read back."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_provider import Cloud, Made, Script, refusing
 from steps_support import having, ids, tags
+from virtual_time import NOW
 
 from untag.contracts import Outcome, Result, Tag
 from untag.core import Policy
@@ -312,6 +314,24 @@ def test_an_exhausted_request_is_read_back_once_before_it_fails() -> None:
 def test_an_exhausted_request_that_cannot_be_read_back_fails() -> None:
     _, job = giving_up(refusing(Verdict.UNAVAILABLE), **ids(3), **tags("a"))
     assert tally(job) == {"failed": 3}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    # This attempt, with its calls, takes another second.
+    [(0, "1 s"), (100, "101 s"), (120, "2 min"), (7000, "117 min"), (7200, "2 h"), (100_000, "28 h")],
+)
+def test_what_is_given_up_says_how_often_and_how_long_it_was_tried_and_what_the_cloud_said_last(
+    seconds: int, said: str
+) -> None:
+    bench = Bench(
+        lambda _: Answer(Verdict.UNAVAILABLE, code="HTTP_503", message="out of order"),
+        policy=Policy(max_attempts=3, max_age=0.0),
+    )
+    first = datetime.fromtimestamp(NOW - seconds, UTC).isoformat()
+    (job,) = bench.run(request(attempt=3, first_attempt_at=first, **ids(1), **tags("a")))
+    (message,) = {result.message for *_, result in job.rows()}
+    assert message == f"given up after 3 attempts in {said}; the last: HTTP_503 out of order"
 
 
 @pytest.mark.parametrize("fields", [{"attempt": 2}, {"first_attempt_at": "2026-09-21T14:00:00Z"}])

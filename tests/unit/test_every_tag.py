@@ -56,7 +56,7 @@ def test_the_cap_counts_what_was_read_and_stops_before_any_write() -> None:
         (report,) = house.aws.reports
         assert report["held_back"] == {
             "code": "too_many_pairs",
-            "message": "4 pairs, this stack takes 3 in one request",
+            "message": "4 pairs, and the settings allow 3 in one request",
             "pairs": 4,
         }
         assert (report["counts"], report["outcomes"]) == ({"protected": 4}, [])

@@ -24,10 +24,10 @@ SECRETS = {"UNTAG_CREDENTIALS": "secretsmanager:untag"}
 @pytest.mark.parametrize(
     ("environ", "code", "message"),
     [
-        ({"UNTAG_MAX_PAIRS": "100"}, "too_many_pairs", "5000 pairs, this stack takes 100 in one request"),
-        ({"UNTAG_ALLOWED_ACCOUNTS": "prod"}, "account_not_allowed", "this stack does not work at the account"),
-        ({"UNTAG_ALLOWED_REGIONS": "cn-east-1"}, "region_not_allowed", "this stack does not work in the region"),
-        ({"UNTAG_ALLOWED_TYPES": "disk"}, "type_not_allowed", "this stack does not work at resources of this type"),
+        ({"UNTAG_MAX_PAIRS": "100"}, "too_many_pairs", "5000 pairs, and the settings allow 100 in one request"),
+        ({"UNTAG_ALLOWED_ACCOUNTS": "prod"}, "account_not_allowed", "the settings do not allow the account"),
+        ({"UNTAG_ALLOWED_REGIONS": "cn-east-1"}, "region_not_allowed", "the settings do not allow the region"),
+        ({"UNTAG_ALLOWED_TYPES": "disk"}, "type_not_allowed", "the settings do not allow resources of this type"),
     ],
 )
 def test_a_request_that_is_held_back_whole_is_one_report_with_the_reason(
@@ -50,7 +50,7 @@ def test_a_request_without_a_region_is_held_back_in_words_that_name_no_region() 
         held = house.aws.reports[0]["held_back"]
         assert (held["code"], held["message"]) == (
             "region_not_allowed",
-            "this stack does not work where no region is named",
+            "the settings do not allow a request that names no region",
         )
 
 

@@ -160,6 +160,7 @@ class Account:
         self._pace: Pace | None = None
         self._closed_until = 0.0
         self._unanswered = 0
+        self._unanswered_with = ""
         self._circuit_until = 0.0
 
     @asynccontextmanager
@@ -193,7 +194,7 @@ class Account:
             if not (proving or self._proved):
                 return None
             if (delay := self._circuit_until - self._timing.monotonic()) > 0.0:
-                return Deferral("circuit_open", "the provider does not answer", counted=True, delay=delay)
+                return Deferral("circuit_open", self._unanswered_with, counted=True, delay=delay)
             if self._pace is None:
                 self._pace = Pace(self._rate.of(provider, credentials), self._timing)
             wait = self._pace.wait()
@@ -215,6 +216,9 @@ class Account:
             self._proved = self._proved or (current is not None and credentials.signs_like(current))
         if answer.verdict is Verdict.UNAVAILABLE:
             self._unanswered += 1
+            # The pause is ours. Why it is made only the cloud's own words say.
+            why = " ".join(filter(None, (answer.code, answer.message)))
+            self._unanswered_with = f"the provider does not answer{f': {why}' if why else ''}"
             if self._unanswered >= limits.CIRCUIT_FAILURES:
                 self._circuit_until = self._timing.monotonic() + limits.CIRCUIT_SECONDS
                 self._unanswered = limits.CIRCUIT_FAILURES - 1  # one more failure after the pause opens it again

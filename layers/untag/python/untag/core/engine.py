@@ -209,9 +209,9 @@ class Engine:
         request = job.request
         if not result.counted or not self.policy.exhausted(request, job.first_attempt_at, self._timing.now()):
             return None
-        hours = (self._timing.now() - job.first_attempt_at) / 3600
+        took = _in_words(self._timing.now() - job.first_attempt_at)
         attempts = f"{request.attempt} attempt{'' if request.attempt == 1 else 's'}"
-        message = f"given up after {attempts} in {hours:.0f} h; the last: {result.code} {result.message}"
+        message = f"given up after {attempts} in {took}; the last: {result.code} {result.message}"
         return Result(Outcome.FAILED, "exhausted", message[:160])
 
 
@@ -388,3 +388,11 @@ def _unanswered(step: Step, result: Deferral | Result) -> list[Followed]:
     if step.kind is Kind.CHECK and isinstance(result, Deferral):
         result = result._replace(lost=True)  # a read-back follows a write that may have been applied
     return [Settled(step.ids, step.tags, result, step.seen, step.lost)]
+
+
+def _in_words(seconds: float) -> str:
+    """A time in the largest unit of which there are at least two."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

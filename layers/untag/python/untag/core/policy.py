@@ -41,7 +41,7 @@ class Policy(NamedTuple):
         return None
 
     def forbids(self, location: Location, scope: Scope) -> Result | None:
-        """The result of every pair at a location where this stack does not work."""
+        """The result of every pair at a location that the settings do not allow."""
         for code, message in self._not_allowed(location, scope):
             return _protected(code, message)
         return None
@@ -50,15 +50,15 @@ class Policy(NamedTuple):
         """The result of every pair of a request that comes to so many."""
         if pairs <= self.max_pairs:
             return None
-        return _protected("too_many_pairs", f"{pairs} pairs, this stack takes {self.max_pairs} in one request")
+        return _protected("too_many_pairs", f"{pairs} pairs, and the settings allow {self.max_pairs} in one request")
 
     def protects(self, provider: Provider, key: str) -> Result | None:
-        """The result of a tag whose key belongs to the cloud, or is protected by this stack."""
+        """The result of a tag whose key belongs to the cloud, or is protected by the settings."""
         if is_reserved(provider, key):
             return _protected("reserved_key", "keys with this prefix belong to the cloud")
         comparable = provider.comparable_key(key)
         if any(fnmatchcase(comparable, provider.comparable_key(glob)) for glob in self.protected_keys):
-            return _protected("protected_key", "this stack protects the key")
+            return _protected("protected_key", "the settings protect the key")
         return None
 
     def removable(self, provider: Provider, tags: Mapping[str, str]) -> tuple[Tag, ...]:
@@ -72,7 +72,7 @@ class Policy(NamedTuple):
         if (region := provider.region_of(credentials, scope)) in self.allowed_regions:
             return None
         if region is not None:
-            return _protected("region_not_allowed", f"the project is in {region}, where this stack does not work")
+            return _protected("region_not_allowed", f"the project is in {region}, which the settings do not allow")
         return _protected("region_not_allowed", "the account's credentials place the project in no allowed region")
 
     def exhausted(self, request: RemovalRequest, first_attempt_at: float, now: float) -> bool:
@@ -81,15 +81,15 @@ class Policy(NamedTuple):
 
     def _not_allowed(self, location: Location, scope: Scope) -> Iterator[tuple[str, str]]:
         if self.allowed_accounts and location.account not in self.allowed_accounts:
-            yield "account_not_allowed", "this stack does not work at the account"
+            yield "account_not_allowed", "the settings do not allow the account"
         # A request without a region reaches a global service, which an allow-list of regions cannot vouch for; a
         # project's region is known once the credentials are read (`misplaced`).
         in_a_project = location.region is None and scope.project_id is not None
         if self.allowed_regions and location.region not in self.allowed_regions and not in_a_project:
-            where = "in the region" if location.region else "where no region is named"
-            yield "region_not_allowed", f"this stack does not work {where}"
+            what = "the region" if location.region else "a request that names no region"
+            yield "region_not_allowed", f"the settings do not allow {what}"
         if self.allowed_types and scope.type not in self.allowed_types:
-            yield "type_not_allowed", "this stack does not work at resources of this type"
+            yield "type_not_allowed", "the settings do not allow resources of this type"
 
 
 def is_reserved(provider: Provider, key: str) -> bool:

@@ -229,9 +229,7 @@ class LogLines:
         _log.error("the results of %s are not written: %s", record, reason)
 
     def warned(self, request_id: str, warnings: Iterable[str]) -> None:
-        """A request looks mistaken but may be right."""
-        for warning in warnings:
-            _log.warning("%s: %s", request_id, warning)
+        """A request looks mistaken but may be right: who reads the files has said so, once for all of them."""
 
     def finished(self, pages: "list[Report]", record: str, traceparent: str | None = None) -> None:  # noqa: ARG002
         """A request is done with for this attempt."""
