@@ -48,9 +48,9 @@ def _report(error: CommandError | LocalError, *, as_json: bool) -> None:
     from local.terminal.console import clean, safe, show_error  # noqa: PLC0415
 
     for problem in error.problems if isinstance(error, InvalidFilesError) else ():
-        base.err.print(f"[bold]{safe(problem.place())}:[/] {safe(problem.message)}", highlight=False, soft_wrap=True)
+        base.err.print(f"[bold]{safe(problem.place())}:[/] {safe(problem.message)}", soft_wrap=True)
         if problem.hint:
-            base.err.print(f"  [dim]{safe(problem.hint)}[/]", highlight=False, soft_wrap=True)
+            base.err.print(f"  [dim]{safe(problem.hint)}[/]", soft_wrap=True)
     show_error(base.err, clean(str(error)), error.hint)
 
 

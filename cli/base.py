@@ -111,13 +111,13 @@ def check_output(path: Path | None, option: str, endings: Sequence[str] = ()) ->
 
 def warn(where: Console, text: str) -> None:
     """A line about what looks mistaken and may be right."""
-    where.print(f"[yellow]warning:[/] {console.safe(text)}", highlight=False, soft_wrap=True)
+    where.print(f"[yellow]warning:[/] {console.safe(text)}", soft_wrap=True)
 
 
 def show_read(notes: Iterable[str], warnings: Iterable[str]) -> None:
     """How files were read, and what in them looks mistaken: beside the answer, before anything is called."""
     for note in notes:
-        err.print(console.safe(note), style="dim", highlight=False, soft_wrap=True)
+        err.print(console.safe(note), style="dim", soft_wrap=True)
     for text in warnings:
         warn(err, text)
 

@@ -64,14 +64,14 @@ def _drift(run: Run) -> list[dict[str, Any]]:
 
 def _show(console: Console, answer: dict[str, Any]) -> None:
     line = results.line_of(answer["pairs"], answer["waiting"], complete=answer["complete"])
-    console.print(f"[bold {results.styled(answer['pairs'])}]{answer['batch']}:[/] {line}", highlight=False)
+    console.print(f"[bold {results.styled(answer['pairs'])}]{answer['batch']}:[/] {line}")
     drift = answer.get("drift", [])
     show_drift(console, [one for one in drift if one["kind"] != "new"])
     results.show_held_back(console, answer["held_back"])
     if answer["failures"]:
         console.print(results.failures_table(answer["failures"]))
     for error in answer["rejected"]:
-        console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}", highlight=False)
+        console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}")
     results.show_unlisted(console, answer["unlisted"])
     show_new(console, drift)
     if answer["resume"]:
@@ -79,7 +79,5 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
             f"stopped: {counted(answer['waiting'], 'pair')} left; to go on: {answer['resume']}", soft_wrap=True
         )
     elif answer["pairs"].get("removed"):
-        console.print(
-            f"[dim]to put the tags back: untag undo {' '.join(answer['batches'])}[/]", highlight=False, soft_wrap=True
-        )
+        console.print(f"[dim]to put the tags back: untag undo {' '.join(answer['batches'])}[/]", soft_wrap=True)
     results.show_report(console, answer["report"])

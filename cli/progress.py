@@ -43,7 +43,7 @@ class Pauses:
             self._print(f"[dim]to go on with other credentials: Ctrl-C, correct them, then {safe(again)}[/]")
 
     def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
 
 class Shown:

@@ -109,7 +109,7 @@ def held_back_line(held: Mapping[str, Any]) -> str:
 def show_held_back(console: Console, held: Iterable[Mapping[str, Any]]) -> None:
     """Why pairs were held back, a line for each code."""
     for row in held:
-        console.print(held_back_line(row), highlight=False)
+        console.print(held_back_line(row))
 
 
 def show_unlisted(console: Console, unlisted: Iterable[Mapping[str, Any]]) -> None:
@@ -118,7 +118,7 @@ def show_unlisted(console: Console, unlisted: Iterable[Mapping[str, Any]]) -> No
         place = " ".join(str(one[name]) for name in (*COLUMNS[:3], "type", "key") if one.get(name))
         why = f"{one['code']} {one['message']}"
         line = f"[red]not looked at:[/] rule {safe(one['rule'])}, {safe(place)}: {safe(why)}"
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def failures_of(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -171,7 +171,7 @@ def status_of(counts: Mapping[str, int], waiting: int, rejected: int = 0) -> int
 def show_report(console: Console, path: str | None) -> None:
     """Where the rows were written, if they were."""
     if path is not None:
-        console.print(f"[dim]rows: {safe(path)}[/]", highlight=False, soft_wrap=True)
+        console.print(f"[dim]rows: {safe(path)}[/]", soft_wrap=True)
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Iterable[str] = COLUMNS) -> None:

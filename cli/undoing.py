@@ -21,8 +21,6 @@ from untag.core.requests import batch_name
 if TYPE_CHECKING:
     from cli.deployed.base import Stack
 
-_SUFFIX = "-undo"
-
 
 class UnknownBatchError(CommandError):
     """A ledger knows nothing of a batch."""
@@ -33,21 +31,16 @@ class UnknownBatchError(CommandError):
 
 def undo_of(
     targets: Sequence[str], *, overwrite: bool, batch_reports: Callable[[str], Iterable[Report]] | None = None
-) -> tuple[Undo, str]:
-    """The requests that undo batches and reports, and the batch that they are made one of. Raises CommandError.
+) -> Undo:
+    """The requests that undo batches and reports. Raises CommandError.
 
     `batch_reports` gives a batch's reports; without it they are those of the ledger of runs here.
     """
     reports = [report for target in targets for report in _reports(target, batch_reports or _of_ledger)]
-    first = next((report.get("batch") or report.get("id") for report in reports), None) or targets[0]
-    # A batch of their own: what undoes a batch is not undone with it.
-    batch = batch_name(f"{first}{_SUFFIX}")
     try:
-        made = undo_requests(reports, overwrite=overwrite)
+        return undo_requests(reports, overwrite=overwrite)
     except LocalError as error:
         raise CommandError(str(error), error.hint, status=INVALID) from None
-    made.requests = [{**request, "batch": batch} for request in made.requests]
-    return made, batch
 
 
 def unknown_batch(ledger: Ledger, batch: str) -> UnknownBatchError:

@@ -1,8 +1,8 @@
 """What waits, why, and until when: in words for a person, and as JSON."""
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from local.terminal.console import counted
@@ -80,6 +80,14 @@ def until(due: datetime, now: datetime | None = None) -> str:
     local, today = due.astimezone(), now.astimezone().date()
     moment = f"{local:%H:%M}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
     return f"nothing is due until {moment} ({from_now(due, now)})"
+
+
+def due_in_words(moments: Sequence[datetime], now: datetime | None = None) -> str:
+    """When several are due, the next one first: `nothing is due until 14:05 (in 4:12), the last in 12:30`."""
+    now = now or datetime.now(UTC)
+    first, last = moments[0], moments[-1]
+    said = until(first, now) if first > now else "due now"
+    return f"{said}, the last {from_now(last, now)}" if last >= max(first, now) + timedelta(minutes=1) else said
 
 
 def from_now(due: datetime, now: datetime | None = None) -> str:

@@ -107,7 +107,7 @@ def _new(plan: "Plan") -> "list[Drift]":
         reading.read(given.requests, given.sweeps, fresh, environ, batch=name, seen=seen, pausing=pausing)
         if unread := sum(one.pairs for one in fresh.spared_as("failed")):
             text = f"what is new cannot be told everywhere: {counted(unread, 'read')} failed"
-            base.err.print(f"[yellow]{text}[/]", highlight=False, soft_wrap=True)
+            base.err.print(f"[yellow]{text}[/]", soft_wrap=True)
         return list(new_pairs(fresh, plan.whole))
 
 
@@ -203,16 +203,16 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
 
     line = results.line_of(answer["pairs"], answer["waiting"], complete=answer["complete"])
     names = ", ".join(answer["batches"]) or answer["plan"]
-    console.print(f"[bold {results.styled(answer['pairs'])}]{safe(names)}:[/] {line}", highlight=False)
+    console.print(f"[bold {results.styled(answer['pairs'])}]{safe(names)}:[/] {line}")
     show_drift(console, [one for one in answer["drift"] if one["kind"] != "new"])
     results.show_held_back(console, answer["held_back"])
     if answer["failures"]:
         console.print(results.failures_table(answer["failures"]))
     for error in answer["rejected"]:
-        console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}", highlight=False)
+        console.print(f"[red]rejected:[/] {safe(error['path'])}: {safe(error['message'])}")
     show_new(console, answer["drift"])
     for command in answer["resume"]:
-        console.print(f"stopped with work left; to go on: {command}", highlight=False, soft_wrap=True)
+        console.print(f"stopped with work left; to go on: {command}", soft_wrap=True)
     if not answer["resume"] and answer["pairs"].get("removed"):
         for name in answer["batches"]:
-            console.print(f"[dim]to put the tags back: untag undo {name}[/]", highlight=False, soft_wrap=True)
+            console.print(f"[dim]to put the tags back: untag undo {name}[/]", soft_wrap=True)

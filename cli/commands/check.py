@@ -42,9 +42,9 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
     parts = [counted(answer["requests"], "request")] if answer["requests"] or not answer["sweeps"] else []
     parts += [counted(answer["pairs"], "pair")] if parts else []
     parts += [f"{counted(answer['sweeps'], 'sweep')} (its pairs are what the clouds list)"] if answer["sweeps"] else []
-    console.print(f"[bold green]valid:[/] {', '.join(parts)}", highlight=False, soft_wrap=True)
+    console.print(f"[bold green]valid:[/] {', '.join(parts)}", soft_wrap=True)
     for note in answer["notes"]:
-        console.print(safe(note), highlight=False, soft_wrap=True)
+        console.print(safe(note), soft_wrap=True)
     if answer["totals"]:
         show_totals(answer["totals"])
     for warning in answer["warnings"]:

@@ -94,11 +94,10 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
     if not answer["dead_letters"]:
         console.print("[green]no dead letters[/]")
         return
-    console.print(f"[bold red]{counted(answer['dead_letters'], 'dead letter')}[/]", highlight=False)
+    console.print(f"[bold red]{counted(answer['dead_letters'], 'dead letter')}[/]")
     show_by_code(console, answer["by_code"])
     console.print(
         f"[dim]what to do about each code: docs/operations.md; to send them back then: {safe(answer['redrive'])} "
         "--code CODE[/]",
-        highlight=False,
         soft_wrap=True,
     )

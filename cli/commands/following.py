@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cli import base, results
 from cli.commands.send import show_again
-from cli.errors import WAITING
+from cli.errors import FAILED, WAITING
 from local.terminal.console import counted, safe
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def send_and_follow(
     base.show(answer, _show, as_json=as_json)
     result = answer["result"]
     status = results.status_of(result["pairs"], int(not result["complete"]), result["rejected"])
-    raise typer.Exit(WAITING if stopped and not result["complete"] else status)
+    if stopped and not result["complete"]:
+        status = WAITING
+    raise typer.Exit(FAILED if sent["unsent"] else status)
 
 
 def _follow(following: "Following") -> None:
@@ -80,13 +82,13 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
     result = answer["result"]
     line = results.line_of(result["pairs"], result["waiting"], complete=result["complete"])
     names = ", ".join(answer["batches"])
-    console.print(f"[bold {results.styled(result['pairs'])}]{safe(names)}:[/] {line}", highlight=False)
+    console.print(f"[bold {results.styled(result['pairs'])}]{safe(names)}:[/] {line}")
     if result["failures"]:
         console.print(results.failures_table(result["failures"]))
     if result["rejected"]:
         console.print(f"[red]{counted(result['rejected'], 'request')} rejected: nothing of them was called[/]")
     if answer["unsent"]:
-        console.print(f"{counted(len(answer['unsent']), 'message')} not taken: {safe(answer['code'])}", highlight=False)
+        console.print(f"{counted(len(answer['unsent']), 'message')} not taken: {safe(answer['code'])}")
         show_again(console, answer)
     elif not result["complete"]:
         console.print("[yellow]stopped: the stack goes on with it[/]")

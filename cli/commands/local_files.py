@@ -59,9 +59,9 @@ def _show_put(console: Console, answer: Mapping[str, Any]) -> None:
         made.add_row(*(safe(row[name] or "-") for name in places), str(row["resources"]), str(row["tags"]))
     console.print(made)
     for name in answer["accounts"]:
-        console.print(f"the account [bold]{safe(name)}[/] was made", highlight=False)
+        console.print(f"the account [bold]{safe(name)}[/] was made")
     for note in answer["notes"]:
-        console.print(f"[dim]{safe(note)}[/]", highlight=False)
+        console.print(f"[dim]{safe(note)}[/]")
 
 
 @app.command()

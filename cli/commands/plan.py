@@ -46,7 +46,7 @@ def plan(
     name = batch or f"plan-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with Rows() as rows, environment() as environ:
         given, source = sources.given_in(file, name)
-        base.show_read(given.notes, given.warnings)
+        base.show_read(given.notes, [*given.warnings, *_graces(given.sweeps)])
         with progress("pairs read") as seen:
             reading.read(
                 given.requests, given.sweeps, rows, environ, batch=name, seen=seen, pausing=Pauses(name, base.err)
@@ -73,6 +73,12 @@ def plan(
         raise typer.Exit(FAILED)
 
 
+def _graces(sweeps: list[dict[str, Any]]) -> list[str]:
+    """A plan has no time to announce a tag in."""
+    names = [rule["name"] for sweep in sweeps for rule in sweep["rules"] if rule.get("grace")]
+    return [f"the rule {name} has a grace: to apply the plan removes its tags at once" for name in names]
+
+
 def _moments(requests: list[dict[str, Any]]) -> dict[str, str]:
     """When the plan may be carried out: at no time that one of its requests excludes."""
     moments = {}
@@ -90,6 +96,6 @@ def _shown(console: Console, answer: dict[str, Any]) -> None:
     console.print(f"[bold]{pairs_in_words(totals['pairs'])} would be removed, batch {safe(answer['batch'])}.[/]")
     show_totals(console, totals)
     show_spared(console, answer["spared_totals"], answer["failed"])
-    console.print(f"Written: {', '.join(map(safe, answer['files']))}", highlight=False, soft_wrap=True)
+    console.print(f"Written: {', '.join(map(safe, answer['files']))}", soft_wrap=True)
     if totals["pairs"]:
         console.print(f"[dim]to remove exactly these: untag apply {safe(answer['files'][-1])}[/]", soft_wrap=True)

@@ -69,7 +69,7 @@ def show_spared(console: Console, spared: list[Mapping[str, Any]], examples: lis
     console.print(made)
     for one in examples:
         place = " ".join(str(one[name]) for name in ("provider", "account", "type", "id", "key") if one.get(name))
-        console.print(f"  {safe(place)}: {safe(one['message'])}", highlight=False)
+        console.print(f"  {safe(place)}: {safe(one['message'])}")
 
 
 def style_of(outcome: str) -> str:

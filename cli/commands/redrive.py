@@ -46,7 +46,6 @@ def redrive(
         base.err.print(
             f"{counted(invalid, 'dead letter')} with the code {NEVER} left: the body would be refused again",
             style="yellow",
-            highlight=False,
             soft_wrap=True,
         )
     done, stopped = Redriven(), False
@@ -72,14 +71,14 @@ def _send_back(target: "Stack", letters: "list[DeadLetter]", done: "Redriven") -
         return True
     except CommandError as error:
         if done.sent:
-            base.err.print(f"{counted(done.sent, 'dead letter')} sent back before this:", highlight=False)
+            base.err.print(f"{counted(done.sent, 'dead letter')} sent back before this:")
         raise CommandError(str(error), error.hint or "the same command again goes on") from None
     return False
 
 
 def _show(console: Console, answer: dict[str, Any]) -> None:
     colour = "yellow" if answer["left"] else "green"
-    console.print(f"[bold {colour}]{counted(answer['redriven'], 'dead letter')} sent back[/]", highlight=False)
+    console.print(f"[bold {colour}]{counted(answer['redriven'], 'dead letter')} sent back[/]")
     if answer["left"]:
         why = "stopped" if answer["stopped"] else "not seen again: somebody else holds them, or has taken them"
-        console.print(f"{answer['left']} left ({why}); the same command again goes on", highlight=False, soft_wrap=True)
+        console.print(f"{answer['left']} left ({why}); the same command again goes on", soft_wrap=True)

@@ -97,7 +97,7 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         return
     if "cancelled" in answer:
         given_up = sum(row["cancelled"] for row in rows)
-        console.print(f"[bold]{counted(given_up, 'request')} given up[/]", highlight=False)
+        console.print(f"[bold]{counted(given_up, 'request')} given up[/]")
     made = table("", "due (UTC)", "id", "batch", "where", "pairs", *(["given up"] if "cancelled" in answer else []))
     for row in rows:
         where = f"{row['provider']}/{row['account'] or 'default'} {row['region'] or ''}".strip()

@@ -119,7 +119,6 @@ def _confirm(given: "Given", *, yes: bool, expect: int | None) -> None:
             f"{counted(rules, 'rule')} of sweeps: what is matched is known only when the stack reads the clouds "
             "(`untag plan` shows it beforehand); each rule counts as one item, as each pair does",
             style="yellow",
-            highlight=False,
             soft_wrap=True,
         )
     what = "item" if rules else "pair"
@@ -149,7 +148,6 @@ def _copy(target: "Stack", given: "Given") -> None:
         base.err.print(
             f"{safe(error)}: the ledger has no copy of what is sent, and may call a batch complete too early",
             style="yellow",
-            highlight=False,
             soft_wrap=True,
         )
 
@@ -172,18 +170,18 @@ def _answer(place: "Place", given: "Given", done: Iterable["Sent"]) -> dict[str,
 def show_again(console: Console, answer: dict[str, Any]) -> None:
     """How to send what was not taken."""
     text = f"to send the rest: {safe(answer['again'])}"
-    console.print(f"[dim]{text}[/]", highlight=False, soft_wrap=True)
-    console.print("[dim]what was sent already is not counted twice by it[/]", highlight=False, soft_wrap=True)
+    console.print(f"[dim]{text}[/]", soft_wrap=True)
+    console.print("[dim]what was sent already is not counted twice by it[/]", soft_wrap=True)
 
 
 def show_sent(console: Console, answer: dict[str, Any]) -> None:
     """What was sent and how to follow it, or what was not sent and why."""
     counts = f"{counted(len(answer['sent']), 'message')} sent, {counted(answer['pairs'], 'pair')} asked for"
     if answer["unsent"]:
-        console.print(f"[bold red]not all was sent:[/] {counts}", highlight=False)
-        console.print(f"{counted(len(answer['unsent']), 'message')} not taken: {safe(answer['code'])}", highlight=False)
+        console.print(f"[bold red]not all was sent:[/] {counts}")
+        console.print(f"{counted(len(answer['unsent']), 'message')} not taken: {safe(answer['code'])}")
         show_again(console, answer)
         return
-    console.print(f"[bold green]sent:[/] {counts}", highlight=False)
+    console.print(f"[bold green]sent:[/] {counts}")
     for line in answer["follow"]:
-        console.print(f"[dim]to follow it: {safe(line)}[/]", highlight=False, soft_wrap=True)
+        console.print(f"[dim]to follow it: {safe(line)}[/]", soft_wrap=True)

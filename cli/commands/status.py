@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cli.deployed.base import BatchLedger, Place
     from cli.ledger import Ledger, Waiting
 
-_NEXT = 5
 _SHOWN = 200
 """Rows on a terminal; a file has them all."""
 
@@ -212,10 +211,7 @@ def _shown(answer: dict[str, Any]) -> RenderableType:
     parts += map(results.held_back_line, answer["held_back"])
     if answer["due"]:
         moments = [datetime.fromisoformat(text) for text in answer["due"]]
-        next_ones = ", ".join(map(waits.from_now, moments[:_NEXT]))
-        parts.append(f"{counted(len(moments), 'message')} waiting; due {next_ones}")
-        if moments[0] > datetime.now(UTC):
-            parts.append(waits.until(moments[0]))
+        parts.append(f"{counted(len(moments), 'message')} waiting; {waits.due_in_words(moments)}")
     parts += [f"[yellow]{safe(waits.words_of(one))}[/]" for one in answer["waits"] if one["code"]]
     if answer["resume"]:
         parts.append(f"[dim]if no run of it is at work: {safe(answer['resume'])}[/]")

@@ -126,4 +126,4 @@ def _shown(console: Console, answer: dict[str, Any]) -> None:
     console.print(made)
     for one in answer["failed"]:
         place = " ".join(str(one[name]) for name in ("provider", "account", "region", "type", "key") if one[name])
-        console.print(f"[red]not listed:[/] {safe(place)}: {safe(one['code'])} {safe(one['message'])}", highlight=False)
+        console.print(f"[red]not listed:[/] {safe(place)}: {safe(one['code'])} {safe(one['message'])}")

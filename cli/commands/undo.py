@@ -55,11 +55,11 @@ def undo(
 
     place = Place(stack, stack_region, local, functiongraph)
     there = _AtStack(place) if place else None
-    made, batch = undo_of(targets, overwrite=overwrite, batch_reports=None if there is None else there.reports)
+    made = undo_of(targets, overwrite=overwrite, batch_reports=None if there is None else there.reports)
     if made.unknown:
         made.notes.append(f"{counted(made.unknown, 'row')} left out: what stood there before is not known")
     for note in made.notes:
-        base.err.print(safe(note), style="yellow", highlight=False, soft_wrap=True)
+        base.err.print(safe(note), style="yellow", soft_wrap=True)
     if print_requests:
         print(json.dumps(made.requests, ensure_ascii=False))
         return
@@ -73,10 +73,10 @@ def undo(
     confirm(asked.totals(), asked.pairs, yes=yes, expect=expect, what="row", show=False)
     if there is not None:
         there.send(asked, as_json=as_json)
-    run = Run.new(batch)
+    run = Run.new(made.batch)
     run.open()
     run.record(made.requests)
-    carry_out([run], batch, None, as_json=as_json)
+    carry_out([run], made.batch, None, as_json=as_json)
 
 
 class _AtStack:
@@ -100,7 +100,7 @@ class _AtStack:
                 raise unknown_at_stack(self._stack, batch)
             if not totals.complete:
                 text = f"{batch} is not complete: what is still removed later is not undone by this"
-                base.err.print(text, style="yellow", highlight=False, soft_wrap=True)
+                base.err.print(text, style="yellow", soft_wrap=True)
             return ledger.reports(batch)
 
     def fitting(self, asked: "Given") -> "Given":

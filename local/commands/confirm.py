@@ -64,7 +64,7 @@ def show_plan(console: Console, plan: Mapping[str, Any], real: Mapping[str, Any]
             made.add_row(*map(safe, row), str(place["resources"]), str(place["pairs"]))
         console.print(made)
     for name, endpoint in real["endpoints"].items():
-        console.print(f"{name} is {endpoint}", highlight=False)
+        console.print(f"{name} is {endpoint}")
     if real["dry_run"]:
         console.print("[green]Dry run:[/] nothing is changed.")
     elif not all(place["dry_run"] for place in plan["places"]):

@@ -65,15 +65,15 @@ def _show_next(console: Console, session: Mapping[str, Any]) -> None:
         if (schedule is None and "{schedule}" in command) or (function is None and "{function}" in command):
             continue
         line = hints.command(command.format(schedule=schedule, function=function, events=hints.file("events")))
-        console.print(f"  [cyan]{safe(line)}[/]  [dim]# {what}[/]", highlight=False, soft_wrap=True)
+        console.print(f"  [cyan]{safe(line)}[/]  [dim]# {what}[/]", soft_wrap=True)
 
 
 def show_down(console: Console, answer: Mapping[str, Any]) -> None:
     """What has ended, and what ended with it."""
-    console.print(f"[bold]{safe(answer['name'])} has ended[/]", highlight=False)
+    console.print(f"[bold]{safe(answer['name'])} has ended[/]")
     if held := answer["messages"]:
         counts = ", ".join(f"{count} on {safe(name)}" for name, count in held.items())
-        console.print(f"[yellow]messages that ended with it:[/] {counts}", highlight=False)
+        console.print(f"[yellow]messages that ended with it:[/] {counts}")
 
 
 def note(session: Mapping[str, Any]) -> str:
@@ -89,7 +89,7 @@ def show_sent(console: Console, sent: Sequence[Mapping[str, Any]]) -> None:
         what = "event" if to == "bus" else "message"
         console.print(f"{counted(count, what)} to the {to} [bold]{name}[/]")
     for text in dict.fromkeys(item["note"] for item in sent if item["note"]):
-        console.print(f"[yellow]{safe(text)}[/]", highlight=False)
+        console.print(f"[yellow]{safe(text)}[/]")
 
 
 def lines(text: str) -> str:
@@ -100,16 +100,16 @@ def lines(text: str) -> str:
 def show_answer(console: Console, about: Console, answer: Mapping[str, Any]) -> None:
     """What a function answered on one console, so that it can be piped; its log, and what went wrong, on the other."""
     for line in answer["log"][-LOG_TAIL:]:
-        about.print(f"[dim]{escape(lines(line))}[/]", highlight=False, soft_wrap=True)
+        about.print(f"[dim]{escape(lines(line))}[/]", soft_wrap=True)
     start = f", cold start {answer['init_seconds'] * 1000:.0f} ms" if answer["cold"] else ""
     took = f"{answer['seconds'] * 1000:.1f} ms{start}"
     if not answer["error"]:
         about.print(f"[bold green]answered[/] [dim]after {took}[/]")
         console.print_json(data=answer["payload"])
         return
-    about.print(f"[bold red]failed:[/] {safe(answer['error'])} [dim]after {took}[/]", highlight=False)
+    about.print(f"[bold red]failed:[/] {safe(answer['error'])} [dim]after {took}[/]")
     for line in _failures(answer):
-        about.print(safe(line), highlight=False, soft_wrap=True)
+        about.print(safe(line), soft_wrap=True)
 
 
 def _failures(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -129,12 +129,12 @@ def show_state(console: Console, state: Mapping[str, Any]) -> None:
     console.print(tags_table(state["providers"]))
     console.print(queues_table(state["queues"]))
     for name in state["down"]:
-        console.print(f"[magenta]down:[/] {safe(name)} answers every request with 503", highlight=False)
+        console.print(f"[magenta]down:[/] {safe(name)} answers every request with 503")
     for name in state["missing"]:
-        console.print(f"[red]missing:[/] {safe(name)} was deleted while the stack is up", highlight=False)
+        console.print(f"[red]missing:[/] {safe(name)} was deleted while the stack is up")
     for logical_id, failures in state["failed_invocations"].items():
         for failure in failures:
-            console.print(f"[red]{logical_id}[/] {safe(failure)}", highlight=False)
+            console.print(f"[red]{logical_id}[/] {safe(failure)}")
     if state["dead_letters"]:
         console.print(dead_letters_table(state["dead_letters"]))
     else:
@@ -205,25 +205,21 @@ def show_faults(console: Console, rules: Sequence[Mapping[str, Any]], host: str)
         console.print(_faults_table("On", rules))
     else:
         console.print("[dim]Nothing is on.[/]\n")
-    console.print(
-        f"[bold]To switch on:[/] {safe(hints.command('faults on throttle'))}", highlight=False, soft_wrap=True
-    )
-    console.print(
-        f"[dim]how to narrow it: {safe(hints.command('faults on --help'))}[/]", highlight=False, soft_wrap=True
-    )
+    console.print(f"[bold]To switch on:[/] {safe(hints.command('faults on throttle'))}", soft_wrap=True)
+    console.print(f"[dim]how to narrow it: {safe(hints.command('faults on --help'))}[/]", soft_wrap=True)
     names = Table.grid(padding=(0, 2))
     for name, meaning in MEANINGS.items():
         names.add_row(f"  [cyan]{name}[/]", meaning)
     console.print(names)
     whose, meanings, kinds = HOSTS[host]
     down = hints.command(f"faults on {OUTAGE} --cloud {next(iter(meanings))}")
-    console.print(f"[bold]To take a service of {whose} down:[/] {safe(down)}", highlight=False, soft_wrap=True)
+    console.print(f"[bold]To take a service of {whose} down:[/] {safe(down)}", soft_wrap=True)
     services = Table.grid(padding=(0, 2))
     for name, meaning in meanings.items():
         services.add_row(f"  [cyan]{name}[/]", meaning)
     console.print(services)
     others = ", ".join(sorted(kinds - {OUTAGE}))
-    console.print(f"[dim]they also know {others}[/]", highlight=False, soft_wrap=True)
+    console.print(f"[dim]they also know {others}[/]", soft_wrap=True)
 
 
 def show_switched_on(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:
@@ -231,7 +227,7 @@ def show_switched_on(console: Console, rules: Sequence[Mapping[str, Any]]) -> No
     for rule in rules:
         console.print(f"[magenta]{rule['do']}[/] is on at {rule['cloud']} {safe(_how(rule))}".rstrip())
     ending = hints.command(f"faults off {rules[0]['do']}")
-    console.print(f"[dim]to end it: {safe(ending)}[/]", highlight=False, soft_wrap=True)
+    console.print(f"[dim]to end it: {safe(ending)}[/]", soft_wrap=True)
 
 
 def show_switched_off(console: Console, rules: Sequence[Mapping[str, Any]]) -> None:

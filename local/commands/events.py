@@ -153,4 +153,4 @@ def _reports(name: str, session: Path) -> list[Mapping[str, Any]]:
 
 
 def _warn(text: str) -> None:
-    err.print(f"[yellow]{console.safe(text)}[/]", highlight=False, soft_wrap=True)
+    err.print(f"[yellow]{console.safe(text)}[/]", soft_wrap=True)

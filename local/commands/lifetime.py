@@ -200,7 +200,7 @@ class _Run:
             self._observer.logged(function, line)
         if self._prints_logs:
             err.print(f"[dim]{function}[/] ", end="")
-            err.print(display.lines(line), markup=False, highlight=False, soft_wrap=True)
+            err.print(display.lines(line), markup=False, soft_wrap=True)
 
 
 def _warn_of_lost_messages(stack: "AnyStack") -> None:
@@ -208,7 +208,7 @@ def _warn_of_lost_messages(stack: "AnyStack") -> None:
     held = {queue.logical_id: queue.total for queue in stack.queues().values() if queue.total}
     if held:
         counts = ", ".join(f"{count} on {name}" for name, count in held.items())
-        err.print(f"[yellow]messages that end with this stack:[/] {counts}", highlight=False)
+        err.print(f"[yellow]messages that end with this stack:[/] {counts}")
 
 
 @app.command()

@@ -55,13 +55,13 @@ def _show_head(console: Console, seen: Mapping[str, Any], note: str) -> None:
     done = sum(function["invocations"] for function in functions)
     running = sum(function["busy"] for function in functions)
     busy = f"{counted(done, 'invocation')}, {running} running"
-    console.print(f"[bold green]{safe(seen['name'])}[/] up {seen['seconds']:.0f} s, {busy}", highlight=False)
+    console.print(f"[bold green]{safe(seen['name'])}[/] up {seen['seconds']:.0f} s, {busy}")
     if note:
         console.print(f"[bold yellow]{safe(note)}[/]")
     for name in seen["down"]:
-        console.print(f"[magenta]down:[/] {safe(name)}", highlight=False)
+        console.print(f"[magenta]down:[/] {safe(name)}")
     for name in seen["missing"]:
-        console.print(f"[bold red]missing:[/] {safe(name)}", highlight=False)
+        console.print(f"[bold red]missing:[/] {safe(name)}")
     console.print()
 
 

@@ -95,10 +95,10 @@ def _watch_lines(look: Look, console: Console, stopped: threading.Event) -> None
     lines = Lines()
     while not stopped.is_set():
         for line in lines.news(look()):
-            console.print(line, highlight=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)
         stopped.wait(INTERVAL)
     for line in lines.news(look()):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 class Lines:

@@ -34,6 +34,8 @@ Pair = tuple[str, str, str]
 class Undo:
     """What undoes some reports."""
 
+    batch: str = ""
+    """The batch of all its requests: one of their own, so that what undoes a batch is not undone with it."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     unknown: int = 0
     """Rows that changed a tag whose value before is not known: they are left out."""
@@ -46,7 +48,8 @@ def undo_requests(reports: Iterable["Report"], *, overwrite: bool = False) -> Un
 
     To undo twice makes the same requests under the same ids. LocalError where pages of a report are missing.
     """
-    made = Undo()
+    reports = list(reports)
+    made = Undo(_batch_of(reports))
     removals = []
     for report in distinct(reports):
         if (why := _nothing_in(report)) is not None:
@@ -70,8 +73,17 @@ def undo_requests(reports: Iterable["Report"], *, overwrite: bool = False) -> Un
                 pairs.pop(pair, None)
             heads.setdefault(_head(report, action, overwrite=over), {})[pair] = value
     for id_, heads in by_id.items():
-        made.requests += _written(id_, heads, made)
+        made.requests += [{**body, "batch": made.batch} for body in _written(id_, heads, made)]
     return made
+
+
+def _batch_of(reports: Sequence["Report"]) -> str:
+    """The name of the batch that undoes reports: that of the first of them that has one, and "-undo"."""
+    package.find()
+    from untag.core.requests import batch_name  # noqa: PLC0415 - the package has been found now
+
+    first = next((name for report in reports if (name := report.get("batch") or report.get("id"))), "")
+    return batch_name(f"{first}-undo")
 
 
 @cache
@@ -158,7 +170,7 @@ _UNDO = {"remove": _undo_removal, "restore": _undo_restore}
 
 
 def _head(report: "Report", action: str, *, overwrite: bool) -> Head:
-    names = ("provider", "account", "region", "project_id", "batch")
+    names = ("provider", "account", "region", "project_id")
     fields = {name: report.get(name) for name in names}
     fields |= {"action": action, "overwrite": overwrite or None, "reason": f"undo of {report['id']}"[:_LONGEST_REASON]}
     return tuple((name, value) for name, value in fields.items() if value is not None)

@@ -38,9 +38,12 @@ _UNWRAPPED = 10_000
 
 
 def make(*, stderr: bool = False) -> Console:
-    """A console that wraps for a terminal, and leaves lines whole in a pipe or a file."""
-    made = Console(stderr=stderr)
-    return made if made.file.isatty() else Console(stderr=stderr, width=_UNWRAPPED)
+    """A console that wraps for a terminal, and leaves lines whole in a pipe or a file.
+
+    Colours mean something here. So numbers have none by themselves, which rich would give them also inside a name.
+    """
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.file.isatty() else Console(stderr=stderr, width=_UNWRAPPED, highlight=False)
 
 
 def counted(count: int, noun: str) -> str:
@@ -93,6 +96,6 @@ def queues_table(queues: Sequence[Mapping[str, Any]]) -> Table:
 
 def show_error(console: Console, message: str, hint: str) -> None:
     """What went wrong, and what to do next."""
-    console.print(f"[bold red]error:[/] {safe(message)}", highlight=False)
+    console.print(f"[bold red]error:[/] {safe(message)}")
     if hint:
-        console.print(f"[dim]{safe(hints.pasteable(hint))}[/]", highlight=False, soft_wrap=True)
+        console.print(f"[dim]{safe(hints.pasteable(hint))}[/]", soft_wrap=True)

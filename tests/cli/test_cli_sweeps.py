@@ -62,6 +62,15 @@ def test_a_sweep_with_a_grace_is_valid_for_a_stack_and_check_says_that_a_run_her
     assert untag("run", name, "--dry-run").code == 0
 
 
+def test_a_plan_of_a_rule_with_a_grace_says_that_to_apply_it_removes_at_once(untag: Any) -> None:
+    rule = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
+    name = untag.write("sweep.json", {"rules": [{**rule, "grace": "7d"}]})
+    done = untag("plan", name, "-o", "plan.csv")
+    assert done.code == 0
+    assert "warning: the rule old has a grace: to apply the plan removes its tags at once" in done.err
+    assert untag("apply", "plan.csv", "--yes", "--expect", "300", "--json").json["pairs"] == {"removed": 300}
+
+
 def test_a_bare_list_of_rules_as_a_stacks_parameter_has_it_is_a_sweep(untag: Any) -> None:
     rule = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
     name = untag.write("rules.json", [rule])

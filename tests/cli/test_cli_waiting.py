@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cli_support import request
 
-from cli.waits import Wait, from_now, until, waits_of
+from cli.waits import Wait, due_in_words, from_now, until, waits_of
 from local.providers import JdcloudServer
 
 
@@ -113,6 +113,19 @@ NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC).astimezone().replace(hour=12)
 def test_a_moment_is_said_by_the_clock_of_this_machine(due: timedelta, words: str) -> None:
     assert until(NOON + due, NOON) == words
     assert from_now(NOON, NOON) == "now"
+
+
+@pytest.mark.parametrize(
+    ("dues", "words"),
+    [
+        ([252, 260], "nothing is due until 12:04 (in 4:12)"),
+        ([252, 750], "nothing is due until 12:04 (in 4:12), the last in 12:30"),
+        ([-9, 30], "due now"),
+        ([-9, 750], "due now, the last in 12:30"),
+    ],
+)
+def test_of_several_moments_the_first_and_the_last_are_said(dues: list[int], words: str) -> None:
+    assert due_in_words([NOON + timedelta(seconds=seconds) for seconds in dues], NOON) == words
 
 
 def test_what_waits_is_added_up_by_account_and_reason_the_next_one_first() -> None:

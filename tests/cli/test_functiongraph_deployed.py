@@ -132,13 +132,14 @@ def test_a_bell_that_is_refused_is_told_and_what_was_sent_is_only_late(
     assert tags(functiongraph, "i-4") == {}
 
 
+@pytest.mark.parametrize("following", [(), ("--follow",)], ids=" ".join)
 def test_what_is_refused_is_named_and_the_same_command_sends_the_rest(
-    untag: Untag, functiongraph: FunctionGraphStack
+    untag: Untag, functiongraph: FunctionGraphStack, following: tuple[str, ...]
 ) -> None:
     functiongraph.obs.faults.add("forbidden", operation="PutObject")
     try:
         name = untag.write("a.json", request(["i-5"]))
-        done = untag("send", name, *THERE, "--batch", "refused", "--yes", "--expect", "1", "--json")
+        done = untag("send", name, *THERE, "--batch", "refused", "--yes", "--expect", "1", "--json", *following)
     finally:
         functiongraph.obs.faults.clear()
     assert (done.code, len(done.json["unsent"]), done.json["code"]) == (1, 1, "AccessDenied")

@@ -116,7 +116,7 @@ def test_the_value_that_stood_there_is_put_back_and_not_the_one_that_was_asked_f
     assert request["project_id"] == "p"
     assert (request["action"], request["id"]) == ("restore", "r-undo")
     assert "overwrite" not in request
-    assert "batch" not in request
+    assert request["batch"] == "r-undo"
 
 
 def test_resources_that_held_other_values_are_put_back_by_requests_of_their_own():
@@ -128,12 +128,12 @@ def test_resources_that_held_other_values_are_put_back_by_requests_of_their_own(
     assert [one["id"] for one in requests] == ["r-undo-1", "r-undo-2"]
 
 
-def test_the_batch_is_kept_and_overwriting_is_asked_for_where_it_is_wanted():
+def test_the_batch_is_one_of_its_own_and_overwriting_is_asked_for_where_it_is_wanted():
     rows = report(row("1", was="a"), batch="cleanup-2026-11")
     (request,) = undo_requests([rows]).requests
-    assert request["batch"] == "cleanup-2026-11"
+    assert request["batch"] == "cleanup-2026-11-undo"
     (request,) = undo_requests([rows], overwrite=True).requests
-    assert (request["batch"], request["overwrite"]) == ("cleanup-2026-11", True)
+    assert (request["batch"], request["overwrite"]) == ("cleanup-2026-11-undo", True)
 
 
 @pytest.mark.parametrize("length", [250, 251, 256])
@@ -167,7 +167,7 @@ def test_a_restore_is_undone_by_removing_its_tags_and_by_putting_back_what_they_
     assert "overwrite" not in removal
     assert restore["resources"] == [{"type": "ecs", "ids": ["replaced"]}]
     assert (restore["tags"], restore["overwrite"]) == ([{"key": "k", "value": "before"}], True)
-    assert {request["batch"] for request in made.requests} == {"b"}
+    assert {request["batch"] for request in made.requests} == {made.batch} == {"b-undo"}
     assert sorted(request["id"] for request in made.requests) == ["r-undo-1", "r-undo-2"]
 
 
@@ -289,7 +289,7 @@ def test_the_command_takes_several_files_and_prints_what_is_for_another_queue(tm
     done = command("--print", "--overwrite", *files)
     assert done.returncode == 0, done.stderr
     (request,) = json.loads(done.stdout)
-    assert (request["batch"], request["overwrite"]) == ("b-1", True)
+    assert (request["batch"], request["overwrite"]) == ("b-1-undo", True)
     assert request["resources"] == [{"type": "ecs", "ids": ["i-1", "i-2"]}]
     failed = command("--print", files[0])
     assert (failed.returncode, failed.stdout) == (2, "")

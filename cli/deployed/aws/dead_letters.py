@@ -5,8 +5,9 @@ deleted is made visible again at the end; after a kill it becomes visible by its
 dead-letter queue has none of its own, so a dead letter that is received often goes nowhere.
 """
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -116,16 +117,25 @@ class _Reading:
             "MessageSystemAttributeNames": ["SentTimestamp"],
         }
         while old < _NOTHING_NEW:
-            messages = (await self._aws.json("sqs", "ReceiveMessage", asked)).get("Messages") or ()
+            messages = await self._received(asked)
             if not messages:
                 return
-            # All of them before the first is handed on: to stop at that one must not leave the others hidden.
-            self._hidden |= {one["MessageId"]: one["ReceiptHandle"] for one in messages}
             fresh = [one for one in messages if one["MessageId"] not in self._seen]
             self._seen |= {one["MessageId"] for one in fresh}
             old = 0 if fresh else old + 1
             for one in fresh:
                 yield one
+
+    async def _received(self, asked: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        """One answer's messages. Whoever stops here must leave none of them hidden, so all are noted before it ends."""
+        receiving = asyncio.ensure_future(self._aws.json("sqs", "ReceiveMessage", asked))
+        try:
+            await asyncio.shield(receiving)
+        finally:
+            # Also where it was cancelled: SQS hides what an answer that is under way will name.
+            messages = (await receiving).get("Messages") or ()
+            self._hidden |= {one["MessageId"]: one["ReceiptHandle"] for one in messages}
+        return messages
 
     async def delete(self, message_id: str) -> None:
         """Delete one of them. Raises AwsError."""

@@ -99,7 +99,6 @@ class FunctionGraphStack(Stack):
                 f"the functions could not be called ({safe(refused[0])}): the timer finds within two minutes what was "
                 "put on the queue",
                 style="yellow",
-                highlight=False,
                 soft_wrap=True,
             )
         return given
