@@ -59,7 +59,7 @@ def explained(problem: Problem, content: Any) -> tuple[str, str]:
     holder = _value_at(content, parts[:2]) if parts[0] == "rules" else content
     if not isinstance(holder, Mapping):
         return problem.message, ""
-    if parts[0] == "resources" and "ids" in parts:  # a name of a type that there is not, it may be
+    if parts[0] == "resources" and "ids" in parts:  # the type may be the mistake
         return problem.message, meant(_value_at(content, [*parts[:2], "type"]), types_of(holder.get("provider")))
     if parts[-1] not in _KNOWN:
         return problem.message, ""
@@ -78,8 +78,8 @@ def own_path(path: str) -> str:
 def warned(warnings: Iterable[str], provider: str, asked: Asked) -> list[str]:
     """What looks like a mistake but may be right, with what was probably meant.
 
-    A cloud whose list of types has not all of them says nothing of one that is not there. One that is written almost as
-    one of the list is told all the same.
+    A cloud whose list of types is not complete does not warn of a type that is missing there. Such a type is told here
+    if it is written almost like one that is in the list.
     """
     known = regions_of(provider) | types_of(provider)
     words = [word for word in (asked.location.region, *asked.types) if word]

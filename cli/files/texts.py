@@ -26,7 +26,7 @@ class Kind(enum.Enum):
 
 
 class UnreadableError(CommandError):
-    """A file cannot be read. The message names it; `why` is for what names it beside."""
+    """A file cannot be read. The message names it; `why` says the same without the name."""
 
     def __init__(self, name: str, why: str, hint: str) -> None:
         super().__init__(f"{shown(name)}: {why}", hint, status=INVALID)

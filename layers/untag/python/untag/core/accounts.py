@@ -216,7 +216,7 @@ class Account:
             self._proved = self._proved or (current is not None and credentials.signs_like(current))
         if answer.verdict is Verdict.UNAVAILABLE:
             self._unanswered += 1
-            # The pause is ours. Why it is made only the cloud's own words say.
+            # The pause is ours; the cause is what the cloud answered.
             why = " ".join(filter(None, (answer.code, answer.message)))
             self._unanswered_with = f"the provider does not answer{f': {why}' if why else ''}"
             if self._unanswered >= limits.CIRCUIT_FAILURES:
