@@ -66,3 +66,18 @@ def test_a_key_in_several_spellings_is_one_key_in_use(untag: Untag) -> None:
     assert keys == {"Env": (3, 2), "Owner": (1, 1), "team": (1, 1)}
     chosen = untag("tags", "--provider", "azure", "--type", TYPE, "--key", "eNV", "--json").json["keys"]
     assert [(one["key"], one["resources"]) for one in chosen] == [("Env", 3)]
+
+
+@pytest.mark.parametrize("trouble", [False, True], ids=["", "answers are lost"])
+def test_tags_as_long_as_the_cloud_takes_them_go_and_come_back(untag: Untag, azure: AzureServer, trouble: bool) -> None:
+    long = {"k" * 512: "v" * 256, "team": "web"}
+    azure.tags.load([{"type": TYPE, "id": VMS[3], "tags": long}])
+    if trouble:  # what is left of the request names the keys, and the values that were seen
+        azure.faults.add("reset", operation="writing", times=4, applied=True)
+    request = {"id": "r", "batch": "b", "provider": "azure", "resources": [{"type": TYPE, "ids": VMS[3:]}]}
+    untag.write("all.json", {**request, "tags": "all"})
+    done = untag("run", "all.json", "--yes", "--expect", "1", "--json")
+    assert (done.code, sum(done.json["pairs"].values())) == (0, 2), done.err
+    assert stand(azure)[3] == {}
+    assert untag("undo", "b", "--yes", "--expect", "2").code == 0
+    assert stand(azure)[3] == long

@@ -87,7 +87,7 @@ IN_HARMLESS = {
     "a new optional field": put(*FIELDS, "team", value=NEW),
     "a required field that becomes optional": lambda s: s["required"].remove("tags"),
     "a wider enum": lambda s: s["properties"]["provider"]["enum"].append("anothercloud"),
-    "a longer text": put(*TAG, "key", "maxLength", value=512),
+    "a longer text": put(*TAG, "key", "maxLength", value=1000),
     "a shorter least length": take(*TAG, "key", "minLength"),
     "no pattern any more": take(*FIELDS, "account", "pattern"),
     "a pattern that takes a character more": put(*GROUP, "type", "pattern", value="^[A-Za-z_][A-Za-z0-9_:./~-]*$"),

@@ -292,6 +292,7 @@ REFUSED_ALL_THE_SAME: list[tuple[str, Any]] = [
     ("removal-message", {"specversion": "1.0", "data_base64": "e30"}),
     ("removal-message", wrapped(request(), 5)),
     ("decommission-message", {"topic_urn": "t", "message": {"trace_name": "deleteServer", "trace_id": "t"}}),
+    ("removal-request", request(tags=[{"key": "a", "value": "v" * 256}])),
     ("removal-request", request(expect=3)),
     ("removal-request", request(resources=[{"type": "vm", "ids": [f"i-{n}" for n in range(100_001)]}])),
     ("removal-request", request(not_before="2026-12-02T00:00:00Z", not_after="2026-12-01T00:00:00Z")),

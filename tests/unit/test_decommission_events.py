@@ -62,7 +62,7 @@ def test_an_id_that_can_name_no_request_gives_way_to_what_carried_it(id_: Any):
         ({"resources": [{"type": "vm", "ids": []}]}, "detail.resources.0.ids"),
         ({"tags": []}, "detail.tags"),
         ({"tags": [{"key": ""}]}, "detail.tags.0.key"),
-        ({"tags": [{"key": "k" * 129}]}, "detail.tags.0.key"),
+        ({"tags": [{"key": "k" * 513}]}, "detail.tags.0.key"),
         ({"reason": "x" * 1025}, "detail.reason"),
         ({"surprise": 1}, "detail.surprise"),
         ({"dry_run": True}, "detail.dry_run"),

@@ -79,5 +79,5 @@ def documents() -> tuple[Document, ...]:
         Document("sweep-answer", 2, "out", "Answer of a sweep by hand", outgoing.sweep_answer()),
         Document("invocation-error", 1, "out", "Error of an invocation by hand", outgoing.invocation_error()),
         Document("dead-letter", 1, "out", "Dead letter", outgoing.dead_letter()),
-        Document("remainder", 3, "out", "Remainder", outgoing.remainder()),
+        Document("remainder", 4, "out", "Remainder", outgoing.remainder()),
     )

@@ -31,6 +31,10 @@ LIMITS: tuple[Limit, ...] = (
         "A message of SMN is a text. What has to be read of a vendor's event is an object, or the JSON text of one.",
         r"^Input should be a text$|^Input should be an object$|^is no trace: ",
     ),
+    Limit(
+        "Most clouds hold shorter keys and values than the widest that a request takes.",
+        r"^String should have at most [0-9]+ characters on [a-z]+$",
+    ),
     Limit("`expect` has to be the number of different pairs.", r"^says [0-9]+, but the request names"),
     Limit("One body names at most 100,000 pairs.", r"^more than 100000 pairs"),
     Limit("`not_before` cannot be later than `not_after`.", r"should not be later than not_after"),
@@ -114,6 +118,12 @@ CHANGES: tuple[Change, ...] = (
         "Nothing: untag alone reads remainders.",
     ),
     Change(3, ("remainder",), "A remainder can say `not_before`.", "Nothing: untag alone reads remainders."),
+    Change(
+        4,
+        ("remainder",),
+        "A key can have 512 characters, as Azure takes them, and a value 256, as AWS and Azure do.",
+        "Nothing: untag alone reads remainders.",
+    ),
 )
 
 _HEAD = """# Schemas

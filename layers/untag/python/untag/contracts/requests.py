@@ -45,7 +45,8 @@ Account = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 Project = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 Batch = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
-Value = Annotated[str, StringConstraints(max_length=255)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=512)]  # Azure's
+Value = Annotated[str, StringConstraints(max_length=256)]  # AWS's and Azure's
 
 
 def _date_text(value: Any) -> Any:
@@ -95,12 +96,12 @@ class _Input(BaseModel):
 
 
 class TagInput(_Input):
-    """A tag as a request names it; lengths are the widest that any cloud allows.
+    """A tag as a request names it. Lengths are the widest that any cloud allows; each provider checks its own.
 
     `was` is there in remainders only: the value that stood there before a write whose answer was lost.
     """
 
-    key: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    key: Key
     value: Annotated[Value | None, BeforeValidator(_not_null)] = None
     was: Annotated[Value | None, BeforeValidator(_not_null)] = None
 

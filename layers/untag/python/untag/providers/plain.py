@@ -10,12 +10,16 @@ from untag.providers.base import Asked, C, Failure, Location, Scope
 class Plain(Generic[C]):
     """What most clouds have in common."""
 
+    name: str
     endpoints: tuple[str, ...] = ()
     pages = True
     documented_regions: frozenset[str] = frozenset()
     """The regions that the cloud's documents list, where they list all; for a hint at what was meant."""
     documented_types: frozenset[str] = frozenset()
     """The types whose names are known from the documents, if not all there are; for the same."""
+    longest_key = 128
+    longest_value = 255
+    """Characters of a tag's key and value that the cloud can hold."""
     finds_any_key = False
     finds_any_type = False
 
@@ -24,7 +28,10 @@ class Plain(Generic[C]):
         return True
 
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """Each type has to be one that may be where the request says, and each id one that may be of its type there."""
+        """Each type has to be one that may be where the request says, and each id one that may be of its type there.
+
+        No key and no value is longer than the cloud can hold.
+        """
         location = Location.of(request)
         told: set[Problem] = set()
         for index, group in enumerate(request.resources):
@@ -40,6 +47,15 @@ class Plain(Generic[C]):
             for number, id_ in enumerate(() if found else group.ids):
                 if (message := self.id_problem(location, group.type, id_)) is not None:
                     yield Problem(f"resources.{index}.ids.{number}", message)
+        yield from self._too_long(request)
+
+    def _too_long(self, request: RemovalRequest) -> Iterator[Problem]:
+        for index, tag in enumerate(request.named_tags()):
+            for name, text, longest in (("key", tag.key, self.longest_key), ("value", tag.value, self.longest_value)):
+                if text is not None and len(text) > longest:
+                    yield Problem(
+                        f"tags.{index}.{name}", f"String should have at most {longest} characters on {self.name}"
+                    )
 
     def warnings(self, asked: Asked) -> Iterable[str]:  # noqa: ARG002 - the Protocol's
         """Nothing looks like a mistake that may be right."""

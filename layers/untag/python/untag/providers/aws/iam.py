@@ -71,6 +71,7 @@ class AwsIam(Plain[AwsCredentials]):
     limits = Limits(resources=1, keys=KEYS_PER_CALL)
     rate = 5.0
     reserved_prefixes: tuple[str, ...] = RESERVED
+    longest_value = 256
     removes_pairs = False
     facts = Facts(READ_BEFORE, failures="the call, which is of one resource", outlived=False)
     documented_types = BY_IAM

@@ -95,6 +95,7 @@ class AwsTagging(Plain[AwsCredentials]):
     limits = Limits(resources=RESOURCES_PER_CALL, keys=KEYS_PER_CALL, read_resources=RESOURCES_IN_A_READ)
     rate = 5.0
     reserved_prefixes: tuple[str, ...] = RESERVED
+    longest_value = 256
     removes_pairs = False
     facts = Facts(READ_BEFORE, failures="the resource, not the tag")
     documented_types = LISTED

@@ -68,6 +68,7 @@ class AzureTags(Plain[AzureCredentials]):
     limits = Limits(resources=1, keys=MOST_TAGS)
     rate = 5.0
     reserved_prefixes: tuple[str, ...] = ("microsoft", "azure", "windows", "hidden-", "ms-resource-usage")
+    longest_key, longest_value = 512, 256
     reads_first = True
     removes_pairs = True
     facts = Facts(READ_BEFORE, failures="the tag, by those that an answer shows to be left")

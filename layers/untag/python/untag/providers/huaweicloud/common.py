@@ -2,13 +2,13 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import httpx
 
-from untag.contracts import Problem, RemovalRequest, Tag
-from untag.providers.base import Answer, Listing, Scope, Session, Verdict
+from untag.contracts import Tag
+from untag.providers.base import Answer, Listing, Location, Scope, Session, Verdict
 from untag.providers.http import Reply, tags_of
 from untag.providers.huaweicloud.credentials import HuaweiCloudCredentials
 from untag.providers.huaweicloud.errors import error_of, request_id, unbelieved, verdict_of_answer
@@ -41,12 +41,9 @@ class HuaweiCloud(Plain[HuaweiCloudCredentials], ABC):
     def speaks_of_resource(self, code: str) -> bool:
         """Whether a 404 with this code says that the resource does not exist, and not that the address is wrong."""
 
-    def problems(self, request: RemovalRequest) -> Iterator[Problem]:
-        """Ids that cannot be distinguished from a part of a path."""
-        for index, group in enumerate(request.resources):
-            for number, id_ in enumerate(group.ids) if self.accepts(group.type) else ():
-                if len(id_) > _ID_LENGTH or not _ID.fullmatch(id_):
-                    yield Problem(f"resources.{index}.ids.{number}", _ID_FORM)
+    def id_problem(self, location: Location, type_: str, id_: str) -> str | None:  # noqa: ARG002 - the Protocol's
+        """An id must not be taken for another part of a path."""
+        return None if len(id_) <= _ID_LENGTH and _ID.fullmatch(id_) else _ID_FORM
 
     def auth(self, credentials: HuaweiCloudCredentials, scope: Scope) -> HuaweiAuth:  # noqa: ARG002 - signed without a scope
         """SDK-HMAC-SHA256 with the account's id."""

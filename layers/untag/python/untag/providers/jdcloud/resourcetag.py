@@ -57,7 +57,6 @@ REGIONS = frozenset({"cn-north-1", "cn-east-1", "cn-east-2", "cn-south-1", "cn-a
 
 MOST_RESOURCES_PER_CALL = 500
 
-_KEY_LENGTH = 127
 _CDN, _CDN_REGION = "cdn", "cn-all"
 _THROTTLES = frozenset({"RATE_LIMIT", "HTTP_RATE_LIMIT_EXCEEDED"})
 _QUOTA = "QUOTA"
@@ -72,6 +71,7 @@ class JDCloud(Plain[JDCloudCredentials]):
     api = "resourcetag"
     rate = 15.0  # the gateway's limit is 1000 a minute for most product lines
     reserved_prefixes: tuple[str, ...] = ("jrn:",)
+    longest_key = 127
     removes_pairs = True
     facts = Facts(guard="the call names key and value", failures="the resource, not the tag")
     credentials = JDCloudCredentials
@@ -111,8 +111,6 @@ class JDCloud(Plain[JDCloudCredentials]):
         for index, tag in enumerate(request.named_tags()):
             if tag.value == "":
                 yield Problem(f"tags.{index}.value", "String should have at least 1 character on jdcloud")
-            if len(tag.key) > _KEY_LENGTH:
-                yield Problem(f"tags.{index}.key", f"String should have at most {_KEY_LENGTH} characters on jdcloud")
 
     def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
         """A region is needed, and cdn is at home in `cn-all` only."""

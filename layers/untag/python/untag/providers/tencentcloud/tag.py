@@ -69,7 +69,6 @@ KEYS_PER_CALL = 10
 FOUND_IN_A_PAGE = 200
 NAMES_IN_A_PAGE = 1000
 
-_KEY_LENGTH = 127
 _OPERATIONS = {Action.REMOVE: "UnTagResources", Action.RESTORE: "TagResources"}
 
 
@@ -91,6 +90,7 @@ class TencentTag(Plain[TencentCredentials]):
     endpoints = ("sts",)
     rate = 15.0
     reserved_prefixes: tuple[str, ...] = ("qcs:", "project", "项目", "qcloud", "tencent")
+    longest_key = 127
     removes_pairs = False
     facts = Facts(READ_BEFORE, failures="the resource, not the tag")
     credentials = TencentCredentials
@@ -125,11 +125,8 @@ class TencentTag(Plain[TencentCredentials]):
     def problems(self, request: RemovalRequest) -> Iterator[Problem]:
         """What every cloud checks, and what a tag may be."""
         yield from super().problems(request)
-        for index, tag in enumerate(request.named_tags()):
-            if len(tag.key) > _KEY_LENGTH:
-                message = f"String should have at most {_KEY_LENGTH} characters on tencentcloud"
-                yield Problem(f"tags.{index}.key", message)
-            if tag.value == "" and request.action is Action.RESTORE:
+        for index, tag in enumerate(request.named_tags() if request.action is Action.RESTORE else ()):
+            if tag.value == "":
                 yield Problem(f"tags.{index}.value", "String should have at least 1 character on tencentcloud")
 
     def location_problems(self, location: Location, type_: str) -> Iterator[Problem]:
