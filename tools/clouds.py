@@ -27,7 +27,12 @@ WORDS = """
 - **finds**: what `untag plan`, `untag tags` and sweeps can list. "any tag" is what a rule with `except` needs, "any
   type" what `types: "all"` needs.
 - **deletions**: whether the cloud's own events of deleted resources lead to removals.
-- **calls a second**: the pace of an account, unless `UNTAG_RATE` or its secret says another.
+"""
+
+PACE = """## Pace, and reserved keys
+
+The pace is that of an account, unless its secret or `UNTAG_RATE` says another.
+
 """
 
 
@@ -40,7 +45,7 @@ def page() -> str:
         ["cloud", "fields of a secret", "variables of the account `default`"], [_secret(name) for name in NAMES]
     )
     pace = table(["cloud", "API", "calls a second", "keys that are never touched"], [*_paces()])
-    return f"{HEAD}{calls}{WORDS}\n## Credentials\n\n{keys}\n## Pace, and reserved keys\n\n{pace}"
+    return f"{HEAD}{calls}{WORDS}\n## Credentials\n\n{keys}\n{PACE}{pace}"
 
 
 def _row(api: Any) -> list[str]:

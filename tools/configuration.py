@@ -45,10 +45,10 @@ WHAT = {
     "Plain http is for this machine itself. The names are [below](#endpoints-and-sizes-of-calls).",
     "UNTAG_RESOURCES_PER_CALL": "Resources in one call of an API: `jdcloud.resourcetag=50`. "
     "The names and bounds are [below](#endpoints-and-sizes-of-calls).",
-    "UNTAG_MAX_ATTEMPTS": "How often a pair is refused before it is given up. It has to be older than `UNTAG_MAX_AGE` "
-    "as well.",
-    "UNTAG_MAX_AGE": "How old a request is before a pair of it is given up. It has to be refused `UNTAG_MAX_ATTEMPTS` "
-    "times as well.",
+    "UNTAG_MAX_ATTEMPTS": "After so many refusals a pair is given up, if its request is older than "
+    "`UNTAG_MAX_AGE` as well.",
+    "UNTAG_MAX_AGE": "When a request is older than this, a pair of it is given up that was also refused "
+    "`UNTAG_MAX_ATTEMPTS` times.",
     "UNTAG_CONCURRENCY": "Provider calls in flight in one process.",
     "UNTAG_RATE": "Calls a second for each provider account, over all processes of a function; each function has it "
     "for itself. A secret's own `rate` goes before it.",
@@ -75,6 +75,7 @@ OF_THE_COMMAND = {
 }
 DEFAULTS = {"UNTAG_RATE": "[each cloud's own](clouds.md#pace-and-reserved-keys)", "UNTAG_DECOMMISSION_TAGS": "`all`"}
 """Defaults that no call that reads a variable names."""
+ANY_TEXT = "a text"
 OF_PATTERNS = {"Rate": "0.001 to 9,999.999"}
 """What a parameter lets through by its pattern, where that is less than its variable takes."""
 
@@ -109,8 +110,8 @@ ENDPOINTS = """
 ## Endpoints and sizes of calls
 
 The name of an API stands in `UNTAG_ENDPOINTS` and `UNTAG_RESOURCES_PER_CALL`. Its other names stand in
-`UNTAG_ENDPOINTS` only. Where the table has no number, the size of a call cannot be set. A number above what the API
-takes at most counts as that.
+`UNTAG_ENDPOINTS` only. Where the table has no number, the size of a call cannot be set. A number is from
+1 to 1,000 (the template takes up to 999); one above what the API takes at most counts as that.
 
 """
 
@@ -154,7 +155,7 @@ class Variable(NamedTuple):
             "duration": "`90`, `15m`, `24h`, `2d`",
             "words": "a list with commas",
             "mapping": "`name=value` pairs with commas",
-        }.get(self.reader, "a text")
+        }.get(self.reader, ANY_TEXT)
 
     def shown_default(self) -> str:
         """Its default, for a person."""
@@ -208,6 +209,8 @@ def narrower(variable: Variable, names: Iterable[str]) -> Iterator[str]:
             yield f"`{name}`: {low:,g} to {high:,g}"
         elif name in OF_PATTERNS:
             yield f"`{name}`: {OF_PATTERNS[name]}"
+        elif variable.values() == ANY_TEXT and "AllowedValues" in said:
+            yield f"`{name}`: {', '.join(f'`{value}`' for value in said['AllowedValues'])}"
 
 
 def parameters() -> dict[str, list[str]]:

@@ -195,6 +195,7 @@ def test_other_endpoints_take_the_place_of_the_public_ones():
     ("fields", "path"),
     [
         ({"account_id": "root"}, "account_id"),
+        ({"account_id": 1.5}, "account_id"),
         ({"account_id": "123"}, "account_id"),
         ({"secret_key": None}, "secret_key"),
         ({"secret_key": "a\nb"}, "secret_key"),
@@ -215,6 +216,7 @@ def test_the_default_accounts_credentials_stand_in_the_vendors_own_variables():
     }
     read = TencentCredentials.from_environment(environ)
     assert (read.access_key, read.security_token, read.account_id) == ("AKIDFAKE", "t0ken", UIN)
+    assert TencentCredentials.parse(FIELDS | {"account_id": int(UIN)}).account_id == UIN
     assert TencentCredentials.missing({}) == ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"]
     assert "fake-secret-key" not in f"{read!r} {read}"
     assert KEY.signs_like(WITHOUT_UIN)

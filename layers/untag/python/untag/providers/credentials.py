@@ -29,6 +29,15 @@ HeaderText = Annotated[str, StringConstraints(pattern=r"^[ -~]+$", max_length=81
 """What can travel in a header: what cannot is a mistake of the person who wrote it down."""
 
 
+def _digits(value: Any) -> Any:
+    # The number of an account is often written as a number.
+    return str(value) if type(value) is int else value
+
+
+AccountNumber = Annotated[str, BeforeValidator(_digits), StringConstraints(pattern=r"^[0-9]{5,20}$")]
+"""A vendor's number of an account, where that is made of digits."""
+
+
 class Credentials(BaseModel):
     """What every provider's credentials hold.
 

@@ -1,14 +1,10 @@
 """What a call to Tencent Cloud is signed with."""
 
-import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
-from untag.contracts import InvalidInputError
 from untag.providers.base import Session
-from untag.providers.credentials import AccessKey, HeaderText
-
-_UIN = re.compile(r"[0-9]{5,20}")
+from untag.providers.credentials import AccessKey, AccountNumber
 
 
 class TencentCredentials(AccessKey):
@@ -22,15 +18,7 @@ class TencentCredentials(AccessKey):
     }
     settings: ClassVar[frozenset[str]] = frozenset({"rate", "account_id"})
 
-    account_id: HeaderText | None = None
-
-    @classmethod
-    def parse(cls, fields: Any) -> Self:
-        """The credentials in a JSON object. Raises InvalidInputError."""
-        parsed = super().parse(fields)
-        if parsed.account_id is not None and not _UIN.fullmatch(parsed.account_id):
-            raise InvalidInputError.of("should be the owner's uin: 5 to 20 digits", "account_id")
-        return parsed
+    account_id: AccountNumber | None = None
 
 
 TencentSession = Session[TencentCredentials]

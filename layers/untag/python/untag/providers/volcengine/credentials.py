@@ -1,17 +1,10 @@
 """What a call to Volcengine is signed with."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
-
-from pydantic import BeforeValidator, StringConstraints
+from typing import ClassVar
 
 from untag.providers.base import Session
-from untag.providers.credentials import AccessKey
-
-
-def _text(value: Any) -> Any:
-    # The number of an account is often written as a number.
-    return str(value) if type(value) is int else value
+from untag.providers.credentials import AccessKey, AccountNumber
 
 
 class VolcengineCredentials(AccessKey):
@@ -24,7 +17,7 @@ class VolcengineCredentials(AccessKey):
         "account_id": "VOLCENGINE_ACCOUNT_ID",
     }
 
-    account_id: Annotated[str | None, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9]{1,20}$")] = None
+    account_id: AccountNumber | None = None
 
 
 VolcengineSession = Session[VolcengineCredentials]
