@@ -1,4 +1,4 @@
-"""Values of a local stack: overrides, dead letters, notifications, the state of its queues; and an event's shape."""
+"""Values of a local stack: overrides, dead letters, notifications, the state of its queues; and a look at rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -94,6 +94,19 @@ class NotDrainedError(LocalError):
             status=WAITING,
         )
         self.queues = queues
+
+
+def overridden(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """A stack's variables with a person's over them.
+
+    Of `UNTAG_ENDPOINTS` only the APIs that are given are replaced: without the others' local addresses the functions
+    would call the public ones.
+    """
+    name = "UNTAG_ENDPOINTS"
+    pairs = [pair.split("=", 1) for text in (own.get(name), given.get(name)) if text for pair in text.split(",")]
+    if any(len(pair) == 1 for pair in pairs):  # it is no list of addresses: the functions say so
+        return {**own, **given}
+    return {**own, **given} | ({name: ",".join(map("=".join, dict(pairs).items()))} if pairs else {})
 
 
 def are_rules(content: Any) -> bool:

@@ -49,7 +49,7 @@ class Followed(ABC):
             return False
         if not isinstance(report, dict) or (report.get("batch") or report.get("id")) not in self.batches:
             return False
-        if report.get("kind") == "sweep" and report.get("status") != "continued":
+        if report.get("kind") == "sweep":
             self._sweeps.discard(str(report.get("id")))
         with self._reports.open("a", encoding="utf-8") as file:
             file.write(f"{json.dumps(report, ensure_ascii=False)}\n")

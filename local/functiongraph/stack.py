@@ -52,7 +52,7 @@ from local.functiongraph.timers import TimerClock, TimerTrigger, parse
 from local.functions.runtime import Answer
 from local.providers import SERVERS, Fault, ProviderServer, environment
 from local.reports.ledger import LedgerFile
-from local.shapes import DeadLetter, NotDrainedError, Notification, QueueState, Sent
+from local.shapes import DeadLetter, NotDrainedError, Notification, QueueState, Sent, overridden
 
 
 class _Credentials:
@@ -211,7 +211,7 @@ class FunctionGraphStack:
     def variables(self) -> dict[str, str]:
         """What stands in the variable `UNTAG`."""
         clouds = environment(self.providers.values())
-        return {
+        own = {
             **{name: value for name, value in clouds.items() if name.startswith("UNTAG_")},
             "UNTAG_ENDPOINTS": f"{clouds['UNTAG_ENDPOINTS']},{endpoints(*self.services)}",
             "UNTAG_BUCKET": BUCKET,
@@ -220,8 +220,8 @@ class FunctionGraphStack:
             "UNTAG_DECOMMISSION_FUNCTION": DECOMMISSION,
             "UNTAG_SWEEP_FUNCTION": SWEEP,
             "UNTAG_CREDENTIALS": f"csms:{SECRETS}",
-            **self._given,
         }
+        return overridden(own, self._given)
 
     def outputs(self) -> dict[str, Any]:
         """What Terraform's outputs say of a deployment, by their names there."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from local.errors import TemplateError
+from local.functiongraph.stack import FunctionGraphStack
 from local.functions.function import name_of
 from local.stack import Overrides, Stack
 from local.template.resolve import Resolver
@@ -80,3 +81,20 @@ def test_an_alias_and_a_version_are_named_after_their_function():
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:st-Probe"
     assert resolver.ref("Live") == f"{arn}:live"
     assert (resolver.ref("Version"), resolver.attribute("Version", "Version")) == (f"{arn}:1", "1")
+
+
+@pytest.mark.parametrize("host", ["aws", "functiongraph"])
+def test_an_endpoint_that_is_given_replaces_no_other_so_that_no_public_one_is_called(host: str) -> None:
+    given = {"UNTAG_ENDPOINTS": "skycloud.tags=http://127.0.0.1:9,huaweicloud.tms=http://127.0.0.1:10"}
+    if host == "aws":
+        with Stack(overrides=Overrides(environment=given)) as stack:
+            said = stack.functions["RemoveTagsFunction"].spec.environment["UNTAG_ENDPOINTS"]
+            own = stack.providers["jdcloud"].url
+    else:
+        with FunctionGraphStack(environment=given) as stack:
+            said, own = stack.variables()["UNTAG_ENDPOINTS"], stack.providers["jdcloud"].url
+    endpoints = dict(pair.split("=", 1) for pair in said.split(","))
+    assert endpoints["jdcloud.resourcetag"] == own
+    assert endpoints["huaweicloud.tms"] == "http://127.0.0.1:10"
+    assert endpoints["skycloud.tags"] == "http://127.0.0.1:9"
+    assert all(url.startswith("http://127.0.0.1:") for url in endpoints.values())

@@ -140,6 +140,7 @@ _WAYS = """
 - `openapi/` holds the two events of the bus as `OpenApi3`, which the EventBridge schema registry makes code bindings
   of:
 
+      aws schemas create-registry --registry-name untag
       aws schemas create-schema --registry-name untag --schema-name RemovalRequested --type OpenApi3 \\
         --content file://docs/schemas/openapi/removal-event.json
 

@@ -22,7 +22,7 @@ class Notice(BaseModel):
     provider: str | None
     account: str | None
     region: str | None
-    status: Literal["skipped", "succeeded", "partial", "failed", "continued"]
+    status: Literal["skipped", "succeeded", "partial", "failed"]
     code: str | None
     reason: str | None
     dry_run: bool
