@@ -244,7 +244,8 @@ _HOW = """
 - Drains: the provider phase runs from the arrival of the first call at the local cloud to the answer of its last,
   told by the cloud. Each call takes 50 ms there, the signature is checked and the tag is removed for real. Processes
   are warm, keys proved, connections kept from run to run. `UNTAG_RATE` is set so high that no pace holds a call back.
-  SNS is a stand-in that answers at once.
+  SNS is a stand-in that answers at once. Tags are not read first (`UNTAG_READ_FIRST=off`), except where a row says so:
+  a read is one call more for each write.
 - CPU of a call: all CPU of the invocation, with parsing, signing, outcomes and the report, over the number of calls.
 - CPU of a pair: the same over ten messages of 50 ids and 5 tags each, over 2,500 pairs.
 - Growth: the core with a provider that answers at once: jobs, plan, judgement, results and the rows of every report.

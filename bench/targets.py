@@ -86,7 +86,7 @@ class Targets:
     def _jdcloud(self) -> Iterator[Row]:
         calls, theirs = self.mid("jd hundreds own", "calls"), self.mid("jd hundreds sdk", "calls")
         yield Row(
-            "provider calls, 1,000 messages in batches of 100",
+            "provider calls, 1,000 messages in batches of 100, tags not read first",
             f"{calls:,.0f}",
             f"{theirs:,.0f}",
             f"{_CALLS} calls",

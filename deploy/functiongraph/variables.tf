@@ -48,13 +48,13 @@ variable "code" {
 }
 
 variable "secrets" {
-  description = "The accounts' credentials by PROVIDER-ACCOUNT, as JSON: { \"jdcloud-default\" = jsonencode({ access_key = …, secret_key = … }) }."
+  description = "The accounts' credentials by PROVIDER-ACCOUNT, as JSON texts; docs/functiongraph.md shows one. Keep a file that holds them to yourself."
   type        = map(string)
   default     = {}
   sensitive   = true
 
   validation {
-    condition     = alltrue([for name in keys(var.secrets) : can(regex("^[a-z]+-[A-Za-z0-9_-]{1,40}$", name))])
+    condition     = alltrue([for name in keys(var.secrets) : can(regex("^[a-z][a-z0-9_]*-[A-Za-z0-9_-]{1,40}$", name))])
     error_message = "A secret is named PROVIDER-ACCOUNT, such as jdcloud-default."
   }
 
@@ -76,7 +76,7 @@ variable "domain_id" {
 }
 
 variable "settings" {
-  description = "Further settings, by the names that docs/functiongraph.md lists, such as { UNTAG_PROTECTED_KEYS = \"owner\" }. Values are texts."
+  description = "Further settings, by the names that docs/configuration.md lists, such as { UNTAG_PROTECTED_KEYS = \"owner\" }. Values are texts."
   type        = map(string)
   default     = {}
 
@@ -160,7 +160,7 @@ variable "gateway" {
 }
 
 variable "tag_roles" {
-  description = "Names of roles that let the agency change tags of this account, beside TMS's own permissions; such as \"ECS FullAccess\". Used with domain_id."
+  description = "Names of roles that let the agency change tags of this account, beside TMS's own permissions; such as \"ECS FullAccess\"."
   type        = list(string)
   default     = []
 }

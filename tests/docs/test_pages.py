@@ -3,6 +3,8 @@
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,6 +171,16 @@ def test_every_tool_is_called_or_named_by_something_else() -> None:
     unused = [tool for tool in tools if not any(tool.stem in it for path, it in texts.items() if path != tool)]
     assert len(tools) > 10
     assert unused == []
+
+
+def test_the_way_of_a_tag_is_as_long_as_the_page_says() -> None:
+    tool = [sys.executable, "-W", "ignore", str(ROOT / "tools" / "way_of_a_tag.py")]
+    told = subprocess.run(tool, capture_output=True, text=True, check=True).stdout
+    counts = dict(re.findall(r"^(functions|classes) +(\d+)$", told, re.MULTILINE))
+    stated = re.findall(
+        r"^\| (functions|classes) \| \d+ \| (\d+) \|$", text(ROOT / "docs" / "architecture.md"), re.MULTILINE
+    )
+    assert dict(stated) == counts
 
 
 def test_the_outcome_table_and_the_life_of_a_pair_know_every_outcome() -> None:

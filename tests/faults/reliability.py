@@ -19,7 +19,7 @@ HEAD = """# Reliability, as measured
 
 Written by `make faults`; do not edit. The campaign is in `tests/faults`: the real function in processes under the local
 runtime, real HTTP to the local clouds (all that untag knows, several accounts, keys in Secrets Manager), and moto's
-SQS, SNS and Secrets Manager behind the local stack. The account is kept outside the program, from the requests as they
+SQS, SNS and Secrets Manager behind the local stack. The books are kept outside the program, from the requests as they
 were sent, the reports and dead letters as they came, and the clouds' own tables and call logs.
 """
 

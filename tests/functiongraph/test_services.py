@@ -177,4 +177,4 @@ def test_a_queue_that_no_function_works_at_grows_old_and_says_so(
     said = capsys.readouterr().out
     assert max(ages) > 900
     assert "the oldest message is late" in said
-    assert "a bell was refused" in said
+    assert "a bell was not taken" in said

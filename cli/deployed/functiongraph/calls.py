@@ -63,7 +63,7 @@ class _Refusals:
         self.codes: list[str] = []
 
     def noted(self, line: str, **facts: Any) -> None:  # noqa: ARG002 - as the bells say it
-        """A bell was refused."""
+        """A bell was not taken."""
         self.codes.append(str(facts.get("code", "")))
 
 

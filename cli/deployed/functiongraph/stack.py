@@ -96,8 +96,8 @@ class FunctionGraphStack(Stack):
         given, refused = self._deployment.call(whole)
         if refused:
             shared.err.print(
-                f"the functions could not be called ({safe(refused[0])}): the timer finds within two minutes what was "
-                "put on the queue",
+                f"the functions could not be called ({safe(refused[0])}): the timer finds what was put on the queue "
+                "within three minutes",
                 style="yellow",
                 soft_wrap=True,
             )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def without_collections() -> Iterator[None]:
     """Import and make what lives as long as the process.
 
-    Nothing of it is garbage, and the collector would look at all of it several times over: a twelfth of a cold start.
+    Nothing of it is garbage, and the collector would look at all of it several times over.
     Afterwards it is left out of every later collection, too.
     """
     gc.disable()

@@ -60,8 +60,7 @@ class Bells:
         try:
             await self._huawei.json("functiongraph", "POST", path, {"untag": _VERSION, "keys": [str(k) for k in keys]})
         except HuaweiError as error:
-            if not error.transient:
-                self._telemetry.noted("a bell was refused", queue=queue, code=error.code)
+            self._telemetry.noted("a bell was not taken", queue=queue, code=error.code)
             return False
         return True
 

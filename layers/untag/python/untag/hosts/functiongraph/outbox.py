@@ -1,8 +1,7 @@
 """Where results go: reports to SMN, everything else into the bucket.
 
 Sources: SMN API Reference, "Publishing a Message" (256 KB; an attribute's value is of letters, digits, `_` and Chinese
-characters, at most 32), huaweicloudsdksmn 3.1.219. An id, a batch or a trace therefore is no attribute here: the report
-holds the first two.
+characters, at most 32), huaweicloudsdksmn 3.1.219. An attribute of another form is left out: the report holds it.
 """
 
 import asyncio
