@@ -53,8 +53,8 @@ class Page(Targets):
             f"Measured on {machine['day']}{' (quick)' if machine['quick'] else ''} in {machine['seconds']} s{again}: "
             f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; CPython "
             f"{' and '.join(self.results['versions'])}; load average {machine['load']}. Figures are medians; where "
-            "other work shares the cores, trust ratios and CPU times more than wall times: a single thread gets a "
-            "smaller share of a busy machine than a hundred of them. So the best run stands beside."
+            "other work shares the cores, trust ratios and CPU times more than wall times: on a busy machine "
+            "one thread gets less time than a hundred. So the best run is shown, too."
         )
 
     def _cost(self) -> Iterator[str]:

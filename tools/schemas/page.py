@@ -26,7 +26,7 @@ LIMITS: tuple[Limit, ...] = (
         r"not JSON|a key stands twice|nested too deeply",
     ),
     Limit("Base64 has to hold UTF-8, and that a JSON text.", r"should be JSON, as UTF-8 in Base64"),
-    Limit("Envelopes within each other: up to four.", r"more than [0-9] envelopes"),
+    Limit("A body may have up to four envelopes, one inside the other.", r"more than [0-9] envelopes"),
     Limit(
         "A message of SMN is a text. What has to be read of a vendor's event is an object, or the JSON text of one.",
         r"^Input should be a text$|^Input should be an object$|^is no trace: ",
