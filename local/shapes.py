@@ -96,20 +96,7 @@ class NotDrainedError(LocalError):
         self.queues = queues
 
 
-def overridden(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """A stack's variables with a person's over them.
-
-    Of `UNTAG_ENDPOINTS` only the APIs that are given are replaced: without the others' local addresses the functions
-    would call the public ones.
-    """
-    name = "UNTAG_ENDPOINTS"
-    pairs = [pair.split("=", 1) for text in (own.get(name), given.get(name)) if text for pair in text.split(",")]
-    if any(len(pair) == 1 for pair in pairs):  # it is no list of addresses: the functions say so
-        return {**own, **given}
-    return {**own, **given} | ({name: ",".join(map("=".join, dict(pairs).items()))} if pairs else {})
-
-
 def are_rules(content: Any) -> bool:
-    """Whether it is a list of a sweep's rules: these have a `match`, and requests have `resources`."""
-    listed = isinstance(content, list) and bool(content)
-    return listed and all(isinstance(one, Mapping) and "match" in one and "resources" not in one for one in content)
+    """Whether it is a list of a sweep's rules: one of them has a `match`, and none the `resources` of a request."""
+    listed = [one for one in content if isinstance(one, Mapping)] if isinstance(content, list) else []
+    return any("match" in one for one in listed) and not any("resources" in one for one in listed)

@@ -27,7 +27,7 @@ from local.errors import FAILED, LocalError
 from local.functions.function import Function, name_of
 from local.functions.function import specify as specify_function
 from local.reports.ledger import LedgerFile
-from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, QueueState, Sent, overridden
+from local.shapes import DeadLetter, NotDrainedError, Notification, Overrides, QueueState, Sent
 from local.terminal import hints
 
 if TYPE_CHECKING:
@@ -140,10 +140,10 @@ class Stack:
         self._keep_reports()
         create(self.aws, self.template)
         self._start_providers()
+        from local.providers import account_file, overridden  # noqa: PLC0415
+
         environment = overridden(self.credentials.variables() | self._environment(), self.overrides.environment)
         if self.providers:
-            from local.providers import account_file  # noqa: PLC0415
-
             environment |= account_file.shared(environment, self.providers.values())
         self._create_functions(environment)
         self.credentials.hand_out(self.functions.values())

@@ -1,5 +1,6 @@
 """`untag send --follow`: stays until what was sent has come to its end."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from cli import base, results
 from cli.commands.send import show_again
-from cli.errors import FAILED, WAITING
+from cli.errors import FAILED
 from local.terminal.console import counted, safe
 
 if TYPE_CHECKING:
@@ -28,23 +29,18 @@ def send_and_follow(
     as_json: bool,
 ) -> NoReturn:
     """Send what was confirmed with a queue of one's own at the topic, and say what came of it in the end."""
-    stopped = False
     bodies = [*given.requests, *given.sweeps]
     with TemporaryDirectory() as folder, target.following(bodies, Path(folder)) as following:
         sent = send()
-        try:
+        with contextlib.suppress(KeyboardInterrupt):  # what it has come to so far is told below
             if not sent["unsent"]:
                 _follow(following)
-        except KeyboardInterrupt:
-            stopped = True
         answer = {**sent, "result": _result(following), "report": None if report is None else str(report)}
         if report is not None:
             results.write_rows(report, following.rows(), (*results.COLUMNS, "attempt", "finished_at"))
     base.show(answer, _show, as_json=as_json)
     result = answer["result"]
     status = results.status_of(result["pairs"], int(not result["complete"]), result["rejected"])
-    if stopped and not result["complete"]:
-        status = WAITING
     raise typer.Exit(FAILED if sent["unsent"] else status)
 
 

@@ -46,9 +46,10 @@ def statements() -> dict[str, str]:
 
 
 def rows_text(*, failed_only: bool) -> str:
-    """Asks for the last word on each pair of a batch."""
+    """Asks for the last word on each pair of a batch, and for every change: undo needs those, too."""
+    wanted = "NOT superseded" if failed_only else "(NOT superseded OR outcome IN ('removed', 'restored'))"
     failed = " AND outcome IN ('failed', 'unconfirmed')" if failed_only else ""
     return (
-        f"SELECT * FROM outcomes WHERE coalesce(batch, request_id) = ? AND NOT superseded{failed} "  # noqa: S608 - a constant
+        f"SELECT * FROM outcomes WHERE coalesce(batch, request_id) = ? AND {wanted}{failed} "  # noqa: S608 - constants
         "ORDER BY request_id, type, resource_id, key, value"
     )

@@ -31,24 +31,51 @@ ranked AS (
       PARTITION BY batch, request_id, provider, account, region, project_id, type, resource_id, key, value
       ORDER BY finished_at DESC, attempt DESC, report_id
     ) AS place,
-    rank() OVER (
-      PARTITION BY
-        coalesce(batch, request_id), provider, account, region, project_id, type, resource_id, key, value
-      ORDER BY finished_at DESC, attempt DESC, request_id DESC
-    ) AS rank_in_batch,
     max(finished_at) OVER (
       PARTITION BY batch, request_id, provider, account, region, project_id, type, resource_id
     ) AS last_of_resource
   FROM report_rows
+),
+in_batch AS (
+  SELECT
+    ranked.*,
+    row_number() OVER (
+      PARTITION BY
+        coalesce(batch, request_id), provider, account, region, project_id, type, resource_id, key, value
+      ORDER BY finished_at, attempt, request_id
+    ) AS turn,
+    max(finished_at) OVER (
+      PARTITION BY coalesce(batch, request_id), provider, account, region, project_id, type, resource_id
+    ) AS last_of_resource_in_batch
+  FROM ranked
+  -- The key * without a value is a resource whose tags could not be read; what a later attempt read takes its place.
+  WHERE place = 1 AND NOT (key = '*' AND value IS NULL AND finished_at < last_of_resource)
+),
+turns AS (
+  SELECT
+    in_batch.*,
+    max(turn) OVER (
+      PARTITION BY
+        coalesce(batch, request_id), provider, account, region, project_id, type, resource_id, key, value
+    ) AS last_turn,
+    max(CASE WHEN outcome IN ('removed', 'restored') THEN turn ELSE 0 END) OVER (
+      PARTITION BY
+        coalesce(batch, request_id), provider, account, region, project_id, type, resource_id, key, value
+    ) AS last_change,
+    max(CASE WHEN outcome IN ('failed', 'unconfirmed') THEN turn ELSE 0 END) OVER (
+      PARTITION BY
+        coalesce(batch, request_id), provider, account, region, project_id, type, resource_id, key, value
+    ) AS last_failure
+  FROM in_batch
 )
 SELECT
   batch, request_id, provider, account, region, project_id, type, resource_id, key, value, was, was_key, outcome,
   code, message, provider_request_id, attempt, finished_at, report_id,
-  -- A later request of the batch has worked at the pair again: in the batch that one's word counts.
-  rank_in_batch > 1 AS superseded
-FROM ranked
--- The key * without a value is a resource whose tags could not be read; what a later attempt read takes its place.
-WHERE place = 1 AND NOT (key = '*' AND value IS NULL AND finished_at < last_of_resource);
+  -- Another request of the batch was about the pair, too, and its word counts there: the last one's. But a pair that was
+  -- changed stays so, whatever was found of it afterwards, unless something went wrong with it since.
+  turn <> CASE WHEN last_change > last_failure THEN last_change ELSE last_turn END
+    OR (key = '*' AND value IS NULL AND finished_at < last_of_resource_in_batch) AS superseded
+FROM turns;
 
 -- name: request_totals
 -- Each request with its pairs by outcome, the pairs that still wait, and whether it is complete.

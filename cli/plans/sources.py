@@ -12,7 +12,7 @@ Source = list[dict[str, str]]
 
 def given_in(paths: Sequence[str], batch: str) -> tuple[files.Given, Source]:
     """The requests and sweeps in files, and the files' texts. CommandError or InvalidFilesError."""
-    source = [{"file": path, "text": text_of(path)} for path in paths]
+    source = [{"file": path, "text": text_of(path)} for path in dict.fromkeys(paths)]
     return given_again(source, batch), source
 
 

@@ -50,9 +50,9 @@ from local.functiongraph.service import PROJECT, REGION
 from local.functiongraph.sweeps import note_on, sweep_timer
 from local.functiongraph.timers import TimerClock, TimerTrigger, parse
 from local.functions.runtime import Answer
-from local.providers import SERVERS, Fault, ProviderServer, environment
+from local.providers import SERVERS, Fault, ProviderServer, environment, overridden
 from local.reports.ledger import LedgerFile
-from local.shapes import DeadLetter, NotDrainedError, Notification, QueueState, Sent, overridden
+from local.shapes import DeadLetter, NotDrainedError, Notification, QueueState, Sent
 
 
 class _Credentials:

@@ -13,7 +13,7 @@ from local.providers.gcp import GcpOptions, GcpServer
 from local.providers.huaweicloud_config import HuaweicloudConfigOptions, HuaweicloudConfigServer
 from local.providers.huaweicloud_tms import HuaweicloudTmsOptions, HuaweicloudTmsServer
 from local.providers.jdcloud import JdcloudOptions, JdcloudServer
-from local.providers.server import ProviderServer, environment
+from local.providers.server import ProviderServer, environment, overridden
 from local.providers.sts import AlibabaStsServer, TencentcloudStsServer, VolcengineStsServer
 from local.providers.tag_table import Change, Pair, TagTable
 from local.providers.tencentcloud import TencentcloudOptions, TencentcloudServer
@@ -75,4 +75,5 @@ __all__ = [
     "VolcengineServer",
     "VolcengineStsServer",
     "environment",
+    "overridden",
 ]

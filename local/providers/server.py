@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from local import package
+from local.errors import LocalError
 from local.providers.accounts import Account, Resource, made_up
 from local.providers.calls import Call, CallLog
 from local.providers.control import Control
@@ -20,6 +22,7 @@ from local.providers.wire import Hangup, Listening, Reply, Request, Response
 
 SEED_FILE = Path(__file__).parent / "seed.json"
 HUGE = 16 * 1024 * 1024  # bytes of padding where a `huge` rule names no amount
+_ENDPOINTS = "UNTAG_ENDPOINTS"
 _REQUEST_ID_LETTERS = string.ascii_lowercase + string.digits
 
 
@@ -313,4 +316,22 @@ def environment(servers: Iterable[ProviderServer], **endpoints: str) -> dict[str
     if numbers:
         variables["UNTAG_ACCOUNTS"] = ",".join(dict.fromkeys(numbers))
     urls = {server.api: endpoints.get(server.api.replace(".", "_"), "") or server.url for server in servers}
-    return {**variables, "UNTAG_ENDPOINTS": ",".join(f"{api}={url}" for api, url in urls.items())}
+    return {**variables, _ENDPOINTS: ",".join(f"{api}={url}" for api, url in urls.items())}
+
+
+def overridden(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """A stack's variables with a person's over them. Raises LocalError.
+
+    Of `UNTAG_ENDPOINTS` only the APIs that are given are replaced: without the others' local addresses the functions
+    would call the public ones.
+    """
+    package.find()
+    from untag.contracts import InvalidInputError  # noqa: PLC0415 - the package has been found now
+    from untag.environment import mapping  # noqa: PLC0415
+
+    try:
+        endpoints = mapping(own, _ENDPOINTS) | mapping(given, _ENDPOINTS)
+    except InvalidInputError as error:
+        raise LocalError(str(error), "such as UNTAG_ENDPOINTS=jdcloud.resourcetag=http://127.0.0.1:8080") from None
+    joined = ",".join(f"{api}={url}" for api, url in endpoints.items())
+    return {**own, **given, **({_ENDPOINTS: joined} if joined else {})}

@@ -92,6 +92,25 @@ def test_a_dry_run_of_a_batch_counts_until_it_is_carried_out(untag: Any) -> None
     assert untag("status", "b", "--json").json["pairs"] == {"removed": 2}
 
 
+def test_a_batch_that_is_run_again_can_still_be_undone_out_of_its_rows(untag: Any, jd: JdcloudServer) -> None:
+    name = untag.write("a.json", request(["i-1", "i-2"], tags=[{"key": "env"}]))
+    for _ in range(2):
+        assert untag("run", name, "--batch", "b", "--yes", "--expect", "2").code == 0
+    assert untag("status", "b", "--csv", "rows.csv", "--json").json["pairs"] == {"removed": 2}
+    assert untag("undo", "rows.csv", "--yes", "--expect", "2").code == 0
+    assert tags(jd, "i-1") == {"env": "prod", "team": "web"}
+
+
+def test_a_resource_that_could_be_read_the_second_time_has_not_failed(untag: Any, jd: JdcloudServer) -> None:
+    name = untag.write("a.json", request(["i-1"], tags="all"))
+    jd.faults.add("forbidden")
+    assert untag("run", name, "--batch", "b", "--yes", "--expect", "1").code == 1
+    jd.faults.clear()
+    assert untag("run", name, "--batch", "b", "--yes", "--expect", "1").code == 0
+    done = untag("status", "b", "--json")
+    assert (done.code, done.json["pairs"], done.json["failures"]) == (0, {"removed": 2}, [])
+
+
 def test_a_batch_is_put_back_and_that_is_undone_too(untag: Any, jd: JdcloudServer, batch: str) -> None:
     refused = untag("undo", batch)
     assert refused.code == 2

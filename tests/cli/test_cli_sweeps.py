@@ -62,6 +62,13 @@ def test_a_sweep_with_a_grace_is_valid_for_a_stack_and_check_says_that_a_run_her
     assert untag("run", name, "--dry-run").code == 0
 
 
+def test_a_region_that_looks_mistaken_is_told_in_a_rule_for_every_type(untag: Any) -> None:
+    rule = {"name": "old", "provider": "jdcloud", "types": "all", "regions": ["cn-nort-1"], "match": {"key": "env"}}
+    done = untag("check", untag.write("rules.json", [rule]))
+    assert done.code == 0
+    assert "region cn-nort-1 is not among those that JD Cloud documents; did you mean cn-north-1?" in done.out
+
+
 def test_a_plan_of_a_rule_with_a_grace_says_that_to_apply_it_removes_at_once(untag: Any) -> None:
     rule = {"name": "old", "provider": "jdcloud", "types": ["vm"], "regions": ["cn-north-1"], "match": {"key": "env"}}
     name = untag.write("sweep.json", {"rules": [{**rule, "grace": "7d"}]})
@@ -77,5 +84,8 @@ def test_a_bare_list_of_rules_as_a_stacks_parameter_has_it_is_a_sweep(untag: Any
     assert untag("check", name).code == 0
     assert untag("plan", name, "-o", "plan.csv").code == 0
     assert "jdcloud" in (untag.folder / "plan.csv").read_text()
+    mistyped = {name if name != "match" else "macth": value for name, value in rule.items()} | {"name": "c"}
+    wrong = untag("check", untag.write("rules.json", [rule, mistyped]))
+    assert "rules.1.macth: there is no such field\n  did you mean match?" in wrong.err
     wrong = untag("check", untag.write("rules.json", [rule, {**rule, "name": "b", "typos": ["vm"]}]))
     assert (wrong.code, "rules.json: rules.1.typos: there is no such field" in wrong.err) == (2, True)

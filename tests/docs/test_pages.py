@@ -168,7 +168,11 @@ def test_every_tool_is_called_or_named_by_something_else() -> None:
     readers = [ROOT / "Makefile", ROOT / "pyproject.toml", *(ROOT / "layers").rglob("Makefile"), *LINKING]
     readers += [*(ROOT / ".github").rglob("*.yml"), *(ROOT / "tests").rglob("*.py"), *tools]
     texts = {path: text(path) for path in readers}
-    unused = [tool for tool in tools if not any(tool.stem in it for path, it in texts.items() if path != tool)]
+    called = {
+        tool: re.compile(rf"tools[./]{tool.stem}\b|from tools import .*\b{tool.stem}\b|\)/{re.escape(tool.name)}\b")
+        for tool in tools
+    }
+    unused = [tool for tool in tools if not any(called[tool].search(it) for path, it in texts.items() if path != tool)]
     assert len(tools) > 10
     assert unused == []
 

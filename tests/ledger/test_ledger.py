@@ -168,6 +168,34 @@ def test_a_dead_letter_that_is_carried_out_again_has_its_later_outcome(tmp_path:
     assert totals(tmp_path) == (1, {"removed": 4}, 0, True)
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "counted"),
+    [
+        ("failed removed", "removed"),
+        ("failed absent", "absent"),
+        ("protected removed", "removed"),
+        ("would_remove removed", "removed"),
+        ("removed absent", "removed"),
+        ("removed would_remove", "removed"),
+        ("removed restored", "restored"),
+        ("removed failed", "failed"),
+        ("removed failed absent", "absent"),
+        ("removed failed removed absent", "removed"),
+    ],
+)
+def test_a_pair_that_several_requests_of_a_batch_are_about_counts_once(
+    tmp_path: Path, outcomes: str, counted: str
+) -> None:
+    told = [
+        report(ids=["i-1"], id=f"r-{at}", outcome=outcome, finished_at=f"2026-11-01T00:00:0{at}.000Z")
+        for at, outcome in enumerate(outcomes.split())
+    ]
+    assert totals(written(tmp_path, *reversed(told))) == (len(told), {counted: 1}, 0, True)
+    changed = [row["outcome"] for row in Ledger(tmp_path).rows(BATCH)]
+    # Whoever undoes it out of the rows needs every change.
+    assert {one for one in outcomes.split() if one in {"removed", "restored"}} <= set(changed)
+
+
 def test_remainders_of_one_attempt_are_counted_one_by_one(tmp_path: Path) -> None:
     first = report(ids=["i-1"], deferred=4, finished_at="2026-11-01T00:00:01.000Z")
     same = {"attempt": 2, "finished_at": "2026-11-01T00:00:09.000Z"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import TemplateError
+from local.errors import LocalError, TemplateError
 from local.functiongraph.stack import FunctionGraphStack
 from local.functions.function import name_of
 from local.stack import Overrides, Stack
@@ -85,7 +85,7 @@ def test_an_alias_and_a_version_are_named_after_their_function():
 
 @pytest.mark.parametrize("host", ["aws", "functiongraph"])
 def test_an_endpoint_that_is_given_replaces_no_other_so_that_no_public_one_is_called(host: str) -> None:
-    given = {"UNTAG_ENDPOINTS": "skycloud.tags=http://127.0.0.1:9,huaweicloud.tms=http://127.0.0.1:10"}
+    given = {"UNTAG_ENDPOINTS": "skycloud.tags=http://127.0.0.1:9, huaweicloud.tms = http://127.0.0.1:10,"}
     if host == "aws":
         with Stack(overrides=Overrides(environment=given)) as stack:
             said = stack.functions["RemoveTagsFunction"].spec.environment["UNTAG_ENDPOINTS"]
@@ -98,3 +98,8 @@ def test_an_endpoint_that_is_given_replaces_no_other_so_that_no_public_one_is_ca
     assert endpoints["huaweicloud.tms"] == "http://127.0.0.1:10"
     assert endpoints["skycloud.tags"] == "http://127.0.0.1:9"
     assert all(url.startswith("http://127.0.0.1:") for url in endpoints.values())
+
+
+def test_endpoints_that_no_function_would_take_are_refused_before_anything_runs() -> None:
+    with pytest.raises(LocalError, match="UNTAG_ENDPOINTS: should be name=value pairs"):
+        FunctionGraphStack(environment={"UNTAG_ENDPOINTS": "a=http://127.0.0.1:9,a=http://127.0.0.1:10"}).variables()

@@ -136,7 +136,7 @@ def test_what_an_open_circuit_turns_back_says_what_the_cloud_answered_last() -> 
     bench = Bench(lambda _: Answer(Verdict.UNAVAILABLE, code="HTTP_503", message="out of order"), resources=1)
     (job,) = bench.run(many(100))
     messages = {deferral.message for deferral in deferrals(job) if deferral.code == "circuit_open"}
-    assert messages == {"the provider does not answer: HTTP_503 out of order"}
+    assert messages == {"the provider is not available: HTTP_503 out of order"}
 
 
 def test_in_an_outage_after_success_the_calls_are_bounded_by_what_was_in_flight() -> None:

@@ -128,14 +128,20 @@ class _Reading:
 
     async def _received(self, asked: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
         """One answer's messages. Whoever stops here must leave none of them hidden, so all are noted before it ends."""
-        receiving = asyncio.ensure_future(self._aws.json("sqs", "ReceiveMessage", asked))
-        try:
-            await asyncio.shield(receiving)
-        finally:
-            # Also where it was cancelled: SQS hides what an answer that is under way will name.
-            messages = (await receiving).get("Messages") or ()
+
+        async def receive() -> Sequence[dict[str, Any]]:
+            messages = (await self._aws.json("sqs", "ReceiveMessage", asked)).get("Messages") or ()
             self._hidden |= {one["MessageId"]: one["ReceiptHandle"] for one in messages}
-        return messages
+            return messages
+
+        receiving = asyncio.ensure_future(receive())
+        try:
+            return await asyncio.shield(receiving)
+        except asyncio.CancelledError:
+            # SQS hides what the answer that is under way will name.
+            with contextlib.suppress(AwsError):
+                await receiving
+            raise
 
     async def delete(self, message_id: str) -> None:
         """Delete one of them. Raises AwsError."""

@@ -133,7 +133,7 @@ async def _kept_keys(services: Services, kind: str, batch: str) -> AsyncIterator
 async def _messages(services: Services) -> tuple[list[tuple[str, datetime]], bool]:
     """The messages on all queues with their times, and whether that is all of them.
 
-    What a grace keeps waits for nothing before its time has come: what its sweep announced is complete without it.
+    Not what a grace keeps until later: the batch is complete once that is announced.
     """
     dues: dict[str, datetime] = {}
     whole = True

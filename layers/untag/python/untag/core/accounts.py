@@ -216,9 +216,9 @@ class Account:
             self._proved = self._proved or (current is not None and credentials.signs_like(current))
         if answer.verdict is Verdict.UNAVAILABLE:
             self._unanswered += 1
-            # The pause is ours; the cause is what the cloud answered.
+            # Why calls are paused: for the message of what is put off or given up.
             why = " ".join(filter(None, (answer.code, answer.message)))
-            self._unanswered_with = f"the provider does not answer{f': {why}' if why else ''}"
+            self._unanswered_with = f"the provider is not available{f': {why}' if why else ''}"
             if self._unanswered >= limits.CIRCUIT_FAILURES:
                 self._circuit_until = self._timing.monotonic() + limits.CIRCUIT_SECONDS
                 self._unanswered = limits.CIRCUIT_FAILURES - 1  # one more failure after the pause opens it again

@@ -4,10 +4,12 @@ A provider's model says which fields there are, which of them are secret, and wh
 the default account.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from untag.contracts.problems import InvalidInputError, Problem
 
@@ -29,12 +31,15 @@ HeaderText = Annotated[str, StringConstraints(pattern=r"^[ -~]+$", max_length=81
 """What can travel in a header: what cannot is a mistake of the person who wrote it down."""
 
 
-def _digits(value: Any) -> Any:
-    # The number of an account is often written as a number.
-    return str(value) if type(value) is int else value
+def _account_number(value: Any) -> str:
+    # It is often written as a number.
+    text = str(value) if type(value) is int else value
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{5,20}", text):
+        raise PydanticCustomError("account_number", "should be 5 to 20 digits")
+    return text
 
 
-AccountNumber = Annotated[str, BeforeValidator(_digits), StringConstraints(pattern=r"^[0-9]{5,20}$")]
+AccountNumber = Annotated[str, BeforeValidator(_account_number)]
 """A vendor's number of an account, where that is made of digits."""
 
 
