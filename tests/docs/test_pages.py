@@ -169,7 +169,7 @@ def test_every_tool_is_called_or_named_by_something_else() -> None:
     readers += [*(ROOT / ".github").rglob("*.yml"), *(ROOT / "tests").rglob("*.py"), *tools]
     texts = {path: text(path) for path in readers}
     called = {
-        tool: re.compile(rf"tools[./]{tool.stem}\b|from tools import .*\b{tool.stem}\b|\)/{re.escape(tool.name)}\b")
+        tool: re.compile(rf"tools[./]{tool.stem}\b|from tools import .*\b{tool.stem}\b|\$here/{tool.name}")
         for tool in tools
     }
     unused = [tool for tool in tools if not any(called[tool].search(it) for path, it in texts.items() if path != tool)]

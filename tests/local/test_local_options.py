@@ -101,5 +101,7 @@ def test_an_endpoint_that_is_given_replaces_no_other_so_that_no_public_one_is_ca
 
 
 def test_endpoints_that_no_function_would_take_are_refused_before_anything_runs() -> None:
-    with pytest.raises(LocalError, match="UNTAG_ENDPOINTS: should be name=value pairs"):
-        FunctionGraphStack(environment={"UNTAG_ENDPOINTS": "a=http://127.0.0.1:9,a=http://127.0.0.1:10"}).variables()
+    given = {"UNTAG_ENDPOINTS": "a=http://127.0.0.1:9,a=http://127.0.0.1:10"}
+    stack = FunctionGraphStack(environment=given)
+    with pytest.raises(LocalError, match="UNTAG_ENDPOINTS: should be name=value pairs"), stack:
+        pass
