@@ -8,12 +8,9 @@ CommandError            the command cannot do what was asked
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-FAILED = 1
-"""Something failed."""
-INVALID = 2
-"""The input is not valid, or is not confirmed: nothing was called."""
-WAITING = 3
-"""Something still waits, or the command was interrupted with work left."""
+from local.errors import FAILED, INVALID, WAITING
+
+__all__ = ["FAILED", "INVALID", "WAITING", "CommandError", "FileProblem", "InvalidFilesError", "UnconfirmedError"]
 
 
 class CommandError(Exception):

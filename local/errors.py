@@ -6,11 +6,11 @@ LocalError              the local stack cannot do what was asked
 """
 
 FAILED = 1
-"""The status that a command ends with where what was asked for was right and does not go now."""
+"""The status that a command ends with where something failed, or does not go now."""
 INVALID = 2
-"""The status where it cannot be done as it was asked for."""
+"""The status where the input is not valid, or is not confirmed: nothing was called."""
 WAITING = 3
-"""The status where something still waits."""
+"""The status where something still waits, or the command was interrupted with work left."""
 
 
 class LocalError(Exception):

@@ -7,9 +7,9 @@ import pytest
 from support import body, problems_of
 
 from untag.contracts import InvalidInputError
-from untag.core import Policy
+from untag.core import Policy, warnings_of
 from untag.providers import Registry
-from untag.removal.intake import open_jobs, warnings_of
+from untag.removal.intake import open_jobs
 
 EVENTS = Path(__file__).parents[2] / "events"
 NOW = 1_790_000_000.0

@@ -19,7 +19,7 @@ from untag.core.engine import Deadline, Engine
 from untag.core.jobs import Job
 from untag.core.plan import conflicting, open_job
 from untag.core.policy import Policy
-from untag.core.reporting import FollowUp, failed_requests, kept_requests, remainder, report
+from untag.core.reporting import FollowUp, failed_requests, kept_requests, remainder, report, warnings_of
 from untag.core.timing import Timing
 
 __all__ = [
@@ -41,4 +41,5 @@ __all__ = [
     "open_job",
     "remainder",
     "report",
+    "warnings_of",
 ]

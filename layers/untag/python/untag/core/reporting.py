@@ -73,10 +73,14 @@ def _hints(job: Job, rows: list[Row], deferred: int) -> list[str]:
         return [f"kept until {timestamp(job.kept_until)}"]
     if deferred or not rows or job.bears_tags or not {one["outcome"] for one in rows} <= MISSING:
         return []
+    return [*warnings_of(job), "no resource with these ids was found, or none bears a tag"]
+
+
+def warnings_of(job: Job) -> list[str]:
+    """What looks like a mistake in a job's request but may be right."""
     asked = Asked.of(job.request)
     providers = dict.fromkeys(block.provider for block in job.blocks)
-    hints = [hint for provider in providers for hint in provider.warnings(asked)]
-    return [*hints, "no resource with these ids was found, or none bears a tag"]
+    return [warning for provider in providers for warning in provider.warnings(asked)]
 
 
 def remainder(job: Job, chance: Callable[[], float]) -> FollowUp:

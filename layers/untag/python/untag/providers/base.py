@@ -35,7 +35,7 @@ class Location(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a request or a rule names: where resources are, their types, and tags."""
+    """What a request or a sweep's rule names: where resources are and their types, and a request's tags."""
 
     location: Location
     types: Collection[str]
@@ -44,7 +44,7 @@ class Asked(NamedTuple):
     @classmethod
     def of(cls, request: RemovalRequest) -> "Asked":
         """What a request names."""
-        return cls(Location.of(request), request.ids_by_type(), request.named_tags())
+        return cls(Location.of(request), tuple(request.ids_by_type()), request.named_tags())
 
 
 class Scope(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Any
 
 from untag.contracts import InvalidInputError, Problem, parse_requests, unwrap
 from untag.core import Job, Policy, conflicting, open_job
-from untag.providers import Asked, Registry
+from untag.providers import Registry
 
 
 def open_jobs(
@@ -27,10 +27,3 @@ def open_jobs(
             Problem(str(jobs.index(job)), "contradicts an earlier request of the list") for job in contradicting
         )
     return jobs
-
-
-def warnings_of(job: Job) -> list[str]:
-    """What looks like a mistake in a job's request but may be right."""
-    asked = Asked.of(job.request)
-    providers = {block.provider for block in job.blocks}
-    return [warning for provider in providers for warning in provider.warnings(asked)]

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from untag.contracts import InvalidInputError, Report
 from untag.contracts.rejections import InvocationError
-from untag.core import Job, conflicting, failed_requests, kept_requests, remainder, report
+from untag.core import Job, conflicting, failed_requests, kept_requests, remainder, report, warnings_of
 from untag.hosts.base import Arrival, DeliveryError, Handed, Message, Record
 from untag.messages import dead_letters, kept_messages, remainder_messages, report_message, traced
-from untag.removal.intake import open_jobs, warnings_of
+from untag.removal.intake import open_jobs
 from untag.runtime import Runtime, Window
 from untag.worker import Worker, undelivered
 
