@@ -16,7 +16,7 @@ from cli.errors import FAILED, INVALID, CommandError
 from local.terminal.console import counted, safe
 
 if TYPE_CHECKING:
-    from cli.deployed.base import Place, Queue, Sent, Stack
+    from cli.deployed.base import Queue, Sent, Stack
     from cli.files.given import Given
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="The stack reads the clouds and reports what would be done.")]
@@ -76,7 +76,7 @@ def send(
     values = (("--batch", name), ("--report", report), ("--expect", expect))
     options = [word for option, value in values if value is not None for word in (option, str(value))]
     again = f"{shlex.join(['untag', 'send', *files, *options, *flags])} {place.options()}"
-    sending = partial(sent_to, target, place, given, again)
+    sending = partial(sent_to, target, given, again)
     if follow:
         from cli.commands.following import send_and_follow  # noqa: PLC0415
 
@@ -125,7 +125,7 @@ def _confirm(given: "Given", *, yes: bool, expect: int | None) -> None:
     confirm(given.totals(), given.pairs + rules, yes=yes, expect=expect, what=what, show=bool(given.requests))
 
 
-def sent_to(target: "Stack", place: "Place", given: "Given", again: str = "the same command") -> dict[str, Any]:
+def sent_to(target: "Stack", given: "Given", again: str = "the same command") -> dict[str, Any]:
     """Send what was confirmed, and what came of it. `again` is the command that sends the same under the same ids."""
     from cli.commands.planning import progress  # noqa: PLC0415
 
@@ -137,7 +137,7 @@ def sent_to(target: "Stack", place: "Place", given: "Given", again: str = "the s
         if bodies:
             with progress("sending: messages taken") as seen:
                 done.append(target.send(queue, bodies, seen))
-    return {**_answer(place, given, done), "again": again if any(one.left for one in done) else None}
+    return {**_answer(target, given, done), "again": again if any(one.left for one in done) else None}
 
 
 def _copy(target: "Stack", given: "Given") -> None:
@@ -152,7 +152,7 @@ def _copy(target: "Stack", given: "Given") -> None:
         )
 
 
-def _answer(place: "Place", given: "Given", done: Iterable["Sent"]) -> dict[str, Any]:
+def _answer(target: "Stack", given: "Given", done: Iterable["Sent"]) -> dict[str, Any]:
     done = list(done)
     batches = list(dict.fromkeys(body["batch"] for body in (*given.requests, *given.sweeps)))
     return {
@@ -163,7 +163,9 @@ def _answer(place: "Place", given: "Given", done: Iterable["Sent"]) -> dict[str,
         "sent": [id_ for one in done for id_ in one.taken],
         "unsent": [id_ for one in done for id_ in one.left],
         "code": next((one.code for one in done if one.code), None),
-        "follow": [f"untag status {batch} {place.options()}" for batch in batches],
+        "follow": [f"untag status {batch} {target.place.options()}" for batch in batches]
+        if target.keeps_reports
+        else [],
     }
 
 

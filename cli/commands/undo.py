@@ -85,7 +85,6 @@ class _AtStack:
     def __init__(self, place: "Place") -> None:
         from cli.deployed.choice import stack_at  # noqa: PLC0415
 
-        self._place = place
         self._stack = stack_at(place)
 
     def reports(self, batch: str) -> "list[Report]":
@@ -116,6 +115,6 @@ class _AtStack:
         """Send what was confirmed."""
         from cli.commands.send import sent_to, show_sent  # noqa: PLC0415
 
-        answer = sent_to(self._stack, self._place, asked)
+        answer = sent_to(self._stack, asked)
         base.show(answer, show_sent, as_json=as_json)
         raise typer.Exit(FAILED if answer["unsent"] else 0)

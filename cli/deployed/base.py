@@ -159,6 +159,10 @@ class Stack(Protocol):
         """A request of more pairs is held back whole; 0 where that is not known."""
 
     @property
+    def keeps_reports(self) -> bool:
+        """Whether it can say afterwards what a batch has come to."""
+
+    @property
     def look_seconds(self) -> float:
         """Seconds between two looks at its ledger."""
 

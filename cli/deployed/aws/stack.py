@@ -49,6 +49,11 @@ class AwsStack(Stack):
 
     @property
     @override
+    def keeps_reports(self) -> bool:
+        return self.place.local or bool(self._stack.outputs.get("LedgerWorkGroup"))
+
+    @property
+    @override
     def look_seconds(self) -> float:
         # Reports reach the ledger on AWS after a minute or two, and each look is paid for.
         return 2.0 if self.place.local else 30.0

@@ -58,9 +58,14 @@ class FunctionGraphStack(Stack):
     def send(self, queue: Queue, bodies: Sequence[Body], seen: Seen) -> Sent:
         return self._rung(lambda services: sending.send(services, queue, bodies, seen))
 
+    @property
+    @override
+    def keeps_reports(self) -> bool:
+        return self._deployment.places.keeps_reports
+
     @override
     def keep_copy(self, requests: Sequence[Body]) -> None:
-        if self._deployment.places.keeps_reports:
+        if self.keeps_reports:
             self._deployment.call(lambda services: ledger.copy_requests(services, requests))
 
     @override
