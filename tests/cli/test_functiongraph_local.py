@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from at_a_stack import put, tags
+from at_a_stack import complete_once_announced, put, tags
 from aws_support import wait_until
 from cli_support import Untag, request
 from local_support import served
@@ -94,17 +94,7 @@ def test_a_sweep_is_followed_until_its_summary_and_all_that_it_asked_for_are_the
 
 
 def test_a_sweep_with_a_grace_is_complete_when_it_is_announced(untag: Untag, functiongraph: FunctionGraphStack) -> None:
-    put(functiongraph, "i-grace", key="legacy")
-    rule = {"name": "r", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "legacy"}}
-    name = untag.write("s.json", {"rules": [{**rule, "grace": "7d"}]})
-    assert untag("send", name, "--local", "--batch", "announced", "--yes", "--expect", "1").code == 0
-    functiongraph.drain()
-    status = untag("status", "announced", "--local", "--json")
-    assert (status.code, status.json["complete"], status.json["waiting"], status.json["due"]) == (0, True, 0, [])
-    assert status.json["pairs"] == {"would_remove": 1}
-    (kept,) = untag("scheduled", "--local", "--json").json["scheduled"]
-    assert kept["batch"] == "announced"
-    assert untag("scheduled", "--local", "--cancel", kept["id"]).code == 0
+    complete_once_announced(untag, functiongraph)
 
 
 def test_what_failed_is_a_dead_letter_that_is_sent_back_when_its_cause_is_mended(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from at_a_stack import put, tags
+from at_a_stack import complete_once_announced, put, tags
 from aws_support import wait_until
 from cli_support import Untag, request
 from local_support import served
@@ -124,17 +124,7 @@ def test_a_request_for_later_is_kept_listed_and_given_up(untag: Untag, stack: St
 
 
 def test_a_sweep_with_a_grace_is_complete_when_it_is_announced(untag: Untag, stack: Stack) -> None:
-    put(stack, "i-grace", key="legacy")
-    rule = {"name": "r", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "legacy"}}
-    name = untag.write("s.json", {"rules": [{**rule, "grace": "7d"}]})
-    assert untag("send", name, "--local", "--batch", "announced", "--yes", "--expect", "1").code == 0
-    stack.drain()
-    status = untag("status", "announced", "--local", "--json")
-    assert (status.code, status.json["complete"], status.json["waiting"], status.json["due"]) == (0, True, 0, [])
-    assert status.json["pairs"] == {"would_remove": 1}
-    (kept,) = untag("scheduled", "--local", "--json").json["scheduled"]
-    assert kept["batch"] == "announced"
-    assert untag("scheduled", "--local", "--cancel", kept["id"]).code == 0
+    complete_once_announced(untag, stack)
 
 
 def left_behind(stack: Stack) -> list[str]:

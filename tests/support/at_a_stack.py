@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from local.functiongraph.stack import FunctionGraphStack
@@ -22,6 +22,21 @@ def put(stack: "Stack | FunctionGraphStack", *ids: str, key: str = "env", value:
 def tags(stack: "Stack | FunctionGraphStack", id_: str) -> dict[str, str] | None:
     """What stands at a virtual machine of JD Cloud."""
     return stack.providers["jdcloud"].tags.get("default", "cn-north-1", "vm", id_)
+
+
+def complete_once_announced(untag: Any, stack: "Stack | FunctionGraphStack") -> None:
+    """Sends a sweep with a grace, asks for its batch, and gives up what it keeps."""
+    put(stack, "i-grace", key="legacy")
+    rule = {"name": "r", "provider": "jdcloud", "regions": ["cn-north-1"], "types": ["vm"], "match": {"key": "legacy"}}
+    name = untag.write("s.json", {"rules": [{**rule, "grace": "7d"}]})
+    assert untag("send", name, "--local", "--batch", "announced", "--yes", "--expect", "1").code == 0
+    stack.drain()
+    status = untag("status", "announced", "--local", "--json")
+    assert (status.code, status.json["complete"], status.json["waiting"], status.json["due"]) == (0, True, 0, [])
+    assert status.json["pairs"] == {"would_remove": 1}
+    (kept,) = untag("scheduled", "--local", "--json").json["scheduled"]
+    assert kept["batch"] == "announced"
+    assert untag("scheduled", "--local", "--cancel", kept["id"]).code == 0
 
 
 @contextmanager
