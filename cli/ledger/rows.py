@@ -21,7 +21,9 @@ def reports_of_rows(
     unknown = (None, "") if empty_is_unknown else (None,)
     for row in rows:
         known = {name: cell for name, cell in row.items() if cell not in unknown}
-        if isinstance(row.get("was"), str) and row.get("value") == row["was"]:
+        # Of an absent pair an empty cell is no value: it may mean any value, of a tag that was not there.
+        nothing = empty_is_unknown and row["outcome"] == "absent" and row.get("was") == ""
+        if isinstance(row.get("was"), str) and row.get("value") == row["was"] and not nothing:
             known |= {"was": row["was"], "value": row["was"]}  # an empty value that was asked for and stood there
         if reads_first and row["outcome"] == "restored" and row.get("was") is None:
             known["was"] = None

@@ -149,6 +149,16 @@ def test_what_a_run_has_written_is_undone_from_the_file(untag: Any, jd: JdcloudS
     assert tags(jd, "i-1") == {"env": "prod", "team": "web"}
 
 
+def test_a_tag_that_was_not_there_is_not_made_by_the_undo_of_a_file(untag: Any, jd: JdcloudServer) -> None:
+    sent = untag.write("a.json", request(["i-1"], tags=[{"key": "env"}, {"key": "owner"}]))
+    assert untag("run", sent, "--batch", "b", "--yes", "--expect", "2", "--report", "rows.csv").code == 0
+    (printed,) = untag("undo", "rows.csv", "--print").json
+    assert printed["tags"] == [{"key": "env", "value": "prod"}]
+    done = untag("undo", "rows.csv", "--yes", "--expect", "1")
+    assert (done.code, done.err) == (0, "")
+    assert tags(jd, "i-1") == {"env": "prod", "team": "web"}
+
+
 def test_an_undo_of_rows_bears_the_name_of_their_batch_or_else_of_their_file(untag: Any, batch: str) -> None:
     untag("status", batch, "--csv", "rows.csv")
     assert {one["batch"] for one in untag("undo", "rows.csv", "--print").json} == {"b-undo"}

@@ -1,6 +1,7 @@
 """The command as it is installed: a checkout's own, and a wheel's."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -37,6 +38,15 @@ def test_the_wheel_has_the_packages_version(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         assert message_from_string(archive.read(name).decode())["Version"] == __version__
+
+
+def test_what_runs_a_function_here_comes_with_the_local_stack(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        needed = message_from_string(archive.read(name).decode()).get_all("Requires-Dist") or []
+    extra = {re.split(r"[^A-Za-z0-9-]", one)[0] for one in needed if "extra == 'local'" in one.replace('"', "'")}
+    (runtime,) = (line for line in (ROOT / "requirements" / "runtime.in").read_text().splitlines() if "==" in line)
+    assert runtime.partition("==")[0] in extra, needed
 
 
 def test_what_a_wheel_holds_checks_a_request_and_finds_its_template(wheel: Path, tmp_path: Path) -> None:
