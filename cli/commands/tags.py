@@ -58,6 +58,7 @@ def tags(
         for where in regions
         for kind in type_ or [EVERY_TYPE]
     ]
+    base.show_read((), _warnings(places))
     counted: list[KeyInUse] = []
     unlisted: list[Unlisted] = []
     with environment() as environ, progress("keys counted") as seen:
@@ -82,6 +83,20 @@ def tags(
     base.show(answer, _shown, as_json=as_json)
     if unlisted:
         raise typer.Exit(FAILED)
+
+
+def _warnings(places: "list[Where]") -> list[str]:
+    """What looks mistaken in the places: nothing is found there, and nobody says so."""
+    from cli.files.suggestions import warned  # noqa: PLC0415
+    from untag.providers import EVERY_TYPE, NAMES, Asked, Registry  # noqa: PLC0415
+
+    registry = Registry()
+    found: dict[str, None] = {}
+    for where in places:
+        if where.provider in NAMES:  # another is refused
+            asked = Asked(where.location, {where.type} - {EVERY_TYPE})
+            found |= dict.fromkeys(warned(registry, where.provider, asked))
+    return list(found)
 
 
 def _hint(problem: "Problem", where: "Where") -> str | None:

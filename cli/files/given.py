@@ -173,8 +173,7 @@ class _Reader:
         self._warn(request.provider, Asked.of(request))
 
     def _warn(self, name: str, asked: Asked) -> None:
-        apis = [api for api in self._registry.tag_apis(name) if not asked.types or any(map(api.accepts, asked.types))]
-        warnings = warned((text for api in apis for text in api.warnings(asked)), name, asked)
+        warnings = warned(self._registry, name, asked)
         self.given.warnings += [one for one in warnings if one not in self.given.warnings]
 
     def _table(self, file: str, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from untag.contracts import Problem, RemovalRequest, ResourceGroup
 from untag.contracts.requests import TagInput
-from untag.providers import NAMES, Asked, apis_of
+from untag.providers import NAMES, Asked, Registry, apis_of
 from untag.sweep.rules import Match, Rule
 from untag.sweep.state import Sweep
 
@@ -75,12 +75,14 @@ def own_path(path: str) -> str:
     return re.sub(r"\.(resources\.0\.type|region)$", lambda field: _FIELDS_OF_A_RULE[field[1]], path)
 
 
-def warned(warnings: Iterable[str], provider: str, asked: Asked) -> list[str]:
+def warned(registry: Registry, provider: str, asked: Asked) -> list[str]:
     """What looks like a mistake but may be right, with what was probably meant.
 
     A cloud whose list of types is not complete does not warn of a type that is missing there. Such a type is told here
     if it is written almost like one that is in the list.
     """
+    apis = [api for api in registry.tag_apis(provider) if not asked.types or any(map(api.accepts, asked.types))]
+    warnings = [text for api in apis for text in api.warnings(asked)]
     known = regions_of(provider) | types_of(provider)
     words = [word for word in (asked.location.region, *asked.types) if word]
     told = [(text, next((word for word in words if word in text.split()), None)) for text in warnings]

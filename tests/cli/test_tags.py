@@ -90,6 +90,15 @@ def test_a_place_that_the_cloud_does_not_know_is_refused(tmp_path: Path, jd: Jdc
     assert work.untag("tags", "--provider", "nocloud", "--type", "vm").returncode == 2
 
 
+def test_a_place_that_looks_mistaken_is_told_since_nothing_is_found_there(tmp_path: Path, jd: JdcloudServer) -> None:
+    work = WorkFolder(tmp_path, jd, accounts=("shop",))
+    done = work.untag("tags", "--provider", "jdcloud", "--account", "shop", "--region", "cn-nroth-1", "--type", "vmm")
+    assert done.returncode == 0
+    assert "did you mean cn-north-1?" in done.stderr
+    assert "service code vmm is not among those that JD Cloud documents; did you mean vm?" in done.stderr
+    assert "warning" not in work.untag("tags", *PLACES, "--account", "shop", "--type", "vm").stderr
+
+
 def test_where_a_cloud_needs_a_region_or_a_type_the_hint_names_the_option(tmp_path: Path, jd: JdcloudServer) -> None:
     work = WorkFolder(tmp_path, jd)
     for words, hint in (
