@@ -1,13 +1,16 @@
 """`untag check`: whether files are valid, and how they are understood."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from cli import base
 from cli.confirming import show_totals
 from local.terminal.console import counted, safe
+
+if TYPE_CHECKING:
+    from cli.files.given import Given
 
 
 @base.app.command()
@@ -22,20 +25,19 @@ def check(files: base.Files, *, as_json: base.Json = False) -> None:
         "sweeps": len(given.sweeps),
         "totals": given.totals(),
         "notes": given.notes,
-        "warnings": [*given.warnings, *_graces(given.sweeps)],
+        "warnings": [*given.warnings, *_graces(given)],
     }
     base.show(answer, _show, as_json=as_json)
 
 
-def _graces(sweeps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _graces(given: "Given") -> Iterator[str]:
     """What of the sweeps only a stack can do."""
-    for sweep in sweeps:
-        for rule in sweep["rules"] if not sweep.get("dry_run") else ():
-            if rule.get("grace"):
-                yield (
-                    f"rule {rule['name']} has a grace: a stack keeps tags until it is over, "
-                    "and untag run without --dry-run refuses it"
-                )
+    for sweep, rule in given.graces():
+        if not sweep.get("dry_run"):
+            yield (
+                f"rule {rule} has a grace: a stack keeps tags until it is over, "
+                "and untag run without --dry-run refuses it"
+            )
 
 
 def _show(console: Console, answer: dict[str, Any]) -> None:

@@ -46,7 +46,11 @@ def plan(
     name = batch or f"plan-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with Rows() as rows, environment() as environ:
         given, source = sources.given_in(file, name)
-        base.show_read(given.notes, [*given.warnings, *_graces(given.sweeps)])
+        # A plan has no time to announce a tag in.
+        graces = (
+            f"the rule {name} has a grace: to apply the plan removes its tags at once" for _, name in given.graces()
+        )
+        base.show_read(given.notes, (*given.warnings, *graces))
         with progress("pairs read") as seen:
             reading.read(
                 given.requests, given.sweeps, rows, environ, batch=name, seen=seen, pausing=Pauses(name, base.err)
@@ -71,12 +75,6 @@ def plan(
     base.show(answer, _shown, as_json=as_json)
     if any(one["outcome"] == "failed" for one in failed):
         raise typer.Exit(FAILED)
-
-
-def _graces(sweeps: list[dict[str, Any]]) -> list[str]:
-    """A plan has no time to announce a tag in."""
-    names = [rule["name"] for sweep in sweeps for rule in sweep["rules"] if rule.get("grace")]
-    return [f"the rule {name} has a grace: to apply the plan removes its tags at once" for name in names]
 
 
 def _moments(requests: list[dict[str, Any]]) -> dict[str, str]:

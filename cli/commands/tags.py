@@ -86,7 +86,7 @@ def tags(
 
 
 def _warnings(places: "list[Where]") -> list[str]:
-    """What looks mistaken in the places: nothing is found there, and nobody says so."""
+    """What looks mistaken in the places. A cloud lists nothing there, and says no more."""
     from cli.files.suggestions import warned  # noqa: PLC0415
     from untag.providers import EVERY_TYPE, NAMES, Asked, Registry  # noqa: PLC0415
 

@@ -14,7 +14,7 @@ from cli.files.tables import Row, bad_rows, table_of
 from cli.files.texts import Kind, UnreadableError, kind_of, shown, text_of
 from untag.contracts import InvalidInputError, RemovalRequest, Tag, parse_requests, unwrap
 from untag.core.requests import numbered, write_requests
-from untag.providers import EVERY_TYPE, Asked, Registry
+from untag.providers import EVERY_TYPE, Asked, Location, Registry
 from untag.sweep.checking import listing_problems, place_problems
 from untag.sweep.state import Sweep, read_sweep
 
@@ -44,6 +44,10 @@ class Given:
     def pairs(self) -> int:
         """The pairs that the requests name; one for a resource of which every tag is meant."""
         return sum(map(pairs_of, self.requests))
+
+    def graces(self) -> Iterator[tuple[Mapping[str, Any], str]]:
+        """The rules that have a grace: the sweep of each, and its name."""
+        return ((sweep, rule["name"]) for sweep in self.sweeps for rule in sweep["rules"] if rule.get("grace"))
 
     def totals(self) -> list[dict[str, Any]]:
         """Resources and pairs by provider, account, region, type and action."""
@@ -144,8 +148,9 @@ class _Reader:
                 sweep, rules = read_sweep(content, unwrapped.id)
                 self._check(sweep)
                 for rule in sweep.rules:
-                    for place in rule.places():
-                        self._warn(rule.provider, Asked(rule.location(place), {place.type} - {EVERY_TYPE}))
+                    types = [type_ for type_ in rule.types if type_ != EVERY_TYPE]
+                    for region in rule.regions or (None,):
+                        self._warn(rule.provider, Asked(Location(rule.account, region, rule.project_id), types))
                 batch = content.get("batch") or self._batch or sweep.batch
                 self.given.sweeps.append({**content, "id": sweep.id, "batch": batch, "rules": rules})
                 return
